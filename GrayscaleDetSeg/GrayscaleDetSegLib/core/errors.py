@@ -1,0 +1,21 @@
+"""Every error a user can cause or meet, each carrying one sentence that says what is wrong and what to do."""
+
+
+class GrayscaleDetSegError(Exception):
+    """Base class of all errors with a message meant for the user."""
+
+
+class RadiographError(GrayscaleDetSegError):
+    """The input cannot be read, or is not a single grayscale radiograph."""
+
+
+class WeightsError(GrayscaleDetSegError):
+    """Model weights are missing, damaged, or do not fit the network."""
+
+
+class OutputError(GrayscaleDetSegError):
+    """A result cannot be written, for example because it exists already."""
+
+
+class DeviceError(GrayscaleDetSegError):
+    """The requested computing device cannot be used."""

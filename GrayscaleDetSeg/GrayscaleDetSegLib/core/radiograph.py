@@ -1,0 +1,109 @@
+"""What every stage of the pipeline starts from: one radiograph, bone-bright, with all that was found out about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from .gray import GrayMapping, Polarity
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Distance of neighbouring pixels in mm, and the tag or header it comes from.
+
+    For projection radiographs this is the distance at the detector (or whatever plane the file was calibrated for).
+    """
+
+    row: float
+    column: float
+    source: str
+
+    @property
+    def pixel_area(self) -> float:
+        """Area of a pixel in mm2."""
+        return self.row * self.column
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Placement of the pixel grid as Slicer loads the file: ITK's convention, patient coordinates LPS, mm.
+
+    Parameters
+    ----------
+    spacing, origin : tuple of 3 float
+        Along and at the first index of (column, row, slice).
+    direction : tuple of 9 float
+        Row-major 3 x 3 matrix; its columns are the directions of the column, row and slice index.
+    """
+
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """One radiograph.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (rows, columns), integer or float32
+        Values in the image's own units (after the modality LUT), bone bright. Read-only.
+    mapping : GrayMapping
+        The map from `pixels` to gray levels 0..255.
+    polarity : Polarity
+        Whether the file's values were inverted to get `pixels`.
+    spacing : Spacing or None
+        In mm; None where the file does not say.
+    geometry : Geometry
+        Placement of the grid, as Slicer loads the same file.
+    source : Path or None
+        The file.
+    modality : str or None
+        DICOM modality (CR, DX, ...); None for other formats.
+    notes : tuple of str
+        What a user should know about how the file was read.
+    """
+
+    pixels: np.ndarray
+    mapping: GrayMapping
+    polarity: Polarity = field(default_factory=Polarity)
+    spacing: Spacing | None = None
+    geometry: Geometry = field(default_factory=Geometry)
+    source: Path | None = None
+    modality: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.size == 0:
+            raise ValueError(f"A radiograph has two dimensions, not the shape {self.pixels.shape}.")
+        view = self.pixels.view()
+        view.flags.writeable = False
+        object.__setattr__(self, "pixels", view)
+
+    @classmethod
+    def from_array(cls, pixels: np.ndarray, spacing: Spacing | None = None) -> Radiograph:
+        """A radiograph of a bone-bright array (rows, columns), its gray mapping from percentiles."""
+        return cls(pixels, GrayMapping.from_percentiles(pixels), spacing=spacing)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) in px."""
+        return self.pixels.shape
+
+    def gray(self) -> np.ndarray:
+        """The gray levels: float32, 0..255, shape (rows, columns)."""
+        return self.mapping.to_gray(self.pixels)
+
+    def inverted(self, reason: str) -> Radiograph:
+        """The same radiograph with its polarity turned over (own units mirrored about their range)."""
+        pivot = float(self.pixels.max()) + float(self.pixels.min())
+        flip = Polarity(True, pivot, reason)
+        if self.polarity.inverted:  # two inversions: a shift remains only if the pivots differ, so undo the first
+            pixels, polarity = self.polarity.apply(self.pixels), Polarity(False, 0.0, reason)
+        else:
+            pixels, polarity = flip.apply(self.pixels), flip
+        return replace(self, pixels=pixels, polarity=polarity, mapping=GrayMapping.from_percentiles(pixels))

@@ -1,0 +1,70 @@
+"""The anatomy that models name: display name, colour and standard terminology."""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from dataclasses import dataclass
+
+ANATOMICAL_STRUCTURE = ("SCT", "123037004", "Anatomical Structure")
+TISSUE = ("SCT", "85756007", "Tissue")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One kind of object.
+
+    Parameters
+    ----------
+    name : str
+        As in the models' class lists, lower case.
+    color : tuple of 3 int
+        sRGB, 0..255.
+    category, structure, laterality : tuple of 3 str, or None for laterality
+        Codes as (coding scheme, code value, code meaning); SNOMED CT where there is one.
+    mirrored : str or None
+        The name this object takes when the image is flipped left to right.
+    """
+
+    name: str
+    color: tuple[int, int, int]
+    category: tuple[str, str, str]
+    structure: tuple[str, str, str]
+    laterality: tuple[str, str, str] | None = None
+    mirrored: str | None = None
+
+    @property
+    def display_name(self) -> str:
+        """The name as people read it."""
+        return self.name[:1].upper() + self.name[1:]
+
+
+_RIGHT = ("SCT", "24028007", "Right")
+_LEFT = ("SCT", "7771000", "Left")
+_LUNG = ("SCT", "39607008", "Lung")
+
+_KNOWN = {
+    anatomy.name: anatomy
+    for anatomy in (
+        Anatomy("right lung", (86, 180, 233), ANATOMICAL_STRUCTURE, _LUNG, _RIGHT, "left lung"),
+        Anatomy("left lung", (0, 158, 115), ANATOMICAL_STRUCTURE, _LUNG, _LEFT, "right lung"),
+        Anatomy("femur", (230, 159, 0), ANATOMICAL_STRUCTURE, ("SCT", "71341001", "Femur")),
+        Anatomy("tibia", (213, 94, 0), ANATOMICAL_STRUCTURE, ("SCT", "12611008", "Tibia")),
+        Anatomy("teeth", (240, 228, 66), ANATOMICAL_STRUCTURE, ("SCT", "38199008", "Tooth")),
+    )
+}
+
+
+def anatomy(name: str) -> Anatomy:
+    """The anatomy called `name`; for one we do not know, a colour of its own and the general code for tissue."""
+    known = _KNOWN.get(name)
+    if known is not None:
+        return known
+    hue = (zlib.crc32(name.encode()) % 360) / 360.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.7, 0.9)
+    return Anatomy(name, (round(red * 255), round(green * 255), round(blue * 255)), TISSUE, TISSUE)
+
+
+def mirrored(name: str) -> str:
+    """The class that `name` becomes in the mirror image."""
+    return anatomy(name).mirrored or name

@@ -55,9 +55,10 @@ class GrayMapping:
     def from_percentiles(cls, pixels: np.ndarray, low: float = 0.5, high: float = 99.5) -> GrayMapping:
         """The linear map between two percentiles of `pixels` (any shape, own units, bone-bright).
 
-        The percentiles ignore what is not anatomy as far as that can be told from values alone: of the pixels that
-        hold exactly the lowest or highest value (collimated borders, burnt-in text, padding) only as many count as
-        hold one ordinary value. At most 2**20 evenly spaced pixels are looked at.
+        The percentiles leave out all pixels that hold exactly the lowest or the highest value: collimated borders,
+        burnt-in text, padding and saturation pile up there. Where fewer than a tenth of the pixels would remain, the
+        map runs from the lowest to the highest value instead. Large images are sampled evenly, at 2**20 to 2**21
+        pixels; NaN and infinite values never count. Raises ValueError where no finite value is left.
         """
         flat = np.asarray(pixels).reshape(-1)
         sample = flat[:: max(1, flat.size // 2**20)].astype(np.float64)
@@ -84,6 +85,11 @@ class GrayMapping:
     def to_units(self, gray: np.ndarray | float) -> np.ndarray:
         """Values in own units (float64) of gray levels; the inverse of :meth:`to_gray` on 0..255."""
         return np.interp(gray, self.gray, self.units)
+
+    def turned_over(self, pivot: float) -> GrayMapping:
+        """The map for values turned over to `pivot` - value: each pixel's gray level g becomes 255 - g."""
+        units = tuple(pivot - unit for unit in reversed(self.units))
+        return GrayMapping(units, tuple(GRAY_MAX - gray for gray in reversed(self.gray)), self.source)
 
     def interval_to_units(self, low: float, high: float) -> tuple[float, float]:
         """The interval [low, high] of gray levels in own units; minus or plus infinity where an end is open."""

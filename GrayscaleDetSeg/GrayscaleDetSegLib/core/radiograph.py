@@ -99,11 +99,13 @@ class Radiograph:
         return self.mapping.to_gray(self.pixels)
 
     def inverted(self, reason: str) -> Radiograph:
-        """The same radiograph with its polarity turned over (own units mirrored about their range)."""
-        pivot = float(self.pixels.max()) + float(self.pixels.min())
-        flip = Polarity(True, pivot, reason)
+        """The same radiograph with its polarity turned over (own units mirrored about their range).
+
+        The gray mapping is turned over with the pixels, so that a VOI window and what it left out stay in force.
+        """
         if self.polarity.inverted:  # two inversions: a shift remains only if the pivots differ, so undo the first
-            pixels, polarity = self.polarity.apply(self.pixels), Polarity(False, 0.0, reason)
+            turn, polarity = self.polarity, Polarity(False, 0.0, reason)
         else:
-            pixels, polarity = flip.apply(self.pixels), flip
-        return replace(self, pixels=pixels, polarity=polarity, mapping=GrayMapping.from_percentiles(pixels))
+            turn = polarity = Polarity(True, float(self.pixels.max()) + float(self.pixels.min()), reason)
+        return replace(self, pixels=turn.apply(self.pixels), polarity=polarity,
+                       mapping=self.mapping.turned_over(turn.pivot))

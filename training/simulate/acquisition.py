@@ -1,0 +1,103 @@
+"""Random views, exposures, collimation and markers: what differs between two images of one anatomy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFont
+from scipy.ndimage import gaussian_filter
+
+from .detector import Exposure, Processing
+
+
+@dataclass(frozen=True)
+class Look:
+    """The ranges that an anatomy's images are drawn from; pairs are (lowest, highest)."""
+
+    quanta: tuple[float, float] = (3000.0, 20000.0)
+    scatter: tuple[float, float] = (0.1, 0.5)
+    flatten: tuple[float, float] = (0.1, 0.6)
+    flatten_width: float = 25.0
+    sharpen: tuple[float, float] = (0.0, 1.2)
+    gamma: tuple[float, float] = (0.7, 1.4)
+    low: tuple[float, float] = (0.0, 3.0)
+    high: tuple[float, float] = (98.5, 99.95)
+    collimated: float = 0.3
+    marker: float = 0.5
+
+
+def draw(look: Look, rng: np.random.Generator) -> tuple[Exposure, Processing]:
+    """A random exposure and processing within `look`."""
+    exposure = Exposure(
+        quanta=float(np.exp(rng.uniform(*np.log(look.quanta)))),
+        blur=float(rng.uniform(0.08, 0.35)),
+        scatter=float(rng.uniform(*look.scatter)),
+        heel=float(rng.uniform(0.0, 0.12)),
+        heel_degrees=float(rng.uniform(0, 360)),
+        electronic=float(rng.uniform(1.0, 8.0)),
+    )
+    processing = Processing(
+        logarithmic=bool(rng.random() < 0.85),
+        flatten=float(rng.uniform(*look.flatten)),
+        flatten_width=look.flatten_width * float(rng.uniform(0.7, 1.4)),
+        sharpen=float(rng.uniform(*look.sharpen)),
+        sharpen_width=float(rng.uniform(0.7, 4.0)),
+        window=(float(rng.uniform(*look.low)), float(rng.uniform(*look.high))),
+        gamma=float(np.exp(rng.uniform(*np.log(look.gamma)))),
+    )
+    return exposure, processing
+
+
+def collimated_field(
+    shape: tuple[int, int], rng: np.random.Generator, largest: float = 0.07
+) -> np.ndarray:
+    """The exposed field: a rectangle up to `largest` of the size from each edge, turned a little; bool (rows, columns)."""
+    rows, columns = shape
+    angle = np.radians(np.clip(rng.normal(0, 1.5), -5, 5))
+    v = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) / rows - 0.5
+    u = (np.arange(columns, dtype=np.float32)[None] + 0.5) / columns - 0.5
+    aspect = columns / rows
+    turned_u = u * np.cos(angle) + v * np.sin(angle) / aspect
+    turned_v = v * np.cos(angle) - u * np.sin(angle) * aspect
+    left, right, top, bottom = 0.5 - rng.uniform(0.0, largest, 4)
+    return (turned_u > -left) & (turned_u < right) & (turned_v > -top) & (turned_v < bottom)
+
+
+def add_marker(
+    gray: np.ndarray, text: str, position: tuple[float, float], height: int, level: float = 1.0
+) -> np.ndarray:
+    """The gray levels (0..1) with a lead letter burnt in.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (rows, columns)
+    position : tuple of 2 float
+        Of the letter's top left corner, (row, column) as shares of the size.
+    height : int
+        Of the letters, px.
+    level : float
+        Gray level of the letter.
+    """
+    glyph = ImageFont.load_default().getmask(text, mode="L")
+    letters = Image.frombytes("L", glyph.size, bytes(glyph))
+    width = max(2, round(height * glyph.size[0] / glyph.size[1]))
+    cover = np.asarray(letters.resize((width, height), Image.BILINEAR), np.float32) / 255
+    row, column = (int(share * size) for share, size in zip(position, gray.shape))
+    target = gray[row : row + height, column : column + width]
+    cover = cover[: target.shape[0], : target.shape[1]]
+    target += (np.float32(level) - target) * cover
+    return gray
+
+
+def burnt_box(gray: np.ndarray, box: tuple[int, int, int, int], level: float) -> np.ndarray:
+    """The gray levels with the rectangle (row0, column0, row1, column1) set to `level`, as over names."""
+    row0, column0, row1, column1 = box
+    gray[row0:row1, column0:column1] = level
+    return gray
+
+
+def soft_edges(field: np.ndarray, sigma: float) -> np.ndarray:
+    """The exposed field (bool) with a penumbra of `sigma` px: float32, 0.004 (leakage) to 1."""
+    soft = gaussian_filter(field.astype(np.float32), sigma, mode="nearest", truncate=3.0) if sigma > 0.3 else field
+    return np.maximum(np.asarray(soft, np.float32), np.float32(0.004))

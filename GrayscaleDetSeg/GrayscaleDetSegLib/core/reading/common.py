@@ -1,0 +1,215 @@
+"""What the readers of all formats share: limits, ITK reading, luminance, clean values, and the finished Radiograph."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RadiographError
+from ..gray import GrayMapping, Polarity
+from ..radiograph import Geometry, Radiograph, Spacing
+
+WINDOWS = ("percentile", "voi")
+POLARITIES = ("auto", "as-is", "inverted")
+MAX_SIDE = 30_000
+MAX_PIXELS = 500_000_000
+MIN_SIDE = 8
+# a pixel is clearly coloured if its channels differ by more than this share of their range: chroma noise of JPEG and
+# the tint of digitised film stay below. Markers and logos on a gray image colour few pixels.
+COLOURED = 32 / 255
+COLOURED_SHARE = 0.05
+TINTED = 8 / 255
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings of pydicom, numpy and ITK on the console meanwhile: what matters becomes a note or an error."""
+    import SimpleITK as sitk
+
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        try:
+            yield
+        finally:
+            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def check_size(name: str, columns: int, rows: int) -> None:
+    """Raise RadiographError for sizes no radiograph has; call it before anything of that size is allocated."""
+    size = f"{columns} x {rows} pixels"
+    if columns > MAX_SIDE or rows > MAX_SIDE or columns * rows > MAX_PIXELS:
+        raise RadiographError(f"{name} claims {size}, more than {MAX_SIDE} a side or {MAX_PIXELS // 10**6} million; "
+                              f"it is damaged or no radiograph, so reduce or export it again.")
+    if columns < MIN_SIDE or rows < MIN_SIDE:
+        raise RadiographError(f"{name} has only {max(columns, 0)} x {max(rows, 0)} pixels; "
+                              f"choose an image of at least {MIN_SIDE} x {MIN_SIDE}.")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What ITK says about a file before its pixels are read; axes in ITK's order (x first)."""
+
+    size: tuple[int, ...]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+    components: int
+    pixel_type: str
+
+    def geometry(self, axes: tuple[int, int, int] = (0, 1, 2)) -> Geometry:
+        """The placement with (column, row, slice) along these axes of the file; parts that make no sense by default."""
+        ndim = len(self.size)
+        count = min(ndim, 3)
+        spacing, origin, direction = np.ones(3), np.zeros(3), np.eye(3)
+        spacing[:count] = self.spacing[:count]
+        origin[:count] = self.origin[:count]
+        direction[:count, :count] = np.reshape(self.direction, (ndim, ndim))[:count, :count]
+        spacing[~(np.isfinite(spacing) & (spacing > 0))] = 1.0
+        origin[~np.isfinite(origin)] = 0.0
+        if not np.isfinite(direction).all() or abs(np.linalg.det(direction)) < 1e-6:
+            direction = np.eye(3)
+        order = list(axes)
+        return Geometry(tuple(spacing[order].tolist()), tuple(origin.tolist()),
+                        tuple(direction[:, order].reshape(-1).tolist()))
+
+
+def read_header(path: Path, image_io: str) -> Header:
+    """The :class:`Header` of a file through the named ITK reader; raises RuntimeError where ITK cannot read it."""
+    reader = _reader(path, image_io)
+    reader.ReadImageInformation()
+    import SimpleITK as sitk
+
+    return Header(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(),
+                  reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID()))
+
+
+def read_array(path: Path, image_io: str) -> np.ndarray:
+    """The values of a file through the named ITK reader, axes in numpy's order (x last, then components)."""
+    import SimpleITK as sitk
+
+    return sitk.GetArrayFromImage(_reader(path, image_io).Execute())
+
+
+def _reader(path: Path, image_io: str):
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(image_io)
+    reader.SetFileName(str(path))
+    return reader
+
+
+@contextmanager
+def named(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The file under a name with one of these endings, as some ITK readers insist: itself, or a temporary copy."""
+    if path.name.endswith(suffixes):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"image{suffixes[0]}"
+        shutil.copyfile(path, copy)
+        yield copy
+
+
+def luminance(colours: np.ndarray, name: str, full_scale: float) -> tuple[np.ndarray, list[str]]:
+    """Gray values (rows, columns) of the array (rows, columns, components), of the same type, and notes.
+
+    One or two components: the first (the second is alpha). Three or four: Rec. 601 luminance of red, green and blue,
+    alpha ignored. Raises RadiographError for a colour photograph: more than 5 % clearly coloured pixels.
+    `full_scale` is the range of a channel.
+    """
+    if colours.shape[-1] < 3:
+        return np.ascontiguousarray(colours[..., 0]), []
+    step = max(1, int(np.sqrt(colours.shape[0] * colours.shape[1] / 2**22)))  # a sample tells as much
+    sample = colours[::step, ::step, :3].astype(np.float32) / np.float32(full_scale)
+    chroma = sample.max(-1) - sample.min(-1)
+    share = float((chroma > COLOURED).mean())
+    if share > COLOURED_SHARE:
+        raise RadiographError(f"{name} is a colour picture ({share:.0%} of its pixels are coloured), not a radiograph; "
+                              f"choose a grayscale image.")
+    red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
+    if (red == green).all() and (red == blue).all():
+        return np.ascontiguousarray(red), []
+    gray = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    if np.issubdtype(colours.dtype, np.integer):
+        gray = np.rint(gray)
+    note = "the image is in colour: its Rec. 601 luminance is used"
+    if float(np.median(chroma)) > TINTED:
+        note += " (it is tinted all over, as digitised film is)"
+    elif share > 0:
+        note += f" ({max(share, 0.0001):.2%} of the pixels are clearly coloured)"
+    return gray.astype(colours.dtype), [note]
+
+
+def tidy(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+    """The values as an integer type of at most 32 bits or float32, all finite, and notes.
+
+    NaN and infinite values become the smallest finite one. Raises RadiographError where none is finite.
+    """
+    if values.dtype == bool:
+        return values.astype(np.uint8), []
+    if np.issubdtype(values.dtype, np.integer):
+        if values.dtype.itemsize <= 4:
+            return values, []
+        return (values.astype(np.int32) if _fits(values, np.int32) else values.astype(np.float32)), []
+    if not np.issubdtype(values.dtype, np.floating):
+        raise RadiographError(f"{name} holds {values.dtype} values; convert it to gray values first.")
+    values = values.astype(np.float32)
+    finite = np.isfinite(values)
+    if finite.all():
+        return values, []
+    if not finite.any():
+        raise RadiographError(f"{name} holds no finite pixel value; export it again.")
+    lowest = values[finite].min()
+    count = int(values.size - np.count_nonzero(finite))
+    return np.where(finite, values, lowest), [f"{count} pixels were NaN or infinite and are set to the minimum"]
+
+
+def _fits(values: np.ndarray, dtype: type) -> bool:
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= int(values.min()) and int(values.max()) <= limits.max)
+
+
+def natural_pivot(values: np.ndarray) -> float:
+    """The pivot for formats that do not say their bits: 2^n - 1 of the fewest bits n, at least 8, that hold the values.
+
+    Signed, 32 bit and float values are turned over within their own range.
+    """
+    highest, lowest = float(values.max()), float(values.min())
+    if np.issubdtype(values.dtype, np.unsignedinteger) and values.dtype.itemsize <= 2:
+        return float(2 ** max(8, int(highest).bit_length()) - 1)
+    return highest + lowest
+
+
+def choose_polarity(choice: str, inverted_in_file: bool, reason: str, pivot: float) -> Polarity:
+    """The polarity for the user's `choice`, given what the file says and why."""
+    if choice == "auto":
+        return Polarity(True, pivot, reason) if inverted_in_file else Polarity(False, 0.0, reason)
+    if choice == "inverted":
+        return Polarity(True, pivot, f"inverted on request ({reason})")
+    return Polarity(False, 0.0, f"kept as in the file on request ({reason})")
+
+
+def finish(values: np.ndarray, polarity: Polarity, *, path: Path, mapping: GrayMapping | None = None,
+           counted: np.ndarray | None = None, spacing: Spacing | None = None, geometry: Geometry | None = None,
+           modality: str | None = None, notes: list[str] | None = None) -> Radiograph:
+    """The Radiograph of the file's `values` (rows, columns).
+
+    `mapping` is for bone-bright values and comes from percentiles where it is None; `counted` (bool, same shape) says
+    which pixels those percentiles see. Raises RadiographError where all pixels are the same.
+    """
+    if values.min() == values.max():
+        raise RadiographError(f"{path.name} is blank: all pixels have the same value; choose another image.")
+    pixels = polarity.apply(values)
+    if mapping is None:
+        mapping = GrayMapping.from_percentiles(pixels if counted is None else pixels[counted])
+    return Radiograph(pixels, mapping, polarity, spacing, geometry or Geometry(), path, modality, tuple(notes or ()))

@@ -1,0 +1,200 @@
+"""Stored pixel values of a DICOM data set, decoded the same way whether or not pydicom has plugins.
+
+Uncompressed values are unpacked here, RLE by pydicom, all else by the GDCM inside SimpleITK, the one decoder that is
+there in every Slicer. GDCM inverts MONOCHROME1 and applies the rescale on load, so it is given a bare copy of the image
+that mentions neither.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RadiographError
+from . import codestream
+from .common import read_array
+
+IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+RLE = "1.2.840.10008.1.2.5"
+_NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
+_JPEG2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
+_JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 52, 53, 54, 55, 56, 57, 58, 70, 80, 81))
+
+
+class Layout:
+    """How the pixels of a data set are stored: the Image Pixel module, checked.
+
+    Raises RadiographError for layouts that no radiograph has, and ValueError or TypeError for missing or broken tags.
+    """
+
+    def __init__(self, dataset, name: str) -> None:
+        self.rows, self.columns = int(dataset.Rows), int(dataset.Columns)
+        self.samples = int(dataset.get("SamplesPerPixel") or 1)
+        self.allocated = int(dataset.BitsAllocated)
+        self.stored = int(dataset.get("BitsStored") or self.allocated)
+        self.signed = int(dataset.get("PixelRepresentation") or 0) == 1
+        self.planar = int(dataset.get("PlanarConfiguration") or 0) == 1
+        self.photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip().upper()
+        if self.allocated not in (8, 16, 32) or not 1 <= self.stored <= self.allocated:
+            raise RadiographError(f"{name} stores {self.stored} of {self.allocated} bits a pixel, which is not read "
+                                  f"here; export it with 8 or 16 bits.")
+        if self.samples not in (1, 3):
+            raise RadiographError(f"{name} has {self.samples} samples a pixel; export it as a grayscale image.")
+        high = dataset.get("HighBit")
+        # a HighBit that does not fit the other two is a common slip of converters: the usual place is meant
+        self.high = int(high) if high is not None and self.stored - 1 <= int(high) < self.allocated else self.stored - 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns), with samples other than one appended."""
+        return (self.rows, self.columns) + ((self.samples,) if self.samples > 1 else ())
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Lowest and highest value that the stored bits can hold."""
+        return (-(2 ** (self.stored - 1)), 2 ** (self.stored - 1) - 1) if self.signed else (0, 2**self.stored - 1)
+
+    def values(self, words: np.ndarray) -> np.ndarray:
+        """Values of unsigned words of `allocated` bits: the stored bits, cut out and given their sign."""
+        shift = self.high + 1 - self.stored
+        if shift or self.stored < self.allocated:
+            words = (words >> words.dtype.type(shift)) & words.dtype.type(2**self.stored - 1)
+        if not self.signed:
+            return words
+        signed = np.dtype(f"i{self.allocated // 8}")
+        unused = self.allocated - self.stored  # shift the sign bit to the top and back
+        return (words << words.dtype.type(unused)).view(signed) >> signed.type(unused)
+
+
+def stored_values(dataset, layout: Layout, name: str) -> np.ndarray:
+    """The stored values of a data set with one frame: (rows, columns) or (rows, columns, 3), integer.
+
+    Colours come as RGB whatever they are stored as. Raises RadiographError where the data are cut short or do not fit
+    the layout, and whatever the decoders raise.
+    """
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    if syntax in _NATIVE:
+        return _to_rgb(layout.values(_native_words(dataset, layout, name)), layout)
+    if syntax == RLE:
+        if layout.samples > 1:
+            dataset.PhotometricInterpretation = "RGB"  # pydicom 3 converts YBR, pydicom 2 does not: do it below
+        words = np.ascontiguousarray(dataset.pixel_array).reshape(layout.shape)
+        return _to_rgb(layout.values(words.view(f"u{layout.allocated // 8}")), layout)
+    frame = _frame(dataset.PixelData)
+    _check_frame(frame, layout, syntax, name)
+    try:
+        values = _through_gdcm(frame, layout, syntax)
+    except RuntimeError as error:
+        # GDCM lacks newer codecs; a pydicom plugin may be there
+        try:
+            values = np.asarray(dataset.pixel_array)
+        except Exception:
+            uid = dataset.file_meta.TransferSyntaxUID
+            raise RadiographError(f"{name} has pixel data ({uid.name}) that cannot be decoded, or they are damaged; "
+                                  f"export it uncompressed.") from error
+    return values.reshape(layout.shape)
+
+
+def is_big_endian(dataset) -> bool:
+    """Whether words in the data set's binary values have their high byte first."""
+    return str(dataset.file_meta.TransferSyntaxUID) == EXPLICIT_BIG
+
+
+def _native_words(dataset, layout: Layout, name: str) -> np.ndarray:
+    data = dataset.PixelData
+    half_chroma = layout.photometric == "YBR_FULL_422"
+    count = layout.rows * layout.columns * (2 if half_chroma else layout.samples)
+    expected = count * layout.allocated // 8
+    if len(data) < expected:
+        raise RadiographError(f"{name} is cut short: it holds {len(data) / expected:.0%} of its pixel data; "
+                              f"copy or export it again.")
+    big = is_big_endian(dataset)
+    words = np.frombuffer(data, f"{'>' if big else '<'}u{layout.allocated // 8}", count)
+    if big and layout.allocated == 8 and dataset["PixelData"].VR == "OW":  # bytes in pairs, each pair swapped
+        words = np.frombuffer(data, ">u2", (count + 1) // 2).astype("<u2").view(np.uint8)[:count]
+    words = words.astype(words.dtype.newbyteorder("="), copy=False)
+    if layout.samples == 1:
+        return words.reshape(layout.shape)
+    if half_chroma:  # Y Y Cb Cr for each two pixels
+        pairs = words.reshape(-1, 4)
+        pixels = np.stack([pairs[:, :2], np.repeat(pairs[:, 2:3], 2, 1), np.repeat(pairs[:, 3:], 2, 1)], -1)
+        return pixels.reshape(layout.shape)
+    if layout.planar:
+        return np.moveaxis(words.reshape((3, layout.rows, layout.columns)), 0, -1)
+    return words.reshape(layout.shape)
+
+
+def _to_rgb(values: np.ndarray, layout: Layout) -> np.ndarray:
+    if not layout.photometric.startswith("YBR_FULL") or layout.samples != 3:
+        return values
+    top = 2**layout.stored - 1
+    luma = values[..., 0].astype(np.float32)
+    blue, red = (values[..., index].astype(np.float32) - (top + 1) / 2 for index in (1, 2))
+    rgb = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], -1)
+    return np.clip(np.rint(rgb), 0, top).astype(values.dtype)
+
+
+def _frame(data: bytes) -> bytes:
+    """The code stream of a single encapsulated frame: all fragments but the first item, which is the offset table."""
+    position, fragments = 0, []
+    while position + 8 <= len(data) and data[position:position + 4] == b"\xfe\xff\x00\xe0":
+        length = struct.unpack("<I", data[position + 4:position + 8])[0]
+        fragments.append(data[position + 8:position + 8 + length])
+        position += 8 + length
+    return b"".join(fragments[1:])
+
+
+def _check_frame(frame: bytes, layout: Layout, syntax: str, name: str) -> None:
+    """Refuse a stream of another size than the data set says, or without its end, before a native decoder gets it."""
+    if syntax in _JPEG:
+        stream = codestream.jpeg(frame)
+    elif syntax in _JPEG2000:
+        stream = codestream.jpeg2000(frame)
+    else:
+        return
+    if stream is None or (stream.rows, stream.columns, stream.components) != (
+            layout.rows, layout.columns, layout.samples) or stream.bits > layout.allocated:
+        raise RadiographError(f"{name} has compressed pixels that do not fit its header; copy or export it again.")
+    if not stream.complete:
+        raise RadiographError(f"{name} is cut short: its compressed pixels have no end; copy or export it again.")
+
+
+def _through_gdcm(frame: bytes, layout: Layout, syntax: str) -> np.ndarray:
+    photometric = layout.photometric if layout.samples > 1 else "MONOCHROME2"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image.dcm"
+        path.write_bytes(_bare_file(frame, layout, syntax, photometric))
+        return read_array(path, "GDCMImageIO")
+
+
+def _bare_file(frame: bytes, layout: Layout, syntax: str, photometric: str) -> bytes:
+    """A DICOM file (Secondary Capture) of nothing but this frame, by hand because pydicom 2 and 3 differ in saving."""
+    secondary_capture, instance = b"1.2.840.10008.5.1.4.1.1.7", b"2.25.1"
+
+    def element(group: int, number: int, vr: bytes, value: bytes | int) -> bytes:
+        if isinstance(value, int):
+            value = struct.pack("<H", value)
+        if len(value) % 2:
+            value += b"\0" if vr == b"UI" else b" "
+        return struct.pack("<HH2sH", group, number, vr, len(value)) + value
+
+    meta = b"".join([element(2, 2, b"UI", secondary_capture), element(2, 3, b"UI", instance),
+                     element(2, 0x10, b"UI", syntax.encode()), element(2, 0x12, b"UI", b"2.25.2")])
+    version = struct.pack("<HH2sHIH", 2, 1, b"OB", 0, 2, 0x0100)
+    group_length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(version) + len(meta))
+    tags = [element(8, 0x16, b"UI", secondary_capture), element(8, 0x18, b"UI", instance),
+            element(8, 0x60, b"CS", b"OT"),
+            element(0x28, 2, b"US", layout.samples), element(0x28, 4, b"CS", photometric.encode())]
+    if layout.samples > 1:
+        tags.append(element(0x28, 6, b"US", int(layout.planar)))
+    tags += [element(0x28, 0x10, b"US", layout.rows), element(0x28, 0x11, b"US", layout.columns),
+             element(0x28, 0x100, b"US", layout.allocated), element(0x28, 0x101, b"US", layout.stored),
+             element(0x28, 0x102, b"US", layout.high), element(0x28, 0x103, b"US", int(layout.signed))]
+    frame += b"\0" * (len(frame) % 2)
+    pixels = (struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0)
+              + struct.pack("<HHI", 0xFFFE, 0xE000, len(frame)) + frame + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0))
+    return b"\0" * 128 + b"DICM" + group_length + version + meta + b"".join(tags) + pixels

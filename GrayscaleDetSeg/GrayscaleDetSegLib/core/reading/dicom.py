@@ -1,0 +1,250 @@
+"""DICOM files of projection radiographs: modality LUT, polarity, gray window, padding and spacing from their tags."""
+
+from __future__ import annotations
+
+import io
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RadiographError
+from ..gray import Polarity
+from ..radiograph import Geometry, Radiograph, Spacing
+from .common import check_size, choose_polarity, finish, luminance, read_header, tidy
+from .decode import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    Layout,
+    is_big_endian,
+    stored_values,
+)
+from .windows import Lut, voi_mapping
+
+_RADIOGRAPHS = ("CR", "DX", "MG", "RF", "XA", "PX", "IO", "RG", "OT", "SC")
+_GRAY = ("MONOCHROME1", "MONOCHROME2")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
+_MAX_BYTES = 2 * 1024**3
+_SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+
+
+def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -> Radiograph:
+    """Read a DICOM file with one frame; `window` and `polarity` as in read_radiograph.
+
+    Pixels are the values after the modality LUT or rescale, inverted for MONOCHROME1 about the lowest plus the highest
+    value that the stored bits can hold, so that they equal what Slicer (GDCM) shows. Raises RadiographError.
+    """
+    name = path.name
+    dataset = _load(path)
+    _refuse_other_objects(dataset, name)
+    layout = Layout(dataset, name)
+    check_size(name, layout.columns, layout.rows)
+    if layout.photometric not in _GRAY + _COLOUR + ("PALETTE COLOR",):
+        raise RadiographError(f"{name} has the photometric interpretation {layout.photometric}, "
+                              f"which is not read here; export it as a grayscale image.")
+    notes: list[str] = []
+    modality = str(_value(dataset, "Modality") or "").strip() or None
+    if modality and modality not in _RADIOGRAPHS:
+        notes.append(f"the modality is {modality}: the method is made for projection radiographs")
+    stored = stored_values(dataset, layout, name)
+    counted = _counted(dataset, stored, notes)
+    values, ends = _own_units(dataset, stored, layout, name, notes)
+    values, more = tidy(values, name)
+    notes += more
+    inverted, reason = _polarity(dataset, layout, notes)
+    chosen = choose_polarity(polarity, inverted, reason, ends[0] + ends[1])
+    if inverted and polarity == "as-is":
+        notes.append(f"{reason}, but the values are kept as they are on request")
+    mapping = voi_mapping(dataset, values, chosen, notes) if window == "voi" else None
+    spacing = _spacing(dataset, notes)
+    geometry = _geometry(path, spacing, notes)
+    return finish(values, chosen, path=path, mapping=mapping, counted=counted, spacing=spacing, geometry=geometry,
+                  modality=modality, notes=notes)
+
+
+def _load(path: Path):
+    """The data set; read from memory, so that damaged lengths cannot ask for more than the file holds."""
+    import pydicom
+    from pydicom.uid import UID
+
+    if path.stat().st_size > _MAX_BYTES:
+        raise RadiographError(f"{path.name} is larger than {_MAX_BYTES // 1024**3} GiB, more than any radiograph; "
+                              f"choose a file with a single image.")
+    data = path.read_bytes()
+    _refuse_deflate_bomb(data, path.name)
+    dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    meta = getattr(dataset, "file_meta", None)
+    if meta is None:
+        from pydicom.dataset import FileMetaDataset
+
+        dataset.file_meta = meta = FileMetaDataset()
+    if not meta.get("TransferSyntaxUID"):  # a bare data set: pydicom found out by trying
+        implicit, little = dataset.is_implicit_VR, dataset.is_little_endian
+        meta.TransferSyntaxUID = UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE if little else EXPLICIT_BIG)
+    return dataset
+
+
+def _refuse_deflate_bomb(data: bytes, name: str) -> None:
+    syntax = DEFLATED.encode()
+    at = data.find(syntax, 0, 2048)
+    if at < 0:
+        return
+    length = int.from_bytes(data[140:144], "little")  # of group 2, by its first element
+    stream, left, total = zlib.decompressobj(-zlib.MAX_WBITS), data[144 + length:], 0
+    while left and total <= _MAX_BYTES:
+        total += len(stream.decompress(left, 2**24))
+        left = stream.unconsumed_tail
+    if total > _MAX_BYTES:
+        raise RadiographError(f"{name} inflates to more than {_MAX_BYTES // 1024**3} GiB; it is damaged or a trap, "
+                              f"so export it again.")
+
+
+def _refuse_other_objects(dataset, name: str) -> None:
+    if "DirectoryRecordSequence" in dataset:
+        raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
+    if "PixelData" not in dataset:
+        kind = getattr(dataset.get("SOPClassUID"), "name", "") or "unknown"
+        if "Rows" in dataset:
+            raise RadiographError(f"{name} has no pixel data (it may be cut short); copy or export it again.")
+        raise RadiographError(f"{name} is a DICOM file without an image ({kind}); choose one with an image.")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise RadiographError(f"{name} has {frames} frames, but a radiograph is a single image; "
+                              f"export one frame as a file of its own.")
+    missing = [keyword for keyword in ("Rows", "Columns", "BitsAllocated") if not dataset.get(keyword)]
+    if missing:
+        raise RadiographError(f"{name} does not say its {' and '.join(missing)}; it is damaged, so export it again.")
+
+
+def _value(dataset, keyword: str):
+    """The value of a tag; None where it is absent, empty or cannot be understood."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # pydicom converts on access and raises all sorts of things for malformed values
+        return None
+    return None if value is None or value == "" else value
+
+
+def _number(dataset, keyword: str) -> float | None:
+    """A finite number, or None."""
+    try:
+        number = float(_value(dataset, keyword))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _counted(dataset, stored: np.ndarray, notes: list[str]) -> np.ndarray | None:
+    """Which pixels are no padding (bool), by Pixel Padding Value and its Range Limit; None where all count."""
+    padding = _number(dataset, "PixelPaddingValue")
+    if padding is None or stored.ndim != 2:
+        return None
+    limit = _number(dataset, "PixelPaddingRangeLimit")
+    low, high = sorted((padding, padding if limit is None else limit))
+    padded = (stored >= low) & (stored <= high)
+    share = float(padded.mean())
+    if not 0 < share < 1:
+        return None
+    notes.append(f"{share:.1%} of the pixels are padding and left out of the percentiles")
+    return ~padded
+
+
+def _own_units(dataset, stored: np.ndarray, layout: Layout, name: str,
+               notes: list[str]) -> tuple[np.ndarray, tuple[float, float]]:
+    """The values after palette, luminance, and modality LUT or rescale, and the least and greatest they can be."""
+    low, high = layout.limits
+    big = is_big_endian(dataset)
+    if layout.photometric == "PALETTE COLOR":
+        tables = [Lut.of(dataset, f"{colour}PaletteColorLookupTable", layout.signed, big)
+                  for colour in ("Red", "Green", "Blue")]
+        if None in tables:
+            raise RadiographError(f"{name} has a colour palette that cannot be read; export it as a grayscale image.")
+        stored = np.stack([table.apply(stored) for table in tables], -1)
+        low, high = 0, 2 ** tables[0].bits - 1
+    if stored.ndim == 3:
+        stored, more = luminance(stored, name, high - low)
+        notes += more
+        return stored, (low, high)
+    table = None
+    if _value(dataset, "ModalityLUTSequence"):
+        table = Lut.of(dataset.ModalityLUTSequence[0], "LUT", layout.signed, big)
+        if table is None:
+            notes.append("the modality LUT cannot be read and is ignored")
+    if table is not None:
+        notes.append("values are those after the modality LUT; Slicer shows them without it")
+        return table.apply(stored), (float(table.data.min()), float(table.data.max()))
+    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept") or 0.0
+    if slope == 0:
+        notes.append("the rescale slope is 0 and ignored")
+    if not slope:
+        slope = 1.0
+    if (slope, intercept) == (1.0, 0.0):
+        return stored, (low, high)
+    ends = sorted((slope * low + intercept, slope * high + intercept))
+    if slope.is_integer() and intercept.is_integer() and max(map(abs, ends)) < 2**31:
+        whole = stored.astype(np.int64) * int(slope) + int(intercept)
+        types = (np.uint8, np.int16, np.uint16, np.int32)
+        fitting = next(kind for kind in types if np.iinfo(kind).min <= ends[0] and ends[1] <= np.iinfo(kind).max)
+        return whole.astype(fitting), (ends[0], ends[1])
+    return (stored * slope + intercept).astype(np.float32), (ends[0], ends[1])
+
+
+def _polarity(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
+    if layout.photometric == "MONOCHROME1":
+        return True, "MONOCHROME1 in the file"
+    shape = str(_value(dataset, "PresentationLUTShape") or "").strip().upper()
+    if layout.photometric == "MONOCHROME2" and shape == "INVERSE":
+        notes.append("MONOCHROME2 with Presentation LUT Shape INVERSE; Slicer looks at the first alone")
+        return True, "Presentation LUT Shape INVERSE in the file"
+    return False, f"{layout.photometric} in the file" if layout.photometric in _GRAY else Polarity().reason
+
+
+def _spacing(dataset, notes: list[str]) -> Spacing | None:
+    """The first usable spacing, in DICOM's order of meaning: calibrated, at the detector, of the scanned film."""
+    found = []
+    for keyword in _SPACING_TAGS:
+        if keyword not in dataset:
+            continue
+        pair = _pair(_value(dataset, keyword))
+        if pair is None:
+            notes.append(f"{keyword} is not two positive numbers and is ignored")
+        else:
+            found.append(Spacing(pair[0], pair[1], keyword))
+    factor = _number(dataset, "EstimatedRadiographicMagnificationFactor")
+    if factor is not None and factor > 0:
+        notes.append(f"estimated magnification {factor:g}: lengths in the patient are smaller by it")
+    if not found:
+        return None
+    first = found[0]
+    calibration = str(_value(dataset, "PixelSpacingCalibrationType") or "").strip()
+    if first.source == "PixelSpacing" and calibration:
+        notes.append(f"PixelSpacing is calibrated ({calibration.lower()})")
+    elif len(found) > 1 and not np.allclose((first.row, first.column), (found[1].row, found[1].column), rtol=1e-3):
+        notes.append(f"{first.source} differs from {found[1].source} ({found[1].row:g} x {found[1].column:g} mm)")
+    return first
+
+
+def _pair(value) -> tuple[float, float] | None:
+    try:
+        row, column = (float(part) for part in value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (row, column) if all(math.isfinite(part) and part > 0 for part in (row, column)) else None
+
+
+def _geometry(path: Path, spacing: Spacing | None, notes: list[str]) -> Geometry:
+    """Where Slicer puts the file: what ITK's GDCM reader says, which prefers ImagerPixelSpacing and may know none."""
+    try:
+        geometry = read_header(path, "GDCMImageIO").geometry()
+    except RuntimeError:
+        notes.append("ITK cannot tell the placement of the file, so it is put at the origin")
+        if spacing is None:
+            return Geometry()
+        return Geometry((spacing.column, spacing.row, 1.0))
+    if spacing is not None and not np.allclose(geometry.spacing[:2], (spacing.column, spacing.row), rtol=1e-3):
+        notes.append(f"Slicer places the pixels {geometry.spacing[1]:g} x {geometry.spacing[0]:g} mm apart "
+                     f"(row x column) where {spacing.source} says {spacing.row:g} x {spacing.column:g} mm")
+    return geometry

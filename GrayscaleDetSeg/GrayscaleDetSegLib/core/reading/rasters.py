@@ -1,0 +1,120 @@
+"""PNG, JPEG and TIFF files, through ITK: what is certain to exist in Slicer, and what Slicer itself loads them with."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RadiographError
+from ..gray import Polarity
+from ..radiograph import Radiograph
+from .codestream import Png, Tiff, jpeg
+from .common import (
+    Header,
+    check_size,
+    choose_polarity,
+    finish,
+    luminance,
+    natural_pivot,
+    read_array,
+    read_header,
+    tidy,
+)
+
+_GRAY, _GRAY_ALPHA, _RGBA = 0, 4, 6  # PNG colour types
+
+
+def read_raster(path: Path, kind: str, polarity: str = "auto") -> Radiograph:
+    """Read a PNG, JPEG or TIFF file (`kind`): gray, palette, or colour that is gray in truth; alpha is ignored.
+
+    There is no spacing: the resolution in such a file (pHYs, JFIF density, TIFF resolution) is a printer's, commonly
+    72 dpi. `polarity` as in read_radiograph. Raises RadiographError.
+    """
+    white_is_zero = False
+    if kind == "PNG":
+        values, header = _read_png(path)
+    elif kind == "JPEG":
+        values, header = _read_jpeg(path)
+    else:
+        values, header, white_is_zero = _read_tiff(path)
+    notes = []
+    if values.ndim == 3:
+        scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else values.max()
+        values, notes = luminance(values, path.name, max(float(scale), 1e-30))
+    values, more = tidy(values, path.name)
+    notes += more
+    geometry = header.geometry()
+    if geometry.spacing[:2] != (1.0, 1.0):
+        notes.append("the file's resolution is meant for printing and is not taken for a pixel spacing in mm")
+    reason = "WhiteIsZero in the file" if white_is_zero else Polarity().reason
+    chosen = choose_polarity(polarity, white_is_zero, reason, natural_pivot(values))
+    if white_is_zero and chosen.inverted:
+        notes.append("Slicer shows this file inverted: it does not look at WhiteIsZero")
+    return finish(values, chosen, path=path, geometry=geometry, notes=notes)
+
+
+def _read_png(path: Path) -> tuple[np.ndarray, Header]:
+    data = path.read_bytes()
+    try:
+        png = Png.parse(data)
+    except ValueError as error:
+        raise _damaged(path, "PNG", str(error)) from error
+    check_size(path.name, png.columns, png.rows)
+    transparent = any(kind == b"tRNS" for kind, _ in png.chunks)
+    # SimpleITK knows no gray with alpha. Its bytes are those of a gray image of twice the depth, or of RGBA.
+    if png.colour == _GRAY_ALPHA or (png.colour == _GRAY and transparent):
+        labels = {(_GRAY_ALPHA, 8): (16, _GRAY), (_GRAY_ALPHA, 16): (8, _RGBA)}
+        relabelled = png.relabelled(*labels.get((png.colour, png.depth), (png.depth, _GRAY)))
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "image.png"
+            copy.write_bytes(relabelled)
+            values, header = read_array(copy, "PNGImageIO"), read_header(copy, "PNGImageIO")
+        if png.colour == _GRAY_ALPHA:
+            values = (values >> 8).astype(np.uint8) if png.depth == 8 else _pairs(values)
+        return values, header
+    return read_array(path, "PNGImageIO"), read_header(path, "PNGImageIO")
+
+
+def _pairs(values: np.ndarray) -> np.ndarray:
+    """16 bit gray whose high and low bytes were read as red and green."""
+    return (values[..., 0].astype(np.uint16) << 8) | values[..., 1]
+
+
+def _read_jpeg(path: Path) -> tuple[np.ndarray, Header]:
+    stream = jpeg(path.read_bytes())
+    if stream is None:
+        raise _damaged(path, "JPEG", "no valid header")
+    check_size(path.name, stream.columns, stream.rows)
+    if stream.components == 4:
+        raise RadiographError(f"{path.name} is a picture in printing colours (CMYK); save it as a grayscale image.")
+    if not stream.complete:
+        raise _damaged(path, "JPEG", "cut short")
+    return read_array(path, "JPEGImageIO"), read_header(path, "JPEGImageIO")
+
+
+def _read_tiff(path: Path) -> tuple[np.ndarray, Header, bool]:
+    """Values, header, and whether 0 is white and not yet black (ITK turns it over only where it goes through RGBA)."""
+    try:
+        tiff = Tiff.parse(path.read_bytes())
+    except (ValueError, struct.error) as error:
+        raise _damaged(path, "TIFF", "no valid directory") from error
+    if tiff is not None:
+        check_size(path.name, tiff.columns, tiff.rows)
+        if tiff.pages > 1:
+            raise RadiographError(f"{path.name} has {tiff.pages} pages; save the one radiograph as a file of its own.")
+    header = read_header(path, "TIFFImageIO")
+    check_size(path.name, *header.size[:2])
+    if len(header.size) > 2 and max(header.size[2:]) > 1:
+        raise RadiographError(f"{path.name} has {max(header.size[2:])} pages; "
+                              f"save the one radiograph as a file of its own.")
+    values = read_array(path, "TIFFImageIO")
+    if len(header.size) > 2:
+        values = values[0]
+    return values, header, tiff is not None and tiff.photometric == 0 and values.ndim == 2
+
+
+def _damaged(path: Path, kind: str, what: str) -> RadiographError:
+    return RadiographError(f"{path.name} is a damaged {kind} file ({what}); copy or export it again.")

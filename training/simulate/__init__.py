@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
-from .simulation import ANATOMIES, Simulation, default_size, simulate
+from .anatomies import ANATOMIES, default_size
+from .simulation import Simulation, simulate
 
 __all__ = ["ANATOMIES", "Simulation", "default_size", "simulate"]

@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from .anatomies import ANATOMIES
 from .sets import write_set
-from .simulation import ANATOMIES
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="training.simulate", description="Simulated radiographs with exact label maps.")
+    parser = argparse.ArgumentParser("training.simulate", description="Simulated radiographs with exact label maps.")
     parser.add_argument("--anatomy", action="append", choices=sorted(ANATOMIES), help="may be given more than once")
     parser.add_argument("--count", type=int, default=100, help="images of each anatomy (default 100)")
     parser.add_argument("--size", type=int, default=512, help="longest side in px (long legs: twice that; default 512)")

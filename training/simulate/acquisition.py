@@ -20,7 +20,7 @@ class Look:
     flatten: tuple[float, float] = (0.1, 0.6)
     flatten_width: float = 25.0
     sharpen: tuple[float, float] = (0.0, 1.2)
-    gamma: tuple[float, float] = (0.7, 1.4)
+    middle: tuple[float, float] = (0.4, 0.7)
     low: tuple[float, float] = (0.0, 3.0)
     high: tuple[float, float] = (98.5, 99.95)
     collimated: float = 0.3
@@ -44,15 +44,13 @@ def draw(look: Look, rng: np.random.Generator) -> tuple[Exposure, Processing]:
         sharpen=float(rng.uniform(*look.sharpen)),
         sharpen_width=float(rng.uniform(0.7, 4.0)),
         window=(float(rng.uniform(*look.low)), float(rng.uniform(*look.high))),
-        gamma=float(np.exp(rng.uniform(*np.log(look.gamma)))),
+        middle=float(rng.uniform(*look.middle)),
     )
     return exposure, processing
 
 
-def collimated_field(
-    shape: tuple[int, int], rng: np.random.Generator, largest: float = 0.07
-) -> np.ndarray:
-    """The exposed field: a rectangle up to `largest` of the size from each edge, turned a little; bool (rows, columns)."""
+def collimated_field(shape: tuple[int, int], rng: np.random.Generator, largest: float = 0.07) -> np.ndarray:
+    """The exposed field, bool (rows, columns): a rectangle, turned, up to `largest` of the size from each edge."""
     rows, columns = shape
     angle = np.radians(np.clip(rng.normal(0, 1.5), -5, 5))
     v = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) / rows - 0.5

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+
+from .curves import interpolate
 
 
 class Body(Protocol):
@@ -30,7 +31,9 @@ class Body(Protocol):
         """The body inside a shell of `wall` mm."""
 
 
-def _rotated(x: np.ndarray, y: np.ndarray, origin: tuple[float, float], degrees: float) -> tuple[np.ndarray, np.ndarray]:
+def _rotated(
+    x: np.ndarray, y: np.ndarray, origin: tuple[float, float], degrees: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (u, s) in a frame at `origin`, turned clockwise on the image by `degrees`."""
     if degrees == 0.0:
         return x - np.float32(origin[0]), y - np.float32(origin[1])
@@ -204,7 +207,7 @@ def tube(points: Sequence[tuple[float, float]], radii: Sequence[float], flatness
     """A tube of varying radius along a smooth curve through `points` (n, 2) in mm, as joined tapered capsules."""
     knots, pieces = np.arange(len(points), dtype=float), 4 * (len(points) - 1)
     fine = np.linspace(0, len(points) - 1, pieces + 1)
-    path = PchipInterpolator(knots, np.asarray(points, float))(fine)
+    path = interpolate(knots, np.asarray(points, float), fine)
     width = np.interp(fine, knots, np.asarray(radii, float))
     return Union(
         tuple(

@@ -25,7 +25,7 @@ def _lung(outer: list, inner: list, base: list, depth: float, left_of_spine: boo
         thick = depth * float(np.clip((y + 15) / 90, 0.25, 1.0))
         rows.append((y, -a, -b, thick) if left_of_spine else (y, b, a, thick))
     end = [(-x, y) for x, y in reversed(base)] if left_of_spine else list(base)
-    return Profile(rows, end=end, cap=12.0, exponent=4.0)
+    return Profile(rows, end=end, cap=12.0, doublings=2)
 
 
 def _borders(
@@ -42,12 +42,14 @@ def _borders(
                  (205, 90 * heart), (225, 92 * heart), (tall + 45, 92 * heart)]  # fmt: skip
     else:
         inner = [(0, 41), (3, 31), (9, 24), (22, 20), (50, 22 + shift[0]), (90, 24 + shift[1]), (120, 27 + shift[2]),
-                 (150, 34 * heart + shift[3]), (180, 38 * heart + shift[3]), (205, 36 * heart), (tall + 45, 32)]  # fmt: skip
+                 (150, 34 * heart + shift[3]), (180, 38 * heart + shift[3]), (205, 36 * heart),
+                 (tall + 45, 32)]  # fmt: skip
     inner = [(y * tall / 225, x) for y, x in inner]
     dome, flank = tall + rng.normal(0, 3), rng.uniform(18, 42)
     edge = 30 + 104 * width
     base = [(0, dome + 6), (25, dome + 2), (edge * 0.45, dome - 4), (edge * 0.65, dome - 1),
-            (edge * 0.82, dome + flank * 0.35), (edge * 0.93, dome + flank * 0.75), (edge * 1.02, dome + flank)]  # fmt: skip
+            (edge * 0.82, dome + flank * 0.35), (edge * 0.93, dome + flank * 0.75),
+            (edge * 1.02, dome + flank)]  # fmt: skip
     return outer, inner, base
 
 
@@ -60,7 +62,6 @@ def _add_body(scene: Scene, rng: np.random.Generator, width: float, tall: float)
         [(-150, -75, 75, 60), (-70, -62, 62, 58), (-48, -70, 70, 58), (-25, -115, 115, 62), (0, -150, 150, 74),
          (40, -side - 12, side + 12, deep * 0.85), (90, -side - 6, side + 6, deep), (160, -side, side, deep),
          (tall + 60, -side, side, deep), (tall + 200, -side - 8, side + 8, deep)],
-        exponent=2.6,
     )  # fmt: skip
     away = float(rng.uniform(25, 80))
     bodies = [trunk]
@@ -101,21 +102,25 @@ def _add_bones(scene: Scene, rng: np.random.Generator, width: float, tall: float
     """Spine, collar bones, shoulder blades, upper arms."""
     for i in range(20):
         y = -110 + i * 24
-        scene.add_bone(Ellipsoid((rng.normal(0, 0.7), y), (17 + 0.25 * i, 11.5, 13)), 1.5, 0.16, texture=0.1)
+        half, shift = 15 + 0.3 * i, rng.normal(0, 0.7)
+        body = Profile([(-11, -half, half, 12), (0, 1 - half, half - 1, 12), (10, -half, half, 12)], (shift, y),
+                       cap=3.0, doublings=2)  # fmt: skip
+        scene.add_bone(body, 1.2, 0.16, texture=0.1)
         scene.add_bone(Capsule((0, y + 6), (0, y + 16), (4, 3)), 1.5, 0.1)
     side = 30 + 110 * width
     tilt = float(rng.normal(-18, 10))
     for sign in (-1, 1):
         lift = tilt + float(rng.normal(0, 4))
-        points = [(sign * 16, 26), (sign * 45, 24 + lift * 0.3), (sign * 85, 16 + lift * 0.9), (sign * (side - 4), 8 + lift)]
+        points = [(sign * 16, 42), (sign * 45, 36 + lift * 0.3),
+                  (sign * 85, 22 + lift * 0.8), (sign * (side - 4), 12 + lift)]  # fmt: skip
         scene.add_bone(tube(points, (9, 7, 6.5, 8), 0.9), 1.6, 0.12)
         out = float(rng.uniform(-28, 12))
         blade = Profile(
-            [(0, -24, 24, 3.5), (25, -30, 22, 2.6), (60, -26, 12, 2.2), (110, -15, 0, 2.0), (135, -9, -4, 2.0)],
+            [(0, -24, 24, 5), (25, -30, 22, 4), (60, -26, 12, 3.5), (110, -15, 0, 3.5), (135, -9, -4, 3)],
             origin=(sign * (side - 14 + out), 12 + lift * 0.3),
             degrees=sign * -12.0,
             cap=4.0,
-            exponent=6.0,
+            doublings=3,
         )
         scene.add_bone(blade, 1.0, 0.08)
         head = (sign * (side + 24), 26 + lift * 0.3)

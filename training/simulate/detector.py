@@ -51,8 +51,8 @@ class Processing:
         Gain of the unsharp mask over `sharpen_width` mm.
     window : tuple of 2 float
         Percentiles of the exposed field that become gray 0 and 4095.
-    gamma : float
-        Exponent of the gray levels; above 1 darkens the middle.
+    middle : float or None
+        Gray level (0..1) that the median of the exposed field is brought to, by a gamma between 0.4 and 2.5.
     """
 
     logarithmic: bool = True
@@ -61,7 +61,7 @@ class Processing:
     sharpen: float = 0.4
     sharpen_width: float = 2.0
     window: tuple[float, float] = (1.0, 99.7)
-    gamma: float = 1.0
+    middle: float | None = None
 
 
 def transmitted(integral: np.ndarray) -> np.ndarray:
@@ -154,6 +154,10 @@ def develop(
     sample = image if valid is None else image[valid]
     sample = sample.reshape(-1)
     sample = sample[:: max(1, sample.size // 20000)]
-    low, high = np.percentile(sample, processing.window)
-    gray = np.clip((image - np.float32(low)) / np.float32(max(high - low, 1e-3)), 0, 1)
-    return gray if processing.gamma == 1.0 else gray ** np.float32(processing.gamma)
+    low, median, high = np.percentile(sample, (processing.window[0], 50, processing.window[1]))
+    width = max(high - low, 1e-3)
+    gray = np.clip((image - np.float32(low)) / np.float32(width), 0, 1)
+    if processing.middle is None:
+        return gray
+    gamma = np.log(processing.middle) / np.log(np.clip((median - low) / width, 0.02, 0.98))
+    return gray ** np.float32(np.clip(gamma, 0.4, 2.5))

@@ -15,7 +15,8 @@ from .scene import Scene
 _FEMUR_END = [(-43, -24), (-39.5, -9), (-35, -1), (-25, 4), (-17, 3), (-12, -2), (-7, -10), (-3, -14), (2, -15),
               (6, -12), (11, -3), (15, 2), (24, 5.5), (34, 1), (39.5, -8), (43, -24)]  # fmt: skip
 _TIBIA_START = [(-43, 17), (-38, 11), (-35, 8), (-27, 8.5), (-18, 9), (-12, 6.5), (-7, 2), (-4.5, 0.5), (-1, 3.5),
-                (3, 2.5), (5, -0.5), (8, 2.5), (13, 8.5), (20, 10.5), (28, 10.5), (35, 8.5), (38.5, 11), (43, 17)]  # fmt: skip
+                (3, 2.5), (5, -0.5), (8, 2.5), (13, 8.5), (20, 10.5), (28, 10.5), (35, 8.5),
+                (38.5, 11), (43, 17)]  # fmt: skip
 
 
 def _jitter(rng: np.random.Generator, amount: float) -> float:
@@ -62,7 +63,7 @@ def add_femur(scene: Scene, rng: np.random.Generator, scale: float, length: floa
     bend = [(s, a + min(s + 30, 0) * tilt, b + min(s + 30, 0) * tilt, d * scale) for s, a, b, d in level]
     end = [(u * wide, s * scale * (notch if abs(u) < 12 else 1.0)) for u, s in _FEMUR_END]
     end = [(u, s + rng.normal(0, 0.4)) for u, s in end]
-    outer = Profile(bend, end=end, cap=9.0 * scale, exponent=2.6)
+    outer = Profile(bend, end=end, cap=9.0 * scale)
     wall = [(-length, 5.0 * scale), (-130, 5.0 * scale), (-80, 2.2), (-45, 1.2), (5, 1.1)]
     if hip:
         wall = [(-length - 24, 1.0), (-length, 1.5), (-length + 60, 5.0 * scale), *wall[1:]]
@@ -131,8 +132,8 @@ def add_tibia(scene: Scene, rng: np.random.Generator, scale: float, length: floa
     foot = max(length - 40, 0) * lean
     end = [(u * shaft + foot, length + s) for u, s in
            ((-26, 0), (-20, 0), (5, 0), (12, 1), (15, 4), (18, 11), (21, 14), (24, 12), (27, 8))]  # fmt: skip
-    outer = Profile(level, start=start, end=end, cap=4.0 * scale, exponent=2.4)
-    wall = [(0, 1.2), (30, 1.3), (60, 2.6), (110, 5 * scale), (length - 90, 4 * scale), (length - 30, 1.6), (length, 1.5)]
+    outer = Profile(level, start=start, end=end, cap=4.0 * scale)
+    wall = [(0, 1.2), (30, 1.3), (60, 2.6), (110, 5 * scale), (length - 90, 4 * scale), (length - 30, 1.6)]
     density = float(rng.uniform(0.13, 0.24))
     filling = [(-6, density * 1.1), (14, density * 1.3), (35, density), (80, density * 0.4), (115, 0.03),
                (length - 80, 0.03), (length - 30, density), (length, density * 1.2)]  # fmt: skip
@@ -176,7 +177,7 @@ def add_leg(scene: Scene, rng: np.random.Generator, scale: float, femur: float, 
         (tibia + 110, -40, 44, 34),
     ]
     outline = [(s, a * bulk, b * bulk, d * bulk) for s, a, b, d in outline]
-    skin = Profile(outline, exponent=2.2)
+    skin = Profile(outline)
     scene.add(skin, materials.FAT, materials.AIR)
     scene.add(skin.inset(fat), materials.MUSCLE, materials.FAT)
     # fat between the muscles: dark streaks beside the bone
@@ -209,7 +210,8 @@ def _add_hip_and_foot(scene: Scene, rng: np.random.Generator, scale: float, femu
     x, y = scene.metadata.pop("hip")
     socket = Union((Ellipsoid((x + 6, y - 6), (31, 31, 20)), Ellipsoid((x + 14, y - 60), (45, 60, 12), -15)))
     scene.add_bone(socket, 2.0, 0.1)
-    ischium = Union((Capsule((x + 22, y + 12), (x + 38, y + 62), (13, 13)), Capsule((x + 38, y + 62), (x + 72, y + 20), (9, 7)),
+    ischium = Union((Capsule((x + 22, y + 12), (x + 38, y + 62), (13, 13)),
+                     Capsule((x + 38, y + 62), (x + 72, y + 20), (9, 7)),
                      Capsule((x + 20, y + 2), (x + 75, y + 10), (10, 8))))  # fmt: skip
     scene.add_bone(ischium, 2.0, 0.12)
     ankle = float(rng.normal(0, 3))

@@ -6,18 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from .bodies import _bounds_of, _box_corners, _rotated
-
-_TABLE = 2048  # samples of a curve: finer than a pixel of any image made here
-Curve = Sequence[tuple[float, float]]
-
-
-def _sampled(knots: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`values` over `knots`, smoothly interpolated without overshoot at _TABLE even positions, float32."""
-    fine = np.linspace(knots[0], knots[-1], _TABLE)
-    return PchipInterpolator(knots, values)(fine).astype(np.float32)
+from .curves import Curve, Table
 
 
 @dataclass(frozen=True)
@@ -25,8 +16,8 @@ class Profile:
     """A body of elliptic cross-sections along an axis in the image plane.
 
     In its own frame, s runs along the axis (down, at 0 degrees) and u across it (to the right). At s it reaches from
-    left(s) to right(s) with half-depth depth(s): the path length is 2 depth sqrt(1 - |v|^exponent), v being -1 and 1 at
-    the borders. Ends are cut along curves over u and rounded off over `cap` mm.
+    left(s) to right(s) with half-depth depth(s): the path length is 2 depth sqrt(1 - v^(2^doublings)), v being -1 and 1
+    at the borders. Ends are cut along curves over u and rounded off over `cap` mm.
 
     Parameters
     ----------
@@ -40,8 +31,8 @@ class Profile:
         Where the body begins and ends; without, at the first and last station.
     cap : float
         Depth of the rounding of both ends, mm; 0 for a plane cut.
-    exponent : float
-        2 for elliptic cross-sections, more for boxier ones.
+    doublings : int
+        1 for elliptic cross-sections, more for boxier ones (2: v^4, 3: v^8).
     """
 
     stations: Sequence[tuple[float, float, float, float]]
@@ -50,34 +41,19 @@ class Profile:
     start: Curve | None = None
     end: Curve | None = None
     cap: float = 0.0
-    exponent: float = 2.0
+    doublings: int = 1
     _wall: float | Curve = 0.0
     _end_wall: float = 0.0
-    _tables: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+    # made once, and shared by the bodies inside it
+    _curves: dict = field(default_factory=dict, repr=False, compare=False)
 
-    def _table(self) -> dict:
-        """Lookup tables of middle, half width and depth over s, and of the ends over u; made once."""
-        if self._tables:
-            return self._tables
-        rows = np.asarray(self.stations, float)
-        s, end_wall, wall = rows[:, 0], self._end_wall, self._wall
-        if not np.isscalar(wall):
-            thick = np.asarray(wall, float)
-            wall = np.interp(np.linspace(s[0], s[-1], _TABLE), thick[:, 0], thick[:, 1])
-        left, right, depth = (_sampled(s, rows[:, column]) for column in (1, 2, 3))
-        half = np.maximum((right - left) / 2 - wall, 1e-3).astype(np.float32)
-        depth = np.where(half > 2e-3, np.maximum(depth - wall, 0), 0).astype(np.float32)
-        table = {"s": (float(s[0]), float(s[-1])), "middle": (left + right) / 2, "half": half, "depth": depth}
-        for name, curve, sign in (("start", self.start, 1.0), ("end", self.end, -1.0)):
-            if curve is not None:
-                knots = np.asarray(curve, float)
-                table[name] = (
-                    float(knots[0, 0]),
-                    float(knots[-1, 0]),
-                    _sampled(knots[:, 0], knots[:, 1]) + np.float32(sign * end_wall),
-                )
-        self._tables.update(table)
-        return self._tables
+    def _table(self, name: str) -> Table | None:
+        """The table of the borders (s to left, right, depth) or of the "start" or "end" (u to s)."""
+        if name not in self._curves:
+            knots = {"borders": self.stations, "start": self.start, "end": self.end}[name]
+            rows = None if knots is None else np.asarray(knots, float)
+            self._curves[name] = None if rows is None else Table(rows[:, 0], rows[:, 1:])
+        return self._curves[name]
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -101,23 +77,28 @@ class Profile:
 
     def thickness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """See :class:`bodies.Body`."""
-        table = self._table()
+        borders = self._table("borders")
         u, s = self.frame(x, y)
-        s0, s1 = table["s"]
-        position = (s - np.float32(s0)) * np.float32((_TABLE - 1) / (s1 - s0))
-        index = np.clip(position + np.float32(0.5), 0, _TABLE - 1).astype(np.int32)
-        v = (u - table["middle"][index]) / table["half"][index]
-        v = v * v if self.exponent == 2.0 else np.abs(v) ** np.float32(self.exponent)
-        length = 2 * table["depth"][index] * np.sqrt(np.maximum(1 - v, 0), dtype=np.float32)
-        length[(s < s0) | (s > s1)] = 0
+        left, right, depth = borders.values.T
+        wall = self._wall
+        if not np.isscalar(wall):
+            wall = np.interp(borders.positions, *np.asarray(wall, float).T)
+        half = np.maximum((right - left) / 2 - wall, 1e-3).astype(np.float32)
+        depth = np.where(half > 2e-3, np.maximum(depth - wall, 0), 0).astype(np.float32)
+        index = borders.index(s)
+        v = (u - ((left + right) / 2)[index]) / half[index]
+        v *= v
+        for _ in range(self.doublings - 1):
+            v *= v
+        length = 2 * depth[index] * np.sqrt(np.maximum(1 - v, 0), dtype=np.float32)
+        length[(s < borders.first) | (s > borders.last)] = 0
         for name, sign in (("start", 1.0), ("end", -1.0)):
-            if name in table:
-                u0, u1, curve = table[name]
-                place = (u - np.float32(u0)) * np.float32((_TABLE - 1) / (u1 - u0)) + np.float32(0.5)
-                inside = (s - curve[np.clip(place, 0, _TABLE - 1).astype(np.int32)]) * np.float32(sign)
-                length *= self._rounding(inside)
+            table = self._table(name)
+            if table is not None:
+                inside = (s - table.values[:, 0][table.index(u)]) * np.float32(sign)
+                length *= self._rounding(inside - np.float32(self._end_wall))
             elif self.cap > 0:
-                inside = s - np.float32(s0) if name == "start" else np.float32(s1) - s
+                inside = s - np.float32(borders.first) if name == "start" else np.float32(borders.last) - s
                 length *= self._rounding(inside - np.float32(self._end_wall))
         return length
 
@@ -138,6 +119,5 @@ class Profile:
     def along(self, x: np.ndarray, y: np.ndarray, curve: Curve) -> np.ndarray:
         """Values of `curve`, (s, value) with s increasing, at positions x, y: float32 of their shape."""
         knots = np.asarray(curve, float)
-        _, s = self.frame(x, y)
-        place = (s - np.float32(knots[0, 0])) * np.float32((_TABLE - 1) / (knots[-1, 0] - knots[0, 0]))
-        return _sampled(knots[:, 0], knots[:, 1])[np.clip(place, 0, _TABLE - 1).astype(np.int32)]
+        table = Table(knots[:, 0], knots[:, 1])
+        return table.values[:, 0][table.index(self.frame(x, y)[1])]

@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from . import materials
 from .bodies import Body
-from .profile import Curve, Profile
+from .curves import Curve
+from .profile import Profile
 
 Grade = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .simulation import ANATOMIES, default_size, simulate
+from .anatomies import ANATOMIES, default_size
+from .simulation import simulate
 
 
 def write_aside(path: Path, content: bytes) -> None:

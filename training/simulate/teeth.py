@@ -14,8 +14,10 @@ from .profile import Profile
 from .scene import Scene
 
 # width of the crown and length of the whole tooth (mm) from the front tooth to the wisdom tooth, and its roots
-_UPPER = [(10.6, 29, 1), (8.4, 28, 1), (9.6, 33, 1), (8.8, 28, 1), (8.4, 28, 1), (12.8, 26, 3), (12.2, 25, 3), (11, 22, 2)]
-_LOWER = [(6.8, 26, 1), (7.4, 27, 1), (8.6, 31, 1), (8.8, 28, 1), (9.0, 28, 1), (14, 27, 2), (13.4, 26, 2), (12.8, 23, 2)]
+_UPPER = [(10.6, 29, 1), (8.4, 28, 1), (9.6, 33, 1), (8.8, 28, 1), (8.4, 28, 1), (12.8, 26, 3), (12.2, 25, 3),
+          (11, 22, 2)]
+_LOWER = [(6.8, 26, 1), (7.4, 27, 1), (8.6, 31, 1), (8.8, 28, 1), (9.0, 28, 1), (14, 27, 2), (13.4, 26, 2),
+          (12.8, 23, 2)]
 
 
 def _tooth(
@@ -23,14 +25,14 @@ def _tooth(
 ) -> tuple[Union, Profile, list[Body]]:
     """(whole tooth, crown, pulp cavities), the biting edge at `origin`, the root pointing along the axis."""
     half, crown = width / 2, min(12.0, 0.42 * length)
-    body = [(0, -0.80 * half, 0.80 * half, 1.5), (crown * 0.25, -half, half, 3.6), (crown * 0.6, -half, half, 4.2),
-            (crown, -0.84 * half, 0.84 * half, 3.8), (crown * 1.35, -0.70 * half, 0.70 * half, 3.2)]  # fmt: skip
+    body = [(0, -0.88 * half, 0.88 * half, 3.0), (crown * 0.25, -half, half, 4.4), (crown * 0.6, -half, half, 5.0),
+            (crown, -0.88 * half, 0.88 * half, 4.8), (crown * 1.35, -0.80 * half, 0.80 * half, 4.4)]  # fmt: skip
     if roots == 1:
         lean = rng.normal(0, 0.6)
-        body += [(length * 0.75, -0.42 * half + lean, 0.42 * half + lean, 2.4),
-                 (length, -0.08 * half + 1.5 * lean, 0.08 * half + 1.5 * lean, 0.7)]  # fmt: skip
+        body += [(length * 0.75, -0.58 * half + lean, 0.58 * half + lean, 3.4),
+                 (length, -0.22 * half + 1.5 * lean, 0.22 * half + 1.5 * lean, 1.6)]  # fmt: skip
     cusps = [(-half, 1.2), (-half * 0.5, 0.0), (0, 1.0 if roots > 1 else 0.0), (half * 0.5, 0.0), (half, 1.2)]
-    trunk = Profile(body, origin, degrees, start=cusps, cap=1.5, exponent=3.0)
+    trunk = Profile(body, origin, degrees, start=cusps, cap=2.5)
     parts: list[Body] = [trunk]
     pulps: list[Body] = []
     if roots == 1:
@@ -41,17 +43,19 @@ def _tooth(
         for place in np.linspace(-0.48, 0.48, min(roots, 2)) * half:
             spread = place * rng.uniform(1.0, 1.6)
             root = Profile(
-                [(crown * 0.9, place - 0.42 * half, place + 0.42 * half, 2.8),
-                 (length * 0.7, spread - 0.30 * half, spread + 0.30 * half, 2.2),
-                 (length * rng.uniform(0.93, 1.05), spread - 0.08 * half, spread + 0.08 * half, 0.7)],
-                origin, degrees, exponent=3.0,
+                [(crown * 0.9, place - 0.45 * half, place + 0.45 * half, 4.0),
+                 (length * 0.7, spread - 0.36 * half, spread + 0.36 * half, 3.2),
+                 (length * rng.uniform(0.93, 1.05), spread - 0.16 * half, spread + 0.16 * half, 1.6)],
+                origin, degrees, cap=2.0,
             )  # fmt: skip
             parts.append(root)
             pulps.append(
                 Profile([(crown, place - 0.5, place + 0.5, 0.6), (length * 0.85, spread - 0.3, spread + 0.3, 0.4)],
                         origin, degrees)
             )  # fmt: skip
-    edge = Profile([row for row in body if row[0] <= crown], origin, degrees, start=cusps, cap=1.5, exponent=3.0)
+    # enamel runs out towards the neck
+    shell = [(s, a, b, d * (1.0 - (s / crown) ** 2) + 0.01) for s, a, b, d in body if s <= crown]
+    edge = Profile(shell, origin, degrees, start=cusps, cap=1.5)
     return Union(tuple(parts)), edge, pulps
 
 
@@ -102,27 +106,31 @@ def _add_teeth(scene: Scene, rng: np.random.Generator, bend: float, gap: float) 
 
 def _add_jaws(scene: Scene, rng: np.random.Generator, bend: float) -> None:
     """Lower jaw with its rami, upper jaw, palate, nose and sinuses."""
-    chin, flare = float(rng.uniform(54, 66)), float(rng.uniform(104, 116))
+    chin, flare = float(rng.uniform(54, 66)), float(rng.uniform(108, 122))
     lower = [(-140, -20), (-flare - 12, -12), (-flare, 8), (-90, chin - 24), (-60, chin - 9), (-25, chin), (25, chin),
              (60, chin - 9), (90, chin - 24), (flare, 8), (flare + 12, -12), (140, -20)]  # fmt: skip
     ridge = bend + 14
-    upper = [(-140, -40), (-122, -60), (-112, -46), (-106, -62), (-98, -20), (-88, 2), (-70, ridge - 9), (-30, ridge - 1), (30, ridge - 1),
-             (70, ridge - 9), (88, 2), (98, -20), (106, -62), (112, -46), (122, -60), (140, -40)]  # fmt: skip
+    upper = [(-140, -40), (-122, -60), (-112, -46), (-106, -62), (-98, -20), (-88, 2),
+             (-70, ridge - 9), (-30, ridge - 1), (30, ridge - 1), (70, ridge - 9), (88, 2), (98, -20), (106, -62),
+             (112, -46), (122, -60), (140, -40)]  # fmt: skip
     upper = [(u, s + rng.normal(0, 1.5)) for u, s in upper]
-    jaw = Profile([(-75, -128, 128, 7), (80, -128, 128, 7)], start=upper, end=lower, cap=5.0, exponent=8.0)
-    scene.add_bone(jaw, 1.0, float(rng.uniform(0.2, 0.32)), end_wall=2.6, texture=0.12)
+    jaw = Profile([(-75, -128, 128, 7), (80, -128, 128, 7)], start=upper, end=lower, cap=5.0, doublings=3)
+    scene.add_bone(jaw, 1.0, float(rng.uniform(0.2, 0.32)), end_wall=1.0, texture=0.12)
+    rim = [(u, s - 3.5) for u, s in lower[2:-2]]
+    scene.add(tube(rim, [1.5] + [2.6] * (len(rim) - 2) + [1.5], 2.0), materials.CORTEX, materials.spongiosa(0.3))
     for sign in (-1, 1):  # nerve canal
         points = [(sign * 100, -10), (sign * 90, 18), (sign * 65, chin - 24), (sign * 42, chin - 26)]
         scene.add(tube(points, (2.2, 2, 2, 2)), materials.MARROW, materials.spongiosa(0.3))
-    socket = Profile([(-62, -92, 92, 6), (10, -86, 86, 6)], start=[(-95, -52), (-50, -44), (0, -40), (50, -44), (95, -52)],
-                     end=[(-95, -26), (-80, -16), (-40, bend - 13), (40, bend - 13), (80, -16), (95, -26)], cap=5.0, exponent=8.0)  # fmt: skip
-    scene.add_bone(socket, 0.9, float(rng.uniform(0.18, 0.3)), end_wall=1.5, texture=0.12)
+    above = [(-95, -52), (-50, -44), (0, -40), (50, -44), (95, -52)]
+    below = [(-95, -26), (-80, -16), (-40, bend - 13), (40, bend - 13), (80, -16), (95, -26)]
+    socket = Profile([(-62, -92, 92, 6), (10, -86, 86, 6)], start=above, end=below, cap=5.0, doublings=3)
+    scene.add_bone(socket, 0.9, float(rng.uniform(0.18, 0.3)), end_wall=0.9, texture=0.12)
     arch = float(rng.normal(-46, 4))
-    scene.add(tube([(-92, arch + 6), (-50, arch - 1), (0, arch - 4), (50, arch - 1), (92, arch + 6)], (2.5, 3, 3.5, 3, 2.5)),
-              materials.CORTEX)  # fmt: skip
+    palate = [(-92, arch + 6), (-50, arch - 1), (0, arch - 4), (50, arch - 1), (92, arch + 6)]
+    scene.add(tube(palate, (2, 2.5, 3, 2.5, 2)), materials.spongiosa(0.6))
     for sign in (-1, 1):
-        scene.add(Ellipsoid((sign * rng.uniform(45, 55), -60), (30, 16, 14)), materials.AIR)
-        scene.add(Ellipsoid((sign * 10, -64), (7, 17, 12)), materials.AIR)
+        scene.add(Ellipsoid((sign * rng.uniform(45, 55), -60), (30, 16, float(rng.uniform(2, 9)))), materials.AIR)
+        scene.add(Ellipsoid((sign * 10, -64), (7, 17, float(rng.uniform(3, 9)))), materials.AIR)
         cheek = [(sign * 135, -66), (sign * 105, -62), (sign * 80, -58), (sign * 70, -42), (sign * 68, -30)]
         scene.add(tube(cheek, (8, 6, 4, 3, 2)), materials.spongiosa(0.35))
         scene.add(tube([(sign * 128, 52), (sign * 112, 58), (sign * 98, 66)], (5, 4, 4)), materials.spongiosa(0.3))
@@ -132,20 +140,20 @@ def _add_jaws(scene: Scene, rng: np.random.Generator, bend: float) -> None:
 def teeth(rng: np.random.Generator) -> Scene:
     """A panoramic radiograph of the teeth."""
     scene = Scene()
-    bend, gap = float(rng.uniform(1, 8)), float(rng.uniform(2.0, 7.0))
+    bend, gap = float(rng.uniform(1, 8)), float(rng.uniform(2.0, 8.0))
     chin = float(rng.uniform(66, 84))
     deep = float(rng.uniform(34, 46))
-    face = Profile([(-140, -175, 175, deep), (chin + 25, -160, 160, deep * 0.8)], exponent=4.0, cap=20.0,
-                   end=[(-170, chin - 50), (-110, chin - 18), (-50, chin), (50, chin), (110, chin - 18), (170, chin - 50)])  # fmt: skip
+    jowl = [(-170, chin - 50), (-110, chin - 18), (-50, chin), (50, chin), (110, chin - 18), (170, chin - 50)]
+    face = Profile([(-140, -175, 175, deep), (chin + 25, -160, 160, deep * 0.8)], end=jowl, cap=20.0, doublings=2)
     scene.add(face, materials.MUSCLE, materials.AIR)
     # the spine, out of focus: a broad pale column in the middle
     ghost = float(rng.uniform(2, 16))
-    scene.add(Profile([(-130, -24, 24, ghost * 0.4), (10, -22, 22, ghost * 0.5), (50, -24, 24, ghost), (120, -28, 28, ghost)],
-                      exponent=3.0), materials.spongiosa(0.3))  # fmt: skip
+    spine = [(-130, -24, 24, ghost * 0.4), (10, -22, 22, ghost * 0.5), (50, -24, 24, ghost), (120, -28, 28, ghost)]
+    scene.add(Profile(spine), materials.spongiosa(0.3))
     air = float(rng.uniform(2, 12))
     scene.add(Ellipsoid((rng.normal(0, 4), -34 + rng.normal(0, 3)), (rng.uniform(60, 85), 9, air)), materials.AIR)
     lips = [(-85, -bend), (-45, bend * 0.4), (0, bend), (45, bend * 0.4), (85, -bend)]
-    scene.add(tube(lips, [gap * 0.6 + 0.8] * 5, 3.0), materials.AIR)
+    scene.add(tube(lips, [gap * 0.25] + [gap * 0.55 + 0.6] * 3 + [gap * 0.25], 1.6), materials.AIR)
     for sign in (-1, 1):
         points = [(sign * 105, -75), (sign * 98, -30), (sign * 92, 5), (sign * 80, 30)]
         scene.add(tube(points, (9, 8, 7, 5), air / 12), materials.AIR)

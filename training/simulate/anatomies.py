@@ -1,0 +1,128 @@
+"""The anatomies that can be simulated: how each is built, framed and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import chest, legs, teeth
+from .acquisition import Look
+from .scene import Scene
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """How an anatomy is built, framed and shown.
+
+    Parameters
+    ----------
+    build : callable
+        From a random generator to a scene.
+    labels : tuple of str
+        Label names, whose values are 1, 2, ...
+    frame : callable
+        From (scene, random generator, size) to (center x, center y, row spacing, column spacing) in mm.
+    rotation : float
+        Standard deviation of the rotation in degrees; never more than 15.
+    size : tuple of 2 float
+        Default (rows, columns) relative to the size asked for.
+    mirror : bool
+        Whether half of the images are of the other side.
+    """
+
+    build: Callable[..., Scene]
+    labels: tuple[str, ...]
+    frame: Callable[..., tuple[float, float, float, float]]
+    look: Look
+    rotation: float = 4.0
+    size: tuple[float, float] = (1.0, 1.0)
+    mirror: bool = True
+    finish: Callable[..., np.ndarray] | None = None
+
+
+def _frame_knee(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    # most knee images in use are cropped to the joint; some show a hand's breadth of both shafts
+    width = rng.uniform(86, 112) if rng.random() < 0.7 else rng.uniform(110, 190)
+    step = width / size[1]
+    away = 0.04 * width
+    return rng.normal(0, away), rng.normal(-0.04 * width, away), step * rng.uniform(0.93, 1.08), step
+
+
+def _frame_long(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    tall = scene.metadata["femur"] + scene.metadata["tibia"]
+    top = -scene.metadata["femur"] - rng.uniform(90, 330)
+    bottom = scene.metadata["tibia"] + rng.uniform(40, 150)
+    step = max(bottom - top, tall) / size[0]
+    width = rng.uniform(150, 190)
+    column = width / size[1] if size[1] * step < 1.6 * width else step
+    return rng.normal(-5, 8), (top + bottom) / 2, step, column
+
+
+def _frame_chest(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    width = max(340 * scene.metadata["width"] * rng.uniform(0.92, 1.15), scene.metadata["tall"] * 1.25)
+    step = width / size[1] if size[1] >= size[0] else width / size[0]
+    middle = scene.metadata["tall"] * 0.5 + rng.normal(12, 12)
+    return rng.normal(0, 8), middle, step * rng.uniform(0.95, 1.05), step
+
+
+def _frame_teeth(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    # panoramic images are about twice as wide as high; sets bring them to squares
+    width = rng.uniform(225, 290)
+    return rng.normal(0, 5), rng.normal(0, 5), width * rng.uniform(0.48, 0.56) / size[0], width / size[1]
+
+
+ANATOMIES: dict[str, Anatomy] = {
+    "knee": Anatomy(
+        legs.knee,
+        ("femur", "tibia"),
+        _frame_knee,
+        Look(quanta=(8000, 40000), flatten=(0.2, 0.8), flatten_width=18.0, middle=(0.45, 0.85), marker=0.3),
+    ),
+    "longleg": Anatomy(
+        legs.long_leg,
+        ("femur", "tibia"),
+        _frame_long,
+        Look(quanta=(8000, 40000), flatten=(0.2, 0.8), flatten_width=60.0, middle=(0.2, 0.55), collimated=0.2),
+        rotation=1.5,
+        size=(2.0, 0.25),
+    ),
+    "chest": Anatomy(
+        chest.chest,
+        ("right lung", "left lung"),
+        _frame_chest,
+        Look(
+            quanta=(15000, 60000),
+            flatten=(0.0, 0.3),
+            flatten_width=40.0,
+            sharpen=(0.0, 0.6),
+            middle=(0.35, 0.85),
+            high=(88.0, 99.5),
+        ),
+        rotation=2.5,
+        mirror=False,
+    ),
+    "teeth": Anatomy(
+        teeth.teeth,
+        ("teeth",),
+        _frame_teeth,
+        Look(
+            scatter=(0.0, 0.2),
+            flatten=(0.3, 0.8),
+            sharpen=(0.0, 0.8),
+            middle=(0.25, 0.55),
+            high=(98.5, 99.97),
+            collimated=0.05,
+            marker=0.2,
+        ),
+        rotation=2.0,
+        mirror=False,
+    ),
+}
+
+
+def default_size(anatomy: str, size: int) -> tuple[int, int]:
+    """(rows, columns) in px of an anatomy's images where others are `size` px on their longest side."""
+    rows, columns = ANATOMIES[anatomy].size
+    return max(16, round(rows * size)), max(16, round(columns * size))

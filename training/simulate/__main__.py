@@ -17,6 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=512, help="longest side in px (long legs: twice that; default 512)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first image (default 0)")
     parser.add_argument("--output", type=Path, help="folder of the set")
+    parser.add_argument("--sample", type=Path, metavar="FOLDER", help="write the sample radiograph there, nothing else")
     return parser
 
 
@@ -24,6 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.sample is not None:
+        from .dicom import write_sample  # only this needs pydicom
+
+        for path in write_sample(options.sample):
+            print(path)
+        return 0
     if options.output is None or not options.anatomy:
         parser.error("a set needs --anatomy and --output")
     if options.count < 1 or options.size < 64 or options.seed < 0:

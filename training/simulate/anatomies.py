@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import chest, legs, teeth
+from . import arms, chest, legs, teeth
 from .acquisition import Look
 from .scene import Scene
 
@@ -73,6 +73,22 @@ def _frame_teeth(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) 
     return rng.normal(0, 5), rng.normal(0, 5), width * rng.uniform(0.48, 0.56) / size[0], width / size[1]
 
 
+def _frame_forearm(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    length = scene.metadata["length"]
+    if rng.random() < 0.5:  # wrist and half of the shafts, as portable machines show them
+        top, bottom = -length * rng.uniform(0.4, 0.8), rng.uniform(15, 70)
+    else:
+        top, bottom = -length - rng.uniform(-10, 60), rng.uniform(10, 70)
+    step = max((bottom - top) / size[0], 75 / size[1])
+    return rng.normal(-2, 5), (top + bottom) / 2, step * rng.uniform(0.95, 1.05), step
+
+
+def _frame_hand(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    scale = scene.metadata["scale"]
+    step = max(225 * scale / size[0], 150 * scale / size[1]) * rng.uniform(0.75, 1.1)
+    return rng.normal(-5, 6), -60 * scale + rng.normal(0, 12), step * rng.uniform(0.95, 1.05), step
+
+
 ANATOMIES: dict[str, Anatomy] = {
     "knee": Anatomy(
         legs.knee,
@@ -118,6 +134,22 @@ ANATOMIES: dict[str, Anatomy] = {
         ),
         rotation=2.0,
         mirror=False,
+    ),
+    "forearm": Anatomy(
+        arms.forearm,
+        ("radius", "ulna"),
+        _frame_forearm,
+        Look(quanta=(4000, 30000), flatten=(0.1, 0.6), flatten_width=15.0, middle=(0.2, 0.6)),
+        rotation=6.0,
+        size=(1.0, 0.6),
+    ),
+    "hand": Anatomy(
+        arms.hand,
+        ("phalanges", "metacarpals"),
+        _frame_hand,
+        Look(quanta=(4000, 30000), flatten=(0.0, 0.5), flatten_width=15.0, middle=(0.1, 0.5)),
+        rotation=6.0,
+        size=(1.0, 0.8),
     ),
 }
 

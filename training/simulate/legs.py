@@ -71,7 +71,7 @@ def add_femur(scene: Scene, rng: np.random.Generator, scale: float, length: floa
     filling = [(-length, 0.03), (-120, 0.03), (-75, density * 0.6), (-30, density), (5, density * 1.25)]
     if hip:
         filling = [(-length - 24, density), (-length + 10, density), (-length + 70, 0.03), *filling[1:]]
-    scene.add_bone(outer, wall, filling, end_wall=1.2, texture=float(rng.uniform(0.05, 0.16)))
+    scene.add_bone(outer, wall, filling, end_wall=1.2, texture=float(rng.uniform(0.03, 0.11)))
     bodies: list[Body] = [outer]
     if hip:
         x = (-length + 30) * tilt
@@ -137,7 +137,7 @@ def add_tibia(scene: Scene, rng: np.random.Generator, scale: float, length: floa
     density = float(rng.uniform(0.13, 0.24))
     filling = [(-6, density * 1.1), (14, density * 1.3), (35, density), (80, density * 0.4), (115, 0.03),
                (length - 80, 0.03), (length - 30, density), (length, density * 1.2)]  # fmt: skip
-    scene.add_bone(outer, wall, filling, end_wall=2.0, texture=float(rng.uniform(0.05, 0.16)))
+    scene.add_bone(outer, wall, filling, end_wall=2.0, texture=float(rng.uniform(0.03, 0.11)))
     return [outer]
 
 

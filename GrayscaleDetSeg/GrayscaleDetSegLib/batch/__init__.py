@@ -1,0 +1,1 @@
+"""Many radiographs in, files out: the command line and the folder tool, both on top of core and scene."""

@@ -1,0 +1,116 @@
+"""The panel beside the overlay that explains an object: gray levels of its ROI and the interval that was kept."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import ImageDraw
+
+from ..core import boxes
+from ..core.gray import GrayMapping
+from ..core.labels import anatomy
+from ..core.result import SegmentationResult, SegmentedObject
+from . import drawing
+
+WIDTH, HEIGHT = 400, 216
+_BINS = 128
+
+
+def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: SegmentationResult, index: int) -> None:
+    """Draw the panel of object `index` of `result` with its upper left `corner` (x, y); it is WIDTH x HEIGHT px."""
+    item = result.objects[index]
+    color = anatomy(item.label).color
+    x, y = corner
+    draw.rounded_rectangle((x, y, x + WIDTH - 1, y + HEIGHT - 1), 6, fill=drawing.PANEL)
+    draw.rounded_rectangle((x + 12, y + 13, x + 25, y + 26), 3, fill=color)
+    scores = f"ROI {item.roi_score:.2f}   box {item.box_score:.2f}"
+    room = WIDTH - 60 - drawing.text_width(scores, 13)
+    drawing.write(draw, (x + 33, y + 20), drawing.shortened(_title(item), 16, room), 16, anchor="lm")
+    drawing.write(draw, (x + WIDTH - 12, y + 20), scores, 13, drawing.FAINT, "rm")
+    _plot(draw, (x + 14, y + 66, x + WIDTH - 14, y + HEIGHT - 48), result, item, color)
+    drawing.write(draw, (x + 12, y + HEIGHT - 15), _figures(item), 13, drawing.TEXT, "lm")
+    drawing.write(draw, (x + WIDTH - 12, y + HEIGHT - 15), "gray level (own units)", 11, drawing.FAINT, "rm")
+
+
+def _title(item: SegmentedObject) -> str:
+    return drawing.plain(item.name[:1].upper() + item.name[1:])
+
+
+def _figures(item: SegmentedObject) -> str:
+    """Size and stability, in words."""
+    parts = [f"{item.pixel_count:,} px".replace(",", " ")]
+    if item.area_mm2 is not None:
+        area = item.area_mm2
+        parts.append(f"{area / 100:.1f} cm2" if area >= 1000 else f"{area:.1f} mm2")
+    return "   ".join([*parts, f"stability {item.stability.value:.2f}"])
+
+
+def _number(value: float) -> str:
+    """At most four figures where there is no integer part to lose."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _plot(draw: ImageDraw.ImageDraw, frame, result: SegmentationResult, item: SegmentedObject, color) -> None:
+    left, top, right, bottom = frame
+    low, high = item.interval
+
+    def across(gray: float) -> float:
+        return left + gray / 255.0 * (right - left)
+
+    shade = (across(low), top, max(across(high), across(low) + 1), bottom)
+    draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.22))
+    _bars(draw, frame, result, item, color)
+    draw.line((left, bottom, right, bottom), fill=drawing.LINE)
+    for gray in (0, 64, 128, 192, 255):
+        draw.line((across(gray), bottom, across(gray), bottom + 4), fill=drawing.LINE)
+        drawing.write(draw, (across(gray), bottom + 6), str(gray), 11, drawing.FAINT, "ma")
+    for gray in (low, high):
+        draw.line((across(gray), top - 4, across(gray), bottom), fill=color, width=2)
+    _threshold_labels(draw, (left, right, top - 6), (across(low), across(high)), item)
+
+
+def _bars(draw: ImageDraw.ImageDraw, frame, result: SegmentationResult, item: SegmentedObject, color) -> None:
+    """Bars of the ROI's gray levels, in the object's colour for the share of pixels that it got."""
+    left, top, right, bottom = frame
+    part = boxes.pixel_slices(item.roi, result.radiograph.shape)
+    gray = _spread(result.radiograph.mapping, result.radiograph.pixels[part])
+    every = np.histogram(gray, _BINS, (0, 255))[0]
+    kept = np.histogram(gray[item.mask[part]], _BINS, (0, 255))[0]
+    # saturated pixels pile up at both ends and would press everything else flat
+    scale = max(1, every[1:-1].max() if every[1:-1].any() else every.max())
+    edges = np.linspace(left, right, _BINS + 1)
+    for counts, shade in ((every, (118, 125, 136)), (kept, color)):
+        heights = np.minimum(1.0, np.sqrt(counts / scale)) * (bottom - top)  # the root lets small counts be seen
+        for start, end, height in zip(edges[:-1], edges[1:], heights):
+            if height > 0:
+                draw.rectangle((start, bottom - max(height, 1), max(start, end - 1), bottom - 1), fill=shade)
+
+
+def _spread(mapping: GrayMapping, pixels: np.ndarray) -> np.ndarray:
+    """Gray levels of `pixels`, those of an 8 bit image spread evenly over the step to the next value.
+
+    Without that a bin holds one value here and two there, and the histogram looks like a comb.
+    """
+    gray = mapping.to_gray(pixels)
+    if np.issubdtype(pixels.dtype, np.integer):
+        step = 255.0 / (mapping.units[-1] - mapping.units[0])
+        fractions = (np.arange(gray.size, dtype=np.float64) * 0.6180339887).reshape(gray.shape) % 1.0 - 0.5
+        gray = np.where((gray > 0) & (gray < 255), np.clip(gray + step * fractions, 0.0, 255.0), gray)
+    return gray
+
+
+def _threshold_labels(draw: ImageDraw.ImageDraw, frame, positions, item: SegmentedObject) -> None:
+    """"gray level (own units)" above each threshold, moved apart where they would overlap."""
+    left, right, base = frame
+    texts = []
+    for name, gray, units in zip(("bottom", "top"), item.interval, item.interval_units):
+        texts.append(f"{name} {_number(gray)} ({_number(units) if np.isfinite(units) else 'open'})")
+    widths = [drawing.text_width(text, 12) for text in texts]
+    first = min(max(positions[0] - widths[0] / 2, left), right - widths[0])
+    second = min(max(positions[1] - widths[1] / 2, left), right - widths[1])
+    overlap = first + widths[0] + 12 - second
+    if overlap > 0:
+        first = max(left, first - overlap / 2)
+        second = min(first + widths[0] + 12, right - widths[1])
+        first = max(left, min(first, second - 12 - widths[0]))
+    drawing.write(draw, (first, base), texts[0], 12, drawing.TEXT, "ls")
+    drawing.write(draw, (second, base), texts[1], 12, drawing.TEXT, "ls")

@@ -1,0 +1,144 @@
+"""Which files to segment, and what their results are called."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# the longest first, so that ".nii.gz" is taken off as a whole
+EXTENSIONS = (
+    ".nii.gz", ".dicom", ".tiff", ".jpeg", ".nrrd", ".nhdr", ".dcm", ".png", ".jpg", ".tif", ".mha", ".mhd", ".nii",
+)  # fmt: skip
+SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file to segment.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as it was given or found.
+    folder : Path
+        The folder below the output folder for its results: that of the file below the folder it was found in.
+    """
+
+    path: Path
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Job:
+    """An input and the name of its results (relative to the output folder, without extension)."""
+
+    path: Path
+    name: Path
+
+    def outputs(self, directory: Path) -> tuple[Path, ...]:
+        """The segmentation, the report and the overlay in the output folder `directory`."""
+        return tuple(directory / self.name.parent / f"{self.name.name}{extension}" for extension in OUTPUTS)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A path that was given but holds nothing to segment, and why."""
+
+    path: Path
+    reason: str
+
+
+def collect(paths: Iterable[Path]) -> tuple[list[Input], list[Problem]]:
+    """The inputs in `paths`, in their order, each file once, and the paths that give none.
+
+    A file that is named counts whatever it is called. Of a folder and the folders in it those files count that have an
+    extension of `EXTENSIONS` or the signature of DICOM, and are neither hidden nor results of ours.
+    """
+    inputs: dict[Path, Input] = {}
+    problems = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            unreadable: list[OSError] = []
+            found = [Input(file, file.parent.relative_to(path)) for file in _walk(path, unreadable)]
+            problems += [Problem(Path(error.filename or path), f"{error.strerror}.") for error in unreadable]
+            if not found and not unreadable:
+                problems.append(Problem(path, "The folder holds no radiographs."))
+        elif os.path.lexists(path):
+            found = [Input(path)]
+        else:
+            found = []
+            problems.append(Problem(path, "There is no such file or folder."))
+        for item in found:
+            inputs.setdefault(Path(os.path.realpath(item.path)), item)
+    return list(inputs.values()), problems
+
+
+def _walk(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
+    """The files of a folder that count, sorted, folder by folder."""
+    for root, folders, names in os.walk(folder, onerror=unreadable.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = set(names)
+        for name in sorted(names):
+            path = Path(root, name)
+            if name.startswith(".") or _is_ours(name, here) or name.upper() == "DICOMDIR" or not path.is_file():
+                continue
+            if name.lower().endswith(EXTENSIONS) or _is_dicom(path):
+                yield path
+
+
+def _is_ours(name: str, neighbours: set[str]) -> bool:
+    """Whether a file is a result: a segmentation, or a picture with its segmentation and report beside it."""
+    if name.lower().endswith(SEGMENTATION):
+        return True
+    stem = name[: -len(OVERLAY)]
+    return name.endswith(OVERLAY) and f"{stem}{SEGMENTATION}" in neighbours and f"{stem}{REPORT}" in neighbours
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def stem(name: str) -> str:
+    """A file name without its image extension; one that we do not know (as in "1.2.840.1") stays."""
+    for extension in EXTENSIONS:
+        if name.lower().endswith(extension) and len(name) > len(extension):
+            return name[: -len(extension)]
+    return name
+
+
+def plan(inputs: Sequence[Input], directory: Path) -> list[Job]:
+    """One job per input, with names that are unique in the output folder `directory` and spare the inputs.
+
+    A result is called as its input without the extension. Where that would make two results the same, or write over
+    an input, the extension stays in the name, and where that is not enough a number is added. Upper and lower case
+    count as the same, because some file systems say so.
+    """
+    wanted = Counter(_key(item.folder / stem(item.path.name)) for item in inputs)
+    sources = {_key(Path(os.path.realpath(item.path))) for item in inputs}
+    root, taken, jobs = Path(os.path.realpath(directory)), set(), []
+
+    def free(name: Path) -> bool:
+        return _key(name) not in taken and not any(_key(path) in sources for path in Job(name, name).outputs(root))
+
+    for item in inputs:
+        name = item.folder / stem(item.path.name)
+        if wanted[_key(name)] > 1 or not free(name):
+            name = item.folder / item.path.name
+        number = 2
+        while not free(name):
+            name = item.folder / f"{item.path.name} ({number})"
+            number += 1
+        taken.add(_key(name))
+        jobs.append(Job(item.path, name))
+    return jobs
+
+
+def _key(path: Path) -> str:
+    return str(path).casefold()

@@ -1,0 +1,113 @@
+"""The command's arguments and its help."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .. import __version__
+
+OK, FAULT, BAD_ARGUMENTS, INPUTS_FAILED, WEIGHTS, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
+
+_EXIT_CODES = """exit codes:
+  0    all done (an image in which nothing was found counts as done)
+  1    a fault of the program or its installation; --verbose shows where
+  2    bad arguments: also no inputs found, or an output folder that cannot be written to
+  3    some inputs failed, each named with its reason; the others are done
+  4    the model's weights are missing or damaged
+  130  interrupted (Ctrl-C), 143 terminated; no half-written file is left
+"""
+
+_SEGMENT = """Finds and segments the objects in radiographs. For every input three files are written to the output
+folder: NAME.seg.nrrd (segmentation, opens in 3D Slicer), NAME.json (the result with all numbers), NAME.png (overlay).
+
+NAME is the input's name without its extension. Files found in a folder keep their folders below the output folder.
+Where two inputs would get the same name, or a result would replace an input, the extension stays in the name."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `grayscale-detseg`; what it returns has the attribute `command`."""
+    top = argparse.ArgumentParser(
+        prog="grayscale-detseg",
+        description="Segmentation of radiographs by 2D and 3D object detection. For research, not for diagnosis.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _segment(commands)
+    _info(commands)
+    return top
+
+
+def _segment(commands) -> None:
+    command = commands.add_parser(
+        "segment",
+        help="segment radiographs",
+        description=_SEGMENT,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files, or folders with all below them")
+    command.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the results go; made if it is missing")
+    command.add_argument("--overwrite", action="store_true", help="replace results that exist already")
+    command.add_argument(
+        "--json",
+        metavar="FILE",
+        help="also write the results to this file, or to standard output if it is -: the content of NAME.json for one "
+        "input, a list of them for several (an input that failed stands there with its reason). With - everything else "
+        "is printed to standard error. With --json no output folder is needed",
+    )
+    command.add_argument(
+        "--clean-up",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="clean the masks up after the box rule (default: yes)",
+    )
+    command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
+    command.add_argument("--model", type=Path, metavar="FOLDER", help="another model than the one that comes with it")
+    command.add_argument(
+        "--score-threshold",
+        type=_score,
+        metavar="S",
+        help="ROI score that an object needs, 0 to 1 (default: the model's)",
+    )
+    _reading(command)
+
+
+def _info(commands) -> None:
+    command = commands.add_parser(
+        "info",
+        help="show how radiographs are read",
+        description="Shows what is read from radiographs: modality, polarity, spacing and its source, gray mapping.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("inputs", nargs="+", type=Path, metavar="FILE", help="files, or folders with all below them")
+    command.add_argument(
+        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several"
+    )
+    _reading(command)
+
+
+def _reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--polarity",
+        choices=("auto", "as-is", "inverted"),
+        default="auto",
+        help="whether to invert the values, so that bone is bright (default: auto, as the file says)",
+    )
+    command.add_argument(
+        "--window",
+        choices=("percentile", "voi"),
+        default="percentile",
+        help="which values become gray levels 0 to 255: between percentiles (default) or the file's VOI window",
+    )
+    command.add_argument("--verbose", action="store_true", help="show where in the program a fault happened")
+
+
+def _score(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value

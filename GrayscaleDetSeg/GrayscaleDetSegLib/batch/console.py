@@ -1,0 +1,81 @@
+"""What the command says while it works: a bar on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TextIO
+
+from .report import printable
+
+_BAR = 24
+
+
+class Console:
+    """Lines for people, and on a terminal one line of progress below them that is drawn anew.
+
+    Parameters
+    ----------
+    lines : text stream
+        Takes what was done.
+    errors : text stream
+        Takes what failed, and the progress if it is a terminal.
+    """
+
+    def __init__(self, lines: TextIO, errors: TextIO) -> None:
+        self._lines, self._errors = lines, errors
+        self._live = bool(getattr(errors, "isatty", lambda: False)())
+        self._drawn, self._done, self._total, self._name = False, 0, 0, ""
+
+    def start(self, total: int) -> None:
+        """Say how many inputs there are."""
+        self._done, self._total = 0, total
+
+    def working_on(self, name: str) -> None:
+        """Say which input is being worked on."""
+        self._name = name
+        self._draw(name)
+
+    def stage(self, *what: object) -> None:
+        """Show a stage of the pipeline: its name, and whatever else the pipeline says about it."""
+        if what:
+            self._draw(f"{self._name}: {what[0]}")
+
+    def done(self, text: str) -> None:
+        """One input is segmented."""
+        self._done += 1
+        self._line(self._lines, f"[{self._done}/{self._total}] {text}")
+
+    def failed(self, text: str) -> None:
+        """One input has failed."""
+        self._done += 1
+        self._line(self._errors, f"[{self._done}/{self._total}] Failed: {text}")
+
+    def say(self, text: str) -> None:
+        """A line about the run as a whole."""
+        self._line(self._lines, text)
+
+    def complain(self, text: str) -> None:
+        """A line about something wrong."""
+        self._line(self._errors, text)
+
+    def close(self) -> None:
+        """Take the line of progress away."""
+        if self._drawn:
+            self._errors.write("\r\x1b[K")
+            self._errors.flush()
+            self._drawn = False
+
+    def _line(self, stream: TextIO, text: str) -> None:
+        self.close()
+        stream.write(printable(text) + "\n")
+        stream.flush()
+
+    def _draw(self, text: str) -> None:
+        if not self._live or self._total == 0:
+            return
+        filled = round(_BAR * self._done / self._total)
+        head = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total} "
+        room = shutil.get_terminal_size().columns - len(head) - 1
+        self._errors.write(f"\r\x1b[K{head}{printable(text)[: max(0, room)]}")
+        self._errors.flush()
+        self._drawn = True

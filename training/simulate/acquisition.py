@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFont
 from scipy.ndimage import gaussian_filter
 
+from .bodies import Capsule
 from .detector import Exposure, Processing
+
+# strokes of the letters, (x, y) from the top left corner, in letter heights
+_STROKES = {
+    "L": [[(0.1, 0.1), (0.1, 0.9), (0.55, 0.9)]],
+    "R": [
+        [(0.1, 0.9), (0.1, 0.1), (0.38, 0.1), (0.52, 0.17), (0.57, 0.3), (0.52, 0.43), (0.38, 0.5), (0.1, 0.5)],
+        [(0.34, 0.5), (0.6, 0.9)],
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ def collimated_field(shape: tuple[int, int], rng: np.random.Generator, largest: 
 def add_marker(
     gray: np.ndarray, text: str, position: tuple[float, float], height: int, level: float = 1.0
 ) -> np.ndarray:
-    """The gray levels (0..1) with a lead letter burnt in.
+    """The gray levels (0..1) with the lead letter R or L burnt in.
 
     Parameters
     ----------
@@ -77,22 +86,45 @@ def add_marker(
     level : float
         Gray level of the letter.
     """
-    glyph = ImageFont.load_default().getmask(text, mode="L")
-    letters = Image.frombytes("L", glyph.size, bytes(glyph))
-    width = max(2, round(height * glyph.size[0] / glyph.size[1]))
-    cover = np.asarray(letters.resize((width, height), Image.BILINEAR), np.float32) / 255
     row, column = (int(share * size) for share, size in zip(position, gray.shape))
-    target = gray[row : row + height, column : column + width]
-    cover = cover[: target.shape[0], : target.shape[1]]
+    target = gray[row : row + height, column : column + height]
+    v, u = np.mgrid[: target.shape[0], : target.shape[1]].astype(np.float32) / np.float32(height)
+    length = np.zeros(target.shape, np.float32)
+    for points in _STROKES[text]:
+        for start, end in zip(points, points[1:]):
+            stroke = Capsule((start[0] + 0.1, start[1]), (end[0] + 0.1, end[1]), (0.07, 0.07))
+            length = np.maximum(length, stroke.thickness(u, v))
+    cover = np.clip(length * np.float32(10), 0, 1)
     target += (np.float32(level) - target) * cover
     return gray
 
 
-def burnt_box(gray: np.ndarray, box: tuple[int, int, int, int], level: float) -> np.ndarray:
-    """The gray levels with the rectangle (row0, column0, row1, column1) set to `level`, as over names."""
-    row0, column0, row1, column1 = box
-    gray[row0:row1, column0:column1] = level
+def corner_boxes(gray: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The gray levels with black or white patches at the upper corners now and then, as over names and on labels."""
+    rows, columns = gray.shape
+    if rng.random() < 0.35:
+        level = np.float32(rng.choice([0.0, 0.0, 1.0]))
+        for on_right in (False, True):
+            height, width = int(rows * rng.uniform(0.03, 0.09)), int(columns * rng.uniform(0.08, 0.2))
+            if rng.random() < 0.7:
+                first = columns - width if on_right else 0
+                gray[:height, first : first + width] = level
     return gray
+
+
+def stitched(gray: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The gray levels of a tall image as if joined from three plates: own gains, pale seams, a ruler at the side."""
+    rows, columns = gray.shape
+    if rng.random() < 0.7:
+        seams = sorted(int(rows * (share + rng.normal(0, 0.02))) for share in (0.33, 0.66))
+        for first, last in zip([0, *seams], [*seams, rows]):
+            gray[first:last] *= np.float32(rng.uniform(0.8, 1.1))
+        for seam in seams:
+            gray[seam : seam + max(1, rows // 500)] = np.float32(rng.uniform(0.6, 1.0))
+    if rng.random() < 0.5:
+        step, column = max(4, rows // 60), int(columns * rng.uniform(0.9, 0.97))
+        gray[::step, column : column + max(2, columns // 30)] += np.float32(0.25)
+    return np.clip(gray, 0, 1)
 
 
 def soft_edges(field: np.ndarray, sigma: float) -> np.ndarray:

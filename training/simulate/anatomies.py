@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import arms, chest, legs, teeth
-from .acquisition import Look
+from .acquisition import Look, corner_boxes, stitched
 from .scene import Scene
 
 
@@ -30,6 +30,8 @@ class Anatomy:
         Default (rows, columns) relative to the size asked for.
     mirror : bool
         Whether half of the images are of the other side.
+    finish : callable or None
+        From (gray levels 0..1, random generator) to gray levels: what is drawn over the image.
     """
 
     build: Callable[..., Scene]
@@ -56,8 +58,12 @@ def _frame_long(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -
     bottom = scene.metadata["tibia"] + rng.uniform(40, 150)
     step = max(bottom - top, tall) / size[0]
     width = rng.uniform(150, 190)
-    column = width / size[1] if size[1] * step < 1.6 * width else step
-    return rng.normal(-5, 8), (top + bottom) / 2, step, column
+    return rng.normal(-5, 8), (top + bottom) / 2, step, width / size[1]
+
+
+def _frame_both(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    _, middle, step, _ = _frame_long(scene, rng, size)
+    return rng.normal(0, 8), middle, step, max(step * rng.uniform(0.95, 1.05), 380 / size[1])
 
 
 def _frame_chest(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -103,6 +109,17 @@ ANATOMIES: dict[str, Anatomy] = {
         Look(quanta=(8000, 40000), flatten=(0.2, 0.8), flatten_width=60.0, middle=(0.2, 0.55), collimated=0.2),
         rotation=1.5,
         size=(2.0, 0.25),
+        finish=stitched,
+    ),
+    "longlegs": Anatomy(
+        legs.both_legs,
+        ("femur", "tibia"),
+        _frame_both,
+        Look(quanta=(8000, 40000), flatten=(0.2, 0.8), flatten_width=60.0, middle=(0.2, 0.55), collimated=0.2),
+        rotation=1.0,
+        size=(2.0, 0.8),
+        mirror=False,
+        finish=stitched,
     ),
     "chest": Anatomy(
         chest.chest,
@@ -118,6 +135,7 @@ ANATOMIES: dict[str, Anatomy] = {
         ),
         rotation=2.5,
         mirror=False,
+        finish=corner_boxes,
     ),
     "teeth": Anatomy(
         teeth.teeth,

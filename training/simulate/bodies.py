@@ -203,6 +203,36 @@ class Union:
         return Union(tuple(body.inset(wall) for body in self.bodies))
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A body moved by `shift` mm to the right, or its mirror image about x = 0, moved."""
+
+    body: Body
+    shift: float
+    mirror: bool = False
+
+    def local(self, x: np.ndarray) -> np.ndarray:
+        """Positions x (mm) in the body's own frame."""
+        moved = x - np.float32(self.shift)
+        return -moved if self.mirror else moved
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """See :class:`Body`."""
+        x0, y0, x1, y1 = self.body.bounds
+        if self.mirror:
+            x0, x1 = -x1, -x0
+        return x0 + self.shift, y0, x1 + self.shift, y1
+
+    def thickness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """See :class:`Body`."""
+        return self.body.thickness(self.local(x), y)
+
+    def inset(self, wall: float) -> Placed:
+        """See :class:`Body`."""
+        return replace(self, body=self.body.inset(wall))
+
+
 def tube(points: Sequence[tuple[float, float]], radii: Sequence[float], flatness: float = 1.0) -> Union:
     """A tube of varying radius along a smooth curve through `points` (n, 2) in mm, as joined tapered capsules."""
     knots, pieces = np.arange(len(points), dtype=float), 4 * (len(points) - 1)

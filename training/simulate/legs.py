@@ -1,4 +1,4 @@
-"""Femur, tibia and fibula: the knee from the front and the whole leg.
+"""Femur, tibia and fibula: the knee from the front, the whole leg, both legs.
 
 The frame is that of a right leg seen from the front: the joint line at y = 0, the fibula on the image's left.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import materials
-from .bodies import Body, Capsule, Ellipsoid, Union
+from .bodies import Body, Capsule, Ellipsoid, Placed, Union
 from .profile import Profile
 from .scene import Scene
 
@@ -156,9 +156,9 @@ def add_fibula(scene: Scene, rng: np.random.Generator, scale: float, length: flo
     return [outer]
 
 
-def add_leg(scene: Scene, rng: np.random.Generator, scale: float, femur: float, tibia: float, hip: bool) -> None:
-    """Soft tissue, bones and labels of one leg."""
-    fat, bulk = float(rng.uniform(4, 16)) * scale, _jitter(rng, 0.08) * scale
+def _skin(rng: np.random.Generator, scale: float, femur: float, tibia: float) -> Profile:
+    """The outline of one leg and of the trunk above it."""
+    bulk = _jitter(rng, 0.08) * scale
     outline = [
         (-femur - 420, -110, 230, 85),
         (-femur - 200, -128, 210, 92),
@@ -177,9 +177,17 @@ def add_leg(scene: Scene, rng: np.random.Generator, scale: float, femur: float, 
         (tibia + 110, -40, 44, 34),
     ]
     outline = [(s, a * bulk, b * bulk, d * bulk) for s, a, b, d in outline]
-    skin = Profile(outline)
+    return Profile(outline)
+
+
+def _add_flesh(scene: Scene, rng: np.random.Generator, skin: Body) -> None:
+    """Fat under the skin and muscle inside it."""
     scene.add(skin, materials.FAT, materials.AIR)
-    scene.add(skin.inset(fat), materials.MUSCLE, materials.FAT)
+    scene.add(skin.inset(float(rng.uniform(4, 16))), materials.MUSCLE, materials.FAT)
+
+
+def _add_leg(scene: Scene, rng: np.random.Generator, scale: float, femur: float, tibia: float, hip: bool) -> None:
+    """Bones, muscles and labels of one leg."""
     # fat between the muscles: dark streaks beside the bone
     for _ in range(4):
         at = (float(rng.uniform(-45, 45)), float(rng.uniform(-110, 120)))
@@ -201,7 +209,9 @@ def add_leg(scene: Scene, rng: np.random.Generator, scale: float, femur: float, 
 def knee(rng: np.random.Generator) -> Scene:
     """A knee from the front."""
     scene = Scene()
-    add_leg(scene, rng, _jitter(rng, 0.06), 400.0, 360.0, hip=False)
+    scale = _jitter(rng, 0.06)
+    _add_flesh(scene, rng, _skin(rng, scale, 400.0, 360.0))
+    _add_leg(scene, rng, scale, 400.0, 360.0, hip=False)
     return scene
 
 
@@ -222,12 +232,29 @@ def _add_hip_and_foot(scene: Scene, rng: np.random.Generator, scale: float, femu
         scene.add_bone(Capsule((ankle - 10 + 7 * i, tibia + 58), toe, (6.5, 5.5)), 1.5, 0.15)
 
 
-def long_leg(rng: np.random.Generator, legs: int = 1) -> Scene:
-    """A leg from hip to ankle, or two of them side by side."""
+def long_leg(rng: np.random.Generator) -> Scene:
+    """A leg from hip to foot."""
     scene = Scene()
     scale = _jitter(rng, 0.05)
     femur, tibia = 415.0 * _jitter(rng, 0.05) * scale, 365.0 * _jitter(rng, 0.05) * scale
-    add_leg(scene, rng, scale, femur, tibia, hip=True)
+    _add_flesh(scene, rng, _skin(rng, scale, femur, tibia))
+    _add_leg(scene, rng, scale, femur, tibia, hip=True)
     _add_hip_and_foot(scene, rng, scale, femur, tibia)
+    scene.metadata.update(femur=femur, tibia=tibia)
+    return scene
+
+
+def both_legs(rng: np.random.Generator) -> Scene:
+    """Both legs from hip to foot, standing."""
+    scene = Scene()
+    scale, apart = _jitter(rng, 0.05), float(rng.uniform(95, 125))
+    femur, tibia = 415.0 * _jitter(rng, 0.05) * scale, 365.0 * _jitter(rng, 0.05) * scale
+    skin = _skin(rng, scale, femur, tibia)
+    _add_flesh(scene, rng, Union((Placed(skin, -apart), Placed(skin, apart, mirror=True))))
+    for mirror in (False, True):
+        leg = Scene()
+        _add_leg(leg, rng, scale, femur, tibia, hip=True)
+        _add_hip_and_foot(leg, rng, scale, femur, tibia)
+        scene.include(leg, apart if mirror else -apart, mirror)
     scene.metadata.update(femur=femur, tibia=tibia)
     return scene

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from . import materials
-from .bodies import Body
+from .bodies import Body, Placed, Union
 from .curves import Curve
 from .profile import Profile
 
@@ -75,22 +75,19 @@ class View:
 
 @dataclass
 class Scene:
-    """Parts from the outside in, the bodies that carry labels, and where the interest lies.
+    """Parts from the outside in, and the bodies that carry labels.
 
     Parameters
     ----------
     labels : dict of str to list of Body
-        The silhouettes of each label, in ascending order of precedence; `hidden` ones take pixels away again.
+        The silhouettes of each label, in ascending order of precedence.
     extras : dict of str to Body
         Further silhouettes worth knowing, which may overlap the labels.
-    streaks : float
-        Direction of the trabeculae, degrees from the vertical (only 0 or 90 are told apart).
     """
 
     parts: list[Part] = field(default_factory=list)
     labels: dict[str, list[Body]] = field(default_factory=dict)
     extras: dict[str, Body] = field(default_factory=dict)
-    hidden: list[Body] = field(default_factory=list)
     metadata: dict[str, object] = field(default_factory=dict)
 
     def add(self, body: Body, mu: float | Grade, host: float = materials.MUSCLE, texture: float = 0.0) -> None:
@@ -122,6 +119,26 @@ class Scene:
                 return body.along(x, y, curve)
 
         self.add(inner, mu, cortex, texture)
+
+
+    def include(self, other: Scene, shift: float, mirror: bool = False) -> None:
+        """Add another scene, moved by `shift` mm to the right and perhaps mirrored before."""
+
+        def place(body: Body) -> Placed:
+            return Placed(body, shift, mirror)
+
+        def graded(mu: Grade, placed: Placed) -> Grade:
+            return lambda x, y: mu(placed.local(x), y)
+
+        for part in other.parts:
+            placed = place(part.body)
+            mu = graded(part.mu, placed) if callable(part.mu) else part.mu
+            self.parts.append(Part(placed, mu, part.host, part.texture))
+        for name, bodies in other.labels.items():
+            self.labels.setdefault(name, []).extend(place(body) for body in bodies)
+        for name, body in other.extras.items():
+            known = self.extras.get(name)
+            self.extras[name] = place(body) if known is None else Union((known, place(body)))
 
 
 def trabeculae(view: View, rng: np.random.Generator) -> np.ndarray:

@@ -101,8 +101,6 @@ def acquire(scene: Scene, view: View, spec: Anatomy, rng: np.random.Generator) -
     label_map = np.zeros(shape, np.uint8)
     for value, name in enumerate(spec.labels, start=1):
         label_map[silhouette(scene.labels.get(name, []), view, grid)] = value
-    if scene.hidden:
-        label_map[silhouette(scene.hidden, view, grid)] = 0
     if exposed is not None:
         label_map[~exposed] = 0
     extras = {name: silhouette([body], view, grid) for name, body in scene.extras.items()}

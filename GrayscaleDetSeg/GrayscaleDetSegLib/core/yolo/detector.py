@@ -1,0 +1,82 @@
+"""The first stage: a gray image in, scored regions of interest out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .. import boxes
+from ..result import Candidate
+from .decode import decode
+from .letterbox import Letterbox
+from .networks import YoloV3, YoloV3Tiny
+
+
+@dataclass(frozen=True)
+class DetectionSettings:
+    """Thresholds of the detector.
+
+    Parameters
+    ----------
+    score : float
+        Regions below it are not reported.
+    suppression : float
+        IoU above which the weaker of two regions of a class is dropped.
+    per_class : int
+        At most so many regions of a class.
+    """
+
+    score: float = 0.3
+    suppression: float = 0.4
+    per_class: int = 2
+
+
+class RoiDetector:
+    """Finds the regions of interest of all classes in a gray image.
+
+    Parameters
+    ----------
+    network : YoloV3 or YoloV3Tiny
+        With trained weights; it is put in evaluation mode.
+    settings : DetectionSettings
+    """
+
+    def __init__(self, network: YoloV3 | YoloV3Tiny, settings: DetectionSettings | None = None) -> None:
+        self.network = network.eval()
+        self.settings = settings or DetectionSettings()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.network.parameters()).device
+
+    def candidates(self, gray: np.ndarray, pixel_aspect: float = 1.0) -> list[Candidate]:
+        """The best region of every class whatever its score, and all that pass, best score first.
+
+        Parameters
+        ----------
+        gray : ndarray, shape (rows, columns)
+            Gray levels 0..255, bone bright.
+        pixel_aspect : float
+            Row spacing over column spacing.
+        """
+        letterbox = Letterbox.fit(gray.shape, self.network.config.input_size, pixel_aspect)
+        image = letterbox.image_to_input(gray).to(self.device)
+        with torch.inference_mode():
+            image = image.expand(-1, self.network.config.channels, -1, -1).contiguous(memory_format=torch.channels_last)
+            found, scores = decode(self.network, self.network(image))
+        found, scores = found[0].cpu().numpy(), scores[0].cpu().numpy()
+        found = boxes.clip(letterbox.boxes_to_image(found), gray.shape)
+
+        settings, candidates = self.settings, []
+        for index, label in enumerate(self.network.config.classes):
+            score = scores[:, index]
+            # always the best one, so that "nothing found" can name it
+            passing = np.union1d(np.flatnonzero(score >= settings.score), [int(score.argmax())])
+            kept = passing[boxes.non_maximum_suppression(found[passing], score[passing], settings.suppression)]
+            for item in kept[: settings.per_class]:
+                if boxes.volume(found[item]) >= 4.0:
+                    candidates.append(Candidate(label, float(score[item]), tuple(map(float, found[item]))))
+        return sorted(candidates, key=lambda candidate: -candidate.score)

@@ -1,0 +1,169 @@
+"""The two YOLOv3 networks: Darknet-53 with three scales (the article's), and tiny with two scales (what ships)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from .blocks import ConvolutionBlock, OutputLayer, PoolSameSize, ResidualBlock, upsample
+
+
+@dataclass(frozen=True)
+class YoloConfig:
+    """What defines a YOLOv3 network.
+
+    Parameters
+    ----------
+    variant : str
+        ``"darknet53"`` or ``"tiny"``.
+    classes : tuple of str
+    anchors : tuple of tuple of 2 float
+        (width, height) in px of the network's input, smallest first; 9 for darknet53 and 6 for tiny.
+    input_size : int
+        Side of the square input, a multiple of 32.
+    channels : int
+        3 to take Darknet's weights (the gray image is repeated), 1 otherwise.
+    width : float
+        Factor on all channel counts; 1 is the published network.
+    """
+
+    variant: str
+    classes: tuple[str, ...]
+    anchors: tuple[tuple[float, float], ...]
+    input_size: int = 416
+    channels: int = 3
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        expected = {"darknet53": 9, "tiny": 6}.get(self.variant)
+        if expected is None:
+            raise ValueError(f"There is no YOLOv3 variant {self.variant!r}: choose 'darknet53' or 'tiny'.")
+        if len(self.anchors) != expected:
+            raise ValueError(f"YOLOv3 {self.variant} needs {expected} anchors, not {len(self.anchors)}.")
+        if self.input_size % 32:
+            raise ValueError(f"The input size must be a multiple of 32, not {self.input_size}.")
+
+    @classmethod
+    def from_dict(cls, values: dict) -> YoloConfig:
+        """The inverse of :meth:`to_dict`, from parsed JSON."""
+        anchors = tuple((float(width), float(height)) for width, height in values["anchors"])
+        return cls(**{**values, "classes": tuple(values["classes"]), "anchors": anchors})
+
+    def to_dict(self) -> dict:
+        """The parameters for a JSON file."""
+        return asdict(self)
+
+
+class Darknet53(nn.Module):
+    """The backbone: 52 convolutions with residual connections; features at strides 8, 16 and 32."""
+
+    def __init__(self, channels: int, width: float) -> None:
+        super().__init__()
+        previous = round(32 * width)
+        self.stem = ConvolutionBlock(channels, previous, 3)
+        self.stages = nn.ModuleList()
+        for outputs, repeats in ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4)):
+            outputs = round(outputs * width)
+            blocks = [ResidualBlock(outputs) for _ in range(repeats)]
+            self.stages.append(nn.Sequential(ConvolutionBlock(previous, outputs, 3, stride=2), *blocks))
+            previous = outputs
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        features, levels = self.stem(image), []
+        for stage in self.stages:
+            features = stage(features)
+            levels.append(features)
+        return levels[2:]
+
+
+class Neck(nn.Module):
+    """Five convolutions of alternating size, shared by a scale's output and the next scale's upsampling path."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        sizes = [(inputs, outputs, 1), (outputs, 2 * outputs, 3), (2 * outputs, outputs, 1)]
+        sizes += [(outputs, 2 * outputs, 3), (2 * outputs, outputs, 1)]
+        self.layers = nn.Sequential(*(ConvolutionBlock(*size) for size in sizes))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.layers(features)
+
+
+class Head(nn.Module):
+    """A 3 x 3 convolution and the output layer of one scale."""
+
+    def __init__(self, inputs: int, hidden: int, anchors: int, classes: int) -> None:
+        super().__init__()
+        self.hidden = ConvolutionBlock(inputs, hidden, 3)
+        self.output = OutputLayer(hidden, anchors, classes)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.output(self.hidden(features))
+
+
+class YoloV3(nn.Module):
+    """YOLOv3 on Darknet-53: coarse, middle and fine scale; outputs in that order, as in Darknet's file."""
+
+    strides = (32, 16, 8)
+    anchor_indices = ((6, 7, 8), (3, 4, 5), (0, 1, 2))
+
+    def __init__(self, config: YoloConfig) -> None:
+        super().__init__()
+        self.config = config
+        classes = len(config.classes)
+        deep, middle, fine = (round(size * config.width) for size in (512, 256, 128))
+        self.backbone = Darknet53(config.channels, config.width)
+        self.neck_coarse, self.head_coarse = Neck(2 * deep, deep), Head(deep, 2 * deep, 3, classes)
+        self.lateral_middle = ConvolutionBlock(deep, middle, 1)
+        self.neck_middle, self.head_middle = Neck(middle + deep, middle), Head(middle, deep, 3, classes)
+        self.lateral_fine = ConvolutionBlock(middle, fine, 1)
+        self.neck_fine, self.head_fine = Neck(fine + middle, fine), Head(fine, middle, 3, classes)
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Raw outputs per scale, see :class:`OutputLayer`, of images (batch, channels, size, size) in 0..1."""
+        fine, middle, coarse = self.backbone(image)
+        coarse = self.neck_coarse(coarse)
+        middle = self.neck_middle(torch.cat([upsample(self.lateral_middle(coarse)), middle], 1))
+        fine = self.neck_fine(torch.cat([upsample(self.lateral_fine(middle)), fine], 1))
+        return [self.head_coarse(coarse), self.head_middle(middle), self.head_fine(fine)]
+
+
+class YoloV3Tiny(nn.Module):
+    """YOLOv3-tiny: seven convolutions with max pooling, a coarse and a middle scale."""
+
+    strides = (32, 16)
+    anchor_indices = ((3, 4, 5), (0, 1, 2))
+
+    def __init__(self, config: YoloConfig) -> None:
+        super().__init__()
+        self.config = config
+        classes = len(config.classes)
+        sizes = [round(size * config.width) for size in (16, 32, 64, 128, 256, 512, 1024)]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip([config.channels, *sizes[:3]], sizes[:4]):
+            layers += [ConvolutionBlock(inputs, outputs, 3), nn.MaxPool2d(2)]
+        self.shallow = nn.Sequential(*layers, ConvolutionBlock(sizes[3], sizes[4], 3))
+        self.deep = nn.Sequential(
+            nn.MaxPool2d(2),
+            ConvolutionBlock(sizes[4], sizes[5], 3),
+            PoolSameSize(),
+            ConvolutionBlock(sizes[5], sizes[6], 3),
+            ConvolutionBlock(sizes[6], sizes[4], 1),
+        )
+        self.head_coarse = Head(sizes[4], sizes[5], 3, classes)
+        self.lateral = ConvolutionBlock(sizes[4], sizes[3], 1)
+        self.head_middle = Head(sizes[3] + sizes[4], sizes[4], 3, classes)
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Raw outputs per scale, see :class:`OutputLayer`, of images (batch, channels, size, size) in 0..1."""
+        middle = self.shallow(image)
+        coarse = self.deep(middle)
+        joined = torch.cat([upsample(self.lateral(coarse)), middle], 1)
+        return [self.head_coarse(coarse), self.head_middle(joined)]
+
+
+def build_yolo(config: YoloConfig) -> YoloV3 | YoloV3Tiny:
+    """The network of a configuration, with fresh weights."""
+    return (YoloV3 if config.variant == "darknet53" else YoloV3Tiny)(config)

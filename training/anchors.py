@@ -1,0 +1,35 @@
+"""YOLOv3's anchors: k-means over the sizes of the training boxes, with 1 - IoU as the distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def size_iou(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """IoU (n, k) of boxes of `sizes` (n, 2) and `anchors` (k, 2) laid on one centre."""
+    overlap = np.minimum(sizes[:, None], anchors[None]).prod(-1)
+    return overlap / (sizes.prod(-1)[:, None] + anchors.prod(-1)[None] - overlap)
+
+
+def cluster_anchors(sizes: np.ndarray, count: int, seed: int = 0, rounds: int = 300) -> tuple[np.ndarray, float]:
+    """`count` anchors (width, height), smallest area first, and the mean IoU of the boxes with their best anchor.
+
+    Parameters
+    ----------
+    sizes : ndarray (n, 2)
+        Widths and heights in px of the input, at least `count` different ones.
+    """
+    sizes, generator = np.asarray(sizes, np.float64), np.random.default_rng(seed)
+    anchors = sizes[generator.choice(len(sizes), 1)]
+    while len(anchors) < count:  # k-means++: the next start is likely where the present ones fit badly
+        distance = (1.0 - size_iou(sizes, anchors).max(1)) ** 2
+        anchors = np.vstack([anchors, sizes[generator.choice(len(sizes), p=distance / distance.sum())]])
+    for _ in range(rounds):
+        nearest = size_iou(sizes, anchors).argmax(1)
+        moved = np.stack(
+            [np.median(sizes[nearest == k], 0) if (nearest == k).any() else anchors[k] for k in range(count)]
+        )
+        if np.allclose(moved, anchors):
+            break
+        anchors = moved
+    return anchors[np.argsort(anchors.prod(1))], float(size_iou(sizes, anchors).max(1).mean())

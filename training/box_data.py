@@ -1,0 +1,138 @@
+"""Training samples of the 3D detector: clouds of jittered ROIs with the best interval of what lies inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.intervals import best_interval
+from GrayscaleDetSegLib.core.labels import mirrored
+from GrayscaleDetSegLib.core.point_cloud import normalise, sample_points
+
+from .data import Case
+
+TIE = 0.003
+"""IoU within which the widest interval is the target, see ``best_interval``."""
+
+
+class BoxSample(NamedTuple):
+    """One cloud.
+
+    points : float32 (n, 3), normalised; gray : float32 (n,), 0..255; label : class index;
+    interval : float32 (2,), the best interval; ceiling : its IoU.
+    """
+
+    points: np.ndarray
+    gray: np.ndarray
+    label: int
+    interval: np.ndarray
+    ceiling: float
+
+
+@dataclass(frozen=True)
+class Crop:
+    """An object with its surroundings, at most `BoxDataset.resolution` px a side: gray levels, mask, ROI in px of it."""
+
+    gray: np.ndarray
+    mask: np.ndarray
+    roi: np.ndarray
+    label: str
+
+
+@dataclass(frozen=True)
+class BoxAugmentation:
+    """Strengths: ROI jitter as a share of its size (standard deviation), log gamma, contrast, noise in gray levels."""
+
+    jitter: float = 0.04
+    gamma: float = 0.35
+    contrast: float = 0.12
+    noise: float = 3.0
+    flip: float = 0.5
+
+
+class BoxDataset(Dataset):
+    """Clouds of labelled objects, augmented anew at every draw, or as they are without settings.
+
+    Gray values change by monotone maps only, and the best interval is found again in the jittered ROI, so that the
+    target is exact in every sample.
+
+    Parameters
+    ----------
+    cases : list of Case
+    classes : sequence of str
+    side : int
+        Points per axis of a cloud.
+    augmentation : BoxAugmentation or None
+    seed : int
+    resolution : int
+        Objects are kept at about this many px a side.
+    """
+
+    def __init__(
+        self,
+        cases: list[Case],
+        classes: Sequence[str],
+        side: int,
+        augmentation: BoxAugmentation | None = None,
+        seed: int = 0,
+        resolution: int = 160,
+    ) -> None:
+        self.classes, self.side, self.augmentation, self.seed = tuple(classes), side, augmentation, seed
+        self.crops, self.set_names = [], []
+        for case in cases:
+            gray = case.radiograph().gray()
+            for label, mask in case.objects():
+                if label in self.classes:
+                    self.crops.append(crop_object(gray, mask, label, resolution))
+                    self.set_names.append(case.set_name)
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __getitem__(self, index: int) -> BoxSample:
+        crop = self.crops[index % len(self.crops)]
+        generator = np.random.default_rng([self.seed, index])
+        gray, mask, roi, label = crop.gray, crop.mask, crop.roi, crop.label
+        if self.augmentation is not None:
+            gray, mask, roi, label = _augment(crop, self.augmentation, generator)
+        window = boxes.pixel_slices(roi, gray.shape)
+        if not mask[window].any():
+            window, roi = boxes.pixel_slices(crop.roi, gray.shape), crop.roi
+            gray, mask, label = crop.gray, crop.mask, crop.label
+        best = best_interval(gray[window], mask[window], TIE)
+        points = sample_points(gray, roi, self.side, generator)
+        interval = np.array([best.low, best.high], np.float32)
+        return BoxSample(normalise(points, roi), points[:, 2], self.classes.index(label), interval, best.iou)
+
+
+def crop_object(gray: np.ndarray, mask: np.ndarray, label: str, resolution: int, margin: float = 0.25) -> Crop:
+    """An object with a margin (share of its size) around it, thinned to about `resolution` px a side."""
+    roi = boxes.of_mask(mask)
+    size = roi[2:] - roi[:2]
+    around = np.concatenate([roi[:2] - margin * size, roi[2:] + margin * size])
+    rows, columns = boxes.pixel_slices(boxes.clip(around, gray.shape), gray.shape)
+    step_x, step_y = (max(1, int(np.ceil(length / resolution))) for length in size)
+    window = slice(rows.start, rows.stop, step_y), slice(columns.start, columns.stop, step_x)
+    shift, step = np.array([columns.start, rows.start] * 2), np.array([step_x, step_y] * 2)
+    return Crop(np.ascontiguousarray(gray[window]), np.ascontiguousarray(mask[window]), (roi - shift) / step, label)
+
+
+def _augment(
+    crop: Crop, settings: BoxAugmentation, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    gray, mask, roi, label = crop.gray, crop.mask, crop.roi, crop.label
+    size = np.tile(roi[2:] - roi[:2], 2)
+    roi = boxes.clip(roi + np.clip(generator.normal(0.0, settings.jitter, 4), -0.12, 0.12) * size, gray.shape)
+    if generator.random() < settings.flip:
+        gray, mask, label = gray[:, ::-1], mask[:, ::-1], mirrored(label)
+        roi = np.array([gray.shape[1] - roi[2], roi[1], gray.shape[1] - roi[0], roi[3]])
+    low, high = generator.uniform(-settings.contrast, settings.contrast, 2) + (0.0, 1.0)
+    unit = np.clip((gray / 255.0 - low) / (high - low), 0.0, 1.0)
+    gray = 255.0 * unit ** np.exp(generator.uniform(-settings.gamma, settings.gamma))
+    gray = gray + generator.normal(0.0, settings.noise * generator.random(), gray.shape)
+    return np.clip(gray, 0.0, 255.0).astype(np.float32), mask, roi, label

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from GrayscaleDetSegLib.core.errors import OutputError
 from GrayscaleDetSegLib.core.labels import anatomy
+from GrayscaleDetSegLib.core.reading import read_radiograph
 from GrayscaleDetSegLib.scene import files
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras
 from GrayscaleDetSegLib.scene.segmentation import add_segmentation, segment_id, terminology_entry
@@ -80,6 +81,27 @@ def test_it_lies_over_the_volume_that_slicer_loads(name, scene, tmp_path):
         theirs = world_positions(volume, voxels(volume.GetImageData()), in_volume)
         assert len(ours) == (letter_l().sum(), bar().sum())[in_file - 1]
         assert np.allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("extension", ["nrrd", "mha", "nii.gz", "two-dimensional.nrrd"])
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_from_an_image_file_to_a_segmentation_file(name, extension, scene, tmp_path):
+    """The same through our own reader: what it says of the geometry is what Slicer makes of the file."""
+    path = image_file(tmp_path / f"image.{extension}", GEOMETRIES[name], letter_l().astype(np.int16) * 500)
+    if extension.startswith("two"):
+        if name == "sideways":
+            pytest.skip("a two-dimensional image cannot stand upright")
+        sitk.WriteImage(sitk.ReadImage(str(path))[:, :, 0], str(path))
+    logic = slicer.vtkSlicerVolumesLogic()
+    logic.SetMRMLScene(scene)
+    volume = logic.AddArchetypeVolume(str(path), "image", 0)
+    image = read_radiograph(path)
+    files.write_result(result(image, (found(image, "femur", "femur", image.pixels > 0),)), tmp_path / "image.seg.nrrd")
+    node = files.read_node(tmp_path / "image.seg.nrrd", scene)
+    labels = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
+    ours = world_positions(labels, voxels(labels), 1)
+    assert np.allclose(ours, world_positions(volume, voxels(volume.GetImageData()), 500), atol=1e-4)
+    assert len(ours) == letter_l().sum()
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)

@@ -66,7 +66,7 @@ def write_result(result: SegmentationResult, path: Path, scene: vtkMRMLScene | N
     scene = slicer.vtkMRMLScene() if scene is None else scene
     with quiet():
         if result.objects:
-            node = add_segmentation(result, scene, Path(path).name[: -len(EXTENSION)])
+            node = add_segmentation(result, scene, Path(path).name.removesuffix(EXTENSION))
             display = node.GetDisplayNode()
         else:
             node, display = _add_empty(result.radiograph.shape, result.radiograph.geometry, scene), None
@@ -134,7 +134,7 @@ def read_node(path: Path, scene: vtkMRMLScene) -> vtkMRMLSegmentationNode:
     OutputError
         If it cannot be read.
     """
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", Path(path).name[: -len(EXTENSION)])
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", Path(path).name.removesuffix(EXTENSION))
     storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
     storage.SetFileName(str(path))
     with quiet():

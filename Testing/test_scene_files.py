@@ -67,8 +67,8 @@ def test_it_lies_over_the_volume_that_slicer_loads(name, scene, tmp_path):
     logic = slicer.vtkSlicerVolumesLogic()
     logic.SetMRMLScene(scene)
     volume = logic.AddArchetypeVolume(str(image_file(tmp_path / "image.nrrd", geometry, pixels)), "image", 0)
-    # Slicer turns the slice axis of a left-handed file round, which moves no pixel of one slice; the file we write keeps
-    # the input's axes, because tools other than Slicer compare them
+    # Slicer turns the slice axis of a left-handed file round, which moves no pixel of one slice; the file we write
+    # keeps the input's axes, because tools other than Slicer compare them
     slice_axis = np.sign(np.linalg.det(matrix_of(volume)) * np.linalg.det(ijk_to_ras(geometry)))
     assert np.allclose(matrix_of(volume), ijk_to_ras(geometry) * [1, 1, slice_axis, 1])
     assert slice_axis == (-1 if name == "flipped" else 1)

@@ -29,6 +29,7 @@ class Look:
     flatten: tuple[float, float] = (0.1, 0.6)
     flatten_width: float = 25.0
     sharpen: tuple[float, float] = (0.0, 1.2)
+    headroom: tuple[float, float] = (1.0, 1.2)
     middle: tuple[float, float] = (0.4, 0.7)
     low: tuple[float, float] = (0.0, 3.0)
     high: tuple[float, float] = (98.5, 99.95)
@@ -53,6 +54,7 @@ def draw(look: Look, rng: np.random.Generator) -> tuple[Exposure, Processing]:
         sharpen=float(rng.uniform(*look.sharpen)),
         sharpen_width=float(rng.uniform(0.7, 4.0)),
         window=(float(rng.uniform(*look.low)), float(rng.uniform(*look.high))),
+        headroom=float(rng.uniform(*look.headroom)),
         middle=float(rng.uniform(*look.middle)),
     )
     return exposure, processing

@@ -161,7 +161,7 @@ class Ring:
         distance = (norm - 1) / gradient
         square = np.maximum(np.float32(self.radius) ** 2 - distance * distance, 0)
         cosine, sine = u / norm, v / norm
-        flat = a * a * sine * sine + b * b * cosine * cosine
+        flat = a * a * sine * sine + b * b * cosine * cosine + np.float32(1e-9)
         steepness = np.sqrt(1 + (c * cosine) ** 2 / flat)
         # a chord along the ray is at most that through the bend of the ring
         longest = np.float32(2.0 * np.sqrt(2.0 * self.radius * self.semi_axes[2]))
@@ -235,7 +235,7 @@ class Placed:
 
 def tube(points: Sequence[tuple[float, float]], radii: Sequence[float], flatness: float = 1.0) -> Union:
     """A tube of varying radius along a smooth curve through `points` (n, 2) in mm, as joined tapered capsules."""
-    knots, pieces = np.arange(len(points), dtype=float), 4 * (len(points) - 1)
+    knots, pieces = np.arange(len(points), dtype=float), max(8, 2 * (len(points) - 1))
     fine = np.linspace(0, len(points) - 1, pieces + 1)
     path = interpolate(knots, np.asarray(points, float), fine)
     width = np.interp(fine, knots, np.asarray(radii, float))

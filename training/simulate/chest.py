@@ -62,6 +62,7 @@ def _add_body(scene: Scene, rng: np.random.Generator, width: float, tall: float)
         [(-150, -75, 75, 60), (-70, -62, 62, 58), (-48, -70, 70, 58), (-25, -115, 115, 62), (0, -150, 150, 74),
          (40, -side - 12, side + 12, deep * 0.85), (90, -side - 6, side + 6, deep), (160, -side, side, deep),
          (tall + 60, -side, side, deep), (tall + 200, -side - 8, side + 8, deep)],
+        doublings=2,
     )  # fmt: skip
     away = float(rng.uniform(25, 80))
     bodies = [trunk]
@@ -133,7 +134,7 @@ def chest(rng: np.random.Generator) -> Scene:
     scene = Scene()
     width, tall, heart = _jitter(rng, 0.09), 225.0 * _jitter(rng, 0.08), _jitter(rng, 0.12)
     _add_body(scene, rng, width, tall)
-    depth = 82.0 * _jitter(rng, 0.08)
+    depth = 72.0 * _jitter(rng, 0.08)
     density = materials.LUNG * float(rng.uniform(0.7, 1.35))
     for name, is_left in (("right lung", False), ("left lung", True)):
         outer, inner, base = _borders(rng, width, tall + (4 if is_left else -8), heart, is_left)

@@ -51,6 +51,8 @@ class Processing:
         Gain of the unsharp mask over `sharpen_width` mm.
     window : tuple of 2 float
         Percentiles of the exposed field that become gray 0 and 4095.
+    headroom : float
+        Factor on the width of the window: above 1 leaves the brightest grays unused.
     middle : float or None
         Gray level (0..1) that the median of the exposed field is brought to, by a gamma between 0.4 and 2.5.
     """
@@ -61,6 +63,7 @@ class Processing:
     sharpen: float = 0.4
     sharpen_width: float = 2.0
     window: tuple[float, float] = (1.0, 99.7)
+    headroom: float = 1.0
     middle: float | None = None
 
 
@@ -155,7 +158,7 @@ def develop(
     sample = sample.reshape(-1)
     sample = sample[:: max(1, sample.size // 20000)]
     low, median, high = np.percentile(sample, (processing.window[0], 50, processing.window[1]))
-    width = max(high - low, 1e-3)
+    width = max((high - low) * processing.headroom, 1e-3)
     gray = np.clip((image - np.float32(low)) / np.float32(width), 0, 1)
     if processing.middle is None:
         return gray

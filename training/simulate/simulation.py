@@ -95,9 +95,11 @@ def acquire(scene: Scene, view: View, spec: Anatomy, rng: np.random.Generator) -
     if spec.finish is not None:
         gray = spec.finish(gray, rng)
     if rng.random() < look.marker:
-        side = "L" if view.mirror or not spec.mirror and rng.random() < 0.5 else "R"
-        place = (rng.uniform(0.03, 0.9), rng.choice([rng.uniform(0.02, 0.1), rng.uniform(0.85, 0.93)]))
-        gray = acquisition.add_marker(gray, side, place, max(6, round(shape[0] * rng.uniform(0.03, 0.06))))
+        row, column = rng.uniform(0.03, 0.9), rng.choice([rng.uniform(0.02, 0.1), rng.uniform(0.85, 0.93)])
+        # one limb carries its own side; on the trunk and jaws each side of the image has its own
+        is_left = view.mirror if spec.mirror else column > 0.5
+        height = max(6, round(float(np.sqrt(shape[0] * shape[1])) * rng.uniform(0.03, 0.06)))
+        gray = acquisition.add_marker(gray, "L" if is_left else "R", (row, column), height)
     label_map = np.zeros(shape, np.uint8)
     for value, name in enumerate(spec.labels, start=1):
         label_map[silhouette(scene.labels.get(name, []), view, grid)] = value

@@ -76,14 +76,16 @@ class DetectionDataset(Dataset):
         image = letterbox.image_to_input(case.radiograph().gray())[0, 0][window]
         instances = np.zeros(case.label_map.shape, np.uint8)
         labels = []
-        for number, (label, mask) in enumerate(case.objects(), start=1):
-            if label in self.classes:
-                instances[mask] = number
-                labels.append(self.classes.index(label))
-            else:
-                labels.append(-1)
-        resized = functional.interpolate(torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest")
         marked = torch.tensor([name in case.labels for name in self.classes])
+        for label, mask in case.objects():
+            if label not in self.classes:
+                continue
+            if case.is_complete(label, mask):
+                labels.append(self.classes.index(label))
+                instances[mask] = len(labels)
+            else:
+                marked[self.classes.index(label)] = False
+        resized = functional.interpolate(torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest")
         return (image * 255).round().to(torch.uint8), resized[0, 0].to(torch.uint8), labels, marked
 
     def __len__(self) -> int:
@@ -110,8 +112,6 @@ class DetectionDataset(Dataset):
                      for index, name in enumerate(self.classes)]
             marked = marked[order]
         for number, label in enumerate(labels, start=1):
-            if label < 0:
-                continue
             if flipped:
                 label = order[label]
             mask = numbers == number

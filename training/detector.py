@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tomllib
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import lightning
@@ -33,27 +31,7 @@ from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
 from .detection_metrics import roi_overlaps, summarise
 from .sampling import EpochSampler
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the schedule.
-
-    Parameters
-    ----------
-    trainable : str
-        ``"output"``: the output layers alone (the last 3 of Darknet-53, the last 2 of tiny); ``"all"``.
-    learning_rate : float
-        Adam's, at the start of the stage.
-    epochs : int
-    decay : str
-        ``"constant"`` as in the article, or ``"cosine"`` to a hundredth.
-    """
-
-    trainable: str
-    learning_rate: float
-    epochs: int
-    decay: str = "constant"
+from .stages import Stage, stage_rate
 
 
 class DetectorTraining(lightning.LightningModule):
@@ -64,24 +42,11 @@ class DetectorTraining(lightning.LightningModule):
         self.network = build_yolo(config).to(memory_format=torch.channels_last)
         self.stages, self.steps_per_epoch, self.weights = stages, steps_per_epoch, weights
 
-    def stage_at(self, step: int) -> tuple[Stage, float]:
-        """The stage a step belongs to, and how far into it the step is (0..1)."""
-        for stage in self.stages:
-            length = stage.epochs * self.steps_per_epoch
-            if step < length:
-                return stage, step / length
-            step -= length
-        return self.stages[-1], 1.0
-
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=self.stages[0].learning_rate, weight_decay=5e-4)
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        stage, position = self.stage_at(self.global_step)
-        rate = stage.learning_rate
-        if stage.decay == "cosine":
-            warm_up = min(1.0, (position + 1e-3) / 0.02)
-            rate *= warm_up * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * position)))
+        stage, rate = stage_rate(self.stages, self.global_step, self.steps_per_epoch)
         for group in self.optimizers().param_groups:
             group["lr"] = rate
         freeze(self.network, stage.trainable)
@@ -171,8 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         collate_fn=collate,
         num_workers=options.workers,
     )
-    known = {field.name for field in fields(LossWeights)}
-    weights = LossWeights(**{key: value for key, value in settings.get("loss", {}).items() if key in known})
+    weights = LossWeights(**settings.get("loss", {}))
     module = DetectorTraining(config, stages, len(loader), weights)
     if options.start:
         module.network.load_state_dict(torch.load(options.start / "network.pt", weights_only=True))

@@ -1,0 +1,156 @@
+"""How good a model bundle is on val: regions, boxes and masks, beside the ceiling and plain thresholding.
+
+    python -m training.evaluate --data ../shared/data [--model FOLDER] [--output runs/evaluation]
+
+One row per set and class. Every object is looked for twice: in its true ROI (the 3D detector alone) and by the whole
+pipeline from the file's pixels (an object that is not found counts with IoU 0). Masks are the pure box rule unless a
+column says "clean". The ceiling is the IoU of the best single interval in the true ROI; no box can do better there.
+FN and FP are shares of the object's pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.intervals import best_interval
+from GrayscaleDetSegLib.core.mask import rule_mask
+from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.radiograph import Radiograph
+from GrayscaleDetSegLib.core.result import SegmentationResult
+
+from .data import SETS, Case, load_sets
+from .metrics import overlap
+from .rivals import multi_otsu, otsu
+
+COLUMNS = (
+    ("set", "set", "{}"),
+    ("class", "class", "{}"),
+    ("n", "n", "{:d}"),
+    ("recall", "recall", "{:.3f}"),
+    ("roi", "ROI IoU", "{:.3f}"),
+    ("ceiling", "ceiling", "{:.3f}"),
+    ("true_iou", "true ROI", "{:.3f}"),
+    ("true_ratio", "/ceiling", "{:.3f}"),
+    ("found_iou", "found ROI", "{:.3f}"),
+    ("found_ratio", "/ceiling", "{:.3f}"),
+    ("clean_iou", "clean", "{:.3f}"),
+    ("dsc", "DSC", "{:.3f}"),
+    ("fn", "FN", "{:.3f}"),
+    ("fp", "FP", "{:.3f}"),
+    ("otsu", "Otsu", "{:.3f}"),
+    ("multi_otsu_1", "multi-1", "{:.3f}"),
+    ("multi_otsu_2", "multi-2", "{:.3f}"),
+)
+
+
+def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
+    """A record of figures for every marked object of one case."""
+    as_filed = Radiograph.from_array(case.pixels)
+    ruled, cleaned = (pipeline.segment(as_filed, clean_up=clean_up) for clean_up in (False, True))
+    bright = case.radiograph()
+    gray = bright.gray()
+    records = []
+    for label, truth in case.objects():
+        roi = tuple(boxes.of_mask(truth))
+        window = boxes.pixel_slices(roi, truth.shape)
+        box = pipeline.box_detector.detect(gray, roi, label).box
+        in_true_roi = np.zeros_like(truth)
+        in_true_roi[window] = rule_mask(bright, roi, box[2], box[5])
+        found, roi_iou = _matching(ruled, label, roi)
+        clean, _ = _matching(cleaned, label, roi)
+        final = overlap(clean, truth)
+        records.append(
+            {
+                "set": case.set_name,
+                "class": label,
+                "name": case.name,
+                "recall": float(roi_iou >= 0.5),
+                "roi": roi_iou,
+                "ceiling": best_interval(gray[window], truth[window]).iou,
+                "true_iou": overlap(in_true_roi, truth).iou,
+                "found_iou": overlap(found, truth).iou,
+                "clean_iou": final.iou,
+                "dsc": final.dsc,
+                "fn": final.fn,
+                "fp": final.fp,
+                "otsu": overlap(otsu(gray[window], label), truth[window]).iou,
+                "multi_otsu_1": overlap(multi_otsu(gray[window], label, 1), truth[window]).iou,
+                "multi_otsu_2": overlap(multi_otsu(gray[window], label, 2), truth[window]).iou,
+            }
+        )
+    return records
+
+
+def _matching(result: SegmentationResult, label: str, roi: tuple[float, ...]) -> tuple[np.ndarray, float]:
+    """The mask of the object of a class whose ROI meets `roi` best, and the IoU of the ROIs; nothing, and 0."""
+    best, best_iou = np.zeros(result.radiograph.shape, bool), 0.0
+    for item in result.objects:
+        iou = float(boxes.iou(np.asarray(item.roi), np.asarray(roi)))
+        if item.label == label and iou > best_iou:
+            best, best_iou = item.mask, iou
+    return best, best_iou
+
+
+def summarise(records: list[dict]) -> list[dict]:
+    """The mean of every figure per set and class, with the ratios of the means to the mean ceiling."""
+    groups = defaultdict(list)
+    for record in records:
+        groups[record["set"], record["class"]].append(record)
+    rows = []
+    for (set_name, label), members in sorted(groups.items()):
+        figures = [key for key in members[0] if key not in ("set", "class", "name")]
+        row = {"set": set_name, "class": label, "n": len(members)}
+        row.update({key: float(np.mean([member[key] for member in members])) for key in figures})
+        row["true_ratio"] = row["true_iou"] / row["ceiling"]
+        row["found_ratio"] = row["found_iou"] / row["ceiling"]
+        rows.append(row)
+    return rows
+
+
+def table(rows: list[dict]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| " + " | ".join(title for _, title, _ in COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(form.format(row[key]) for key, _, form in COLUMNS) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
+    parser.add_argument("--sets", nargs="+", default=list(SETS), help="names of the sets (default: all)")
+    parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
+    parser.add_argument("--output", type=Path, help="folder for objects.csv and summary.json")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    pipeline = Pipeline.load(options.model, "cpu")
+    cases = load_sets(options.data, "val", tuple(options.sets))
+    records = []
+    for number, case in enumerate(cases, start=1):
+        records += evaluate_case(pipeline, case)
+        if sys.stderr.isatty():
+            print(f"\r{number} of {len(cases)}", end="", file=sys.stderr)
+    rows = summarise(records)
+    print(f"{pipeline.model} on val, {len(cases)} images, Python {platform.python_version()}, torch {torch.__version__}\n")
+    print(table(rows))
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        with open(options.output / "objects.csv", "w", newline="") as stream:
+            writer = csv.DictWriter(stream, list(records[0]))
+            writer.writeheader()
+            writer.writerows(records)
+        (options.output / "summary.json").write_text(json.dumps(rows, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

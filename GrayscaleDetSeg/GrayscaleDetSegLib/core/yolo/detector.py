@@ -52,7 +52,9 @@ class RoiDetector:
         """Where the network lies."""
         return next(self.network.parameters()).device
 
-    def candidates(self, gray: np.ndarray, pixel_aspect: float = 1.0) -> list[Candidate]:
+    def candidates(
+        self, gray: np.ndarray, pixel_aspect: float = 1.0, score_threshold: float | None = None
+    ) -> list[Candidate]:
         """The best region of every class whatever its score, and all that pass, best score first.
 
         Parameters
@@ -61,6 +63,8 @@ class RoiDetector:
             Gray levels 0..255, bone bright.
         pixel_aspect : float
             Row spacing over column spacing.
+        score_threshold : float or None
+            Instead of the one in the settings.
         """
         letterbox = Letterbox.fit(gray.shape, self.network.config.input_size, pixel_aspect)
         image = letterbox.image_to_input(gray).to(self.device)
@@ -71,10 +75,11 @@ class RoiDetector:
         found = boxes.clip(letterbox.boxes_to_image(found), gray.shape)
 
         settings, candidates = self.settings, []
+        threshold = settings.score if score_threshold is None else score_threshold
         for index, label in enumerate(self.network.config.classes):
             score = scores[:, index]
             # always the best one, so that "nothing found" can name it
-            passing = np.union1d(np.flatnonzero(score >= settings.score), [int(score.argmax())])
+            passing = np.union1d(np.flatnonzero(score >= threshold), [int(score.argmax())])
             kept = passing[boxes.non_maximum_suppression(found[passing], score[passing], settings.suppression)]
             for item in kept[: settings.per_class]:
                 if boxes.volume(found[item]) >= 4.0:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-MAXIMUM_ASPECT = 2.0
-"""Longest over shortest side of the fitted image: a long-leg film (1:3 and more) is stretched to this, because at
+MAXIMUM_ASPECT = 1.3
+"""Longest over shortest side of the fitted image. A long-leg film (1:3 and more) is stretched to this, because at
 true aspect its bones would be a few px wide in the input. Stretching is undone exactly when boxes are mapped back."""
 
 

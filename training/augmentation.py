@@ -108,7 +108,10 @@ def _mark(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     image = image.clone()
     rows, columns = image.shape
     for _ in range(1 + int(_uniform(0, 3, generator))):
-        height, width = int(_uniform(0.02, 0.06, generator) * rows) + 2, int(_uniform(0.02, 0.15, generator) * columns) + 2
+        height, width = (
+            int(_uniform(0.02, 0.06, generator) * rows) + 2,
+            int(_uniform(0.02, 0.15, generator) * columns) + 2,
+        )
         row, column = int(_uniform(0, rows - height, generator)), int(_uniform(0, columns - width, generator))
         strokes = torch.rand((height, width), generator=generator) > 0.5
         patch = image[row : row + height, column : column + width]

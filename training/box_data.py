@@ -36,7 +36,7 @@ class BoxSample(NamedTuple):
 
 @dataclass(frozen=True)
 class Crop:
-    """An object with its surroundings, at most `BoxDataset.resolution` px a side: gray levels, mask, ROI in px of it."""
+    """An object with its surroundings, thinned to some size: gray levels, mask, and its ROI in px of these."""
 
     gray: np.ndarray
     mask: np.ndarray

@@ -10,28 +10,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
-import tomllib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
 import numpy as np
+import tomllib
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.anchors import AnchorConfig, interval_iou
-from GrayscaleDetSegLib.core.intervals import interval_overlaps
+from GrayscaleDetSegLib.core.anchors import AnchorConfig, anchor_recall, interval_iou
 from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig, orthogonality_loss
-from GrayscaleDetSegLib.core.refinement import apply_offsets, refine, solve_ridge, targets
+from GrayscaleDetSegLib.core.refinement import apply_offsets, targets
 
-from .box_data import BoxAugmentation, BoxDataset, BoxSample
+from . import refinement
+from .box_data import BoxAugmentation, BoxDataset
 from .data import CLASSES, load_sets
 from .sampling import EpochSampler
 from .stages import Stage, stage_rate
@@ -103,3 +101,107 @@ def freeze(network: PointNet, trainable: str) -> None:
             parameter.requires_grad_(learns)
         if isinstance(module, torch.nn.BatchNorm1d):
             module.train(learns)
+
+
+class Validation(Callback):
+    """After every few epochs: mask IoU beside the ceiling in true ROIs of val, by the training's own linear layer."""
+
+    def __init__(self, dataset: BoxDataset, every: int) -> None:
+        self.dataset, self.every = dataset, every
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: BoxTraining) -> None:
+        if (trainer.current_epoch + 1) % self.every and trainer.current_epoch + 1 != trainer.max_epochs:
+            return
+        module.eval()
+        rows = defaultdict(list)
+        for index, set_name in enumerate(self.dataset.set_names):
+            sample = self.dataset[index]
+            interval = self._interval(module, sample)
+            key = set_name, self.dataset.classes[sample.label]
+            rows[key].append((refinement.mask_iou(self.dataset.crops[index], interval), sample.ceiling))
+        module.train()
+        ratios = {key: np.mean(values, axis=0) for key, values in sorted(rows.items())}
+        score = float(np.mean([iou / ceiling for iou, ceiling in ratios.values()]))
+        module.log("val/ceiling_ratio", score, batch_size=1)
+        print(f"epoch {trainer.current_epoch + 1}: mean share of the ceiling {score:.4f}")
+        for (set_name, label), (iou, ceiling) in ratios.items():
+            print(f"   {set_name:20s} {label:11s} IoU {iou:.3f} ceiling {ceiling:.3f} share {iou / ceiling:.3f}")
+        sys.stdout.flush()
+
+    @staticmethod
+    @torch.no_grad()
+    def _interval(module: BoxTraining, sample) -> np.ndarray:
+        points, gray = torch.from_numpy(sample.points)[None], torch.from_numpy(sample.gray)[None]
+        pooled = module.network.pool_anchors(module.network.point_features(points)[0], gray, module.anchors)
+        best = int(module.network.classify(pooled).softmax(-1)[0, :, 1 + sample.label].argmax())
+        offsets = module.offsets(pooled[:, best]).view(-1, 2)[sample.label].numpy()
+        return apply_offsets(module.intervals[best : best + 1], offsets[None])[0]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.box_detector", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
+    parser.add_argument("--config", type=Path, required=True, help="experiment, a TOML file")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--from", dest="start", type=Path, help="folder of a finished run whose weights to start from")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare clouds (default 1)")
+    options = parser.parse_args(arguments)
+
+    torch.set_num_threads(options.threads)
+    settings = tomllib.loads(options.config.read_text())
+    lightning.seed_everything(settings["seed"], workers=True, verbose=False)
+    sets = tuple(settings["sets"])
+    augmentation = BoxAugmentation(**settings.get("augmentation", {}))
+    training = BoxDataset(
+        load_sets(options.data, "train", sets), CLASSES, settings["side"], augmentation, settings["seed"]
+    )
+    validation = BoxDataset(load_sets(options.data, "val", sets), CLASSES, settings["side"])
+    anchors = AnchorConfig.from_dict(settings["anchors"])
+    intervals = np.array([training[index].interval for index in range(len(training))])
+    for threshold in (0.5, 0.7, 0.8):
+        recall = anchor_recall(anchors, intervals, threshold)
+        print(f"anchors: {len(anchors.intervals())}, recall of the training boxes at 3D IoU {threshold}: {recall:.4f}")
+
+    config = PointNetConfig(CLASSES, settings["width"], settings["context"])
+    options.output.mkdir(parents=True, exist_ok=True)
+    description = {"config": config.to_dict(), "anchors": anchors.to_dict(), "side": settings["side"]}
+    (options.output / "network.json").write_text(json.dumps(description, indent=1))
+    (options.output / "config.toml").write_text(options.config.read_text())
+    loader = DataLoader(
+        training,
+        settings["batch_size"],
+        sampler=EpochSampler(training.set_names, settings.get("balance", 1.0), settings["seed"]),
+        drop_last=True,
+        num_workers=options.workers,
+    )
+    stages = [Stage(**stage) for stage in settings["stages"]]
+    module = BoxTraining(config, anchors, stages, len(loader), BoxLoss(**settings.get("loss", {})))
+    if options.start:
+        module.network.load_state_dict(torch.load(options.start / "network.pt", weights_only=True))
+    trainer = lightning.Trainer(
+        max_epochs=sum(stage.epochs for stage in stages),
+        accelerator="auto" if torch.cuda.is_available() else "cpu",
+        logger=TensorBoardLogger(options.output, name="", version=""),
+        callbacks=[
+            Validation(validation, settings.get("validate_every", 10)),
+            ModelCheckpoint(options.output / "checkpoints", save_last=True, every_n_epochs=1),
+        ],
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        gradient_clip_val=5.0,
+        log_every_n_steps=10,
+    )
+    last = options.output / "checkpoints" / "last.ckpt"
+    trainer.fit(module, loader, ckpt_path=str(last) if last.exists() else None)
+    network = module.network.cpu().eval()
+    torch.save(network.state_dict(), options.output / "network.pt")
+    weights = refinement.fit(network, anchors, training, validation)
+    torch.save({label: torch.from_numpy(matrix) for label, matrix in weights.items()}, options.output / "refinement.pt")
+    for label, (closed, descended) in refinement.compare_descent(network, anchors, training).items():
+        print(f"   {label:11s} loss of eq. 6, 7 a proposal: closed form {closed:.5f}, SGD {descended:.5f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

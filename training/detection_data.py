@@ -85,7 +85,9 @@ class DetectionDataset(Dataset):
                 instances[mask] = len(labels)
             else:
                 marked[self.classes.index(label)] = False
-        resized = functional.interpolate(torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest")
+        resized = functional.interpolate(
+            torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest"
+        )
         return (image * 255).round().to(torch.uint8), resized[0, 0].to(torch.uint8), labels, marked
 
     def __len__(self) -> int:
@@ -108,8 +110,10 @@ class DetectionDataset(Dataset):
         (ax, ay), (bx, by) = step[0][0].tolist(), step[1][0].tolist()
         pixels_per_pixel = 4.0 / (abs(ax * by - ay * bx) * instances.numel())
         if flipped:
-            order = [self.classes.index(mirrored(name)) if mirrored(name) in self.classes else index
-                     for index, name in enumerate(self.classes)]
+            order = [
+                self.classes.index(mirrored(name)) if mirrored(name) in self.classes else index
+                for index, name in enumerate(self.classes)
+            ]
             marked = marked[order]
         for number, label in enumerate(labels, start=1):
             if flipped:

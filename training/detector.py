@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tomllib
 from pathlib import Path
 
 import lightning
+import tomllib
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -60,7 +60,7 @@ class DetectorTraining(lightning.LightningModule):
 
 
 def freeze(network: torch.nn.Module, trainable: str) -> None:
-    """Let only the output layers learn (``"output"``), or everything (``"all"``); frozen norms keep their statistics."""
+    """Let only the output layers learn (``"output"``), or everything (``"all"``); frozen norms stay as they are."""
     for module in network.modules():
         learns = trainable == "all" or isinstance(module, OutputLayer)
         for parameter in module.parameters(recurse=False):
@@ -86,7 +86,11 @@ class Validation(Callback):
         module.log("val/recall", sum(row["recall"] for row in rows) / len(rows), batch_size=1)
         print(f"epoch {trainer.current_epoch + 1}: mean ROI IoU {score:.4f}", flush=True)
         for row in rows:
-            print("   {set:20s} {class:11s} n {objects:3d} recall {recall:.3f} IoU {iou:.3f} worst {worst:.3f}".format(**row))
+            print(
+                "   {set:20s} {class:11s} n {objects:3d} recall {recall:.3f} IoU {iou:.3f} worst {worst:.3f}".format(
+                    **row
+                )
+            )
         sys.stdout.flush()
 
 
@@ -116,14 +120,21 @@ def main(arguments: list[str] | None = None) -> int:
     settings = tomllib.loads(options.config.read_text())
     lightning.seed_everything(settings["seed"], workers=True, verbose=False)
     augmentation = AugmentationSettings(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.get("augmentation", {}).items()}
+        **{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in settings.get("augmentation", {}).items()
+        }
     )
     stages = [Stage(**stage) for stage in settings["stages"]]
     sets = tuple(settings["sets"])
-    dataset = DetectionDataset(load_sets(options.data, "train", sets), CLASSES, settings["input_size"], augmentation, settings["seed"])
+    dataset = DetectionDataset(
+        load_sets(options.data, "train", sets), CLASSES, settings["input_size"], augmentation, settings["seed"]
+    )
     start = options.start and YoloConfig.from_dict(json.loads((options.start / "network.json").read_text()))
     anchors = start.anchors if start else training_anchors(dataset, {"tiny": 6, "darknet53": 9}[settings["variant"]])
-    config = YoloConfig(settings["variant"], CLASSES, tuple(anchors), settings["input_size"], settings["channels"], settings["width"])
+    config = YoloConfig(
+        settings["variant"], CLASSES, tuple(anchors), settings["input_size"], settings["channels"], settings["width"]
+    )
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "network.json").write_text(json.dumps(config.to_dict(), indent=1))
     (options.output / "config.toml").write_text(options.config.read_text())

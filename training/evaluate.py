@@ -140,7 +140,9 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.stderr.isatty():
             print(f"\r{number} of {len(cases)}", end="", file=sys.stderr)
     rows = summarise(records)
-    print(f"{pipeline.model} on val, {len(cases)} images, Python {platform.python_version()}, torch {torch.__version__}\n")
+    print(
+        f"{pipeline.model} on val, {len(cases)} images, Python {platform.python_version()}, torch {torch.__version__}\n"
+    )
     print(table(rows))
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)

@@ -34,4 +34,6 @@ def overlap(mask: np.ndarray, truth: np.ndarray) -> Overlap:
     if size == 0:
         raise ValueError("There is nothing to compare with: the true mask is empty.")
     both, taken = int(np.count_nonzero(mask & truth)), int(np.count_nonzero(mask))
-    return Overlap(both / (taken + size - both), 2.0 * both / (taken + size), (size - both) / size, (taken - both) / size)
+    return Overlap(
+        both / (taken + size - both), 2.0 * both / (taken + size), (size - both) / size, (taken - both) / size
+    )

@@ -1,6 +1,6 @@
 """Training of the polarity check: every training image both ways round.
 
-    python -m training.polarity --data ../shared/data --output runs/polarity
+python -m training.polarity --data ../shared/data --output runs/polarity
 """
 
 from __future__ import annotations

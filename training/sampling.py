@@ -1,4 +1,4 @@
-"""Which cases an epoch shows, decided by the seed and the epoch alone, so that a resumed run repeats an unbroken one."""
+"""Which cases an epoch shows, decided by seed and epoch alone: a resumed run repeats an unbroken one."""
 
 from __future__ import annotations
 
@@ -44,5 +44,9 @@ class EpochSampler(Sampler):
         generator = seeded_generator(self.seed, self.epoch)
         drawn = torch.multinomial(self.weights, len(self.weights), replacement=True, generator=generator)
         # the position makes two draws of one case in an epoch differ
-        return iter([self.epoch * 1000003 * len(self.weights) + position * len(self.weights) + int(case)
-                     for position, case in enumerate(drawn)])
+        return iter(
+            [
+                self.epoch * 1000003 * len(self.weights) + position * len(self.weights) + int(case)
+                for position, case in enumerate(drawn)
+            ]
+        )

@@ -1,0 +1,107 @@
+"""What is installed is what is in the repository: the wheel's files, its command, its version, and the licence."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("setuptools", minversion="77.0.3")
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "GrayscaleDetSegLib"
+LIBRARY = ROOT / "GrayscaleDetSeg" / PACKAGE
+SHIPPED = {".py", ".json", ".md", ".safetensors"}
+MODEL = ("manifest.json", "MODEL_CARD.md", "detector.safetensors")
+
+
+def files_in_source() -> set[str]:
+    """The library's files as they should lie in the wheel, leaving out what programs and editors leave behind."""
+    paths = (path for path in LIBRARY.rglob("*") if path.is_file() and path.suffix in SHIPPED)
+    return {f"{PACKAGE}/{path.relative_to(LIBRARY).as_posix()}" for path in paths if not path.name.startswith(".")}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """A wheel built from a copy of the sources, without network; a made-up model is put in beside what is there."""
+    source, output = tmp_path_factory.mktemp("source with spaces"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.part", ".*")
+    shutil.copytree(ROOT / "GrayscaleDetSeg", source / "GrayscaleDetSeg", ignore=leave)
+    made_up = source / "GrayscaleDetSeg" / PACKAGE / "Models" / "made_up"
+    made_up.mkdir(parents=True)
+    for name in MODEL:
+        (made_up / name).write_bytes(b"{}")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
+    done = subprocess.run(
+        [*command, "--wheel-dir", str(output), str(source)], capture_output=True, text=True, cwd=output, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = output.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def contents(wheel) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_the_library_and_nothing_else(contents):
+    library = {name for name in contents if ".dist-info/" not in name}
+    assert library == files_in_source() | {f"{PACKAGE}/Models/made_up/{name}" for name in MODEL}
+
+
+def test_the_wheel_holds_what_git_holds(contents):
+    """Also a file of a kind that no one thought of here is installed."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", "."], cwd=LIBRARY, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    committed = {f"{PACKAGE}/{name}" for name in listed if name and (LIBRARY / name).is_file()}
+    assert committed <= contents
+
+
+def test_the_wheel_names_command_version_and_licence(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (information,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        metadata = archive.read(f"{information}/METADATA").decode()
+        commands = archive.read(f"{information}/entry_points.txt").decode()
+        licence = archive.read(f"{information}/licenses/LICENSE").decode()
+    from GrayscaleDetSegLib import __version__
+
+    assert f"\nVersion: {__version__}\n" in metadata
+    assert "\nLicense-Expression: Apache-2.0\n" in metadata
+    assert f"grayscale-detseg = {PACKAGE}.batch.main:entry" in commands
+    assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_wheel_works_without_the_repository(wheel, tmp_path):
+    """Unpacked as pip would, the command says its version and finds its schema, with the repository out of reach."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from pathlib import Path\n"
+        "import GrayscaleDetSegLib\n"
+        f"assert Path(GrayscaleDetSegLib.__file__).is_relative_to({str(tmp_path)!r}), GrayscaleDetSegLib.__file__\n"
+        "from GrayscaleDetSegLib.batch.report import schema\n"
+        "from GrayscaleDetSegLib.batch.main import main\n"
+        "assert schema()['type'] == 'object'\n"
+        "sys.exit(main(['--version']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("grayscale-detseg ")
+
+
+def test_the_citation_is_of_this_version():
+    from GrayscaleDetSegLib import __version__
+
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

@@ -332,8 +332,11 @@ def test_darknet53_computes_what_the_cfg_says(tmp_path):
     """Shortcuts, strides, and the order of the routes ``-1, 61`` and ``-1, 36``."""
     tensors = written(tmp_path / "a.weights", DARKNET53, len(CLASSES), 0.125)
     for key, values in tensors.items():
-        if key.endswith("convolution.weight"):  # 75 layers deep: keep the numbers near 1
-            values *= 1.0 / np.sqrt(values[0].size)
+        # 75 layers deep: keep the numbers near 1, and what comes in larger than the biases
+        if key.endswith("convolution.weight"):
+            values *= np.sqrt(12.0 / values[0].size)
+        elif key.endswith("norm.weight"):
+            values += 1.0
     network = build("darknet53", 0.125).eval()
     state = {key: torch.from_numpy(values) for key, values in tensors.items()}
     network.load_state_dict(state, strict=False)

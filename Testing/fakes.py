@@ -100,7 +100,7 @@ class FakePipeline:
     def __init__(self, effect=None) -> None:
         self.effect, self.calls = effect, []
 
-    def segment(self, image: Radiograph, *, clean_up=True, score_threshold=None, progress=None) -> SegmentationResult:
+    def segment(self, image: Radiograph, *, clean_up=True, score_threshold=None, check_polarity=True, progress=None):
         self.calls.append((image, clean_up, score_threshold))
         if progress is not None:
             progress("roi", 0.5)

@@ -29,6 +29,7 @@ class SegmentationPipeline(Protocol):
         *,
         clean_up: bool = True,
         score_threshold: float | None = None,
+        check_polarity: bool = True,
         progress: Stage | None = None,
     ) -> SegmentationResult: ...
 
@@ -108,7 +109,11 @@ def run(
             outputs.check_free(files, options.overwrite)  # before the work, not after it
             radiograph = read(job.path, window=options.window, polarity=options.polarity)
             result = pipeline.segment(
-                radiograph, clean_up=options.clean_up, score_threshold=options.score_threshold, progress=stage
+                radiograph,
+                clean_up=options.clean_up,
+                score_threshold=options.score_threshold,
+                check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
+                progress=stage,
             )
             if files:
                 outputs.write(result, files, options.overwrite)

@@ -123,9 +123,9 @@ class Polarity:
         """
         if not self.inverted:
             return values
-        if np.issubdtype(values.dtype, np.integer) and float(self.pivot).is_integer():
+        if np.issubdtype(values.dtype, np.integer) and float(self.pivot).is_integer() and values.size:
             information = np.iinfo(values.dtype)
-            ends = self.pivot - float(values.max(initial=0)), self.pivot - float(values.min(initial=0))
+            ends = self.pivot - float(values.max()), self.pivot - float(values.min())
             if ends[0] >= information.min and ends[1] <= information.max:
                 # unsigned arithmetic wraps around and comes back: no wider temporary is needed
                 return np.subtract(np.array(int(self.pivot)).astype(values.dtype), values, dtype=values.dtype)

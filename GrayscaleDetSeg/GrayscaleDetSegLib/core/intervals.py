@@ -57,4 +57,6 @@ def best_interval(gray: np.ndarray, mask: np.ndarray, tolerance: float = 0.0) ->
     best = overlaps.max()
     low, high = np.nonzero(overlaps >= best - tolerance)
     widest = np.argmax(high - low)
-    return BestInterval(float(low[widest]), float(high[widest] + 1), float(overlaps[low[widest], high[widest]]))
+    # the rule takes in gray levels equal to the top, which here already belong to the next interval
+    top = float(LEVELS if high[widest] + 1 == LEVELS else np.nextafter(np.float32(high[widest] + 1), np.float32(0)))
+    return BestInterval(float(low[widest]), top, float(overlaps[low[widest], high[widest]]))

@@ -45,15 +45,21 @@ def stability(gray: np.ndarray, low: float, high: float) -> Stability:
     gray : ndarray of float, any shape
         Gray levels of the ROI's pixels. A threshold at 0 or 255 is open: nothing lies beyond it.
     """
-    inside = (gray >= low) & (gray <= high)
-    area = max(int(np.count_nonzero(inside)), 1)
 
-    def per_level(threshold: float) -> float:
+    def area(bottom: float, top: float) -> int:
+        return int(np.count_nonzero((gray >= bottom) & (gray <= top)))
+
+    now = area(low, high)
+
+    def per_level(threshold: float, *moved: int) -> float:
         if threshold <= 0.0 or threshold >= GRAY_MAX:
             return 0.0
-        return float(np.count_nonzero(np.abs(gray - threshold) < 1.0)) / (2.0 * area)
+        return sum(abs(other - now) for other in moved) / (2.0 * max(now, 1))
 
-    return Stability(per_level(low), per_level(high))
+    return Stability(
+        per_level(low, area(low - 1.0, high), area(low + 1.0, high)),
+        per_level(high, area(low, high - 1.0), area(low, high + 1.0)),
+    )
 
 
 def settle_overlaps(masks: list[np.ndarray], rois: list[Box2D], shape: tuple[int, int]) -> list[np.ndarray]:

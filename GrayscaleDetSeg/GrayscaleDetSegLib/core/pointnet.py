@@ -103,7 +103,10 @@ def pool_bins(features: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig)
     index = (index + bins * torch.arange(batch, device=gray.device)[:, None]).flatten()
     rows = features.flatten(0, 1)[index.argsort()]
     lengths = torch.bincount(index, minlength=batch * bins)
-    return torch.segment_reduce(rows, "max", lengths=lengths, axis=0, initial=0.0).view(batch, bins, -1)
+    if rows.device.type == "mps":  # PyTorch has no segment_reduce there (pytorch/pytorch issue 197880)
+        rows, lengths = rows.cpu(), lengths.cpu()
+    reduced = torch.segment_reduce(rows, "max", lengths=lengths, axis=0, initial=0.0)
+    return reduced.view(batch, bins, -1).to(features.device)
 
 
 class PointNet(nn.Module):

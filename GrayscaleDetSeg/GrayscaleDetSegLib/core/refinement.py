@@ -66,23 +66,33 @@ def descend_ridge(
 ) -> np.ndarray:
     """The minimum of eq. 6 and 7 by stochastic gradient descent, as in the article: T of shape (m + 1, 2).
 
-    The features are standardised inside (and T is mapped back), without which the article's small learning rate does
-    not arrive; the penalty is that of the raw features, so the result approaches :func:`solve_ridge`.
+    Pooled features are many, alike and of very different size: on the features as they are, the article's learning
+    rate creeps along some directions and diverges along others. The descent therefore runs in their principal axes,
+    each scaled to unit spread, and T is mapped back. Axes are orthogonal, so the penalty stays what it is, and the
+    result approaches :func:`solve_ridge`: the share exp(-2 learning_rate epochs n) of the way is left, 2 % for 100
+    proposals and nothing for 1000, with 200 epochs at 1e-4.
     """
     generator = np.random.default_rng(seed)
-    mean, spread = features.mean(axis=0), features.std(axis=0)
-    spread = np.where(spread > 1e-8, spread, 1.0)
-    standard = with_constant((features - mean) / spread)
-    shrink = np.append(penalty / spread**2 / len(features), 0.0)[:, None]
+    features = np.asarray(features, np.float64)
+    count, mean = len(features), features.mean(axis=0)
+    centred = features - mean
+    variance, axes = np.linalg.eigh(centred.T @ centred / count)
+    kept = variance > 1e-12 * max(variance[-1], 1e-12)  # along the others nothing varies: the penalty keeps T at 0
+    axes = axes[:, kept] / np.sqrt(variance[kept])
+    standard = with_constant(centred @ axes)
+    shrink = np.append(penalty / variance[kept] / count, 0.0)[:, None]
     weights = np.zeros((standard.shape[1], offsets.shape[1]))
     for _ in range(epochs):
-        order = generator.permutation(len(standard))
-        for start in range(0, len(order), batch):
-            rows = order[start : start + batch]
-            error = standard[rows] @ weights - offsets[rows]
-            gradient = 2.0 * (standard[rows].T @ error + len(rows) * shrink * weights)
-            weights -= learning_rate * gradient
-    weights[:-1] /= spread[:, None]
+        order = generator.permutation(count)
+        for start in range(0, count, batch):
+            rows = standard[order[start : start + batch]]
+            # a proposal unlike all others must not throw T further than it came: no step beyond the batch's optimum
+            steepest = np.abs(rows @ rows.T).sum(axis=1).max()
+            rate = min(learning_rate, 0.5 / steepest)
+            weights -= 2.0 * rate * (rows.T @ (rows @ weights - offsets[order[start : start + batch]]))
+            # the penalty's part of the step is taken implicitly, which is stable however small the spread
+            weights /= 1.0 + 2.0 * rate * len(rows) * shrink
+    weights = np.vstack([axes @ weights[:-1], weights[-1:]])
     weights[-1] -= mean @ weights[:-1]
     return weights
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +24,7 @@ POLARITIES = ("auto", "as-is", "inverted")
 MAX_SIDE = 30_000
 MAX_PIXELS = 500_000_000
 MIN_SIDE = 8
+DEFLATE_RATIO = 1100  # deflate shrinks by 1032 at most, and JPEG leaves at least a bit for 64 pixels
 # a pixel is clearly coloured if its channels differ by more than this share of their range: chroma noise of JPEG and
 # the tint of digitised film stay below. Markers and logos on a gray image colour few pixels.
 COLOURED = 32 / 255
@@ -43,6 +47,42 @@ def quiet() -> Iterator[None]:
             sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
+@contextmanager
+def _silent_console() -> Iterator[None]:
+    """No output of native libraries meanwhile: libjpeg and libtiff write to the process's streams themselves.
+
+    Only while no other thread runs, whose own output would be lost.
+    """
+    if threading.active_count() > 1:
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        kept = [(stream, os.dup(stream)) for stream in (1, 2)]
+    except OSError:  # a program without a console
+        yield
+        return
+    try:
+        _flush_native()
+        for stream, _ in kept:
+            os.dup2(nowhere, stream)
+        yield
+    finally:
+        _flush_native()
+        for stream, copy in kept:
+            os.dup2(copy, stream)
+            os.close(copy)
+        os.close(nowhere)
+
+
+def _flush_native() -> None:
+    """Empty the C library's buffers, where its functions can be found."""
+    try:
+        ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush(None)
+    except (OSError, AttributeError):
+        return
+
+
 def check_size(name: str, columns: int, rows: int) -> None:
     """Raise RadiographError for sizes no radiograph has; call it before anything of that size is allocated."""
     size = f"{columns} x {rows} pixels"
@@ -52,6 +92,13 @@ def check_size(name: str, columns: int, rows: int) -> None:
     if columns < MIN_SIDE or rows < MIN_SIDE:
         raise RadiographError(f"{name} has only {max(columns, 0)} x {max(rows, 0)} pixels; "
                               f"choose an image of at least {MIN_SIDE} x {MIN_SIDE}.")
+
+
+def check_claim(path: Path, size: int, ratio: int = DEFLATE_RATIO) -> None:
+    """Raise RadiographError where `size` bytes of pixels cannot be in a file, even shrunk by `ratio`."""
+    if size > ratio * path.stat().st_size:
+        raise RadiographError(f"{path.name} claims {size / 1e6:.0f} MB of pixels, more than it can hold; "
+                              f"it is damaged, so copy or export it again.")
 
 
 @dataclass(frozen=True)
@@ -84,9 +131,11 @@ class Header:
 
 def read_header(path: Path, image_io: str) -> Header:
     """The :class:`Header` of a file through the named ITK reader; raises RuntimeError where ITK cannot read it."""
-    reader = _reader(path, image_io)
-    reader.ReadImageInformation()
     import SimpleITK as sitk
+
+    reader = _reader(path, image_io)
+    with _silent_console():
+        reader.ReadImageInformation()
 
     return Header(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(),
                   reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID()))
@@ -96,7 +145,9 @@ def read_array(path: Path, image_io: str) -> np.ndarray:
     """The values of a file through the named ITK reader, axes in numpy's order (x last, then components)."""
     import SimpleITK as sitk
 
-    return sitk.GetArrayFromImage(_reader(path, image_io).Execute())
+    with _silent_console():
+        image = _reader(path, image_io).Execute()
+    return sitk.GetArrayFromImage(image)
 
 
 def _reader(path: Path, image_io: str):
@@ -139,7 +190,8 @@ def luminance(colours: np.ndarray, name: str, full_scale: float) -> tuple[np.nda
     red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
     if (red == green).all() and (red == blue).all():
         return np.ascontiguousarray(red), []
-    gray = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    real = np.float32 if colours.dtype.itemsize <= 2 else np.float64
+    gray = real(0.299) * red + real(0.587) * green + real(0.114) * blue
     if np.issubdtype(colours.dtype, np.integer):
         gray = np.rint(gray)
     note = "the image is in colour: its Rec. 601 luminance is used"

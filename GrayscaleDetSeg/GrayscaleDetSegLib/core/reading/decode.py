@@ -1,8 +1,7 @@
 """Stored pixel values of a DICOM data set, decoded the same way whether or not pydicom has plugins.
 
 Uncompressed values are unpacked here, RLE by pydicom, all else by the GDCM inside SimpleITK, the one decoder that is
-there in every Slicer. GDCM inverts MONOCHROME1 and applies the rescale on load, so it is given a bare copy of the image
-that mentions neither.
+there in every Slicer; it is given a bare copy of the image (see bare.py).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..errors import RadiographError
 from . import codestream
+from .bare import SECONDARY_CAPTURE, BareFile
 from .common import read_array
 
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -164,37 +164,16 @@ def _check_frame(frame: bytes, layout: Layout, syntax: str, name: str) -> None:
 
 
 def _through_gdcm(frame: bytes, layout: Layout, syntax: str) -> np.ndarray:
-    photometric = layout.photometric if layout.samples > 1 else "MONOCHROME2"
+    file = BareFile(SECONDARY_CAPTURE, layout.rows, layout.columns, syntax)
+    file.add(0x0028, 0x0002, "US", layout.samples)
+    file.add(0x0028, 0x0004, "CS", layout.photometric if layout.samples > 1 else "MONOCHROME2")
+    if layout.samples > 1:
+        file.add(0x0028, 0x0006, "US", int(layout.planar))
+    file.add(0x0028, 0x0100, "US", layout.allocated)
+    file.add(0x0028, 0x0101, "US", layout.stored)
+    file.add(0x0028, 0x0102, "US", layout.high)
+    file.add(0x0028, 0x0103, "US", int(layout.signed))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.dcm"
-        path.write_bytes(_bare_file(frame, layout, syntax, photometric))
+        path.write_bytes(file.encapsulating(frame))
         return read_array(path, "GDCMImageIO")
-
-
-def _bare_file(frame: bytes, layout: Layout, syntax: str, photometric: str) -> bytes:
-    """A DICOM file (Secondary Capture) of nothing but this frame, by hand because pydicom 2 and 3 differ in saving."""
-    secondary_capture, instance = b"1.2.840.10008.5.1.4.1.1.7", b"2.25.1"
-
-    def element(group: int, number: int, vr: bytes, value: bytes | int) -> bytes:
-        if isinstance(value, int):
-            value = struct.pack("<H", value)
-        if len(value) % 2:
-            value += b"\0" if vr == b"UI" else b" "
-        return struct.pack("<HH2sH", group, number, vr, len(value)) + value
-
-    meta = b"".join([element(2, 2, b"UI", secondary_capture), element(2, 3, b"UI", instance),
-                     element(2, 0x10, b"UI", syntax.encode()), element(2, 0x12, b"UI", b"2.25.2")])
-    version = struct.pack("<HH2sHIH", 2, 1, b"OB", 0, 2, 0x0100)
-    group_length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(version) + len(meta))
-    tags = [element(8, 0x16, b"UI", secondary_capture), element(8, 0x18, b"UI", instance),
-            element(8, 0x60, b"CS", b"OT"),
-            element(0x28, 2, b"US", layout.samples), element(0x28, 4, b"CS", photometric.encode())]
-    if layout.samples > 1:
-        tags.append(element(0x28, 6, b"US", int(layout.planar)))
-    tags += [element(0x28, 0x10, b"US", layout.rows), element(0x28, 0x11, b"US", layout.columns),
-             element(0x28, 0x100, b"US", layout.allocated), element(0x28, 0x101, b"US", layout.stored),
-             element(0x28, 0x102, b"US", layout.high), element(0x28, 0x103, b"US", int(layout.signed))]
-    frame += b"\0" * (len(frame) % 2)
-    pixels = (struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0)
-              + struct.pack("<HHI", 0xFFFE, 0xE000, len(frame)) + frame + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0))
-    return b"\0" * 128 + b"DICM" + group_length + version + meta + b"".join(tags) + pixels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import numpy as np
 from ..errors import RadiographError
 from ..gray import Polarity
 from ..radiograph import Geometry, Radiograph, Spacing
-from .common import check_size, choose_polarity, finish, luminance, read_header, tidy
+from .bare import SECONDARY_CAPTURE, BareFile
+from .common import MIN_SIDE, check_size, choose_polarity, finish, luminance, read_header, tidy
 from .decode import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -27,7 +29,20 @@ from .windows import Lut, voi_mapping
 _RADIOGRAPHS = ("CR", "DX", "MG", "RF", "XA", "PX", "IO", "RG", "OT", "SC")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
+_PIXEL_DATA = (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")  # the tag, in either byte order
 _MAX_BYTES = 2 * 1024**3
+_PLACEMENT = (  # the elements from which GDCM tells the placement of a single-frame image
+    (0x0008, 0x0060, "CS", "Modality"),
+    (0x0018, 0x0050, "DS", "SliceThickness"),
+    (0x0018, 0x0088, "DS", "SpacingBetweenSlices"),
+    (0x0018, 0x1114, "DS", "EstimatedRadiographicMagnificationFactor"),
+    (0x0018, 0x1164, "DS", "ImagerPixelSpacing"),
+    (0x0018, 0x2010, "DS", "NominalScannedPixelSpacing"),
+    (0x0020, 0x0032, "DS", "ImagePositionPatient"),
+    (0x0020, 0x0037, "DS", "ImageOrientationPatient"),
+    (0x0028, 0x0030, "DS", "PixelSpacing"),
+    (0x0028, 0x0034, "IS", "PixelAspectRatio"),
+)
 _SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
@@ -38,8 +53,9 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     value that the stored bits can hold, so that they equal what Slicer (GDCM) shows. Raises RadiographError.
     """
     name = path.name
-    dataset = _load(path)
-    _refuse_other_objects(dataset, name)
+    data = _bytes(path)
+    dataset = _load(data)
+    _refuse_other_objects(dataset, data, name)
     layout = Layout(dataset, name)
     check_size(name, layout.columns, layout.rows)
     if layout.photometric not in _GRAY + _COLOUR + ("PALETTE COLOR",):
@@ -60,21 +76,26 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
         notes.append(f"{reason}, but the values are kept as they are on request")
     mapping = voi_mapping(dataset, values, chosen, notes) if window == "voi" else None
     spacing = _spacing(dataset, notes)
-    geometry = _geometry(path, spacing, notes)
+    geometry = _geometry(dataset, spacing, notes)
     return finish(values, chosen, path=path, mapping=mapping, counted=counted, spacing=spacing, geometry=geometry,
                   modality=modality, notes=notes)
 
 
-def _load(path: Path):
-    """The data set; read from memory, so that damaged lengths cannot ask for more than the file holds."""
-    import pydicom
-    from pydicom.uid import UID
-
+def _bytes(path: Path) -> bytes:
+    """The file, of bounded size, so that damaged lengths cannot ask for more than it holds."""
     if path.stat().st_size > _MAX_BYTES:
         raise RadiographError(f"{path.name} is larger than {_MAX_BYTES // 1024**3} GiB, more than any radiograph; "
                               f"choose a file with a single image.")
     data = path.read_bytes()
     _refuse_deflate_bomb(data, path.name)
+    return data
+
+
+def _load(data: bytes):
+    """The data set, always with a transfer syntax in its meta information."""
+    import pydicom
+    from pydicom.uid import UID
+
     dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     meta = getattr(dataset, "file_meta", None)
     if meta is None:
@@ -102,13 +123,13 @@ def _refuse_deflate_bomb(data: bytes, name: str) -> None:
                               f"so export it again.")
 
 
-def _refuse_other_objects(dataset, name: str) -> None:
+def _refuse_other_objects(dataset, data: bytes, name: str) -> None:
     if "DirectoryRecordSequence" in dataset:
         raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
     if "PixelData" not in dataset:
         kind = getattr(dataset.get("SOPClassUID"), "name", "") or "unknown"
-        if "Rows" in dataset:
-            raise RadiographError(f"{name} has no pixel data (it may be cut short); copy or export it again.")
+        if "Rows" in dataset or any(tag in data for tag in _PIXEL_DATA):  # pydicom drops what does not end
+            raise RadiographError(f"{name} has no whole pixel data, it seems to be cut short; copy or export it again.")
         raise RadiographError(f"{name} is a DICOM file without an image ({kind}); choose one with an image.")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
@@ -235,15 +256,25 @@ def _pair(value) -> tuple[float, float] | None:
     return (row, column) if all(math.isfinite(part) and part > 0 for part in (row, column)) else None
 
 
-def _geometry(path: Path, spacing: Spacing | None, notes: list[str]) -> Geometry:
-    """Where Slicer puts the file: what ITK's GDCM reader says, which prefers ImagerPixelSpacing and may know none."""
+def _geometry(dataset, spacing: Spacing | None, notes: list[str]) -> Geometry:
+    """Where Slicer puts the file: what ITK's GDCM reader makes of its tags (ImagerPixelSpacing before PixelSpacing)."""
+    file = BareFile(str(_value(dataset, "SOPClassUID") or SECONDARY_CAPTURE), MIN_SIDE, MIN_SIDE, EXPLICIT_LITTLE)
+    for group, number, representation, keyword in _PLACEMENT:
+        value = _value(dataset, keyword)
+        if value is not None:
+            parts = [value] if isinstance(value, (str, int, float)) or not hasattr(value, "__len__") else value
+            file.add(group, number, representation, "\\".join(str(part) for part in parts))
+    for number, value in ((0x0002, 1), (0x0100, 8), (0x0101, 8), (0x0102, 7), (0x0103, 0)):
+        file.add(0x0028, number, "US", value)
+    file.add(0x0028, 0x0004, "CS", "MONOCHROME2")
     try:
-        geometry = read_header(path, "GDCMImageIO").geometry()
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "image.dcm"
+            copy.write_bytes(file.holding(bytes(MIN_SIDE * MIN_SIDE)))
+            geometry = read_header(copy, "GDCMImageIO").geometry()
     except RuntimeError:
-        notes.append("ITK cannot tell the placement of the file, so it is put at the origin")
-        if spacing is None:
-            return Geometry()
-        return Geometry((spacing.column, spacing.row, 1.0))
+        notes.append("ITK cannot tell the placement of the file, so it is put at the origin with 1 mm spacing")
+        return Geometry()
     if spacing is not None and not np.allclose(geometry.spacing[:2], (spacing.column, spacing.row), rtol=1e-3):
         notes.append(f"Slicer places the pixels {geometry.spacing[1]:g} x {geometry.spacing[0]:g} mm apart "
                      f"(row x column) where {spacing.source} says {spacing.row:g} x {spacing.column:g} mm")

@@ -14,6 +14,7 @@ from ..radiograph import Radiograph
 from .codestream import Png, Tiff, jpeg
 from .common import (
     Header,
+    check_claim,
     check_size,
     choose_polarity,
     finish,
@@ -24,6 +25,7 @@ from .common import (
     tidy,
 )
 
+_TIFF_RATIO = 4096  # LZW makes at best 4096 bytes of 12 bits
 _GRAY, _GRAY_ALPHA, _RGBA = 0, 4, 6  # PNG colour types
 
 
@@ -63,6 +65,7 @@ def _read_png(path: Path) -> tuple[np.ndarray, Header]:
     except ValueError as error:
         raise _damaged(path, "PNG", str(error)) from error
     check_size(path.name, png.columns, png.rows)
+    check_claim(path, png.columns * png.rows * png.depth // 8)
     transparent = any(kind == b"tRNS" for kind, _ in png.chunks)
     # SimpleITK knows no gray with alpha. Its bytes are those of a gray image of twice the depth, or of RGBA.
     if png.colour == _GRAY_ALPHA or (png.colour == _GRAY and transparent):
@@ -88,6 +91,7 @@ def _read_jpeg(path: Path) -> tuple[np.ndarray, Header]:
     if stream is None:
         raise _damaged(path, "JPEG", "no valid header")
     check_size(path.name, stream.columns, stream.rows)
+    check_claim(path, stream.columns * stream.rows)
     if stream.components == 4:
         raise RadiographError(f"{path.name} is a picture in printing colours (CMYK); save it as a grayscale image.")
     if not stream.complete:
@@ -107,6 +111,7 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, Header, bool]:
             raise RadiographError(f"{path.name} has {tiff.pages} pages; save the one radiograph as a file of its own.")
     header = read_header(path, "TIFFImageIO")
     check_size(path.name, *header.size[:2])
+    check_claim(path, header.size[0] * header.size[1] * (tiff.bits if tiff else 8) // 8, _TIFF_RATIO)
     if len(header.size) > 2 and max(header.size[2:]) > 1:
         raise RadiographError(f"{path.name} has {max(header.size[2:])} pages; "
                               f"save the one radiograph as a file of its own.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import gzip
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..gray import Polarity
 from ..radiograph import Radiograph, Spacing
 from .common import (
     Header,
+    check_claim,
     check_size,
     choose_polarity,
     finish,
@@ -22,19 +25,7 @@ from .common import (
     read_header,
     tidy,
 )
-
-_READERS = {
-    "NRRD": ("NrrdImageIO", (".nrrd", ".nhdr")),
-    "MetaImage": ("MetaImageIO", (".mha", ".mhd")),
-    "NIfTI": ("NiftiImageIO", (".nii", ".nii.gz")),
-}
-_SAYS_SPACING = {
-    "NRRD": re.compile(rb"^\s*(spacings|space directions)\s*:", re.MULTILINE),
-    "MetaImage": re.compile(rb"^\s*(ElementSpacing|ElementSize)\s*=", re.MULTILINE),
-}
-_DETACHED = re.compile(rb"^\s*(data ?file\s*:|ElementDataFile\s*=\s*(?!LOCAL))", re.MULTILINE)
-_HEADER_BYTES = 65536
-_DEFLATE_RATIO = 1100  # deflate shrinks by 1032 at most: a file that claims more pixels is damaged or a trap
+from .text_headers import read_metaimage_header, read_nrrd_header
 
 
 def read_volume(path: Path, kind: str, polarity: str = "auto") -> Radiograph:
@@ -43,33 +34,29 @@ def read_volume(path: Path, kind: str, polarity: str = "auto") -> Radiograph:
     The geometry is the file's, its axes permuted to (column, row, slice). The spacing is the header's, None where the
     header gives none. `polarity` as in read_radiograph. Raises RadiographError.
     """
-    image_io, suffixes = _READERS[kind]
-    with open(path, "rb") as file:
-        head = file.read(_HEADER_BYTES)
-    if kind == "NIfTI":  # ITK tells a compressed file by its name
-        suffixes = (".nii.gz",) if head.startswith(b"\x1f\x8b") else (".nii",)
-    text = re.split(rb"\n\r?\n", head)[0] if kind != "NIfTI" else b""
-    with named(path, suffixes) as file:
-        header = read_header(file, image_io)
-        column, row = _slice_axes(header, path.name)
-        if not _DETACHED.search(text):
-            _check_claim(path, header)
-        values = read_array(file, image_io)
-    has_components = header.components > 1
+    notes: list[str] = []
+    if kind == "NIfTI":
+        header, values = _read_nifti(path)
+        says_spacing = True
+    else:
+        stored = read_nrrd_header(path) if kind == "NRRD" else read_metaimage_header(path)
+        header, says_spacing = stored.header, stored.says_spacing
+        _slice_axes(header, path.name)
+        values = stored.values()
+    column, row = _slice_axes(header, path.name)
     shape = (header.size[row], header.size[column])
-    values = values.reshape(shape + ((header.components,) if has_components else ()))
-    notes = []
-    if has_components:
+    if header.components > 1:
+        values = values.reshape(shape + (header.components,))
         scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else np.nanmax(values)
         values, notes = luminance(values, path.name, max(float(scale), 1e-30))
-    values, more = tidy(values, path.name)
+    values, more = tidy(values.reshape(shape), path.name)
     notes += more
     axes = (column, row, 3 - column - row)
     if axes != (0, 1, 2):
         notes.append(f"the image lies in the axes {'xyz'[column]} and {'xyz'[row]} of the file")
+    spacing = _spacing(header, column, row, notes) if says_spacing else None
     chosen = choose_polarity(polarity, False, Polarity().reason, natural_pivot(values))
-    return finish(values, chosen, path=path, geometry=header.geometry(axes), notes=notes,
-                  spacing=_spacing(kind, text, header, column, row, notes))
+    return finish(values, chosen, path=path, geometry=header.geometry(axes), notes=notes, spacing=spacing)
 
 
 def _slice_axes(header: Header, name: str) -> tuple[int, int]:
@@ -79,23 +66,55 @@ def _slice_axes(header: Header, name: str) -> tuple[int, int]:
     if len(long_axes) > 2 or any(axis > 2 for axis in long_axes):
         raise RadiographError(f"{name} has {' x '.join(map(str, size))} voxels; a radiograph is a single slice, "
                               f"so export that slice alone.")
+    if header.components > 4:
+        raise RadiographError(f"{name} has {header.components} values a pixel; export it as a grayscale image.")
     for axis in range(min(len(size), 3)):  # a line or a point has too few; check_size says so
         if len(long_axes) < 2 and axis not in long_axes:
             long_axes.append(axis)
+    if len(long_axes) < 2:
+        check_size(name, size[0], 1)
     column, row = sorted(long_axes)
     check_size(name, size[column], size[row])
     return column, row
 
 
-def _check_claim(path: Path, header: Header) -> None:
-    if int(np.prod(header.size, dtype=np.int64)) * header.components > _DEFLATE_RATIO * path.stat().st_size:
-        raise RadiographError(f"{path.name} claims {' x '.join(map(str, header.size))} pixels, more than it can hold; "
-                              f"it is damaged, so copy or export it again.")
+def _read_nifti(path: Path) -> tuple[Header, np.ndarray]:
+    with open(path, "rb") as file:  # ITK tells a compressed file by its name
+        suffix = ".nii.gz" if file.read(2) == b"\x1f\x8b" else ".nii"
+    with named(path, (suffix,)) as copy:
+        header = read_header(copy, "NiftiImageIO")
+        _slice_axes(header, path.name)
+        check_claim(path, int(np.prod(header.size, dtype=np.int64)) * header.components)
+        _check_nifti_length(path, header)
+        return header, read_array(copy, "NiftiImageIO")
 
 
-def _spacing(kind: str, text: bytes, header: Header, column: int, row: int, notes: list[str]) -> Spacing | None:
-    if kind in _SAYS_SPACING and not _SAYS_SPACING[kind].search(text):
-        return None
+def _check_nifti_length(path: Path, header: Header) -> None:
+    """ITK fills what is missing in a NIfTI file with zeros, so count the bytes here."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        source = gzip.open(file) if packed else file
+        try:
+            head, length = source.read(540), 0
+            order = "<" if int.from_bytes(head[:4], "little") in (348, 540) else ">"
+            (bits_format, bits_at), (start_format, start_at) = (
+                (("h", 14), ("q", 168)) if head[4:8] == b"n+2\0" else (("h", 72), ("f", 108)))
+            bits = struct.unpack_from(order + bits_format, head, bits_at)[0]
+            start = struct.unpack_from(order + start_format, head, start_at)[0]
+            expected = int(start) + int(np.prod(header.size, dtype=np.int64)) * bits // 8
+            piece = head
+            while piece:
+                length += len(piece)
+                piece = source.read(2**20)
+        except (EOFError, OSError, zlib.error) as error:
+            raise RadiographError(f"{path.name} is cut short or damaged; copy or export it again.") from error
+    if length < expected:
+        raise RadiographError(f"{path.name} is cut short: it holds {length / expected:.0%} of its bytes; "
+                              f"copy or export it again.")
+
+
+def _spacing(header: Header, column: int, row: int, notes: list[str]) -> Spacing | None:
     spacing = header.spacing[row], header.spacing[column]
     if not all(np.isfinite(value) and value > 0 for value in spacing):
         notes.append("the spacing in the header is not a positive number and is ignored")

@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("lightning", reason="training needs the extra 'training'")
-
-from training import bundle, evaluate  # noqa: E402
-from training import box_detector as box_training  # noqa: E402
-from training import detector as detector_training  # noqa: E402
-from training.data import CLASSES, load_sets, side_by_side  # noqa: E402
-from training.simulate.sets import write_set  # noqa: E402
+lightning = pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core.pipeline import Pipeline  # noqa: E402
 from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork  # noqa: E402
+from training import box_detector as box_training  # noqa: E402
+from training import bundle, evaluate  # noqa: E402
+from training import detector as detector_training  # noqa: E402
+from training.data import CLASSES, load_sets, side_by_side  # noqa: E402
+from training.simulate.sets import write_set  # noqa: E402
 
 DETECTOR = """
 variant = "tiny"
@@ -123,7 +122,7 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(data, detector_run, tmp_
 def test_the_first_stage_trains_the_output_layers_alone(data, tmp_path):
     folder = run(detector_training.main, DETECTOR.format(epochs=0), data, tmp_path / "frozen")
     config = detector_training.YoloConfig.from_dict(json.loads((folder / "network.json").read_text()))
-    detector_training.lightning.seed_everything(3, verbose=False)
+    lightning.seed_everything(3, verbose=False)
     fresh = detector_training.build_yolo(config).state_dict()
     trained = torch.load(folder / "network.pt", weights_only=True)
     changed = {name for name in fresh if not torch.equal(fresh[name], trained[name])}

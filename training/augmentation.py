@@ -30,6 +30,9 @@ class AugmentationSettings:
     markers: float = 0.3
     contrast: float = 0.5
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log_scale", tuple(self.log_scale))  # a list, in a configuration file
+
     @classmethod
     def none(cls) -> AugmentationSettings:
         """No change at all: the fitted image as it is."""

@@ -8,31 +8,22 @@ afterwards): max-pooled features that only had to tell classes apart hold too li
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
-import lightning
 import numpy as np
-import tomllib
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
 from GrayscaleDetSegLib.core.anchors import AnchorConfig, anchor_recall, interval_iou
 from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig, orthogonality_loss
 from GrayscaleDetSegLib.core.refinement import apply_offsets, targets
 
 from . import refinement
-from .box_data import BoxAugmentation, BoxDataset
+from .box_data import BoxAugmentation, BoxDataset, BoxSample
 from .data import CLASSES, load_sets
-from .sampling import EpochSampler
-from .stages import Stage, stage_rate
+from .runs import Run, StagedTraining, Validation
 
 
 @dataclass(frozen=True)
@@ -46,26 +37,21 @@ class BoxLoss:
     negative: float = 0.55
 
 
-class BoxTraining(lightning.LightningModule):
+class BoxTraining(StagedTraining):
     """A PointNet over anchors with the joint loss of classes, offsets and orthogonality."""
 
     def __init__(
-        self, config: PointNetConfig, anchors: AnchorConfig, stages: list[Stage], steps_per_epoch: int, weights: BoxLoss
+        self, config: PointNetConfig, anchors: AnchorConfig, weights: BoxLoss, stages: list, steps_per_epoch: int
     ) -> None:
-        super().__init__()
-        self.network, self.anchors, self.weights = PointNet(config), anchors, weights
+        super().__init__(PointNet(config), stages, steps_per_epoch, weight_decay=1e-3)
+        self.anchors, self.weights, self.intervals = anchors, weights, anchors.intervals()
         self.offsets = torch.nn.Linear(self.network.pooled_features, 2 * len(config.classes))
-        self.stages, self.steps_per_epoch = stages, steps_per_epoch
-        self.intervals = anchors.intervals()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.parameters(), lr=self.stages[0].learning_rate, weight_decay=1e-3)
-
-    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        stage, rate = stage_rate(self.stages, self.global_step, self.steps_per_epoch)
-        for group in self.optimizers().param_groups:
-            group["lr"] = rate
-        freeze(self.network, stage.trainable)
+    def learning_parts(self, trainable: str) -> set[torch.nn.Module]:
+        """``"head"``: the last fully connected layers."""
+        if trainable != "head":
+            return super().learning_parts(trainable)
+        return {*self.network.head.modules(), *self.network.classifier.modules()}
 
     def training_step(self, batch: list, batch_idx: int) -> torch.Tensor:
         points, gray, labels, truth, _ = batch
@@ -92,45 +78,30 @@ class BoxTraining(lightning.LightningModule):
         return total
 
 
-def freeze(network: PointNet, trainable: str) -> None:
-    """Let only the last fully connected layers learn (``"head"``), or everything (``"all"``)."""
-    head = {id(module) for part in (network.head, network.classifier) for module in part.modules()}
-    for module in network.modules():
-        learns = trainable == "all" or id(module) in head
-        for parameter in module.parameters(recurse=False):
-            parameter.requires_grad_(learns)
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.train(learns)
-
-
-class Validation(Callback):
-    """After every few epochs: mask IoU beside the ceiling in true ROIs of val, by the training's own linear layer."""
+class BoxValidation(Validation):
+    """Mask IoU beside the ceiling in the true ROIs of val, by the training's own linear layer."""
 
     def __init__(self, dataset: BoxDataset, every: int) -> None:
-        self.dataset, self.every = dataset, every
+        super().__init__(every)
+        self.dataset = dataset
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: BoxTraining) -> None:
-        if (trainer.current_epoch + 1) % self.every and trainer.current_epoch + 1 != trainer.max_epochs:
-            return
-        module.eval()
+    def figures(self, module: BoxTraining) -> tuple[dict[str, float], list[str]]:
         rows = defaultdict(list)
         for index, set_name in enumerate(self.dataset.set_names):
             sample = self.dataset[index]
-            interval = self._interval(module, sample)
-            key = set_name, self.dataset.classes[sample.label]
-            rows[key].append((refinement.mask_iou(self.dataset.crops[index], interval), sample.ceiling))
-        module.train()
-        ratios = {key: np.mean(values, axis=0) for key, values in sorted(rows.items())}
-        score = float(np.mean([iou / ceiling for iou, ceiling in ratios.values()]))
-        module.log("val/ceiling_ratio", score, batch_size=1)
-        print(f"epoch {trainer.current_epoch + 1}: mean share of the ceiling {score:.4f}")
-        for (set_name, label), (iou, ceiling) in ratios.items():
-            print(f"   {set_name:20s} {label:11s} IoU {iou:.3f} ceiling {ceiling:.3f} share {iou / ceiling:.3f}")
-        sys.stdout.flush()
+            iou = refinement.mask_iou(self.dataset.crops[index], self._interval(module, sample))
+            rows[set_name, self.dataset.classes[sample.label]].append((iou, sample.ceiling))
+        means = {key: np.mean(values, axis=0) for key, values in sorted(rows.items())}
+        share = float(np.mean([iou / ceiling for iou, ceiling in means.values()]))
+        lines = [
+            f"{set_name:20s} {label:11s} IoU {iou:.3f} ceiling {ceiling:.3f} share {iou / ceiling:.3f}"
+            for (set_name, label), (iou, ceiling) in means.items()
+        ]
+        return {"share_of_ceiling": share}, lines
 
     @staticmethod
     @torch.no_grad()
-    def _interval(module: BoxTraining, sample) -> np.ndarray:
+    def _interval(module: BoxTraining, sample: BoxSample) -> np.ndarray:
         points, gray = torch.from_numpy(sample.points)[None], torch.from_numpy(sample.gray)[None]
         pooled = module.network.pool_anchors(module.network.point_features(points)[0], gray, module.anchors)
         best = int(module.network.classify(pooled).softmax(-1)[0, :, 1 + sample.label].argmax())
@@ -139,24 +110,11 @@ class Validation(Callback):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.box_detector", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
-    parser.add_argument("--config", type=Path, required=True, help="experiment, a TOML file")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--from", dest="start", type=Path, help="folder of a finished run whose weights to start from")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare clouds (default 1)")
-    options = parser.parse_args(arguments)
-
-    torch.set_num_threads(options.threads)
-    settings = tomllib.loads(options.config.read_text())
-    lightning.seed_everything(settings["seed"], workers=True, verbose=False)
-    sets = tuple(settings["sets"])
+    run = Run.of("training.box_detector", __doc__, arguments)
+    settings, side = run.settings, run.settings["side"]
     augmentation = BoxAugmentation(**settings.get("augmentation", {}))
-    training = BoxDataset(
-        load_sets(options.data, "train", sets), CLASSES, settings["side"], augmentation, settings["seed"]
-    )
-    validation = BoxDataset(load_sets(options.data, "val", sets), CLASSES, settings["side"])
+    training = BoxDataset(load_sets(run.data, "train", run.sets), CLASSES, side, augmentation, settings["seed"])
+    validation = BoxDataset(load_sets(run.data, "val", run.sets), CLASSES, side)
     anchors = AnchorConfig.from_dict(settings["anchors"])
     intervals = np.array([training[index].interval for index in range(len(training))])
     for threshold in (0.5, 0.7, 0.8):
@@ -164,41 +122,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"anchors: {len(anchors.intervals())}, recall of the training boxes at 3D IoU {threshold}: {recall:.4f}")
 
     config = PointNetConfig(CLASSES, settings["width"], settings["context"])
-    options.output.mkdir(parents=True, exist_ok=True)
-    description = {"config": config.to_dict(), "anchors": anchors.to_dict(), "side": settings["side"]}
-    (options.output / "network.json").write_text(json.dumps(description, indent=1))
-    (options.output / "config.toml").write_text(options.config.read_text())
-    loader = DataLoader(
-        training,
-        settings["batch_size"],
-        sampler=EpochSampler(training.set_names, settings.get("balance", 1.0), settings["seed"]),
-        drop_last=True,
-        num_workers=options.workers,
-    )
-    stages = [Stage(**stage) for stage in settings["stages"]]
-    module = BoxTraining(config, anchors, stages, len(loader), BoxLoss(**settings.get("loss", {})))
-    if options.start:
-        module.network.load_state_dict(torch.load(options.start / "network.pt", weights_only=True))
-    trainer = lightning.Trainer(
-        max_epochs=sum(stage.epochs for stage in stages),
-        accelerator="auto" if torch.cuda.is_available() else "cpu",
-        logger=TensorBoardLogger(options.output, name="", version=""),
-        callbacks=[
-            Validation(validation, settings.get("validate_every", 10)),
-            ModelCheckpoint(options.output / "checkpoints", save_last=True, every_n_epochs=1),
-        ],
-        enable_progress_bar=sys.stderr.isatty(),
-        enable_model_summary=False,
-        gradient_clip_val=5.0,
-        log_every_n_steps=10,
-    )
-    last = options.output / "checkpoints" / "last.ckpt"
-    trainer.fit(module, loader, ckpt_path=str(last) if last.exists() else None)
-    network = module.network.cpu().eval()
-    torch.save(network.state_dict(), options.output / "network.pt")
-    weights = refinement.fit(network, anchors, training, validation)
-    torch.save({label: torch.from_numpy(matrix) for label, matrix in weights.items()}, options.output / "refinement.pt")
-    for label, (closed, descended) in refinement.compare_descent(network, anchors, training).items():
+    run.describe({"config": config.to_dict(), "anchors": anchors.to_dict(), "side": side})
+    loader = run.loader(training)
+    module = BoxTraining(config, anchors, BoxLoss(**settings.get("loss", {})), run.stages, len(loader))
+    run.fit(module, loader, BoxValidation(validation, settings["validate_every"]), clip=5.0)
+
+    weights = refinement.fit(module.network, anchors, training, validation)
+    torch.save({label: torch.from_numpy(matrix) for label, matrix in weights.items()}, run.output / "refinement.pt")
+    for label, (closed, descended) in refinement.compare_descent(module.network, anchors, training).items():
         print(f"   {label:11s} loss of eq. 6, 7 a proposal: closed form {closed:.5f}, SGD {descended:.5f}")
     return 0
 

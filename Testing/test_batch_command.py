@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import outputs
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
-
 from Testing.fakes import FakePipeline, fake_reader
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")

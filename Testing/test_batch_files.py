@@ -8,10 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from GrayscaleDetSegLib.batch import outputs
 from GrayscaleDetSegLib.batch.inputs import Input, Job, collect, plan, stem
 from GrayscaleDetSegLib.core.errors import OutputError
-
 from Testing.fakes import result
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from GrayscaleDetSegLib.batch import overlay
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
-
 from Testing.fakes import SHAPE, bar, found, letter_l, radiograph, result
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from GrayscaleDetSegLib.batch import report
 from GrayscaleDetSegLib.core.gray import GrayMapping, Polarity
 from GrayscaleDetSegLib.core.radiograph import Spacing
-
 from Testing.fakes import GEOMETRIES, SHAPE, found, letter_l, radiograph, result
 
 jsonschema = pytest.importorskip("jsonschema")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from GrayscaleDetSegLib.core.errors import OutputError
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.reading import read_radiograph
 from GrayscaleDetSegLib.scene import files
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras
 from GrayscaleDetSegLib.scene.segmentation import add_segmentation, segment_id, terminology_entry
-
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+
 from GrayscaleDetSegLib.core.errors import RadiographError
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading import read_radiograph

@@ -135,7 +135,8 @@ def read_metaimage_header(path: Path) -> TextHeader:
     start = end.end() if local else int(fields.get("HeaderSize", "0"))
     encoding = "deflate" if true("CompressedData") else "raw" if fields.get("BinaryData", "True").upper() != "FALSE" \
         else "text"
-    header = Header(size, spacing, origin, tuple(np.reshape(matrix, (ndim, ndim)).T.reshape(-1).tolist()), components, dtype.name)
+    direction = tuple(np.reshape(matrix, (ndim, ndim)).T.reshape(-1).tolist())
+    header = Header(size, spacing, origin, direction, components, dtype.name)
     return TextHeader(header, any(key in fields for key in spacing_keys), dtype, encoding, file, start,
                       0 if components > 1 else None)
 

@@ -139,7 +139,9 @@ class Pipeline:
         for orientation in {Orientation(): None, canonical(radiograph.geometry): None}:
             seen_aspect = 1.0 / aspect if orientation.transpose else aspect
             candidates = self.roi_detector.candidates(orientation.view(gray), seen_aspect, threshold)
-            outcomes.append((sum(item.score for item in candidates if item.score >= threshold), orientation, candidates))
+            passing = sum(item.score for item in candidates if item.score >= threshold)
+            best = candidates[0].score if candidates else 0.0  # where nothing passes, it is named to the user
+            outcomes.append(((passing, best), orientation, candidates))
         # the stored grid comes first, so it wins a tie
         _, orientation, candidates = max(outcomes, key=lambda outcome: outcome[0])
         candidates = [

@@ -266,7 +266,8 @@ def test_masks_lie_on_the_objects_however_the_picture_is_stored(turn):
     seen = box.calls[0][0]
     if turn.is_identity:
         np.testing.assert_allclose(seen, radiograph().gray()[window])
-    assert seen.shape[0] / seen.shape[1] == pytest.approx((upright[3] - upright[1]) / (upright[2] - upright[0]), rel=0.2)
+    width, height = upright[2:] - upright[:2]
+    assert seen.shape[0] / seen.shape[1] == pytest.approx(height / width, rel=0.2)
     assert (seen[-6:-4] > 150).mean() > 0.7 > (seen[4:6] > 150).mean(), "the foot of the L is below"
 
 

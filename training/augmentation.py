@@ -43,6 +43,11 @@ def _uniform(low: float, high: float, generator: torch.Generator) -> float:
     return low + (high - low) * torch.rand((), generator=generator).item()
 
 
+def _mostly_small(limit: float, generator: torch.Generator) -> float:
+    """Between -limit and limit, most often near 0: radiographs are mostly upright, and some are not."""
+    return _uniform(-limit, limit, generator) * _uniform(0.0, 1.0, generator)
+
+
 def _chance(probability: float, generator: torch.Generator) -> bool:
     return torch.rand((), generator=generator).item() < probability
 
@@ -56,9 +61,9 @@ def random_warp(
     """
     rows, columns = shape
     longest = max(rows, columns)
-    angle = math.radians(_uniform(-settings.rotation, settings.rotation, generator))
+    angle = math.radians(_mostly_small(settings.rotation, generator))
     scale = math.exp(_uniform(*settings.log_scale, generator))
-    aspect = math.exp(0.5 * _uniform(-settings.log_aspect, settings.log_aspect, generator))
+    aspect = math.exp(_mostly_small(settings.log_aspect, generator) / 2.0)
     flipped = _chance(settings.flip, generator)
     shift = [_uniform(-settings.shift, settings.shift, generator) * 2.0 for _ in range(2)]
     # maps output coordinates (-1..1 over the square) to input coordinates (-1..1 over the image)

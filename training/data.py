@@ -26,6 +26,19 @@ SETS = (
     "ufba425_teeth",
 )
 
+_NOT_IN_CHEST, _NOT_IN_LEGS = ("femur", "tibia", "teeth"), ("right lung", "left lung", "teeth")
+ABSENT = {
+    "montgomery_lungs": _NOT_IN_CHEST,
+    "shenzhen_lungs": _NOT_IN_CHEST,
+    "jsrt_lungs": _NOT_IN_CHEST,
+    "knee_femur": _NOT_IN_LEGS,
+    "knee_tibia": _NOT_IN_LEGS,
+    "longleg_femur_tibia": _NOT_IN_LEGS,
+    "ufba425_teeth": ("right lung", "left lung", "femur", "tibia"),
+}
+"""Classes that the images of a set cannot show: there the detector may learn that they are absent. A class that is
+neither here nor among a set's labels may show unmarked (the tibia in knee_femur) and stays out of its loss."""
+
 # By the data's own README: bone is dark in these. They train the right way round, and are evaluated as they are.
 KNOWN_INVERTED = {("knee_femur", "3"), ("knee_femur", "73"), ("knee_tibia", "50"), ("knee_tibia", "92")}
 
@@ -66,6 +79,10 @@ class Case:
     def radiograph(self) -> Radiograph:
         """Bone-bright radiograph, whatever the file's polarity."""
         return Radiograph.from_array(255 - self.pixels if self.inverted else self.pixels)
+
+    def is_settled(self, label: str) -> bool:
+        """Whether the label map tells where a class is and where it is not: it is marked, or cannot be there."""
+        return label in self.labels or label in ABSENT.get(self.set_name, ())
 
     def is_complete(self, label: str, mask: np.ndarray) -> bool:
         """Whether an object's mask can be trusted to show all of it, see `NARROWEST_TEETH`."""

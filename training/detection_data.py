@@ -28,7 +28,7 @@ class DetectionSample(NamedTuple):
     labels : tensor (n,) of int64
         Class indices.
     marked : tensor (classes,) of bool
-        The classes that were labelled in this image; the others stay out of the loss.
+        The classes of which all objects are labelled in this image; the others stay out of the loss.
     """
 
     image: torch.Tensor
@@ -76,7 +76,7 @@ class DetectionDataset(Dataset):
         image = letterbox.image_to_input(case.radiograph().gray())[0, 0][window]
         instances = np.zeros(case.label_map.shape, np.uint8)
         labels = []
-        marked = torch.tensor([name in case.labels for name in self.classes])
+        marked = torch.tensor([case.is_settled(name) for name in self.classes])
         for label, mask in case.objects():
             if label not in self.classes:
                 continue

@@ -67,7 +67,7 @@ def detection_loss(
         predicted = decode_scale(raw, anchors[list(indices)], stride)
         target = torch.zeros(raw.shape[:-1], device=device)
         weight = torch.ones(raw.shape[:-1], device=device)
-        matched, wanted, classes, marked = [], [], [], []
+        matched, wanted, classes = [], [], []
         for number, sample in enumerate(samples):
             with torch.no_grad():
                 probabilities = raw[number, ..., 5:].sigmoid()
@@ -89,15 +89,14 @@ def detection_loss(
                     matched.append((number, local, row, column))
                     wanted.append(sample.boxes[item])
                     classes.append(int(sample.labels[item]))
-                    marked.append(sample.marked)
         if matched:
             where = tuple(torch.tensor(matched, device=device).T)
             overlap, plain = complete_iou(predicted[where], torch.stack(wanted))
             parts["box"] = parts["box"] + (1.0 - overlap).sum()
             one_hot = functional.one_hot(torch.tensor(classes, device=device), raw.shape[-1] - 5).float()
             loss = functional.binary_cross_entropy_with_logits(raw[where][:, 5:], one_hot, reduction="none")
-            known = torch.stack(marked) | one_hot.bool()
-            parts["classes"] = parts["classes"] + (loss * known).sum()
+            # all classes count, marked or not: what is marked as one class is known not to be another
+            parts["classes"] = parts["classes"] + loss.sum()
             positives += len(matched)
             weight[where], target[where] = 1.0, 1.0
         loss = functional.binary_cross_entropy_with_logits(raw[..., 4], target, reduction="none")

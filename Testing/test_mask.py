@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.gray import GrayMapping
-from GrayscaleDetSegLib.core.mask import CleanUp, rule_mask, settle_overlaps, stability
+from GrayscaleDetSegLib.core.mask import CleanUp, majority, rule_mask, settle_overlaps, stability
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from Testing.fakes import letter_l
 
@@ -212,6 +213,13 @@ def test_an_object_without_symmetry_stays_in_place(turn):
     cleaned = CleanUp().apply(mask, "femur")
     assert cleaned.shape == mask.shape
     assert (cleaned & mask).sum() / (cleaned | mask).sum() > 0.98
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5])
+def test_majority_is_the_median_filter(radius):
+    mask = np.random.default_rng(radius).random((41, 57)) > 0.45
+    expected = ndimage.median_filter(mask.astype(np.uint8), 2 * radius + 1, mode="nearest").astype(bool)
+    np.testing.assert_array_equal(majority(mask, radius), expected)
 
 
 def test_objects_at_the_edge_of_the_image_keep_their_edge():

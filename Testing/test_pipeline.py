@@ -218,6 +218,11 @@ def test_polarity_is_turned_over_only_if_the_picture_is_sure(probability, turned
     np.testing.assert_array_equal(in_file, letter_l() | bar())
 
 
+def test_polarity_stays_if_nothing_is_found_either_way():
+    result = pipeline(RoiFake((), ()), polarity=PolarityFake(1.0)).segment(radiograph())
+    assert not result.radiograph.polarity.inverted and result.radiograph.notes == ()
+
+
 def test_polarity_can_be_left_alone():
     check = PolarityFake(1.0)
     result = pipeline(polarity=check).segment(radiograph(), check_polarity=False)
@@ -279,8 +284,9 @@ def test_directions_that_are_wrong_do_no_harm(turn):
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())
 
 
-def test_the_stored_view_wins_a_tie():
-    assert pipeline().segment(stored_with(TURNS[1])).orientation == "stored"
+def test_directions_decide_a_tie():
+    """A picture that reads as well either way (a chest and its mirror image) is read as its directions say."""
+    assert pipeline().segment(stored_with(TURNS[1])).orientation == "canonical"
 
 
 def test_the_best_candidate_of_all_views_is_named():

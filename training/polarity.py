@@ -18,22 +18,42 @@ from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import Case, load_sets
 from .sampling import seeded_generator
 
-SETTINGS = AugmentationSettings(invert=0.0, log_scale=(-0.1, 0.6), collimate=0.4, gamma=0.8)
+# Close-ups and wide borders of any brightness: what counts is that bone is brighter than what surrounds it, not how a
+# picture of one of the training sets is laid out.
+SETTINGS = AugmentationSettings(invert=0.0, log_scale=(-0.2, 1.1), collimate=0.0, gamma=0.8, rotation=45.0, shift=0.3)
+WIDEST_BORDER = 0.35
 
 
 def training_batch(images: list[torch.Tensor], seed: int, step: int, size: int) -> torch.Tensor:
-    """A batch of augmented, bone-bright images (size, 1, 64, 64); the loss sees them both ways round."""
+    """A batch of augmented, bone-bright images (size, 1, 96, 96); the loss sees them both ways round."""
     generator = seeded_generator(seed, step)
     batch = []
     for index in torch.randint(len(images), (size,), generator=generator).tolist():
         grid, _ = random_warp((SIZE, SIZE), SIZE, SETTINGS, generator)
         warped = functional.grid_sample(images[index], grid, padding_mode="border", align_corners=False)[0, 0]
-        batch.append(random_gray(warped, SETTINGS, generator)[None])
+        batch.append(_border(random_gray(warped, SETTINGS, generator), generator)[None])
     return torch.stack(batch)
 
 
+def _border(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Some sides covered by uniform bands, as shutters, unexposed film and direct exposure make them, of any gray."""
+    rows, columns = image.shape
+    for side in range(4):
+        chance, width, gray = torch.rand(3, generator=generator).tolist()
+        if chance < 0.3:
+            band = round(WIDEST_BORDER * width * (rows if side < 2 else columns))
+            where = (
+                (slice(0, band), slice(None)),
+                (slice(rows - band, rows), slice(None)),
+                (slice(None), slice(0, band)),
+                (slice(None), slice(columns - band, columns)),
+            )[side]
+            image[where] = min(max(1.5 * gray - 0.25, 0.0), 1.0)
+    return image
+
+
 def train(images: list[torch.Tensor], steps: int, seed: int = 0, rate: float = 2e-3) -> PolarityNetwork:
-    """A network that tells images (1, 1, 64, 64), bone-bright, from their inversions."""
+    """A network that tells images (1, 1, 96, 96), bone-bright, from their inversions."""
     torch.manual_seed(seed)
     network = PolarityNetwork()
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-2)
@@ -69,11 +89,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.polarity", description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--simulated", type=Path, help="folder with the simulated set, to train on as well")
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    images = [fit_image(case.radiograph().gray()) for case in load_sets(options.data, "train")]
+    cases = load_sets(options.data, "train")
+    if options.simulated:
+        cases += load_sets(options.simulated, "train", ("simulated",))
+    images = [fit_image(case.radiograph().gray()) for case in cases]
     network = train(images, options.steps, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), options.output / "network.pt")

@@ -21,6 +21,9 @@ from .yolo.detector import RoiDetector
 
 Progress = Callable[[str], None]
 
+CLEARLY = 1.1
+"""Factor by which the stored grid's scores must exceed those of the view that its directions ask for."""
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -103,11 +106,15 @@ class Pipeline:
         """
         seconds: dict[str, float] = {}
         with _timed("polarity", seconds, progress):
-            if check_polarity:
-                radiograph = self.settle_polarity(radiograph)
-            gray = radiograph.gray()
+            settled = self.settle_polarity(radiograph) if check_polarity else radiograph
+            gray = settled.gray()
         with _timed("regions", seconds, progress):
-            regions = self.find_regions(radiograph, gray, score_threshold)
+            regions = self.find_regions(settled, gray, score_threshold)
+            if settled is not radiograph and not regions.found:
+                # a picture in which nothing is known, whichever way round, is no reason to doubt its file
+                settled, gray = radiograph, radiograph.gray()
+                regions = self.find_regions(settled, gray, score_threshold)
+        radiograph = settled
         result = self.segment_regions(radiograph, regions, gray=gray, clean_up=clean_up, progress=progress)
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
         return replace(result, score_threshold=threshold, seconds={**seconds, **result.seconds})
@@ -129,7 +136,8 @@ class Pipeline:
         """The regions of interest, in px of the stored grid.
 
         A grid that the file's directions say is flipped or turned is looked at both as stored and as it would be
-        hung; the view with the higher scores counts, because files with wrong directions are as common.
+        hung. The second counts, as it is what the directions say, unless the first has clearly higher scores: files
+        with wrong directions are common too.
         """
         gray = radiograph.gray() if gray is None else gray
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
@@ -140,10 +148,11 @@ class Pipeline:
             seen_aspect = 1.0 / aspect if orientation.transpose else aspect
             candidates = self.roi_detector.candidates(orientation.view(gray), seen_aspect, threshold)
             passing = sum(item.score for item in candidates if item.score >= threshold)
-            best = candidates[0].score if candidates else 0.0  # where nothing passes, it is named to the user
-            outcomes.append(((passing, best), orientation, candidates))
-        # the stored grid comes first, so it wins a tie
-        _, orientation, candidates = max(outcomes, key=lambda outcome: outcome[0])
+            best = candidates[0].score if candidates else 0.0
+            outcomes.append((passing, best, orientation, candidates))
+        # where nothing passes, the best candidate decides, because it is named to the user
+        stored, hung = outcomes[0], outcomes[-1]
+        *_, orientation, candidates = stored if stored[:2] > (CLEARLY * hung[0], hung[1]) else hung
         candidates = [
             replace(item, roi=orientation.roi_to_stored(item.roi, radiograph.shape)) for item in candidates
         ]

@@ -12,7 +12,7 @@ from torch import nn
 
 from .yolo.letterbox import Letterbox
 
-SIZE = 64
+SIZE = 96
 CONFIDENT = 0.98
 """Probability from which the picture overrules the file."""
 
@@ -29,13 +29,13 @@ class PolarityNetwork(nn.Module):
         self.output = nn.Linear(2 * 64, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (batch,) of images (batch, 1, 64, 64) in 0..1."""
+        """Logits (batch,) of images (batch, 1, 96, 96) in 0..1."""
         features = self.layers(images)
         return self.output(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))[:, 0]
 
 
 def fit_image(gray: np.ndarray) -> torch.Tensor:
-    """The network's input (1, 1, 64, 64) of gray levels 0..255: stretched to a square, so that no border is added."""
+    """The network's input (1, 1, 96, 96) of gray levels 0..255: stretched to a square, so that no border is added."""
     square = Letterbox(SIZE, (SIZE, SIZE), (SIZE / gray.shape[1], SIZE / gray.shape[0]), (0.0, 0.0))
     return square.image_to_input(gray)
 

@@ -101,39 +101,49 @@ class Png:
         return b"".join(parts)
 
 
+# NewSubfileType, ImageWidth, ImageLength, BitsPerSample, PhotometricInterpretation, SamplesPerPixel
+_TIFF_TAGS = (254, 256, 257, 258, 262, 277)
+_MAX_PAGES = 1000
+
+
 @dataclass(frozen=True)
 class Tiff:
-    """What the first directory of a TIFF file says: size, PhotometricInterpretation, bits, and the number of pages."""
+    """What the first directory of a TIFF file says: size, PhotometricInterpretation, bits, samples; number of pages."""
 
     columns: int
     rows: int
     photometric: int
     bits: int
+    samples: int
     pages: int
 
     @classmethod
-    def parse(cls, data: bytes) -> Tiff | None:
-        """Read the directories; None for BigTIFF. Raises ValueError or struct.error where they are damaged."""
+    def parse(cls, data: bytes) -> Tiff:
+        """Read the directories of a TIFF or BigTIFF file; raises ValueError or struct.error where they are damaged."""
         order = "<" if data[:2] == b"II" else ">"
-        if struct.unpack(order + "H", data[2:4])[0] != 42:
-            return None
+        big = struct.unpack(order + "H", data[2:4])[0] == 43
+        count_format, offset_format, entry, at = ("Q", "Q", "HHQ8s", 8) if big else ("H", "I", "HHI4s", 4)
+        entry_size, count_size = struct.calcsize("<" + entry), struct.calcsize("<" + count_format)
         first, pages, seen = None, 0, set()
-        position = struct.unpack(order + "I", data[4:8])[0]
-        while position and position not in seen and pages < 1000:
+        position = struct.unpack_from(order + offset_format, data, at)[0]
+        while position and position not in seen and pages < _MAX_PAGES:
             seen.add(position)
-            count = struct.unpack_from(order + "H", data, position)[0]
+            count = struct.unpack_from(order + count_format, data, position)[0]
+            position += count_size
+            if position + count * entry_size > len(data):
+                raise ValueError("a directory beyond the end")
             fields = {}
             for index in range(count):
-                tag, kind, number, value = struct.unpack_from(order + "HHI4s", data, position + 2 + 12 * index)
-                if kind in (3, 4) and (number == 1 or (kind == 3 and number == 2)):
-                    fields[tag] = struct.unpack(order + ("H" if kind == 3 else "I"), value[:2 if kind == 3 else 4])[0]
-                elif tag == 258:
-                    offset = struct.unpack(order + "I", value)[0]
-                    fields[tag] = struct.unpack_from(order + "H", data, offset)[0]
+                tag, kind, number, value = struct.unpack_from(order + entry, data, position + entry_size * index)
+                if tag in _TIFF_TAGS and kind in (3, 4):
+                    size = 2 if kind == 3 else 4
+                    if number * size > len(value):  # the values are elsewhere
+                        value = data[struct.unpack(order + offset_format, value)[0]:][:size]
+                    fields[tag] = struct.unpack(order + ("H" if kind == 3 else "I"), value[:size])[0]
             if not fields.get(254, 0) & 5:  # reduced copies and transparency masks are no pages of their own
                 pages += 1
                 first = first or fields
-            position = struct.unpack_from(order + "I", data, position + 2 + 12 * count)[0]
+            position = struct.unpack_from(order + offset_format, data, position + entry_size * count)[0]
         if first is None or 256 not in first or 257 not in first:
             raise ValueError("no size")
-        return cls(first[256], first[257], first.get(262, 1), first.get(258, 1), pages)
+        return cls(first[256], first[257], first.get(262, 1), first.get(258, 1), first.get(277, 1), pages)

@@ -105,20 +105,25 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, Header, bool]:
         tiff = Tiff.parse(path.read_bytes())
     except (ValueError, struct.error) as error:
         raise _damaged(path, "TIFF", "no valid directory") from error
-    if tiff is not None:
-        check_size(path.name, tiff.columns, tiff.rows)
-        if tiff.pages > 1:
-            raise RadiographError(f"{path.name} has {tiff.pages} pages; save the one radiograph as a file of its own.")
+    check_size(path.name, tiff.columns, tiff.rows)
+    if tiff.samples not in (1, 3, 4) or tiff.bits not in (1, 8, 16, 32):
+        raise RadiographError(f"{path.name} has {tiff.samples} values a pixel of {tiff.bits} bits, which is not read here; "
+                              f"save it in gray with 8 or 16 bits and without transparency.")
+    if tiff.pages > 1:
+        raise RadiographError(f"{path.name} has {tiff.pages} pages; save the one radiograph as a file of its own.")
     header = read_header(path, "TIFFImageIO")
     check_size(path.name, *header.size[:2])
-    check_claim(path, header.size[0] * header.size[1] * (tiff.bits if tiff else 8) // 8, _TIFF_RATIO)
+    check_claim(path, header.size[0] * header.size[1] * tiff.bits // 8, _TIFF_RATIO)
     if len(header.size) > 2 and max(header.size[2:]) > 1:
         raise RadiographError(f"{path.name} has {max(header.size[2:])} pages; "
                               f"save the one radiograph as a file of its own.")
     values = read_array(path, "TIFFImageIO")
     if len(header.size) > 2:
         values = values[0]
-    return values, header, tiff is not None and tiff.photometric == 0 and values.ndim == 2
+    if 8 * values.dtype.itemsize < tiff.bits:  # ITK falls back on 8 bit colours, for tiles for example
+        raise RadiographError(f"{path.name} has {tiff.bits} bits a pixel in a layout of which only 8 can be read; "
+                              f"save it without tiles.")
+    return values, header, tiff.photometric == 0 and values.ndim == 2
 
 
 def _damaged(path: Path, kind: str, what: str) -> RadiographError:

@@ -24,12 +24,15 @@ class DetectionSettings:
         Regions below it are not reported.
     suppression : float
         IoU above which the weaker of two regions of a class is dropped.
+    across : float
+        The same for regions of different classes: almost the same place cannot be two things.
     per_class : int
         At most so many regions of a class.
     """
 
     score: float = 0.3
     suppression: float = 0.4
+    across: float = 0.75
     per_class: int = 2
 
 
@@ -84,4 +87,10 @@ class RoiDetector:
             for item in kept[: settings.per_class]:
                 if boxes.volume(found[item]) >= 4.0:
                     candidates.append(Candidate(label, float(score[item]), tuple(map(float, found[item]))))
-        return sorted(candidates, key=lambda candidate: -candidate.score)
+        return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
+
+    def _one_per_place(self, candidates: list[Candidate]) -> list[Candidate]:
+        """The candidates, best first, without those that lie where a better one of another class does."""
+        regions = np.array([candidate.roi for candidate in candidates]).reshape(-1, 4)
+        scores = np.array([candidate.score for candidate in candidates])
+        return [candidates[index] for index in boxes.non_maximum_suppression(regions, scores, self.settings.across)]

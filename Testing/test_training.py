@@ -12,7 +12,7 @@ import torch
 
 lightning = pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
-from GrayscaleDetSegLib.core.pipeline import Pipeline  # noqa: E402
+from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
 from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork  # noqa: E402
 from training import box_detector as box_training  # noqa: E402
 from training import bundle, evaluate  # noqa: E402
@@ -137,7 +137,7 @@ def test_bundle_loads_segments_and_is_scored(data, detector_run, box_run, tmp_pa
     arguments = ["--detector", detector_run, "--box", box_run, "--polarity", polarity, "--output", folder]
     assert bundle.main([str(argument) for argument in arguments]) == 0
 
-    pipeline = Pipeline.load(folder, "cpu")
+    pipeline = load_pipeline(folder, "cpu")
     case = load_sets(data, "val", ("simulated",))[0]
     result = pipeline.segment(case.radiograph(), score_threshold=0.0)
     assert {item.label for item in result.objects} <= set(CLASSES)

@@ -24,7 +24,7 @@ from monai.networks.nets import UNet
 from torch.nn import functional
 
 from GrayscaleDetSegLib.core.box_detector import BoxDetector, BoxSettings
-from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 
 from .simulate import simulate
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    pipeline = Pipeline.load(options.model, "cpu")
+    pipeline = load_pipeline(options.model, "cpu")
     unet = UNet(2, 1, 6, (32, 64, 128, 256, 512), (2, 2, 2, 2), num_res_units=2).eval()
     print(f"{platform.processor() or platform.machine()}, {options.threads} thread(s), torch {torch.__version__}")
     print("| size | objects | pipeline ms | of it | U-Net ms | ratio |\n|---|---|---|---|---|---|")

@@ -23,6 +23,7 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.intervals import best_interval
+from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.mask import rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
@@ -132,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="folder for objects.csv and summary.json")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    pipeline = Pipeline.load(options.model, "cpu")
+    pipeline = load_pipeline(options.model, "cpu")
     cases = load_sets(options.data, "val", tuple(options.sets))
     records = []
     for number, case in enumerate(cases, start=1):

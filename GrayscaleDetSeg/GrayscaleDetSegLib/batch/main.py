@@ -34,7 +34,7 @@ def main(
     argv : sequence of str, optional
         The arguments, without the program's name; those of the process if not given.
     load_pipeline : callable (folder, device) -> pipeline, optional
-        Replaces `Pipeline.load`.
+        Replaces `core.loading.load_pipeline`.
     read : callable, optional
         Replaces `read_radiograph`.
     """
@@ -165,9 +165,9 @@ def _need_slicer() -> None:
 
 
 def _load_pipeline(folder: Path | None, device: str):
-    from ..core.pipeline import Pipeline  # imports torch, which takes seconds
+    from ..core.loading import load_pipeline  # imports torch, which takes seconds
 
-    return Pipeline.load(folder, device=device)
+    return load_pipeline(folder, device)
 
 
 def _reader() -> Callable:

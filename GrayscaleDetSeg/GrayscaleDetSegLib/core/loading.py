@@ -20,7 +20,22 @@ from .yolo.networks import YoloConfig, build_yolo
 
 
 def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pipeline:
-    """The pipeline of a bundle folder (the shipped one by default), on a device; see ``Pipeline.load``."""
+    """The pipeline of a model bundle, ready to run.
+
+    Parameters
+    ----------
+    folder : Path, str or None
+        The bundle's folder; None takes the bundle that comes with the software.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+
+    Raises
+    ------
+    WeightsError
+        If the bundle is missing or damaged.
+    DeviceError
+        If the device cannot be used.
+    """
     bundle, chosen = Bundle.open(folder), resolve_device(device)
     try:
         roi_detector = load_roi_detector(bundle, chosen.name)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class Regions:
 
 
 class Pipeline:
-    """The trained stages, put together.
+    """The trained stages, put together; ``loading.load_pipeline`` makes one of a model bundle.
 
     Each stage can be used alone: `find_regions`, then `segment_regions` with these or with regions drawn by hand.
 
@@ -65,21 +64,6 @@ class Pipeline:
         self.roi_detector, self.box_detector, self.polarity_check = roi_detector, box_detector, polarity_check
         self.clean_up, self.model = clean_up or CleanUp(), model
         self.device, self.device_note = device, device_note
-
-    @classmethod
-    def load(cls, folder: Path | str | None = None, device: str = "auto") -> Pipeline:
-        """The pipeline of a model bundle, the shipped one by default.
-
-        Raises
-        ------
-        WeightsError
-            If the bundle is missing or damaged.
-        DeviceError
-            If the device cannot be used.
-        """
-        from .loading import load_pipeline
-
-        return load_pipeline(folder, device)
 
     def segment(
         self,

@@ -107,7 +107,7 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, Header, bool]:
         raise _damaged(path, "TIFF", "no valid directory") from error
     check_size(path.name, tiff.columns, tiff.rows)
     if tiff.samples not in (1, 3, 4) or tiff.bits not in (1, 8, 16, 32):
-        raise RadiographError(f"{path.name} has {tiff.samples} values a pixel of {tiff.bits} bits, which is not "
+        raise RadiographError(f"{path.name} has {tiff.samples} x {tiff.bits} bits a pixel, which is not "
                               f"read here; save it in gray with 8 or 16 bits and without transparency.")
     if tiff.pages > 1:
         raise RadiographError(f"{path.name} has {tiff.pages} pages; save the one radiograph as a file of its own.")

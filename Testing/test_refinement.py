@@ -106,13 +106,14 @@ def test_descent_approaches_the_solution(count, size, penalty):
     assert loss(descended, features, offsets, penalty) < 1.002 * loss(exact, features, offsets, penalty)
 
 
-def test_descent_is_stable_on_many_like_features_dead_ones_and_outliers():
+@pytest.mark.parametrize("learning_rate", [1e-4, 1.0])
+def test_descent_is_stable_on_many_like_features_dead_ones_and_outliers(learning_rate):
     features, offsets = problem(200, 400)
     features[:, 5] = 0.0
     features[:, 6] = 3.0
     features[:, 7] = np.random.default_rng(0).random(200) * 1e-5
     features[3] *= 1e3
-    descended = descend_ridge(features, offsets, 1.0, epochs=40)
+    descended = descend_ridge(features, offsets, 1.0, 40, learning_rate)
     residual = offsets - with_constant(features) @ descended
     assert np.isfinite(descended).all()
     assert (residual**2).sum() < ((offsets - offsets.mean(axis=0)) ** 2).sum()

@@ -14,7 +14,7 @@ from GrayscaleDetSegLib.core.mask import CleanUp, majority, rule_mask, settle_ov
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from Testing.fakes import letter_l
 
-OFF = CleanUp(smooth=0.0, largest_parts={"femur": 0}, fill_holes=False)
+OFF = CleanUp(smooth=0.0, keep_largest=False, fill_holes=False)
 MAPPINGS = [
     GrayMapping.window(500, 3000, "VOI window"),
     GrayMapping((100.0, 900.0, 3500.0), (0.0, 200.0, 255.0), "VOI LUT"),
@@ -235,5 +235,5 @@ def test_names_of_the_steps_that_ran():
 
 
 def test_configuration_survives_json():
-    settings = CleanUp(0.01, {"right lung": 2}, False)
+    settings = CleanUp(0.01, True, {"right lung": 2}, False)
     assert CleanUp.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings

@@ -118,12 +118,15 @@ class CleanUp:
     ----------
     smooth : float
         Radius of a median filter (:func:`majority`), as a share of the object's longer side; 0 is off.
+    keep_largest : bool
+        Whether only the largest connected parts are kept.
     largest_parts : dict of str to int
-        How many connected parts a class keeps, largest first; classes not named keep one, and 0 keeps all.
+        How many a class keeps, largest first; classes not named keep one, and 0 keeps all.
     fill_holes : bool
     """
 
     smooth: float = 0.008
+    keep_largest: bool = True
     largest_parts: dict[str, int] = field(default_factory=dict)
     fill_holes: bool = True
 
@@ -140,7 +143,7 @@ class CleanUp:
         """The names of the steps that are on, for the report, in the order they run."""
         named = {
             "smooth": self.smooth > 0,
-            "keep largest parts": True,
+            "keep largest parts": self.keep_largest,
             "fill holes": self.fill_holes,
         }
         return tuple(name for name, on in named.items() if on)
@@ -164,7 +167,7 @@ class CleanUp:
 
         smoothed = majority(mask, int(round(self.smooth * longest)))
         image = sitk.GetImageFromArray((smoothed if smoothed.any() else mask).astype(np.uint8))
-        keep = self.largest_parts.get(label, 1)
+        keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:
             parts = sitk.RelabelComponent(sitk.ConnectedComponent(image, True), sortByObjectSize=True)
             image = sitk.Cast(sitk.And(sitk.Greater(parts, 0), sitk.LessEqual(parts, keep)), sitk.sitkUInt8)

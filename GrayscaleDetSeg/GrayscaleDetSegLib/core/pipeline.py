@@ -40,7 +40,8 @@ class Pipeline:
 
     Parameters
     ----------
-    roi_detector : RoiDetector
+    roi_detector : RoiDetector or None
+        Not needed for `segment_regions`.
     box_detector : BoxDetector
     polarity_check : PolarityCheck or None
     clean_up : CleanUp
@@ -53,7 +54,7 @@ class Pipeline:
 
     def __init__(
         self,
-        roi_detector: RoiDetector,
+        roi_detector: RoiDetector | None,
         box_detector: BoxDetector,
         polarity_check: PolarityCheck | None = None,
         clean_up: CleanUp | None = None,
@@ -192,7 +193,7 @@ class Pipeline:
             radiograph=radiograph,
             objects=tuple(objects),
             best_candidate=regions.best,
-            score_threshold=self.roi_detector.settings.score,
+            score_threshold=self.roi_detector.settings.score if self.roi_detector else 0.0,
             clean_up=self.clean_up.steps() if clean_up else (),
             orientation="stored" if regions.orientation.is_identity else "canonical",
             device=self.device,

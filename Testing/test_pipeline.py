@@ -200,7 +200,7 @@ def test_nothing_at_all():
     assert result.objects == () and result.best_candidate is None and result.message == "Nothing was found."
 
 
-@pytest.mark.parametrize("probability, turned", [(0.97, False), (0.99, True)])
+@pytest.mark.parametrize("probability, turned", [(0.85, False), (0.95, True)])
 def test_polarity_is_turned_over_only_if_the_picture_is_sure(probability, turned):
     image = radiograph(4000 - picture(), spacing=Spacing(0.1, 0.1, "x"), notes=("first",))
     image = Radiograph(image.pixels, GrayMapping.window(4000 - 2550, 4000, "full range"), notes=("first",))

@@ -13,7 +13,7 @@ from torch import nn
 from .yolo.letterbox import Letterbox
 
 SIZE = 96
-CONFIDENT = 0.98
+CONFIDENT = 0.9
 """Probability from which the picture overrules the file."""
 
 

@@ -181,3 +181,12 @@ def test_extrude():
     assert boxes.extrude((1, 2, 3, 4), 10.0, 20.0).tolist() == [1, 2, 10, 3, 4, 20]
     many = boxes.extrude(np.array([1, 2, 3, 4]), np.array([5, 6]), 9)
     assert many.tolist() == [[1, 2, 5, 3, 4, 9], [1, 2, 6, 3, 4, 9]]
+
+
+def test_voting_averages_what_agrees_and_nothing_else():
+    found = np.array([[0, 0, 10, 10], [0, 0, 10, 12], [30, 0, 40, 10], [1, 0, 11, 10]], float)
+    scores = np.array([0.9, 0.3, 0.8, 0.3])
+    moved = boxes.vote(found, scores, np.array([0, 2]), 0.6)
+    np.testing.assert_allclose(moved[0], (3 * found[0] + found[1] + found[3]) / 5)
+    np.testing.assert_array_equal(moved[1], found[2])
+    np.testing.assert_array_equal(boxes.vote(found, scores, np.array([0]), 1.1), found[:1])

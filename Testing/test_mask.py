@@ -175,7 +175,7 @@ def test_each_step_does_its_own_part_and_no_other():
     np.testing.assert_array_equal(apply(fill_holes=True), filled)
     np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"femur": 1}), largest)
     np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"femur": 2}), no_speck)
-    np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"tibia": 0}), largest)  # classes not named keep one
+    np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"tibia": 0}), largest)  # not named: one
     smoothed = apply(smooth=1 / 62)  # radius 1: of edges and corners only the corners change
     assert not smoothed[10, 70] and (smoothed != no_speck).sum() <= 12
 

@@ -76,6 +76,34 @@ def class_aware_suppression(
     return kept[np.argsort(-scores[kept], kind="stable")]
 
 
+def vote(boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray, threshold: float) -> np.ndarray:
+    """The survivors of a suppression, each moved to the mean of the boxes that agree with it, weighted by score.
+
+    Detectors find an object many times over; what suppression would throw away still tells where the edges are
+    (box voting, Gidaris and Komodakis 2015).
+
+    Parameters
+    ----------
+    boxes, scores : ndarray, shapes (n, 4) or (n, 6), and (n,)
+        All boxes of a class, before suppression.
+    kept : ndarray of int, shape (m,)
+        Indices of the survivors.
+    threshold : float
+        Boxes whose IoU with a survivor is at least this have a say; above 1, none but itself has.
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 4) or (m, 6)
+    """
+    boxes, scores = np.asarray(boxes, np.float64), np.asarray(scores, np.float64)
+    moved = boxes[kept]
+    for row, index in enumerate(kept):
+        agreeing = iou(boxes[index], boxes) >= threshold
+        if scores[agreeing].sum() > 0:
+            moved[row] = np.average(boxes[agreeing], axis=0, weights=scores[agreeing])
+    return moved
+
+
 def clip(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """2D boxes cut off at the edges of an image of `shape` (rows, columns)."""
     rows, columns = shape

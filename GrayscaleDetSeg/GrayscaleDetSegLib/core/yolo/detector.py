@@ -24,6 +24,8 @@ class DetectionSettings:
         Regions below it are not reported.
     suppression : float
         IoU above which the weaker of two regions of a class is dropped.
+    voting : float
+        IoU from which a region's edges are averaged with those of the regions it suppresses, see ``boxes.vote``.
     across : float
         The same for regions of different classes: almost the same place cannot be two things.
     per_class : int
@@ -32,6 +34,7 @@ class DetectionSettings:
 
     score: float = 0.3
     suppression: float = 0.4
+    voting: float = 0.6
     across: float = 0.75
     per_class: int = 2
 
@@ -84,9 +87,10 @@ class RoiDetector:
             # always the best one, so that "nothing found" can name it
             passing = np.union1d(np.flatnonzero(score >= threshold), [int(score.argmax())])
             kept = passing[boxes.non_maximum_suppression(found[passing], score[passing], settings.suppression)]
-            for item in kept[: settings.per_class]:
-                if boxes.volume(found[item]) >= 4.0:
-                    candidates.append(Candidate(label, float(score[item]), tuple(map(float, found[item]))))
+            kept = kept[: settings.per_class]
+            for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
+                if boxes.volume(roi) >= 4.0:
+                    candidates.append(Candidate(label, float(score[item]), tuple(map(float, roi))))
         return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
 
     def _one_per_place(self, candidates: list[Candidate]) -> list[Candidate]:

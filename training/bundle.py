@@ -47,8 +47,7 @@ Pretrained on simulated radiographs (`python -m training.simulate`), fine-tuned 
 {terms}
 
 The terms of some sets allow research only; so do these weights. Images and masks are not part of this bundle.
-Left out of the loss: classes that a set does not mark, and dental images whose marked teeth span under 40 % of the
-width.
+Classes that a set does not mark, though its images show them, stayed out of its loss.
 
 ## Figures on the validation part
 

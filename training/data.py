@@ -27,6 +27,7 @@ SETS = (
 )
 
 _NOT_IN_CHEST, _NOT_IN_LEGS = ("femur", "tibia", "teeth"), ("right lung", "left lung", "teeth")
+_NOT_IN_JAWS = ("right lung", "left lung", "femur", "tibia")
 ABSENT = {
     "montgomery_lungs": _NOT_IN_CHEST,
     "shenzhen_lungs": _NOT_IN_CHEST,
@@ -34,7 +35,8 @@ ABSENT = {
     "knee_femur": _NOT_IN_LEGS,
     "knee_tibia": _NOT_IN_LEGS,
     "longleg_femur_tibia": _NOT_IN_LEGS,
-    "ufba425_teeth": ("right lung", "left lung", "femur", "tibia"),
+    "ufba425_teeth": _NOT_IN_JAWS,
+    "simulated_few_teeth": _NOT_IN_JAWS,
 }
 """Classes that the images of a set cannot show: there the detector may learn that they are absent. A class that is
 neither here nor among a set's labels may show unmarked (the tibia in knee_femur) and stays out of its loss."""
@@ -44,11 +46,6 @@ KNOWN_INVERTED = {("knee_femur", "3"), ("knee_femur", "73"), ("knee_tibia", "50"
 
 SEPARABLE = ("femur", "tibia")
 """Classes of which an image can show two objects, side by side (both legs)."""
-
-
-NARROWEST_TEETH = 0.4
-"""A dental image whose marked teeth span less of its width than this is taken as half labelled (15 images of the set
-have under 8 teeth marked): it does not teach the detector where teeth are."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +80,6 @@ class Case:
     def is_settled(self, label: str) -> bool:
         """Whether the label map tells where a class is and where it is not: it is marked, or cannot be there."""
         return label in self.labels or label in ABSENT.get(self.set_name, ())
-
-    def is_complete(self, label: str, mask: np.ndarray) -> bool:
-        """Whether an object's mask can be trusted to show all of it, see `NARROWEST_TEETH`."""
-        x0, _, x1, _ = boxes.of_mask(mask)
-        return label != "teeth" or x1 - x0 >= NARROWEST_TEETH * mask.shape[1]
 
     def objects(self) -> list[tuple[str, np.ndarray]]:
         """(label, mask) of every object; two legs side by side are two objects."""

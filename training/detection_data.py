@@ -78,13 +78,9 @@ class DetectionDataset(Dataset):
         labels = []
         marked = torch.tensor([case.is_settled(name) for name in self.classes])
         for label, mask in case.objects():
-            if label not in self.classes:
-                continue
-            if case.is_complete(label, mask):
+            if label in self.classes:
                 labels.append(self.classes.index(label))
                 instances[mask] = len(labels)
-            else:
-                marked[self.classes.index(label)] = False
         resized = functional.interpolate(
             torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest"
         )

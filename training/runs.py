@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
+from .data import Case, load_set, load_sets
 from .sampling import EpochSampler
 from .stages import Stage, stage_rate
 
@@ -34,6 +35,8 @@ class Run:
         The experiment's configuration file.
     workers : int
         Processes that prepare samples.
+    also : tuple of Path
+        Folders of further sets to train on.
     """
 
     data: Path
@@ -41,6 +44,7 @@ class Run:
     start: Path | None
     settings: dict[str, Any]
     workers: int
+    also: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, module: str, description: str, arguments: list[str] | None) -> Run:
@@ -50,6 +54,7 @@ class Run:
         parser.add_argument("--config", type=Path, required=True, help="experiment, a TOML file")
         parser.add_argument("--output", type=Path, required=True, help="folder of the run")
         parser.add_argument("--from", dest="start", type=Path, help="folder of a finished run to start from")
+        parser.add_argument("--also", type=Path, nargs="*", default=[], help="folders of further sets to train on")
         parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
         parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default 1)")
         options = parser.parse_args(arguments)
@@ -59,12 +64,17 @@ class Run:
         lightning.seed_everything(settings["seed"], workers=True, verbose=False)
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "config.toml").write_text(text)
-        return cls(options.data, options.output, options.start, settings, options.workers)
+        return cls(options.data, options.output, options.start, settings, options.workers, tuple(options.also))
 
     @property
     def sets(self) -> tuple[str, ...]:
         """Names of the sets."""
         return tuple(self.settings["sets"])
+
+    def training_cases(self) -> list[Case]:
+        """The train part of the sets, and of further ones."""
+        further = [case for folder in self.also for case in load_set(folder, "train")]
+        return load_sets(self.data, "train", self.sets) + further
 
     @property
     def stages(self) -> list[Stage]:

@@ -95,6 +95,17 @@ def _frame_hand(scene: Scene, rng: np.random.Generator, size: tuple[int, int]) -
     return rng.normal(-5, 6), -60 * scale + rng.normal(0, 12), step * rng.uniform(0.95, 1.05), step
 
 
+_PANORAMIC = Look(
+    scatter=(0.0, 0.2),
+    flatten=(0.3, 0.8),
+    sharpen=(0.0, 0.8),
+    middle=(0.28, 0.48),
+    headroom=(1.0, 1.6),
+    high=(98.5, 99.97),
+    collimated=0.05,
+    marker=0.2,
+)
+
 ANATOMIES: dict[str, Anatomy] = {
     "knee": Anatomy(
         legs.knee,
@@ -137,23 +148,8 @@ ANATOMIES: dict[str, Anatomy] = {
         mirror=False,
         finish=corner_boxes,
     ),
-    "teeth": Anatomy(
-        teeth.teeth,
-        ("teeth",),
-        _frame_teeth,
-        Look(
-            scatter=(0.0, 0.2),
-            flatten=(0.3, 0.8),
-            sharpen=(0.0, 0.8),
-            middle=(0.28, 0.48),
-            headroom=(1.0, 1.6),
-            high=(98.5, 99.97),
-            collimated=0.05,
-            marker=0.2,
-        ),
-        rotation=2.0,
-        mirror=False,
-    ),
+    "teeth": Anatomy(teeth.teeth, ("teeth",), _frame_teeth, _PANORAMIC, rotation=2.0, mirror=False),
+    "fewteeth": Anatomy(teeth.few_teeth, ("teeth",), _frame_teeth, _PANORAMIC, rotation=2.0, mirror=False),
     "forearm": Anatomy(
         arms.forearm,
         ("radius", "ulna"),

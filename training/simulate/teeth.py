@@ -59,7 +59,11 @@ def _tooth(
     return Union(tuple(parts)), edge, pulps
 
 
-def _add_teeth(scene: Scene, rng: np.random.Generator, bend: float, gap: float) -> None:
+Remaining = dict[tuple[bool, int], int]
+"""How many teeth are left from the front on, for (upper, side): all 8 where nothing is said."""
+
+
+def _add_teeth(scene: Scene, rng: np.random.Generator, bend: float, gap: float, remaining: Remaining) -> None:
     """Both rows, with teeth missing, tilted or filled here and there."""
     missing, filled = float(rng.choice([0.0, 0.04, 0.15])), float(rng.choice([0.0, 0.1, 0.3]))
     braces = rng.random() < 0.06
@@ -71,7 +75,7 @@ def _add_teeth(scene: Scene, rng: np.random.Generator, bend: float, gap: float) 
             for i, (width, length, roots) in enumerate(_UPPER if upper else _LOWER):
                 width, length = width * wide * _jitter(rng, 0.04), length * tall * _jitter(rng, 0.06)
                 middle, x = x + width / 2, x + width * 0.99
-                if rng.random() < (0.45 if i == 7 else missing):
+                if rng.random() < (0.45 if i == 7 else missing) or i >= remaining.get((upper, sign), 8):
                     continue
                 tilt = rng.normal(0, 3)
                 if upper:
@@ -137,8 +141,19 @@ def _add_jaws(scene: Scene, rng: np.random.Generator, bend: float) -> None:
     scene.add(Capsule((0, -85), (0, -46), (1.5, 1.5), 3.0), materials.CORTEX)
 
 
-def teeth(rng: np.random.Generator) -> Scene:
-    """A panoramic radiograph of the teeth."""
+def few_teeth(rng: np.random.Generator) -> Scene:
+    """A panoramic radiograph of jaws that have lost most of their teeth, the upper ones first, as jaws do."""
+    none_above = rng.random() < 0.7
+    remaining = {(upper, sign): int(rng.integers(1, 6)) for upper in (True, False) for sign in (-1, 1)}
+    if none_above:
+        remaining[True, -1] = remaining[True, 1] = 0
+    elif rng.random() < 0.5:
+        remaining[False, -1] = remaining[False, 1] = 0
+    return teeth(rng, remaining)
+
+
+def teeth(rng: np.random.Generator, remaining: Remaining | None = None) -> Scene:
+    """A panoramic radiograph of the teeth, of all of them or of those that `remaining` leaves."""
     scene = Scene()
     bend, gap = float(rng.uniform(1, 8)), float(rng.uniform(2.0, 8.0))
     chin = float(rng.uniform(66, 84))
@@ -158,5 +173,5 @@ def teeth(rng: np.random.Generator) -> Scene:
         points = [(sign * 105, -75), (sign * 98, -30), (sign * 92, 5), (sign * 80, 30)]
         scene.add(tube(points, (9, 8, 7, 5), air / 12), materials.AIR)
     _add_jaws(scene, rng, bend)
-    _add_teeth(scene, rng, bend, gap)
+    _add_teeth(scene, rng, bend, gap, remaining or {})
     return scene

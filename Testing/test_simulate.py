@@ -166,7 +166,8 @@ def test_every_anatomy_has_plausible_labels(anatomy: str) -> None:
         assert list(simulation.labels) == list(ANATOMIES[anatomy].labels)
         assert set(np.unique(simulation.label_map)) <= {0, *simulation.labels.values()}
         for value in simulation.labels.values():
-            assert 0.015 < (simulation.label_map == value).mean() < 0.6, f"{anatomy}, seed {seed}, label {value}"
+            least = 0.002 if anatomy == "fewteeth" else 0.015  # two front teeth may be all there is
+            assert least < (simulation.label_map == value).mean() < 0.6, f"{anatomy}, seed {seed}, label {value}"
         assert abs(simulation.metadata["degrees"]) <= 15
 
 

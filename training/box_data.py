@@ -46,13 +46,26 @@ class Crop:
 
 @dataclass(frozen=True)
 class BoxAugmentation:
-    """Strengths: ROI jitter as a share of its size (standard deviation), log gamma, contrast, noise in gray levels."""
+    """How clouds are varied.
+
+    Parameters
+    ----------
+    jitter : float
+        Standard deviation of the ROI's edges, as a share of its size.
+    gamma, contrast, noise : float
+        Largest log exponent, shift of black and white as a share of the range, noise in gray levels.
+    flip, rotate, cover : float
+        Probabilities of a left-right flip, of a turn by up to 15 degrees (black or drawn-out corners), and of a black
+        band along one side, as collimation leaves it.
+    """
 
     jitter: float = 0.04
     gamma: float = 0.35
     contrast: float = 0.12
     noise: float = 3.0
     flip: float = 0.5
+    rotate: float = 0.3
+    cover: float = 0.1
 
 
 class BoxDataset(Dataset):
@@ -126,6 +139,16 @@ def _augment(
     crop: Crop, settings: BoxAugmentation, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     gray, mask, roi, label = crop.gray, crop.mask, crop.roi, crop.label
+    if generator.random() < settings.rotate:
+        gray, mask = _turn(gray, mask, np.radians(generator.uniform(-15.0, 15.0)), generator.random() < 0.5)
+        roi = boxes.of_mask(mask)
+    if generator.random() < settings.cover:
+        gray, mask = gray.copy(), mask.copy()
+        band = round(generator.uniform(0.0, 0.3) * gray.shape[1])
+        gray[:, :band], mask[:, :band] = 0.0, False
+        if not mask.any():
+            return crop.gray, crop.mask, crop.roi, crop.label
+        roi = boxes.of_mask(mask)
     size = np.tile(roi[2:] - roi[:2], 2)
     roi = boxes.clip(roi + np.clip(generator.normal(0.0, settings.jitter, 4), -0.12, 0.12) * size, gray.shape)
     if generator.random() < settings.flip:
@@ -136,3 +159,19 @@ def _augment(
     gray = 255.0 * unit ** np.exp(generator.uniform(-settings.gamma, settings.gamma))
     gray = gray + generator.normal(0.0, settings.noise * generator.random(), gray.shape)
     return np.clip(gray, 0.0, 255.0).astype(np.float32), mask, roi, label
+
+
+def _turn(gray: np.ndarray, mask: np.ndarray, angle: float, black: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Both turned about their middle by an angle (radians), pixels taken whole; outside, black or the edge drawn out."""
+    rows, columns = gray.shape
+    y, x = np.mgrid[:rows, :columns]
+    y, x = y - (rows - 1) / 2, x - (columns - 1) / 2
+    cosine, sine = np.cos(angle), np.sin(angle)
+    row = np.rint(cosine * y - sine * x + (rows - 1) / 2).astype(np.int64)
+    column = np.rint(sine * y + cosine * x + (columns - 1) / 2).astype(np.int64)
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    row, column = row.clip(0, rows - 1), column.clip(0, columns - 1)
+    turned = mask[row, column] & inside
+    if not turned.any():
+        return gray, mask
+    return (np.where(inside, gray[row, column], np.float32(0.0)) if black else gray[row, column]), turned

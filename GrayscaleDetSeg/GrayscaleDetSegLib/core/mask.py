@@ -117,7 +117,7 @@ class CleanUp:
     Parameters
     ----------
     smooth : float
-        Radius of a median filter (:func:`majority`), as a share of the object's longer side; 0 is off.
+        Radius of a median filter (:func:`majority`), as a share of the object's shorter side; 0 is off.
     keep_largest : bool
         Whether only the largest connected parts are kept.
     largest_parts : dict of str to int
@@ -125,7 +125,7 @@ class CleanUp:
     fill_holes : bool
     """
 
-    smooth: float = 0.008
+    smooth: float = 0.015
     keep_largest: bool = True
     largest_parts: dict[str, int] = field(default_factory=dict)
     fill_holes: bool = True
@@ -159,13 +159,13 @@ class CleanUp:
             slice(max(0, x0 - margin), x1 + margin),
         )
         cleaned = np.zeros_like(mask)
-        cleaned[window] = self._apply(mask[window], label, max(x1 - x0, y1 - y0))
+        cleaned[window] = self._apply(mask[window], label, min(x1 - x0, y1 - y0))
         return cleaned
 
-    def _apply(self, mask: np.ndarray, label: str, longest: int) -> np.ndarray:
+    def _apply(self, mask: np.ndarray, label: str, shortest: int) -> np.ndarray:
         import SimpleITK as sitk
 
-        smoothed = majority(mask, int(round(self.smooth * longest)))
+        smoothed = majority(mask, int(round(self.smooth * shortest)))
         image = sitk.GetImageFromArray((smoothed if smoothed.any() else mask).astype(np.uint8))
         keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:

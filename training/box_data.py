@@ -162,7 +162,7 @@ def _augment(
 
 
 def _turn(gray: np.ndarray, mask: np.ndarray, angle: float, black: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Both turned about their middle by an angle (radians), pixels taken whole; outside, black or the edge drawn out."""
+    """Both turned about their middle by an angle (radians), pixels taken whole; outside, black or drawn-out edges."""
     rows, columns = gray.shape
     y, x = np.mgrid[:rows, :columns]
     y, x = y - (rows - 1) / 2, x - (columns - 1) / 2

@@ -37,6 +37,7 @@ ABSENT = {
     "longleg_femur_tibia": _NOT_IN_LEGS,
     "ufba425_teeth": _NOT_IN_JAWS,
     "simulated_few_teeth": _NOT_IN_JAWS,
+    "simulated_others": CLASSES,
 }
 """Classes that the images of a set cannot show: there the detector may learn that they are absent. A class that is
 neither here nor among a set's labels may show unmarked (the tibia in knee_femur) and stays out of its loss."""

@@ -263,3 +263,14 @@ def test_boxes_are_cut_off_at_the_image_and_slivers_dropped():
     found = RoiDetector(Rigged(edge)).candidates(np.zeros((128, 128), np.float32))
     assert found[0].roi == pytest.approx((0.0, 0.0, 128.0, 128.0), abs=1e-4)
     assert RoiDetector(Rigged(edge)).candidates(np.zeros((1, 2), np.float32)) == []
+
+
+def test_blank_margins_are_left_out_and_boxes_come_back_to_the_whole_image():
+    """The rigged cell is found at the same place of the picture, wherever that lies in a black frame."""
+    strong = {(1, 2, 3, 4): (0.0, 0.0, 0.0, 0.0, 5.0, 4.0, -9.0, -9.0)}
+    picture = np.full((128, 128), 100.0, np.float32)
+    alone = RoiDetector(Rigged(strong)).candidates(picture)[0].roi
+    framed = np.zeros((300, 200), np.float32)
+    framed[150:278, 40:168] = picture
+    found = RoiDetector(Rigged(strong)).candidates(framed)[0].roi
+    np.testing.assert_allclose(found, np.array(alone) + [40, 150, 40, 150], atol=1e-3)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from .. import boxes
+from ..content import content_window
 from ..result import Candidate
 from .decode import decode
 from .letterbox import Letterbox
@@ -72,13 +73,16 @@ class RoiDetector:
         score_threshold : float or None
             Instead of the one in the settings.
         """
-        letterbox = Letterbox.fit(gray.shape, self.network.config.input_size, pixel_aspect)
-        image = letterbox.image_to_input(gray).to(self.device)
+        window = content_window(gray)
+        picture = gray[window]
+        letterbox = Letterbox.fit(picture.shape, self.network.config.input_size, pixel_aspect)
+        image = letterbox.image_to_input(picture).to(self.device)
         with torch.inference_mode():
             image = image.expand(-1, self.network.config.channels, -1, -1).contiguous(memory_format=torch.channels_last)
             found, scores = decode(self.network, self.network(image))
         found, scores = found[0].cpu().numpy(), scores[0].cpu().numpy()
-        found = boxes.clip(letterbox.boxes_to_image(found), gray.shape)
+        found = boxes.clip(letterbox.boxes_to_image(found), picture.shape)
+        found += np.array([window[1].start, window[0].start] * 2)
 
         settings, candidates = self.settings, []
         threshold = settings.score if score_threshold is None else score_threshold

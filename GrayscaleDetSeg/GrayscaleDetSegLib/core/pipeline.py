@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import boxes
-from .box_detector import BoxDetector
+from .box_detector import BoxDetector, DetectedBox
 from .mask import CleanUp, rule_mask, settle_overlaps, stability
 from .orientation import Orientation, canonical
 from .polarity_check import CONFIDENT, PolarityCheck
@@ -201,7 +201,7 @@ class Pipeline:
             model=self.model,
         )
 
-    def _detect_box(self, gray: np.ndarray, region: Candidate, orientation: Orientation):
+    def _detect_box(self, gray: np.ndarray, region: Candidate, orientation: Orientation) -> DetectedBox:
         """The 3D box of a region; the network sees the view that the region was found in."""
         if orientation.is_identity:
             return self.box_detector.detect(gray, region.roi, region.label)
@@ -235,7 +235,7 @@ def without_overlaps(masks: list[np.ndarray]) -> list[np.ndarray]:
 
 
 @contextmanager
-def _timed(stage: str, seconds: dict[str, float], progress: Progress | None):
+def _timed(stage: str, seconds: dict[str, float], progress: Progress | None) -> Iterator[None]:
     if progress is not None:
         progress(stage)
     start = time.perf_counter()

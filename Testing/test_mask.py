@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.gray import GrayMapping
-from GrayscaleDetSegLib.core.mask import CleanUp, majority, rule_mask, settle_overlaps, stability
+from GrayscaleDetSegLib.core.mask import CleanUp, filled, majority, rule_mask, settle_overlaps, stability
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from Testing.fakes import letter_l
 
@@ -220,6 +220,11 @@ def test_majority_is_the_median_filter(radius):
     mask = np.random.default_rng(radius).random((41, 57)) > 0.45
     expected = ndimage.median_filter(mask.astype(np.uint8), 2 * radius + 1, mode="nearest").astype(bool)
     np.testing.assert_array_equal(majority(mask, radius), expected)
+
+
+def test_filling_is_that_of_scipy():
+    mask = np.random.default_rng(3).random((60, 80)) > 0.4
+    np.testing.assert_array_equal(filled(mask), ndimage.binary_fill_holes(mask))
 
 
 def test_objects_at_the_edge_of_the_image_keep_their_edge():

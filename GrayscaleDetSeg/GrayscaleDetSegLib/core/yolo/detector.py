@@ -52,6 +52,9 @@ class RoiDetector:
 
     def __init__(self, network: YoloV3 | YoloV3Tiny, settings: DetectionSettings | None = None) -> None:
         self.network = network.eval()
+        for module in network.modules():  # on a CPU a third faster than channels first
+            if isinstance(module, torch.nn.Conv2d):
+                module.to(memory_format=torch.channels_last)
         self.settings = settings or DetectionSettings()
 
     @property

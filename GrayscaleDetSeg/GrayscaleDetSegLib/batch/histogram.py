@@ -7,7 +7,7 @@ from PIL import ImageDraw
 
 from ..core import boxes
 from ..core.gray import GrayMapping
-from ..core.labels import anatomy
+from ..core.labels import anatomy, display_name
 from ..core.result import SegmentationResult, SegmentedObject
 from . import drawing
 
@@ -32,7 +32,7 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
 
 
 def _title(item: SegmentedObject) -> str:
-    return drawing.plain(item.name[:1].upper() + item.name[1:])
+    return drawing.plain(display_name(item.name))
 
 
 def _figures(item: SegmentedObject) -> str:

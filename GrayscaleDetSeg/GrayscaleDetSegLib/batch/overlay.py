@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..core.labels import anatomy
+from ..core.labels import anatomy, display_name
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
 from . import drawing, histogram
@@ -114,7 +114,7 @@ def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image
         drawing.dashed_rectangle(draw, rectangle, color, 2)
     taken: list[tuple[float, float, float, float]] = []
     for rectangle, (name, score, _, color) in zip(rectangles, shown):  # names last, so that no line crosses one
-        _name(draw, drawing.plain(f"{name[:1].upper()}{name[1:]}  {score:.2f}"), rectangle, color, size, taken)
+        _name(draw, drawing.plain(f"{display_name(name)}  {score:.2f}"), rectangle, color, size, taken)
     return picture
 
 

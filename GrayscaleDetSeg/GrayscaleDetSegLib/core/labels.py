@@ -33,11 +33,6 @@ class Anatomy:
     laterality: tuple[str, str, str] | None = None
     mirrored: str | None = None
 
-    @property
-    def display_name(self) -> str:
-        """The name as people read it."""
-        return self.name[:1].upper() + self.name[1:]
-
 
 _RIGHT = ("SCT", "24028007", "Right")
 _LEFT = ("SCT", "7771000", "Left")
@@ -68,3 +63,8 @@ def anatomy(name: str) -> Anatomy:
 def mirrored(name: str) -> str:
     """The class that `name` becomes in the mirror image."""
     return anatomy(name).mirrored or name
+
+
+def display_name(name: str) -> str:
+    """The name of a class or an object as people read it, with a capital."""
+    return name[:1].upper() + name[1:]

@@ -91,24 +91,27 @@ class Pipeline:
         """
         seconds: dict[str, float] = {}
         with _timed("polarity", seconds, progress):
-            settled = self.settle_polarity(radiograph) if check_polarity else radiograph
-            gray = settled.gray()
+            gray = as_read = radiograph.gray()
+            settled = self.settle_polarity(radiograph, gray) if check_polarity else radiograph
+            if settled is not radiograph:
+                gray = settled.gray()
         with _timed("regions", seconds, progress):
             regions = self.find_regions(settled, gray, score_threshold)
             if settled is not radiograph and not regions.found:
                 # a picture in which nothing is known, whichever way round, is no reason to doubt its file
-                settled, gray = radiograph, radiograph.gray()
+                settled, gray = radiograph, as_read
                 regions = self.find_regions(settled, gray, score_threshold)
         radiograph = settled
         result = self.segment_regions(radiograph, regions, gray=gray, clean_up=clean_up, progress=progress)
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
         return replace(result, score_threshold=threshold, seconds={**seconds, **result.seconds})
 
-    def settle_polarity(self, radiograph: Radiograph) -> Radiograph:
+    def settle_polarity(self, radiograph: Radiograph, gray: np.ndarray | None = None) -> Radiograph:
         """The radiograph, turned over if it plainly looks as if bone were dark, with a note that says so."""
         if self.polarity_check is None:
             return radiograph
-        probability = self.polarity_check.inverted_probability(radiograph.gray())
+        gray = radiograph.gray() if gray is None else gray
+        probability = self.polarity_check.inverted_probability(gray)
         if probability < CONFIDENT:
             return radiograph
         reason = f"the picture looks inverted (probability {probability:.3f}), whatever the file says"

@@ -89,6 +89,11 @@ def orthogonality_loss(transform: torch.Tensor) -> torch.Tensor:
     return ((transform @ transform.transpose(1, 2) - identity) ** 2).sum(dim=(1, 2)).mean()
 
 
+def bin_index(gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
+    """The gray bin (int64, same shape) of gray levels 0..255."""
+    return (gray / anchors.bin_width).long().clamp(0, anchors.bins - 1)
+
+
 def pool_bins(features: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
     """Maximum of the features of the points in every gray bin, (batch, bins, features); 0 in an empty bin.
 
@@ -99,8 +104,7 @@ def pool_bins(features: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig)
         Gray levels 0..255.
     """
     batch, bins = len(gray), anchors.bins
-    index = (gray / anchors.bin_width).long().clamp(0, bins - 1)
-    index = (index + bins * torch.arange(batch, device=gray.device)[:, None]).flatten()
+    index = (bin_index(gray, anchors) + bins * torch.arange(batch, device=gray.device)[:, None]).flatten()
     rows = features.flatten(0, 1)[index.argsort()]
     lengths = torch.bincount(index, minlength=batch * bins)
     if rows.device.type == "mps":  # PyTorch has no segment_reduce there (pytorch/pytorch issue 197880)
@@ -150,18 +154,16 @@ class PointNet(nn.Module):
         tensor (batch, anchors, pooled features)
             Anchors in the order of ``AnchorConfig.intervals``; 0 for one without points.
         """
-        binned = pool_bins(features, gray, anchors)
-        pooled, width = [], 1
-        reached = binned  # entry i: the maximum over bins i to i + width - 1
+        pooled, width = {}, 1
+        reached = pool_bins(features, gray, anchors)  # entry i: the maximum over bins i to i + width - 1
         for scale in sorted(anchors.scales):
             while 2 * width <= scale:
                 reached = torch.maximum(reached[:, :-width], reached[:, width:])
                 width *= 2
             starts = torch.arange(anchors.positions(scale), device=features.device) * anchors.stride
             # two windows of the doubled width cover any scale between it and its double
-            pooled.append(torch.maximum(reached[:, starts], reached[:, starts + scale - width]))
-        order = sorted(range(len(anchors.scales)), key=anchors.scales.__getitem__)
-        pooled = torch.cat([pooled[order.index(index)] for index in range(len(order))], dim=1)
+            pooled[scale] = torch.maximum(reached[:, starts], reached[:, starts + scale - width])
+        pooled = torch.cat([pooled[scale] for scale in anchors.scales], dim=1)
         return self._with_context(pooled, features.amax(dim=1))
 
     def pool_anchors_separately(self, points: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
@@ -174,7 +176,7 @@ class PointNet(nn.Module):
         gray : tensor (1, points)
         """
         context = self.point_features(points)[0].amax(dim=1)
-        bins = (gray / anchors.bin_width).long().clamp(0, anchors.bins - 1)[0]
+        bins = bin_index(gray, anchors)[0]
         pooled = []
         for scale in anchors.scales:
             for start in range(0, anchors.positions(scale) * anchors.stride, anchors.stride):

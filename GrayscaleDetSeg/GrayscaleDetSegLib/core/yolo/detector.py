@@ -88,13 +88,14 @@ class RoiDetector:
         found += np.array([window[1].start, window[0].start] * 2)
 
         settings, candidates = self.settings, []
-        threshold = settings.score if score_threshold is None else score_threshold
+        passing = scores >= (settings.score if score_threshold is None else score_threshold)
+        # always the best one of a class, so that "nothing found" can name it
+        passing[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
+        items, classes = np.nonzero(passing)
+        survivors = boxes.class_aware_suppression(found[items], scores[passing], classes, settings.suppression)
         for index, label in enumerate(self.network.config.classes):
             score = scores[:, index]
-            # always the best one, so that "nothing found" can name it
-            passing = np.union1d(np.flatnonzero(score >= threshold), [int(score.argmax())])
-            kept = passing[boxes.non_maximum_suppression(found[passing], score[passing], settings.suppression)]
-            kept = kept[: settings.per_class]
+            kept = items[survivors[classes[survivors] == index]][: settings.per_class]
             for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
                 if boxes.volume(roi) >= 4.0:
                     candidates.append(Candidate(label, float(score[item]), tuple(map(float, roi))))

@@ -11,7 +11,7 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.intervals import interval_overlaps
 from GrayscaleDetSegLib.core.pointnet import PointNet
-from GrayscaleDetSegLib.core.refinement import descend_ridge, refine, solve_ridge, targets
+from GrayscaleDetSegLib.core.refinement import descend_ridge, refine, solve_ridge, targets, with_constant
 
 from .box_data import BoxDataset, Crop
 
@@ -56,15 +56,11 @@ def fit(
 ) -> dict[str, np.ndarray]:
     """T of every class (features + 1, 2), its penalty chosen on val by the IoU of the resulting masks."""
     gathered = gather(network, anchors, training, passes, 4)
-    proposed = {}
-    for index in range(len(validation)):
-        label = validation.crops[index].label
-        proposed.setdefault(label, []).append(index)
     candidates = gather(network, anchors, validation, 1, 1)
     chosen = {}
     for label, group in gathered.items():
         offsets = targets(group["proposal"], group["truth"])
-        crops = [validation.crops[index] for index in proposed.get(label, [])]
+        crops = [crop for crop in validation.crops if crop.label == label]  # one proposal each, in this order
         scored = []
         for penalty in PENALTIES:
             weights = solve_ridge(group["features"], offsets, penalty)
@@ -88,7 +84,7 @@ def compare_descent(
     losses = {}
     for label, group in gather(network, anchors, training, 1, 2).items():
         offsets = targets(group["proposal"], group["truth"])
-        extended = np.hstack([group["features"], np.ones((len(offsets), 1))])
+        extended = with_constant(group["features"])
         pair = []
         for solver in (solve_ridge, descend_ridge):
             weights = solver(group["features"], offsets, penalty)

@@ -10,6 +10,7 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult, SegmentedObject, Stability
+from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 
 SHAPE = (90, 130)
 TURNED = (0.8, 0.6, 0.0, -0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
@@ -62,6 +63,10 @@ def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0,
         proposal=(roi[0], roi[1], low - 6, roi[2], roi[3], high),
         box=(roi[0], roi[1], low, roi[2], roi[3], high),
         box_score=0.81,
+        method="box",
+        field=ThresholdField.uniform(roi, low, high),
+        box_agreement=1.0,
+        confidence=0.9,
         interval_units=units,
         interval_file=image.polarity.interval_to_file(*units),
         mask=mask,
@@ -101,7 +106,16 @@ class FakePipeline:
     def __init__(self, effect=None) -> None:
         self.effect, self.calls = effect, []
 
-    def segment(self, image: Radiograph, *, clean_up=True, score_threshold=None, check_polarity=True, progress=None):
+    def segment(
+        self,
+        image: Radiograph,
+        *,
+        method=None,
+        clean_up=True,
+        score_threshold=None,
+        check_polarity=True,
+        progress=None,
+    ):
         self.calls.append((image, clean_up, score_threshold))
         if progress is not None:
             progress("roi", 0.5)

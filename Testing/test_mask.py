@@ -9,8 +9,10 @@ import pytest
 from scipy import ndimage
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.clean_up import CleanUp, filled, majority
+from GrayscaleDetSegLib.core.explain import stability
 from GrayscaleDetSegLib.core.gray import GrayMapping
-from GrayscaleDetSegLib.core.mask import CleanUp, filled, majority, rule_mask, settle_overlaps, stability
+from GrayscaleDetSegLib.core.mask import placed, rule_mask, settle_overlaps
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from Testing.fakes import letter_l
 
@@ -101,7 +103,9 @@ def settled(rois, seed=0):
     for roi in rois:
         rows, columns = boxes.pixel_slices(roi, SHAPE)
         masks.append(random.random((rows.stop - rows.start, columns.stop - columns.start)) < 0.8)
-    return masks, settle_overlaps(masks, rois, SHAPE)
+    windows = [boxes.pixel_slices(roi, SHAPE) for roi in rois]
+    found = settle_overlaps(masks, rois, SHAPE)
+    return masks, [placed(mask, window, SHAPE) for mask, window in zip(found, windows)]
 
 
 @pytest.mark.parametrize("rois", [ROIS, ROIS[::-1], [ROIS[0], ROIS[0]]])

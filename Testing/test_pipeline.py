@@ -10,11 +10,13 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.assembly import unique_names
 from GrayscaleDetSegLib.core.box_detector import BoxDetector, BoxSettings, DetectedBox
+from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.gray import GrayMapping
-from GrayscaleDetSegLib.core.mask import CleanUp
+from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
-from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions, unique_names, without_overlaps
+from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions
 from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.polarity_check import PolarityCheck, PolarityNetwork
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
@@ -102,7 +104,7 @@ def test_objects_lie_on_their_pixels_and_carry_their_numbers():
     assert first.area_mm2 == pytest.approx(letter_l().sum() * 0.02)
     assert result.message == "Found femur, femur 2."
     assert result.best_candidate.score == 0.9 and result.orientation == "stored" and result.model == "rigged 1"
-    assert set(result.seconds) == {"polarity", "regions", "boxes", "masks", "clean-up"}
+    assert set(result.seconds) == {"polarity", "regions", "boxes", "masks", "clean-up", "explanation"}
     assert np.unique(result.label_map()).tolist() == [0, 1, 2]
 
 
@@ -163,9 +165,10 @@ def test_masks_never_overlap_even_after_holes_were_filled():
     assert sum(item.mask.astype(int) for item in result.objects).max() == 1
     inner = np.zeros((2, 3), bool)
     inner[:, 1] = True
-    first, second = without_overlaps([inner, np.ones((2, 3), bool)])
+    window = slice(4, 6), slice(2, 5)
+    first, second = without_overlaps([inner, np.ones((2, 3), bool)], [window, window])
     assert (first == inner).all() and (second == ~inner).all()
-    assert without_overlaps([]) == []
+    assert without_overlaps([], []) == []
 
 
 @pytest.mark.parametrize("low, high", [(90.0, 255.0), (60.5, 205.0), (0.0, 100.0), (199.0, 201.0)])
@@ -313,16 +316,16 @@ def test_a_region_drawn_by_hand_needs_no_2d_detector():
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())
     assert (result.objects[0].name, result.objects[0].roi_score) == ("tibia", 1.0)
     assert result.best_candidate is None and [label for _, label in box.calls] == ["tibia"]
-    assert set(result.seconds) == {"boxes", "masks", "clean-up"}
+    assert set(result.seconds) == {"boxes", "masks", "clean-up", "explanation"}
 
 
 def test_progress_names_the_stages_in_order():
     stages = []
     pipeline().segment(radiograph(), progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "masks", "clean-up"]
+    assert stages == ["polarity", "regions", "boxes", "masks", "clean-up", "explanation"]
     stages.clear()
     pipeline().segment(radiograph(), clean_up=False, progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "masks"]
+    assert stages == ["polarity", "regions", "boxes", "masks", "explanation"]
 
 
 ANCHORS = AnchorConfig(16, (4, 8), 2)

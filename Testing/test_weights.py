@@ -12,9 +12,9 @@ import torch
 
 import GrayscaleDetSegLib
 from GrayscaleDetSegLib.core.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.mask import CleanUp
 from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle, save_weights, sha256

@@ -31,7 +31,7 @@ from GrayscaleDetSegLib.core.result import SegmentationResult
 
 from .data import SETS, Case, load_sets
 from .metrics import overlap
-from .rivals import multi_otsu, otsu
+from .rivals.thresholds import multi_otsu, otsu
 
 COLUMNS = (
     ("set", "set", "{}"),

@@ -94,7 +94,12 @@ class Run:
         return DataLoader(
             dataset,
             self.settings["batch_size"],
-            sampler=EpochSampler(dataset.set_names, self.settings.get("balance", 1.0), self.settings["seed"]),
+            sampler=EpochSampler(
+                dataset.set_names,
+                self.settings.get("balance", 1.0),
+                self.settings["seed"],
+                self.settings.get("epoch_length"),
+            ),
             drop_last=True,
             collate_fn=collate,
             num_workers=self.workers,

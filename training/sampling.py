@@ -25,24 +25,27 @@ class EpochSampler(Sampler):
         The set of every case.
     balance : float
         A set's share of an epoch is proportional to its number of cases to this power: 1 as it is, 0 all equal.
+    seed : int
+    length : int or None
+        Cases in an epoch; as many as there are by default.
     """
 
-    def __init__(self, set_names: list[str], balance: float, seed: int) -> None:
+    def __init__(self, set_names: list[str], balance: float, seed: int, length: int | None = None) -> None:
         names, counts = np.unique(set_names, return_counts=True)
         weight = dict(zip(names, counts ** (balance - 1.0)))
         self.weights = torch.tensor([weight[name] for name in set_names])
-        self.seed, self.epoch = seed, 0
+        self.seed, self.epoch, self.length = seed, 0, length or len(set_names)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the training loop before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.weights)
+        return self.length
 
     def __iter__(self) -> Iterator[int]:
         generator = seeded_generator(self.seed, self.epoch)
-        drawn = torch.multinomial(self.weights, len(self.weights), replacement=True, generator=generator)
+        drawn = torch.multinomial(self.weights, self.length, replacement=True, generator=generator)
         # the position makes two draws of one case in an epoch differ
         return iter(
             [

@@ -110,6 +110,13 @@ def clip(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.clip(np.asarray(boxes, np.float64), 0.0, [columns, rows, columns, rows])
 
 
+def grown(box: np.ndarray, margin: float, shape: tuple[int, int]) -> np.ndarray:
+    """A 2D box with `margin` (share of its size) added on every side, cut off at the edges of an image of `shape`."""
+    box = np.asarray(box, np.float64)
+    around = margin * np.tile(box[2:] - box[:2], 2) * [-1.0, -1.0, 1.0, 1.0]
+    return clip(box + around, shape)
+
+
 def pixel_slices(box: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
     """The (row, column) slices of the pixels whose centres lie in a 2D box, at least one pixel each way."""
     x0, y0, x1, y1 = (float(value) for value in box)

@@ -8,12 +8,14 @@ import numpy as np
 
 from .anchors import AnchorConfig
 from .box_detector import BoxDetector, BoxSettings
+from .clean_up import CleanUp
 from .devices import resolve_device
 from .errors import WeightsError
-from .mask import CleanUp
 from .pipeline import Pipeline
 from .pointnet import PointNet, PointNetConfig
 from .polarity_check import PolarityCheck, PolarityNetwork
+from .surfaces.detector import SurfaceDetector
+from .surfaces.network import SurfaceConfig, SurfaceNetwork
 from .weights import Bundle
 from .yolo.detector import DetectionSettings, RoiDetector
 from .yolo.networks import YoloConfig, build_yolo
@@ -41,6 +43,9 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
         roi_detector = load_roi_detector(bundle, chosen.name)
         box_detector = load_box_detector(bundle, chosen.name)
         clean_up = CleanUp.from_dict(bundle.manifest.get("clean_up", {}))
+        surfaces, margin = None, 0.0
+        if "surfaces" in bundle.manifest["networks"]:
+            surfaces, margin = load_surface_detector(bundle, chosen.name), bundle.network("surfaces")["margin"]
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
             polarity = PolarityCheck(bundle.load_into(PolarityNetwork(), "polarity").to(chosen.name))
@@ -48,7 +53,9 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
         raise WeightsError(
             f"The model manifest in {bundle.folder} is incomplete or does not fit this version ({error}); reinstall it."
         ) from error
-    return Pipeline(roi_detector, box_detector, polarity, clean_up, bundle.name, chosen.name, chosen.note)
+    return Pipeline(
+        roi_detector, box_detector, polarity, clean_up, bundle.name, chosen.name, chosen.note, surfaces, margin
+    )
 
 
 def load_roi_detector(bundle: Bundle, device: str = "cpu") -> RoiDetector:
@@ -70,3 +77,10 @@ def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
     refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
     anchors = AnchorConfig.from_dict(entry["anchors"])
     return BoxDetector(network.to(device), anchors, refinement, BoxSettings(**entry.get("settings", {})))
+
+
+def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
+    """The threshold surfaces of a bundle."""
+    entry = bundle.network("surfaces")
+    network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
+    return SurfaceDetector(network.to(device), **entry.get("settings", {}))

@@ -31,6 +31,11 @@ class Orientation:
         image = image.T if self.transpose else image
         return image[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
 
+    def stored(self, view: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`view`; a view, no copy."""
+        image = view[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+        return image.T if self.transpose else image
+
     def roi_to_stored(self, roi: tuple[float, ...], shape: tuple[int, int]) -> tuple[float, float, float, float]:
         """A box (x0, y0, x1, y1) in the view as a box in the stored grid of `shape` (rows, columns)."""
         rows, columns = (shape[1], shape[0]) if self.transpose else shape

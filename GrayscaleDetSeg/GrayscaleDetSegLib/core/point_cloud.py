@@ -28,6 +28,19 @@ def point_cloud(gray: np.ndarray, roi: tuple[float, float, float, float]) -> np.
     return np.stack([x + 0.5, y + 0.5, gray[rows, columns]], axis=-1).reshape(-1, 3).astype(np.float32)
 
 
+def stratified_places(side: int, generator: np.random.Generator) -> np.ndarray:
+    """side x side places over a ROI, one at random in each cell of a raster.
+
+    Returns
+    -------
+    ndarray of float64, shape (side * side, 2)
+        x and y as shares 0..1 of the ROI, row by row.
+    """
+    down, across = generator.random((2, side, side))
+    cells = np.arange(side)
+    return np.stack([(cells + across) / side, (cells[:, None] + down) / side], axis=-1).reshape(-1, 2)
+
+
 def sample_points(
     gray: np.ndarray, roi: tuple[float, float, float, float], side: int, generator: np.random.Generator
 ) -> np.ndarray:

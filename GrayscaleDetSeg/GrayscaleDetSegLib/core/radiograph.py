@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .gray import GrayMapping, Polarity
+from .gray_image import GrayImage
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,10 @@ class Radiograph:
     def gray(self) -> np.ndarray:
         """The gray levels: float32, 0..255, shape (rows, columns)."""
         return self.mapping.to_gray(self.pixels)
+
+    def gray_image(self) -> GrayImage:
+        """The gray levels on demand: nothing is computed before it is asked for."""
+        return GrayImage(self.pixels, self.mapping)
 
     def inverted(self, reason: str) -> Radiograph:
         """The same radiograph with its polarity turned over (own units mirrored about their range).

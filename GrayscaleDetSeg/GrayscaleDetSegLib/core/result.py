@@ -6,26 +6,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .orientation import Orientation, canonical
 from .radiograph import Radiograph
+from .surfaces.field import ThresholdField
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A region the 2D detector proposed: its class, its score (0..1) and its box (x0, y0, x1, y1) in px."""
+    """A region of interest: its class, its score (0..1) and its box (x0, y0, x1, y1) in px.
+
+    Regions that were drawn by hand say so with `drawn`: they are taken as they are, while those of the 2D detector,
+    which are never quite exact, get a margin where a method can use one.
+    """
 
     label: str
     score: float
     roi: tuple[float, float, float, float]
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How much an object's area changes when one threshold moves by one gray level, as a share of its area.
+    """How much an object's area changes when its thresholds move by one gray level, as a share of its area.
 
     Parameters
     ----------
     bottom, top : float
-        Mean over a step up and a step down of that threshold; 0 means that nothing changes.
+        Mean over a step up and a step down of all bottoms, or of all tops; 0 means that nothing changes.
     """
 
     bottom: float
@@ -56,13 +63,23 @@ class SegmentedObject:
         levels 0..255.
     box_score : float
         Score of the proposal by the 3D detector, 0..1.
+    method : str
+        ``"surfaces"`` or ``"box"``: what made the mask.
+    field : ThresholdField
+        The thresholds that made it: a bottom and a top for each of many cells, or, for the box, for one. Its ROI is the
+        searched one: for the surfaces, that of the 2D detector with a margin.
+    box_agreement : float
+        IoU of the rule of the single box with the rule of `field`, in the ROI: how much of the result the interval
+        alone explains (1 for the box itself).
+    confidence : float
+        The IoU to expect by how far the pixels lie from their thresholds, see ``explain.confidence``; 0..1.
     interval_units, interval_file : tuple of 2 float
         The thresholds in the image's own units, bone-bright, and as values of the file (they differ where the
         polarity was inverted). Infinite at an open end.
     mask : ndarray of bool, shape (rows, columns)
         The final pixels, read-only, in the pixel grid of the input.
     rule_pixel_count : int
-        Pixels by the box rule alone, before overlaps were settled and the clean-up ran.
+        Pixels by the rule of `field` alone, before overlaps were settled and the clean-up ran.
     area_mm2 : float or None
         At the detector; None without spacing.
     stability : Stability
@@ -75,6 +92,10 @@ class SegmentedObject:
     proposal: tuple[float, ...]
     box: tuple[float, ...]
     box_score: float
+    method: str
+    field: ThresholdField
+    box_agreement: float
+    confidence: float
     interval_units: tuple[float, float]
     interval_file: tuple[float, float]
     mask: np.ndarray
@@ -84,7 +105,7 @@ class SegmentedObject:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """(bottom, top) in gray levels 0..255: the thresholds."""
+        """(bottom, top) of the box in gray levels 0..255: the summary that people read."""
         return self.box[2], self.box[5]
 
     @property
@@ -108,7 +129,7 @@ class SegmentationResult:
     score_threshold : float
         The ROI score an object needed.
     clean_up : tuple of str
-        The names of the clean-up steps that ran; empty if the masks are the pure box rule.
+        The names of the clean-up steps that ran; empty if the masks are the pure rule.
     orientation : str
         ``"stored"`` or ``"canonical"``: which view of the pixels the detectors saw.
     device : str
@@ -128,6 +149,11 @@ class SegmentationResult:
     device: str
     seconds: dict[str, float]
     model: str
+
+    @property
+    def view(self) -> Orientation:
+        """How the grid was turned for the detectors."""
+        return Orientation() if self.orientation == "stored" else canonical(self.radiograph.geometry)
 
     @property
     def message(self) -> str:

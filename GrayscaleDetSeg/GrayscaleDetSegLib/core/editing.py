@@ -1,0 +1,130 @@
+"""What follows when a person moves a threshold or a region: the least that must be computed again, and no more.
+
+Thresholds are moved without any network. The functions take a result and return a new one; the old one stays as it is,
+which makes undo a matter of keeping it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import boxes
+from .assembly import Finding, assemble, describe_object
+from .box_detector import DetectedBox
+from .clean_up import CleanUp
+from .mask import field_mask
+from .pipeline import Pipeline, Regions
+from .radiograph import Radiograph
+from .result import Candidate, SegmentationResult, SegmentedObject
+from .surfaces.field import Roi, ThresholdField
+
+
+def finding_of(item: SegmentedObject) -> Finding:
+    """What an object was made from."""
+    region = Candidate(item.label, item.roi_score, item.roi)
+    return Finding(region, DetectedBox(item.proposal, item.box, item.box_score), item.method, item.field)
+
+
+def moved(finding: Finding, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> Finding:
+    """A finding with its thresholds moved by some gray levels: those of one cell, or of all cells and of the box.
+
+    Raises
+    ------
+    IndexError
+        If there is no such cell.
+    """
+    field = finding.field.shifted(bottom, top, cell)
+    if cell is not None and finding.method == "surfaces":
+        return replace(finding, field=field)
+    x0, y0, low, x1, y1, high = finding.box.box
+    low, high = (float(np.clip(value, 0.0, 255.0)) for value in (low + bottom, high + top))
+    return replace(finding, field=field, box=replace(finding.box, box=(x0, y0, low, x1, y1, high)))
+
+
+def live_mask(
+    radiograph: Radiograph,
+    field: ThresholdField,
+    mask: np.ndarray | None = None,
+    cell: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """The mask of a field in the window of its ROI, fast enough to follow a drag: the rule alone, no clean-up.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, optional
+        The mask before a single cell was moved, in the same window; it is changed in place.
+    cell : tuple of 2 int, optional
+        With `mask`: the (row, column) of the cell. Only the pixels in its reach are compared again.
+    """
+    if mask is None or cell is None:
+        return field_mask(radiograph, field)
+    part = field.reach_of(cell, radiograph.shape)
+    window = boxes.pixel_slices(field.roi, radiograph.shape)
+    local = tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, window))
+    mask[local] = field_mask(radiograph, field, part)
+    return mask
+
+
+def with_thresholds(
+    result: SegmentationResult,
+    name: str,
+    bottom: float = 0.0,
+    top: float = 0.0,
+    cell: tuple[int, int] | None = None,
+    clean_up: CleanUp | None = None,
+) -> SegmentationResult:
+    """The result after the thresholds of one object were moved, see :func:`moved`; the others keep their pixels.
+
+    Parameters
+    ----------
+    name : str
+        Of the object.
+    clean_up : CleanUp, optional
+        None leaves the object's mask as the rule makes it.
+
+    Raises
+    ------
+    KeyError
+        If no object has this name.
+    """
+    item = _find(result, name)
+    return _replaced(result, item, moved(finding_of(item), bottom, top, cell), clean_up)
+
+
+def with_region(
+    pipeline: Pipeline, result: SegmentationResult, name: str, roi: Roi, clean_up: bool = True
+) -> SegmentationResult:
+    """The result after the region of one object was replaced by one drawn by hand: 2D detection and the others stay.
+
+    Raises
+    ------
+    KeyError
+        If no object has this name.
+    """
+    item = _find(result, name)
+    region = Candidate(item.label, 1.0, tuple(map(float, roi)), drawn=True)
+    regions = Regions((region,), None, result.view)
+    finding = pipeline.detect(result.radiograph, regions, item.method)[0]
+    return _replaced(result, item, finding, pipeline.clean_up if clean_up else None)
+
+
+def _find(result: SegmentationResult, name: str) -> SegmentedObject:
+    for item in result.objects:
+        if item.name == name:
+            return item
+    raise KeyError(f"The result has no object '{name}'.")
+
+
+def _replaced(
+    result: SegmentationResult, item: SegmentedObject, finding: Finding, clean_up: CleanUp | None
+) -> SegmentationResult:
+    """The result with another finding for one object; pixels of the others are left to them."""
+    new = assemble(result.radiograph, [finding], clean_up)[0]
+    mask = new.mask.copy()
+    for other in result.objects:
+        if other is not item:
+            mask &= ~other.mask
+    new = describe_object(result.radiograph, finding, item.name, mask, new.rule_pixel_count)
+    return replace(result, objects=tuple(new if other is item else other for other in result.objects))

@@ -1,0 +1,82 @@
+"""The threshold surfaces of one ROI: its points in, a field of bottoms and tops out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..gray import GRAY_MAX
+from ..point_cloud import stratified_places
+from .field import ThresholdField
+from .network import SurfaceNetwork
+
+REACH = 2.0
+"""Thresholds are kept within this many gray ranges of the range itself: far beyond it they say nothing more."""
+
+
+class SurfaceDetector:
+    """Finds the field of thresholds between which an object's points lie.
+
+    Parameters
+    ----------
+    network : SurfaceNetwork
+        With trained weights; it is put in evaluation mode.
+    seed : int
+        Of the choice of points: the same image gives the same result.
+    mirror : bool
+        Whether the ROI is also looked at mirrored, and the two answers averaged: twice the time.
+    """
+
+    def __init__(self, network: SurfaceNetwork, seed: int = 0, mirror: bool = False) -> None:
+        self.network, self.seed, self.mirror = network.eval(), seed, mirror
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.to(memory_format=torch.channels_last)
+
+    def knows(self, label: str) -> bool:
+        """Whether the network was trained for a class."""
+        return label in self.network.config.classes
+
+    def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> ThresholdField:
+        """The field of one ROI, see :meth:`detect_all`."""
+        return self.detect_all(gray, [roi], [label])[0]
+
+    def detect_all(self, gray: np.ndarray, rois: list, labels: list[str]) -> list[ThresholdField]:
+        """The fields of several ROIs of one image.
+
+        Parameters
+        ----------
+        gray : ndarray or GrayImage, shape (rows, columns)
+            Gray levels 0..255 of the whole image; only the chosen points are looked at.
+        rois : list of tuple of 4 float
+            (x0, y0, x1, y1) in px, inside of the image.
+        labels : list of str
+            The class of the object in each.
+
+        Raises
+        ------
+        KeyError
+            If a label is not a class of the network.
+        """
+        config = self.network.config
+        for label in labels:
+            if not self.knows(label):
+                raise KeyError(f"The threshold surfaces do not know the class '{label}'.")
+        if not rois:
+            return []
+        device = next(self.network.parameters()).device
+        points = torch.from_numpy(np.stack([self.points(gray, roi) for roi in rois])).to(device)
+        numbers = torch.tensor([config.classes.index(label) for label in labels])
+        with torch.inference_mode():
+            fields = self.network(points)[torch.arange(len(rois)), numbers]
+        fields = (fields.clamp(-REACH, 1.0 + REACH) * GRAY_MAX).cpu().numpy()
+        return [ThresholdField(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
+
+    def points(self, gray: np.ndarray, roi: tuple[float, ...]) -> np.ndarray:
+        """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""
+        places = stratified_places(self.network.config.side, np.random.default_rng(self.seed))
+        x0, y0, x1, y1 = roi
+        column = (x0 + places[:, 0] * (x1 - x0)).astype(np.int64).clip(0, gray.shape[1] - 1)
+        row = (y0 + places[:, 1] * (y1 - y0)).astype(np.int64).clip(0, gray.shape[0] - 1)
+        levels = np.asarray(gray[row, column], np.float32)
+        return np.concatenate([2.0 * places - 1.0, (2.0 / GRAY_MAX * levels - 1.0)[:, None]], 1).astype(np.float32)

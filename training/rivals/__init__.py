@@ -1,0 +1,1 @@
+"""What our methods are measured against: thresholding in the same ROI, and networks that label every pixel."""

@@ -1,0 +1,135 @@
+"""Training all rivals alike: the learning rate of each chosen on val in short runs, then the whole budget.
+
+Finished parts are kept in the output folder and not done again; a part that was cut off goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+
+from ..data import Case
+from ..metrics import overlap
+from ..runs import Run, Validation
+from .networks import build
+from .training import AUGMENTATION, RivalTraining, WholeImageDataset, predict
+
+RATES = (3e-3, 1e-3, 3e-4)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much every method may see.
+
+    Parameters
+    ----------
+    images : int
+        Images of the final run, counted each time they are seen.
+    search_images : int
+        Images of every short run that a learning rate is chosen by.
+    batch_size : int
+    seed : int
+    """
+
+    images: int
+    search_images: int
+    batch_size: int = 4
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, the learning rate chosen for it, and the val IoU of every rate tried."""
+
+    network: torch.nn.Module
+    rate: float
+    tried: dict[float, float]
+
+
+def train(
+    name: str,
+    cases: list[Case],
+    validation: list[Case],
+    classes: tuple[str, ...],
+    budget: Budget,
+    output: Path,
+    rates: tuple[float, ...] = RATES,
+) -> Trained:
+    """A rival, trained on `cases`, with the learning rate that was best on `validation`."""
+    dataset = WholeImageDataset(cases, classes, AUGMENTATION, budget.seed)
+
+    def run(rate: float, images: int, folder: Path) -> torch.nn.Module:
+        return fit(lambda: build(name, len(classes)), RivalTraining, dataset, rate, images, budget, folder)
+
+    def score(network: torch.nn.Module) -> float:
+        return mean_iou(lambda case: predict_case(network, case, classes), validation)
+
+    return with_best_rate(run, score, budget, output, rates)
+
+
+def with_best_rate(
+    run: Callable[[float, int, Path], torch.nn.Module],
+    score: Callable[[torch.nn.Module], float],
+    budget: Budget,
+    output: Path,
+    rates: tuple[float, ...],
+) -> Trained:
+    """Short runs for every rate, the whole budget for the one with the best score; ``rates.json`` keeps the scores."""
+    path = output / "rates.json"
+    tried = {float(key): value for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
+    if len(rates) > 1:
+        for rate in rates:
+            if rate not in tried:
+                tried[rate] = score(run(rate, budget.search_images, output / f"rate_{rate:g}"))
+                path.write_text(json.dumps(tried))
+                print(f"{output.name}: rate {rate:g} has {tried[rate]:.4f} on val", flush=True)
+    best = max(rates, key=lambda rate: tried.get(rate, 0.0))
+    return Trained(run(best, budget.images, output / "final"), best, tried)
+
+
+def fit(
+    make: Callable, training: type, dataset, rate: float, images: int, budget: Budget, folder: Path, collate=None
+):
+    """One run over `images` images with a cosine schedule; a finished one is loaded instead."""
+    lightning.seed_everything(budget.seed, workers=True, verbose=False)
+    network, done = make(), folder / "network.pt"
+    if done.exists():
+        network.load_state_dict(torch.load(done, weights_only=True))
+        return network.eval()
+    epochs = max(1, round(images / 500))
+    length = max(budget.batch_size, images // epochs)
+    stage = {"trainable": "all", "learning_rate": rate, "epochs": epochs, "decay": "cosine"}
+    settings = {
+        "seed": budget.seed, "batch_size": budget.batch_size, "balance": 0.6, "epoch_length": length, "stages": [stage],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(Path(), folder, None, settings, 0)
+    loader = run.loader(dataset, collate)
+    module = training(network, run.stages, len(loader))
+    run.fit(module, loader, Validation(10**9), clip=1.0)
+    return module.network
+
+
+def predict_case(network: torch.nn.Module, case: Case, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The mask of every class that the case marks."""
+    wanted = [name for name in case.labels if name in classes]
+    masks = predict(network, case.radiograph().gray(), [classes.index(name) for name in wanted])
+    return dict(zip(wanted, masks))
+
+
+def mean_iou(predict_masks: Callable[[Case], dict[str, np.ndarray]], cases: list[Case]) -> float:
+    """IoU of the marked classes: the mean over the images of a set and class, then over these."""
+    groups = defaultdict(list)
+    for case in cases:
+        for name, mask in predict_masks(case).items():
+            truth = case.label_map == case.labels[name]
+            if truth.any():
+                groups[case.set_name, name].append(overlap(mask, truth).iou)
+    return float(np.mean([np.mean(values) for values in groups.values()]))

@@ -1,0 +1,138 @@
+"""Training of the threshold surfaces.
+
+    python -m training.surfaces --data ../shared/data --config training/configs/surfaces.toml --output runs/surfaces
+
+The points that the network sees are also those that it is judged by: whether each lies between the two surfaces, made
+soft (SPEC section 3), with cross-entropy and Dice. Half of the ROIs carry errors that the shipped 2D detector makes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.loading import load_roi_detector
+from GrayscaleDetSegLib.core.mask import field_mask
+from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork, soft_interval, surfaces_at
+from GrayscaleDetSegLib.core.weights import Bundle
+
+from .data import CLASSES, Case, load_sets
+from .metrics import overlap
+from .runs import Run, StagedTraining, Validation
+from .surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals
+
+
+@dataclass(frozen=True)
+class SurfaceLoss:
+    """Softness of the interval as a share of the gray range, and the weights of the two parts."""
+
+    softness: float = 0.04
+    entropy: float = 1.0
+    dice: float = 1.0
+
+
+class SurfaceTraining(StagedTraining):
+    """A surface network with its loss."""
+
+    def __init__(
+        self, network: SurfaceNetwork, stages: list, steps_per_epoch: int, loss: SurfaceLoss | None = None
+    ) -> None:
+        super().__init__(network.to(memory_format=torch.channels_last), stages, steps_per_epoch, weight_decay=1e-3)
+        self.loss = loss or SurfaceLoss()
+
+    def learning_parts(self, trainable: str) -> set[torch.nn.Module]:
+        """``"head"``: the last layer, which holds two surfaces for each class."""
+        if trainable != "head":
+            return super().learning_parts(trainable)
+        return {self.network.head}
+
+    def training_step(self, batch: list, batch_idx: int) -> torch.Tensor:
+        points, inside, labels = batch
+        fields = self.network(points)[torch.arange(len(labels), device=labels.device), labels]
+        low, high = surfaces_at(fields, self.network.config.side).flatten(2).unbind(1)
+        logits = soft_interval((points[..., 2] + 1.0) / 2.0, low, high, self.loss.softness)
+        entropy = functional.binary_cross_entropy_with_logits(logits, inside)
+        likely = logits.sigmoid()
+        both, either = (likely * inside).sum(1), likely.sum(1) + inside.sum(1)
+        dice = (1.0 - (2.0 * both + 1.0) / (either + 1.0)).mean()
+        self.log_dict({"train/entropy": entropy, "train/dice": dice}, batch_size=len(labels))
+        return self.loss.entropy * entropy + self.loss.dice * dice
+
+
+class SurfaceValidation(Validation):
+    """Mask IoU on val in the true ROIs and in those that the 2D detector found."""
+
+    def __init__(self, cases: list[Case], found: dict, every: int, margin: float) -> None:
+        super().__init__(every)
+        self.cases, self.found, self.margin = cases, found, margin
+
+    def figures(self, module: SurfaceTraining) -> tuple[dict[str, float], list[str]]:
+        rows = defaultdict(list)
+        detector = SurfaceDetector(module.network)
+        for case in self.cases:
+            radiograph = case.radiograph()
+            gray = radiograph.gray()
+            for number, (label, truth) in enumerate(case.objects()):
+                ious = []
+                for roi in (boxes.of_mask(truth), self.found.get((case.set_name, case.name, number))):
+                    ious.append(0.0 if roi is None else self._iou(detector, radiograph, gray, roi, label, truth))
+                rows[case.set_name, label].append(ious)
+        means = {key: np.mean(values, axis=0) for key, values in sorted(rows.items())}
+        true, found = np.mean(list(means.values()), axis=0)
+        lines = [f"{key[0]:20s} {key[1]:11s} true ROI {a:.4f} found ROI {b:.4f}" for key, (a, b) in means.items()]
+        return {"iou_true": float(true), "iou_found": float(found)}, lines
+
+    def _iou(self, detector, radiograph, gray, roi, label, truth) -> float:
+        roi = tuple(boxes.grown(roi, self.margin, truth.shape))
+        mask = np.zeros_like(truth)
+        mask[boxes.pixel_slices(roi, truth.shape)] = field_mask(radiograph, detector.detect(gray, roi, label))
+        return overlap(mask, truth).iou
+
+
+def found_rois(detector, cases: list[Case]) -> dict[tuple[str, str, int], np.ndarray]:
+    """(set, name, number of the object) -> the ROI of its class that meets it best; objects not found are left out."""
+    found = {}
+    for case in cases:
+        candidates = detector.candidates(case.radiograph().gray())
+        for number, (label, mask) in enumerate(case.objects()):
+            rois = [np.asarray(item.roi) for item in candidates if item.label == label and item.score >= 0.3]
+            if rois:
+                overlaps = [float(boxes.iou(roi, boxes.of_mask(mask))) for roi in rois]
+                if max(overlaps) > 0.0:
+                    found[case.set_name, case.name, number] = rois[int(np.argmax(overlaps))]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    run = Run.of("training.surfaces", __doc__, arguments)
+    settings = run.settings
+    config = SurfaceConfig.from_dict({"classes": CLASSES, **settings.get("network", {})})
+    run.describe({"config": config.to_dict(), "margin": settings["margin"]})
+    roi_detector = load_roi_detector(Bundle.open())
+    cases, validation = run.training_cases(), load_sets(run.data, "val", run.sets)
+    dataset = SurfaceDataset(
+        cases,
+        CLASSES,
+        config.side,
+        SurfaceAugmentation(**settings.get("augmentation", {})),
+        detector_residuals(roi_detector, cases),
+        settings["seed"],
+    )
+    loader = run.loader(dataset, collate)
+    module = SurfaceTraining(
+        SurfaceNetwork(config), run.stages, len(loader), SurfaceLoss(**settings.get("loss", {}))
+    )
+    found = found_rois(roi_detector, validation)
+    run.fit(module, loader, SurfaceValidation(validation, found, settings["validate_every"], settings["margin"]), 1.0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

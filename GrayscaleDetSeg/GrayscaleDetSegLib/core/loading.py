@@ -11,6 +11,7 @@ from .box_detector import BoxDetector, BoxSettings
 from .clean_up import CleanUp
 from .devices import resolve_device
 from .errors import WeightsError
+from .folding import fold_batch_norms
 from .pipeline import Pipeline
 from .pointnet import PointNet, PointNetConfig
 from .polarity_check import PolarityCheck, PolarityNetwork
@@ -48,7 +49,7 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
             surfaces, margin = load_surface_detector(bundle, chosen.name), bundle.network("surfaces")["margin"]
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
-            polarity = PolarityCheck(bundle.load_into(PolarityNetwork(), "polarity").to(chosen.name))
+            polarity = PolarityCheck(fold_batch_norms(bundle.load_into(PolarityNetwork(), "polarity").to(chosen.name)))
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"The model manifest in {bundle.folder} is incomplete or does not fit this version ({error}); reinstall it."
@@ -62,7 +63,7 @@ def load_roi_detector(bundle: Bundle, device: str = "cpu") -> RoiDetector:
     """The 2D detector of a bundle."""
     entry = bundle.network("roi_detector")
     network = bundle.load_into(build_yolo(YoloConfig.from_dict(entry["config"])), "roi_detector")
-    return RoiDetector(network.to(device), DetectionSettings(**entry.get("settings", {})))
+    return RoiDetector(fold_batch_norms(network.to(device)), DetectionSettings(**entry.get("settings", {})))
 
 
 def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
@@ -76,11 +77,11 @@ def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
         raise WeightsError(f"The refinement weights in {bundle.folder} lack the classes {', '.join(missing)}.")
     refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
     anchors = AnchorConfig.from_dict(entry["anchors"])
-    return BoxDetector(network.to(device), anchors, refinement, BoxSettings(**entry.get("settings", {})))
+    return BoxDetector(fold_batch_norms(network.to(device)), anchors, refinement, BoxSettings(**entry.get("settings", {})))
 
 
 def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
     """The threshold surfaces of a bundle."""
     entry = bundle.network("surfaces")
     network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
-    return SurfaceDetector(network.to(device), **entry.get("settings", {}))
+    return SurfaceDetector(fold_batch_norms(network.to(device)), **entry.get("settings", {}))

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..pointnet import SharedLayers
+
 
 @dataclass(frozen=True)
 class SurfaceConfig:
@@ -93,9 +95,7 @@ class PillarFeatures(nn.Module):
     def __init__(self, config: SurfaceConfig) -> None:
         super().__init__()
         self.grid, self.per_cell = config.grid, config.per_cell
-        width = config.features
-        self.first, self.first_norm = nn.Linear(6, width, bias=False), nn.BatchNorm1d(width)
-        self.second, self.second_norm = nn.Linear(width, width, bias=False), nn.BatchNorm1d(width)
+        self.layers = SharedLayers(6, config.features, config.features)
 
     def forward(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features (batch, features, grid, grid) and mean gray -1..1 (batch, grid, grid) of the pillars.
@@ -115,9 +115,7 @@ class PillarFeatures(nn.Module):
         mean = gray.mean(dim=-1, keepdim=True)
         relative = gray - mean
         inputs = torch.cat([pillars, torch.stack([across, down, relative], dim=-1)], dim=-1)
-        rows = functional.relu(self.first_norm(self.first(inputs.flatten(0, -2))))
-        rows = functional.relu(self.second_norm(self.second(rows)))
-        features = rows.view(batch, grid, grid, per_cell * per_cell, -1).amax(dim=3)
+        features = self.layers(inputs).amax(dim=3)
         return features.permute(0, 3, 1, 2), mean[..., 0]
 
 

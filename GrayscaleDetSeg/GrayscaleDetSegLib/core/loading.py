@@ -77,7 +77,8 @@ def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
         raise WeightsError(f"The refinement weights in {bundle.folder} lack the classes {', '.join(missing)}.")
     refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
     anchors = AnchorConfig.from_dict(entry["anchors"])
-    return BoxDetector(fold_batch_norms(network.to(device)), anchors, refinement, BoxSettings(**entry.get("settings", {})))
+    network, settings = fold_batch_norms(network.to(device)), BoxSettings(**entry.get("settings", {}))
+    return BoxDetector(network, anchors, refinement, settings)
 
 
 def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:

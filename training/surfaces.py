@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_roi_detector
-from GrayscaleDetSegLib.core.mask import field_mask
+from GrayscaleDetSegLib.core.mask import field_mask, placed
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork, soft_interval, surfaces_at
 from GrayscaleDetSegLib.core.weights import Bundle
@@ -33,7 +33,7 @@ from .surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector
 class SurfaceLoss:
     """Softness of the interval as a share of the gray range, and the weights of the two parts."""
 
-    softness: float = 0.04
+    softness: float = 0.08
     entropy: float = 1.0
     dice: float = 1.0
 
@@ -74,26 +74,28 @@ class SurfaceValidation(Validation):
         self.cases, self.found, self.margin = cases, found, margin
 
     def figures(self, module: SurfaceTraining) -> tuple[dict[str, float], list[str]]:
-        rows = defaultdict(list)
-        detector = SurfaceDetector(module.network)
-        for case in self.cases:
-            radiograph = case.radiograph()
-            gray = radiograph.gray()
-            for number, (label, truth) in enumerate(case.objects()):
-                ious = []
-                for roi in (boxes.of_mask(truth), self.found.get((case.set_name, case.name, number))):
-                    ious.append(0.0 if roi is None else self._iou(detector, radiograph, gray, roi, label, truth))
-                rows[case.set_name, label].append(ious)
+        rows = self.overlaps(SurfaceDetector(module.network))
         means = {key: np.mean(values, axis=0) for key, values in sorted(rows.items())}
         true, found = np.mean(list(means.values()), axis=0)
         lines = [f"{key[0]:20s} {key[1]:11s} true ROI {a:.4f} found ROI {b:.4f}" for key, (a, b) in means.items()]
         return {"iou_true": float(true), "iou_found": float(found)}, lines
 
-    def _iou(self, detector, radiograph, gray, roi, label, truth) -> float:
+    def overlaps(self, detector: SurfaceDetector) -> dict[tuple[str, str], list[list[float]]]:
+        """(set, class) -> for every object the IoU in its true and in its found ROI."""
+        rows = defaultdict(list)
+        for case in self.cases:
+            radiograph = case.radiograph()
+            for number, (label, truth) in enumerate(case.objects()):
+                ious = []
+                for roi in (boxes.of_mask(truth), self.found.get((case.set_name, case.name, number))):
+                    ious.append(0.0 if roi is None else self._iou(detector, radiograph, roi, label, truth))
+                rows[case.set_name, label].append(ious)
+        return rows
+
+    def _iou(self, detector, radiograph, roi, label, truth) -> float:
         roi = tuple(boxes.grown(roi, self.margin, truth.shape))
-        mask = np.zeros_like(truth)
-        mask[boxes.pixel_slices(roi, truth.shape)] = field_mask(radiograph, detector.detect(gray, roi, label))
-        return overlap(mask, truth).iou
+        mask = field_mask(radiograph, detector.detect(radiograph.gray_image(), roi, label))
+        return overlap(placed(mask, boxes.pixel_slices(roi, truth.shape), truth.shape), truth).iou
 
 
 def found_rois(detector, cases: list[Case]) -> dict[tuple[str, str, int], np.ndarray]:

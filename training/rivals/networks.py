@@ -49,8 +49,8 @@ class FCN(nn.Module):
         return functional.interpolate(total, images.shape[2:], mode="bilinear")
 
 
-class _LastOutput(nn.Module):
-    """A network that answers with a list, reduced to the last of it."""
+class LastOutput(nn.Module):
+    """A network that answers with a list of outputs, reduced to the last of it."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def _attention_unet(classes: int) -> nn.Module:
 
 def _unet_plus_plus(classes: int) -> nn.Module:
     features = (16, 16, 32, 64, 128, 16)
-    return _LastOutput(BasicUNetPlusPlus(2, 1, classes, features=features, norm="batch", act=_RELU))
+    return LastOutput(BasicUNetPlusPlus(2, 1, classes, features=features, norm="batch", act=_RELU))
 
 
 def _res_unet(classes: int) -> nn.Module:

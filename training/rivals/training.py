@@ -102,21 +102,33 @@ class RivalTraining(StagedTraining):
         entropy = functional.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean((2, 3))
         present = settled & masks.flatten(2).any(-1)
         dice = self.dice(logits, masks).flatten(1)
-        loss = entropy[settled].mean() + (dice * present).sum() / present.sum().clamp(min=1)
+        loss = _mean(entropy, settled) + _mean(dice, present)
         self.log("train/loss", loss, batch_size=len(images))
         return loss
 
 
-def predict(network: torch.nn.Module, gray: np.ndarray, classes: list[int] | None = None) -> np.ndarray:
+def _mean(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    """The mean of the values that count; 0 where none does."""
+    return (values * counted).sum() / counted.sum().clamp(min=1)
+
+
+def predict(
+    network: torch.nn.Module, gray: np.ndarray, classes: list[int] | None = None, size: int = SIZE
+) -> np.ndarray:
     """Masks (classes, rows, columns) at the size of `gray` (levels 0..255), from logits enlarged bilinearly.
 
     Parameters
     ----------
     classes : list of int or None
         Which of the network's classes are wanted; None for all.
+    size : int
+        Side of the network's input, px.
     """
     with torch.inference_mode():
-        image = stretched(gray)[None, None].contiguous(memory_format=torch.channels_last)
-        logits = network(image)
-        logits = logits if classes is None else logits[:, classes]
-        return (functional.interpolate(logits.contiguous(), gray.shape, mode="bilinear")[0] > 0.0).numpy()
+        image = stretched(gray, size)[None, None].contiguous(memory_format=torch.channels_last)
+        logits = network(image)[0]
+        logits = logits if classes is None else logits[classes]
+        masks = np.empty((len(logits), *gray.shape), bool)
+        for mask, logit in zip(masks, logits):  # one class at a time: all at once would need gigabytes at 4096 px
+            mask[:] = functional.interpolate(logit[None, None].contiguous(), gray.shape, mode="bilinear")[0, 0] > 0.0
+    return masks

@@ -1,0 +1,1 @@
+"""Our methods beside those of others: same data, same splits, same run."""

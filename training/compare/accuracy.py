@@ -1,0 +1,151 @@
+"""Accuracy of all methods on val: a record per object and method."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.intervals import best_interval
+from GrayscaleDetSegLib.core.mask import rule_mask
+from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.radiograph import Radiograph
+
+from ..data import Case
+from ..metrics import overlap
+from .ceilings import field_ceiling
+
+Masks = Callable[[Case], dict[str, np.ndarray]]
+"""From a case to the mask of every class that it marks."""
+
+GRIDS = (32,)
+
+
+def records_of(name: str, masks: Masks, cases: list[Case]) -> list[dict]:
+    """IoU, DSC, FN and FP of a method for every marked class of every case."""
+    records = []
+    for case in cases:
+        for label, mask in masks(case).items():
+            truth = case.label_map == case.labels[label]
+            if truth.any():
+                figures = asdict(overlap(mask, truth))
+                records.append(
+                    {"method": name, "set": case.set_name, "class": label, "name": case.name, **figures}
+                )
+    return records
+
+
+def pipeline_masks(pipeline: Pipeline, method: str, clean_up: bool = True, as_filed: bool = True) -> Masks:
+    """What the whole pipeline finds from a file's pixels, all objects of a class together.
+
+    Parameters
+    ----------
+    as_filed : bool
+        Whether it has to see for itself that an image is inverted; False shows it bone-bright ones, as the rivals get.
+    """
+
+    def masks(case: Case) -> dict[str, np.ndarray]:
+        radiograph = Radiograph.from_array(case.pixels) if as_filed else case.radiograph()
+        result = pipeline.segment(radiograph, method=method, clean_up=clean_up)
+        found = {label: np.zeros(case.label_map.shape, bool) for label in case.labels}
+        for item in result.objects:
+            if item.label in found:
+                found[item.label] |= item.mask
+        return found
+
+    return masks
+
+
+def ceilings(cases: list[Case]) -> list[dict]:
+    """Records of the best single interval in the true ROI, and of the best interval for each cell of a grid."""
+    records = []
+    for case in cases:
+        radiograph = case.radiograph()
+        gray = radiograph.gray()
+        whole = {f"{grid} x {grid} boxes, best": defaultdict(list) for grid in GRIDS}
+        whole["one box, best"] = defaultdict(list)
+        for label, truth in case.objects():
+            roi = boxes.of_mask(truth)
+            window = boxes.pixel_slices(roi, truth.shape)
+            best = best_interval(gray[window], truth[window])
+            one = np.zeros_like(truth)
+            one[window] = rule_mask(radiograph, roi, best.low, best.high)
+            whole["one box, best"][label].append(one)
+            for grid in GRIDS:
+                whole[f"{grid} x {grid} boxes, best"][label].append(field_ceiling(gray, truth, roi, grid))
+        for method, masks in whole.items():
+            joined = {label: np.any(parts, axis=0) for label, parts in masks.items()}
+            records += records_of(method, lambda _, joined=joined: joined, [case])
+    return records
+
+
+def means(records: list[dict], figure: str = "iou") -> dict[tuple[str, str], dict[str, float]]:
+    """(set, class) -> method -> mean of a figure over the images."""
+    groups: dict = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        groups[record["set"], record["class"]][record["method"]].append(record[figure])
+    return {
+        key: {method: float(np.mean(values)) for method, values in methods.items()}
+        for key, methods in sorted(groups.items())
+    }
+
+
+def interval_of_difference(
+    records: list[dict], first: str, second: str, draws: int = 2000, seed: int = 0
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """(set, class) -> 95 % bootstrap interval of the mean difference in IoU, `first` minus `second`, image by image."""
+    values: dict = defaultdict(dict)
+    for record in records:
+        values[record["set"], record["class"], record["name"]][record["method"]] = record["iou"]
+    differences = defaultdict(list)
+    for (set_name, label, _), by_method in values.items():
+        if first in by_method and second in by_method:
+            differences[set_name, label].append(by_method[first] - by_method[second])
+    generator, intervals = np.random.default_rng(seed), {}
+    for key, difference in sorted(differences.items()):
+        drawn = generator.choice(np.array(difference), (draws, len(difference))).mean(1)
+        low, high = np.percentile(drawn, (2.5, 97.5))
+        intervals[key] = float(low), float(high)
+    return intervals
+
+
+def table(records: list[dict], methods: list[str], ours: str, rivals: list[str]) -> str:
+    """Mean IoU per set and class as Markdown, with the best rival and the difference to it."""
+    by_group = means(records)
+    titles = ["set", "class", "n", *methods, "best rival", "difference", "95 %"]
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for (set_name, label), found in by_group.items():
+        images = {record["name"] for record in records if (record["set"], record["class"]) == (set_name, label)}
+        cells = [set_name, label, str(len(images)), *(f"{found[method]:.3f}" for method in methods)]
+        best = max(rivals, key=lambda name: found[name])
+        low, high = interval_of_difference(records, ours, best)[set_name, label]
+        cells += [best, f"{found[ours] - found[best]:+.3f}", f"{low:+.3f} to {high:+.3f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    average = {method: np.mean([found[method] for found in by_group.values()]) for method in methods}
+    lines.append("| mean | | | " + " | ".join(f"{average[method]:.3f}" for method in methods) + " | | | |")
+    return "\n".join(lines)
+
+
+def confidences(pipeline: Pipeline, cases: list[Case]) -> list[dict]:
+    """For every object that was found: its set, IoU with the truth, confidence and stability."""
+    rows = []
+    for case in cases:
+        result = pipeline.segment(Radiograph.from_array(case.pixels), method="surfaces")
+        for label, truth in case.objects():
+            found = [item for item in result.objects if item.label == label]
+            ious = [overlap(item.mask, truth).iou for item in found]
+            if ious and max(ious) > 0.0:
+                best = found[int(np.argmax(ious))]
+                rows.append(
+                    {
+                        "set": case.set_name,
+                        "class": label,
+                        "iou": max(ious),
+                        "confidence": best.confidence,
+                        "stability": best.stability.value,
+                    }
+                )
+    return rows

@@ -1,0 +1,148 @@
+"""Learning curves: how good each method gets with few training images of one class."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import lightning
+import numpy as np
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.box_detector import BoxDetector, BoxSettings
+from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
+from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig
+from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig
+
+from .. import refinement
+from ..box_data import BoxAugmentation, BoxDataset
+from ..box_detector import BoxLoss, BoxTraining
+from ..data import Case
+from ..rivals.contest import Budget, fit
+from ..rivals.networks import build
+from ..rivals.training import AUGMENTATION, RivalTraining, WholeImageDataset, predict
+from ..surface_data import SurfaceAugmentation
+from .accuracy import records_of
+from .contestants import Regions, train_surfaces
+
+ANCHORS = AnchorConfig(64, (26, 38, 50), 2)
+METHODS = ("surfaces", "single box", "U-Net", "U-Net in the ROI")
+
+
+def of_one_class(cases: list[Case], label: str) -> list[Case]:
+    """The cases with only one of their labels left."""
+    kept = [replace(case, labels={label: case.labels[label]}) for case in cases if label in case.labels]
+    return [case for case in kept if (case.label_map == case.labels[label]).any()]
+
+
+def chosen(cases: list[Case], count: int, seed: int = 0) -> list[Case]:
+    """So many of the cases, by lot; a smaller choice is part of every larger one."""
+    order = np.random.default_rng(seed).permutation(len(cases))
+    return [cases[index] for index in order[:count]]
+
+
+def cropped(case: Case, roi: np.ndarray, margin: float) -> tuple[Case, tuple[slice, slice]]:
+    """The part of a case in a ROI with a margin, and its window in the image."""
+    window = boxes.pixel_slices(boxes.grown(roi, margin, case.pixels.shape), case.pixels.shape)
+    return replace(case, pixels=case.pixels[window], label_map=case.label_map[window]), window
+
+
+def curve(
+    label: str,
+    training: list[Case],
+    validation: list[Case],
+    regions: Regions,
+    surface: SurfaceConfig,
+    budget: Budget,
+    counts: list[int],
+    output: Path,
+    rate_of_unet: float,
+    rate_of_surfaces: float,
+) -> list[dict]:
+    """Records on val of all methods, each trained on `counts` images of one class; the field `images` says how many.
+
+    All but the U-Net on whole images work in the ROIs of the 2D detector, which has seen all training images.
+    """
+    training, validation = of_one_class(training, label), of_one_class(validation, label)
+    found = {case.name: regions.found.get((case.set_name, case.name, 0)) for case in validation}
+    records = []
+    for count in counts:
+        cases = chosen(training, count)
+        folder = output / f"{count}"
+        config = replace(surface, classes=(label,))
+        flat = SurfaceAugmentation(flip=0.0)  # the mirror image would be of another class
+        network = train_surfaces(
+            config, cases, [], regions, budget, folder / "surfaces", (rate_of_surfaces,), flat
+        ).network
+        detector = SurfaceDetector(network)
+        box = _single_box(label, cases, budget, folder / "box")
+        whole = _unet(cases, label, budget, folder / "U-Net", rate_of_unet)
+        parts = [cropped(case, boxes.of_mask(case.label_map == case.labels[label]), 0.15)[0] for case in cases]
+        part = _unet(parts, label, budget, folder / "U-Net in the ROI", rate_of_unet)
+
+        def by_surfaces(case, roi, detector=detector):
+            roi = tuple(boxes.grown(roi, regions.margin, case.pixels.shape))
+            radiograph = case.radiograph()
+            mask = field_mask(radiograph, detector.detect(radiograph.gray_image(), roi, label))
+            return placed(mask, boxes.pixel_slices(roi, case.pixels.shape), case.pixels.shape)
+
+        def by_box(case, roi, box=box):
+            radiograph = case.radiograph()
+            low, high = np.array(box.detect(radiograph.gray_image(), tuple(roi), label).box)[[2, 5]]
+            mask = rule_mask(radiograph, tuple(roi), low, high)
+            return placed(mask, boxes.pixel_slices(roi, case.pixels.shape), case.pixels.shape)
+
+        def by_part(case, roi, part=part):
+            crop, window = cropped(case, roi, 0.15)
+            return placed(predict(part, crop.radiograph().gray())[0], window, case.pixels.shape)
+
+        def by_whole(case, _, whole=whole):
+            return predict(whole, case.radiograph().gray())[0]
+
+        for name, method in zip(METHODS, (by_surfaces, by_box, by_whole, by_part)):
+
+            def masks(case, method=method):
+                roi = found[case.name]
+                nothing = np.zeros(case.pixels.shape, bool)
+                return {label: nothing if roi is None and method is not by_whole else method(case, roi)}
+
+            records += [{**record, "images": count} for record in records_of(name, masks, validation)]
+    return records
+
+
+def _unet(cases: list[Case], label: str, budget: Budget, folder: Path, rate: float):
+    dataset = WholeImageDataset(cases, (label,), replace(AUGMENTATION, flip=0.0), budget.seed)
+    return fit(lambda: build("U-Net", 1), RivalTraining, dataset, rate, budget.images, budget, folder)
+
+
+def _single_box(label: str, cases: list[Case], budget: Budget, folder: Path) -> BoxDetector:
+    """The article's detector, from nothing, on the objects of a few images."""
+    config, side = PointNetConfig((label,), 0.375, True), 28
+    dataset = BoxDataset(cases, (label,), side, BoxAugmentation(flip=0.0), budget.seed)
+
+    def training(network, stages, steps):
+        module = BoxTraining(config, ANCHORS, BoxLoss(), stages, steps)
+        module.network = network
+        return module
+
+    network = fit(lambda: PointNet(config), training, dataset, 2e-3, budget.images, budget, folder)
+    lightning.seed_everything(budget.seed, verbose=False)
+    weights = refinement.fit(network, ANCHORS, dataset, BoxDataset(cases, (label,), side))
+    return BoxDetector(network, ANCHORS, weights, BoxSettings(side))
+
+
+def summary(records: list[dict]) -> str:
+    """Mean IoU by number of training images as Markdown."""
+    counts = sorted({record["images"] for record in records})
+    lines = ["| method | " + " | ".join(f"{count} images" for count in counts) + " |", "|---" * (len(counts) + 1) + "|"]
+    for method in METHODS:
+        cells = []
+        for count in counts:
+            found = [r["iou"] for r in records if r["method"] == method and r["images"] == count]
+            cells.append(f"{np.mean(found):.3f}")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+

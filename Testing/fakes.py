@@ -49,8 +49,8 @@ def radiograph(shape: tuple[int, int] = SHAPE, **fields) -> Radiograph:
     return Radiograph(pixels, fields.pop("mapping", GrayMapping.window(200, 3800, "percentile")), **fields)
 
 
-def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0, high=255.0, score=0.93):
-    """An object with the pixels of `mask` and plausible figures."""
+def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0, high=255.0, score=0.93, field=None):
+    """An object with the pixels of `mask` and plausible figures; with a `field`, one that the surfaces made."""
     x0, y0, x1, y1 = (float(v) for v in boxes.of_mask(mask)) if mask.any() else (1.0, 2.0, 9.0, 8.0)
     roi = (x0 - 2.5, y0 - 2.5, x1 + 2.5, y1 + 2.5)
     units = image.mapping.interval_to_units(low, high)
@@ -63,9 +63,9 @@ def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0,
         proposal=(roi[0], roi[1], low - 6, roi[2], roi[3], high),
         box=(roi[0], roi[1], low, roi[2], roi[3], high),
         box_score=0.81,
-        method="box",
-        field=ThresholdField.uniform(roi, low, high),
-        box_agreement=1.0,
+        method="box" if field is None else "surfaces",
+        field=ThresholdField.uniform(roi, low, high) if field is None else field,
+        box_agreement=1.0 if field is None else 0.64,
         confidence=0.9,
         interval_units=units,
         interval_file=image.polarity.interval_to_file(*units),
@@ -103,8 +103,12 @@ class FakePipeline:
     device = "cpu"
     device_note = None
 
-    def __init__(self, effect=None) -> None:
-        self.effect, self.calls = effect, []
+    def __init__(self, effect=None, default_method="surfaces") -> None:
+        self.effect, self.calls, self._default_method = effect, [], default_method
+
+    @property
+    def default_method(self) -> str:
+        return self._default_method
 
     def segment(
         self,
@@ -116,7 +120,7 @@ class FakePipeline:
         check_polarity=True,
         progress=None,
     ):
-        self.calls.append((image, clean_up, score_threshold))
+        self.calls.append((image, method, clean_up, score_threshold))
         if progress is not None:
             progress("roi", 0.5)
         if self.effect is not None:

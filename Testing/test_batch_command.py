@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from GrayscaleDetSegLib.batch import arguments as command_arguments
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import outputs
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
+from GrayscaleDetSegLib.core.pipeline import METHODS
 from Testing.fakes import FakePipeline, fake_reader
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -95,6 +97,7 @@ def test_overwriting_is_refused_before_any_work(call, capsys, pipeline):
         ["a.dcm", "-o", "b.dcm"],
         ["a.dcm", "-o", "b.dcm/sub"],
         ["a.dcm", "-o", "out", "--device", "tpu"],
+        ["a.dcm", "-o", "out", "--method", "magic"],
         ["a.dcm", "-o", "out", "--score-threshold", "2"],
         ["a.dcm", "-o", "out", "--score-threshold", "much"],
         ["a.dcm", "-o", "out", "--polarity", "auto", "--frobnicate"],
@@ -143,8 +146,30 @@ def test_options_reach_the_pipeline(call, pipeline):
     arguments = ["a.dcm", "-o", "out", "--no-clean-up", "--score-threshold", "0.25", "--model", "m", "--device", "cpu"]
     assert call(*arguments, load=load) == 0
     assert loaded == [(Path("m"), "cpu")]
-    assert pipeline.calls[0][1:] == (False, 0.25)
+    assert pipeline.calls[0][1:] == (None, False, 0.25)
     assert json.loads(Path("out/a.json").read_text())["settings"]["clean_up"] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_asked_for(method, call, pipeline):
+    assert call("a.dcm", "--json", "-", "--method", method) == 0
+    assert [called[1] for called in pipeline.calls] == [method]
+
+
+def test_no_other_method_can_be_asked_for():
+    assert command_arguments.METHODS == METHODS
+
+
+def test_a_model_without_surfaces(call, capsys):
+    """What was asked for and cannot be had is said before any work; the model's own method needs no asking."""
+    boxes_only = FakePipeline(default_method="box")
+    assert call("a.dcm", "-o", "out", "--method", "surfaces", load=lambda *_: boxes_only) == 2
+    printed, complaints = capsys.readouterr()
+    assert printed == "" and results() == [] and not boxes_only.calls
+    assert complaints == "This model has no threshold surfaces: use --method box, or give another --model.\n"
+    assert call("a.dcm", "-o", "out", "--method", "box", load=lambda *_: boxes_only) == 0
+    assert call("b.dcm", "-o", "out", load=lambda *_: boxes_only) == 0
+    assert [called[1] for called in boxes_only.calls] == ["box", None]
 
 
 def test_an_announced_fall_back(call, pipeline, capsys):

@@ -9,6 +9,9 @@ from .. import __version__
 
 OK, FAULT, BAD_ARGUMENTS, INPUTS_FAILED, WEIGHTS, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 
+METHODS = "surfaces", "box"
+"""Those of ``core.pipeline``, which takes seconds to import."""
+
 _EXIT_CODES = """exit codes:
   0    all done (an image in which nothing was found counts as done)
   1    a fault of the program or its installation; --verbose shows where
@@ -52,6 +55,12 @@ def _segment(commands) -> None:
     command.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the results go; made if it is missing")
     command.add_argument("--overwrite", action="store_true", help="replace results that exist already")
     command.add_argument(
+        "--method",
+        choices=METHODS,
+        help="what makes the masks: many boxes side by side with thresholds of their own (surfaces), or the article's "
+        "single box (box), which is reported in both cases (default: the model's own, surfaces where it has them)",
+    )
+    command.add_argument(
         "--json",
         metavar="FILE",
         help="also write the results to this file, or to standard output if it is -: the content of NAME.json for one "
@@ -62,7 +71,7 @@ def _segment(commands) -> None:
         "--clean-up",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="clean the masks up after the box rule (default: yes)",
+        help="clean the masks up after the rule of the thresholds (default: yes)",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
     command.add_argument("--model", type=Path, metavar="FOLDER", help="another model than the one that comes with it")

@@ -90,9 +90,17 @@ def _segment(arguments: argparse.Namespace, console: Console, load_pipeline, rea
     if document is not None:
         outputs.check_free([document], arguments.overwrite)
     pipeline = (load_pipeline or _load_pipeline)(arguments.model, arguments.device)
+    if arguments.method == "surfaces" and pipeline.default_method != "surfaces":
+        console.complain("This model has no threshold surfaces: use --method box, or give another --model.")
+        return BAD_ARGUMENTS
     console.say(f"Computing on {pipeline.device}." if not pipeline.device_note else pipeline.device_note)
     options = Options(
-        arguments.window, arguments.polarity, arguments.clean_up, arguments.score_threshold, arguments.overwrite
+        window=arguments.window,
+        polarity=arguments.polarity,
+        method=arguments.method,
+        clean_up=arguments.clean_up,
+        score_threshold=arguments.score_threshold,
+        overwrite=arguments.overwrite,
     )
     jobs = plan(inputs, arguments.output or Path())
     console.start(len(jobs))

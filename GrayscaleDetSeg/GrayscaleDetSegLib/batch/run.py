@@ -23,10 +23,14 @@ class SegmentationPipeline(Protocol):
     device: str
     device_note: str | None
 
+    @property
+    def default_method(self) -> str: ...
+
     def segment(
         self,
         radiograph: Radiograph,
         *,
+        method: str | None = None,
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
@@ -42,10 +46,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How to segment; see the command's help."""
+    """How to segment; see the command's help. Without a method, the model's own is taken."""
 
     window: str = "percentile"
     polarity: str = "auto"
+    method: str | None = None
     clean_up: bool = True
     score_threshold: float | None = None
     overwrite: bool = False
@@ -110,6 +115,7 @@ def run(
             radiograph = read(job.path, window=options.window, polarity=options.polarity)
             result = pipeline.segment(
                 radiograph,
+                method=options.method,
                 clean_up=options.clean_up,
                 score_threshold=options.score_threshold,
                 check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed

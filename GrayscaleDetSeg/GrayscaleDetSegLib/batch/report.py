@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,15 @@ from .. import __version__
 from ..core.labels import Anatomy, anatomy
 from ..core.reading import describe
 from ..core.result import Candidate, SegmentationResult, SegmentedObject
+from ..core.surfaces.field import ThresholdField
 from ..scene.segmentation import segment_id
 
 SCHEMA = "grayscale-detseg/result"
 FAILURE_SCHEMA = "grayscale-detseg/failure"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+# a string cannot hold a line break, so what follows one after a bracket is no text
+_NUMBERS = re.compile(r"\[\n([-+.,eE\d\s]+)\]")
 
 
 def schema() -> dict:
@@ -58,8 +63,12 @@ def printable(text: object) -> str:
 
 
 def dumps(document: dict | list) -> str:
-    """Indented JSON text, in plain characters where they are letters; numbers are always finite."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=np.generic.item)
+    """Indented JSON text, in plain characters where they are letters; numbers are always finite.
+
+    A list of numbers stands on one line, or a table of thresholds would fill a thousand.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=np.generic.item)
+    return _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text)
 
 
 def _object(item: SegmentedObject, label_value: int) -> dict:
@@ -75,6 +84,10 @@ def _object(item: SegmentedObject, label_value: int) -> dict:
         "proposal": _box(item.proposal),
         "box": _box(item.box),
         "box_score": float(item.box_score),
+        "method": item.method,
+        "surfaces": _surfaces(item.field) if item.method == "surfaces" else None,
+        "box_agreement": float(item.box_agreement),
+        "confidence": float(item.confidence),
         "interval_gray": _interval(item.interval),
         "interval_units": _interval(item.interval_units),
         "interval_file": _interval(item.interval_file),
@@ -87,6 +100,13 @@ def _object(item: SegmentedObject, label_value: int) -> dict:
             "value": float(item.stability.value),
         },
     }
+
+
+def _surfaces(field: ThresholdField) -> dict:
+    rows, columns = field.shape
+    # adding 0 takes the sign off a negative zero
+    low, high = ((np.round(values.astype(np.float64), 1) + 0.0).tolist() for values in (field.low, field.high))
+    return {"roi": _box(field.roi), "rows": rows, "columns": columns, "low": low, "high": high}
 
 
 def _candidate(candidate: Candidate | None) -> dict | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.batch import overlay
+from GrayscaleDetSegLib.batch import drawing, histogram, overlay
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
+from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import SHAPE, bar, found, letter_l, radiograph, result
 
 
@@ -92,13 +94,64 @@ def test_many_objects_get_a_panel_each():
     assert many.width > few.width and many.height == few.height
 
 
+def plot(outcome) -> tuple[np.ndarray, np.ndarray]:
+    """Of the only panel, below the radiograph: the strip above the bars, and the bars, as wide as all gray levels."""
+    left, top = overlay.picture_corner()
+    top += overlay.picture_size(outcome.radiograph)[1] + 16
+    sheet = np.asarray(overlay.draw_overlay(outcome))[:, left + 14 : left + histogram.WIDTH - 14]
+    return sheet[top + 85 : top + 88], sheet[top + 88 : top + 190]
+
+
+def grays(part: np.ndarray, color) -> np.ndarray:
+    """The gray levels at which a part of the plot has the colour."""
+    columns = np.flatnonzero((distance(part, color) < 10).any(axis=0))
+    return columns / (part.shape[1] - 1) * 255
+
+
 def test_thresholds_stand_in_the_panel():
     """Two vertical lines in the object's colour, at bottom and top on the scale of gray levels."""
-    image = radiograph((300, 700))
-    outcome = result(image, [found(image, "femur", "femur", bar((300, 700)), low=64.0, high=192.0)])
-    sheet = np.asarray(overlay.draw_overlay(outcome))
-    left, top = overlay.picture_corner()
-    panel = sheet[top + overlay.picture_size(image)[1] + 16 :]
-    columns = np.flatnonzero((distance(panel, anatomy("femur").color) < 10)[40:].sum(axis=0) > 90)
-    scale = (columns - (left + 14)) / (400 - 28) * 255
-    assert (np.abs(scale - 64) < 2).any() and (np.abs(scale - 192) < 2).any()
+    image, color = radiograph((300, 700)), anatomy("femur").color
+    above, bars = plot(result(image, [found(image, "femur", "femur", bar((300, 700)), low=64.0, high=192.0)]))
+    for gray in (64, 192):
+        assert (np.abs(grays(above, color) - gray) < 2).any() and (np.abs(grays(bars, color) - gray) < 2).any()
+    assert len(grays(above, color)) == 4
+
+
+def test_the_mask_stands_in_the_histogram_beside_what_the_interval_takes():
+    """A mask of dark ground by surfaces, part of it beyond the ROI, beside a bright bar that the interval takes."""
+    shape = (300, 700)
+    image, color = radiograph(shape), anatomy("femur").color
+    gray, low, high = image.gray(), 150.0, 250.0
+    mask = np.zeros(shape, bool)
+    mask[195:208, 250:450] = True
+    field = ThresholdField((240.0, 190.0, 660.0, 250.0), np.full((3, 4), 20.0), np.full((3, 4), 120.0))
+    item = found(image, "femur", "femur", mask, low, high, field=field)
+    item = replace(item, roi=(380.0, 190.0, 660.0, 250.0), box=(380.0, 190.0, low, 660.0, 250.0, high))
+    _, bars = plot(result(image, [item]))
+    taken = grays(bars, color)
+    lines = (np.abs(taken - low) < 3) | (np.abs(taken - high) < 3)
+    assert lines.any() and not lines.all()
+    assert taken[~lines].min() == pytest.approx(gray[mask].min(), abs=3)
+    assert taken[~lines].max() == pytest.approx(gray[mask].max(), abs=3)
+    bright = gray[bar(shape)].max()
+    assert np.abs(grays(bars, histogram.pale(color)) - bright).max() < 3
+    # the ROI goes on to the right, where the ground is brighter than in the mask
+    assert gray[mask].max() < grays(bars, histogram.REST).max() < low
+
+
+def test_a_mask_by_the_box_leaves_the_interval_nothing_of_its_own():
+    image, color = radiograph((300, 700)), anatomy("femur").color
+    _, bars = plot(result(image, [found(image, "femur", "femur", bar((300, 700)), low=150.0, high=250.0)]))
+    assert len(grays(bars, color)) > 4 and not len(grays(bars, histogram.pale(color)))
+
+
+def test_the_panel_says_what_made_the_mask(monkeypatch):
+    image, written = radiograph((300, 700)), []
+    monkeypatch.setattr(drawing, "write", lambda draw, place, text, *_, **__: written.append(text))
+    field = ThresholdField((400.0, 190.0, 660.0, 260.0), np.zeros((24, 32)), np.ones((24, 32)))
+    for given in (None, field):
+        overlay.draw_overlay(result(image, [found(image, "femur", "femur", bar((300, 700)), field=given)]))
+    made = [text for text in written if text.startswith(("single", "surfaces"))]
+    assert made == ["single box", "surfaces 32 x 24 cells"]
+    trust = [text for text in written if "confidence" in text]
+    assert trust == ["confidence 0.90", "confidence 0.90   box agreement 0.64"]

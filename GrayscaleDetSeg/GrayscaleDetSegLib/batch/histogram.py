@@ -1,4 +1,4 @@
-"""The panel beside the overlay that explains an object: gray levels of its ROI and the interval that was kept."""
+"""The panel beside the overlay that explains an object: what its thresholds took, and what one interval would take."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from PIL import ImageDraw
 from ..core import boxes
 from ..core.gray import GrayMapping
 from ..core.labels import anatomy, display_name
+from ..core.mask import placed, rule_mask
+from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult, SegmentedObject
 from . import drawing
 
-WIDTH, HEIGHT = 400, 216
+WIDTH, HEIGHT = 400, 260
 _BINS = 128
+REST: drawing.Color = (104, 110, 121)
+"""The shade of what neither takes."""
 
 
 def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: SegmentationResult, index: int) -> None:
@@ -26,13 +30,29 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
     room = WIDTH - 60 - drawing.text_width(scores, 13)
     drawing.write(draw, (x + 33, y + 20), drawing.shortened(_title(item), 16, room), 16, anchor="lm")
     drawing.write(draw, (x + WIDTH - 12, y + 20), scores, 13, drawing.FAINT, "rm")
-    _plot(draw, (x + 14, y + 66, x + WIDTH - 14, y + HEIGHT - 48), result, item, color)
-    drawing.write(draw, (x + 12, y + HEIGHT - 15), _figures(item), 13, drawing.TEXT, "lm")
-    drawing.write(draw, (x + WIDTH - 12, y + HEIGHT - 15), "gray level (own units)", 11, drawing.FAINT, "rm")
+    drawing.write(draw, (x + 12, y + 45), _method(item), 13, drawing.TEXT, "lm")
+    drawing.write(draw, (x + WIDTH - 12, y + 45), _trust(item), 13, drawing.FAINT, "rm")
+    _plot(draw, (x + 14, y + 88, x + WIDTH - 14, y + HEIGHT - 70), result.radiograph, item, color)
+    _legend(draw, (x + 12, y + HEIGHT - 38), color)
+    drawing.write(draw, (x + WIDTH - 12, y + HEIGHT - 38), "gray level (own units)", 11, drawing.FAINT, "rm")
+    drawing.write(draw, (x + 12, y + HEIGHT - 16), _figures(item), 13, drawing.TEXT, "lm")
 
 
 def _title(item: SegmentedObject) -> str:
     return drawing.plain(display_name(item.name))
+
+
+def _method(item: SegmentedObject) -> str:
+    """What made the mask; as for the picture's own size, the width comes first."""
+    rows, columns = item.field.shape
+    return f"surfaces {columns} x {rows} cells" if item.method == "surfaces" else "single box"
+
+
+def _trust(item: SegmentedObject) -> str:
+    parts = [f"confidence {item.confidence:.2f}"]
+    if item.method == "surfaces":
+        parts.append(f"box agreement {item.box_agreement:.2f}")
+    return "   ".join(parts)
 
 
 def _figures(item: SegmentedObject) -> str:
@@ -49,7 +69,7 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _plot(draw: ImageDraw.ImageDraw, frame, result: SegmentationResult, item: SegmentedObject, color) -> None:
+def _plot(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: SegmentedObject, color) -> None:
     left, top, right, bottom = frame
     low, high = item.interval
 
@@ -57,32 +77,51 @@ def _plot(draw: ImageDraw.ImageDraw, frame, result: SegmentationResult, item: Se
         return left + gray / 255.0 * (right - left)
 
     shade = (across(low), top, max(across(high), across(low) + 1), bottom)
-    draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.22))
-    _bars(draw, frame, result, item, color)
+    draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.14))
+    _bars(draw, frame, radiograph, item, color)
     draw.line((left, bottom, right, bottom), fill=drawing.LINE)
     for gray in (0, 64, 128, 192, 255):
         draw.line((across(gray), bottom, across(gray), bottom + 4), fill=drawing.LINE)
         drawing.write(draw, (across(gray), bottom + 6), str(gray), 11, drawing.FAINT, "ma")
-    for gray in (low, high):
-        draw.line((across(gray), top - 4, across(gray), bottom), fill=color, width=2)
+    for gray in (low, high):  # edged, because the bars may have the same colour
+        draw.line((across(gray), top - 4, across(gray), bottom - 1), fill=drawing.PANEL, width=4)
+        draw.line((across(gray), top - 4, across(gray), bottom - 1), fill=color, width=2)
     _threshold_labels(draw, (left, right, top - 6), (across(low), across(high)), item)
 
 
-def _bars(draw: ImageDraw.ImageDraw, frame, result: SegmentationResult, item: SegmentedObject, color) -> None:
-    """Bars of the ROI's gray levels, in the object's colour for the share of pixels that it got."""
+def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: SegmentedObject, color) -> None:
+    """Bars of the region's gray levels: in the object's colour the mask, paler what only the interval would take."""
     left, top, right, bottom = frame
-    part = boxes.pixel_slices(item.roi, result.radiograph.shape)
-    gray = _spread(result.radiograph.mapping, result.radiograph.pixels[part])
-    every = np.histogram(gray, _BINS, (0, 255))[0]
-    kept = np.histogram(gray[item.mask[part]], _BINS, (0, 255))[0]
+    window = boxes.pixel_slices(item.roi, radiograph.shape)
+    shown = item.mask.copy()  # surfaces may reach a little beyond the ROI
+    shown[window] = True
+    interval = placed(rule_mask(radiograph, item.roi, *item.interval), window, radiograph.shape)[shown]
+    gray, mask = _spread(radiograph.mapping, radiograph.pixels[shown]), item.mask[shown]
+    every, either, kept = (
+        np.histogram(values, _BINS, (0, 255))[0] for values in (gray, gray[interval | mask], gray[mask])
+    )
     # saturated pixels pile up at both ends and would press everything else flat
     scale = max(1, every[1:-1].max() if every[1:-1].any() else every.max())
     edges = np.linspace(left, right, _BINS + 1)
-    for counts, shade in ((every, (118, 125, 136)), (kept, color)):
+    for counts, shade in ((every, REST), (either, pale(color)), (kept, color)):
         heights = np.minimum(1.0, np.sqrt(counts / scale)) * (bottom - top)  # the root lets small counts be seen
         for start, end, height in zip(edges[:-1], edges[1:], heights):
             if height > 0:
                 draw.rectangle((start, bottom - max(height, 1), max(start, end - 1), bottom - 1), fill=shade)
+
+
+def pale(color: drawing.Color) -> drawing.Color:
+    """The shade of what the interval takes and the mask does not."""
+    return drawing.mix(color, (255, 255, 255), 0.62)
+
+
+def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], color: drawing.Color) -> None:
+    """What the bars' colours mean, in a line whose middle on the left is `place` (x, y)."""
+    x, y = place
+    for text, shade in (("mask", color), ("interval alone", pale(color)), ("rest of region", REST)):
+        draw.rectangle((x, y - 4, x + 8, y + 4), fill=shade)
+        drawing.write(draw, (x + 14, y), text, 11, drawing.FAINT, "lm")
+        x += 14 + drawing.text_width(text, 11) + 12
 
 
 def _spread(mapping: GrayMapping, pixels: np.ndarray) -> np.ndarray:

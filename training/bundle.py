@@ -1,7 +1,8 @@
 """Putting finished runs together as a model bundle: safetensors, manifest with SHA-256, model card.
 
 python -m training.bundle --detector runs/detector --box runs/box --polarity runs/polarity
-    [--figures runs/evaluation/summary.json] --output GrayscaleDetSeg/GrayscaleDetSegLib/Models/radiographs
+    [--surfaces runs/surfaces] [--figures runs/evaluation/summary.json]
+    --output GrayscaleDetSeg/GrayscaleDetSegLib/Models/radiographs
 """
 
 from __future__ import annotations
@@ -54,12 +55,14 @@ Classes that a set does not mark, though its images show them, stayed out of its
 {figures}
 
 ROI IoU and recall (at IoU 0.5) are of the 2D detector; `true` and `found` are the mask IoU of the pure box rule in
-the true and in the detected ROI, as reached and as a share of the ceiling (the best single interval). Made with
-`python -m training.evaluate`. Hyperparameters and penalties were chosen on this same validation part.
+the true and in the detected ROI, as reached and as a share of the ceiling (the best single interval); `surfaces` is the
+mask IoU of the threshold surfaces by the whole pipeline. Made with `python -m training.evaluate`. Hyperparameters and
+penalties were chosen on this same validation part.
 
 ## Known limits
 
-- One interval per object cannot follow anatomy whose gray values overlap its surroundings: see the ceiling.
+- One interval per object cannot follow anatomy whose gray values overlap its surroundings: see the ceiling. The
+  surfaces can, but they are only as good as the images they were trained on are like yours.
 - Frontal chest, frontal knee, full-leg and panoramic dental images of adults; other views and ages were not seen.
 - Masks of one set (Shenzhen) are loose, and dental masks are slightly so; the weights inherit that.
 """
@@ -75,20 +78,29 @@ def figures_table(path: Path | None) -> tuple[str, list[dict]]:
     if path is None:
         return "Not measured yet.", []
     rows = json.loads(path.read_text())
-    lines = ["| set | class | n | recall | ROI IoU | ceiling | true | share | found | share |", "|" + "---|" * 10]
+    titles = ["set", "class", "n", "recall", "ROI IoU", "ceiling", "true", "share", "found", "share", "surfaces"]
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for row in rows:
         numbers = [
             row[key] for key in ("recall", "roi", "ceiling", "true_iou", "true_ratio", "found_iou", "found_ratio")
         ]
         cells = [row["set"], row["class"], str(row["n"]), *(f"{number:.3f}" for number in numbers)]
+        cells.append(f"{row['surfaces_iou']:.3f}" if row.get("surfaces_iou") is not None else "")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines), rows
 
 
 def write_bundle(
-    detector: Path, box: Path, polarity: Path, output: Path, name: str, version: str, figures: Path | None = None
+    detector: Path,
+    box: Path,
+    polarity: Path,
+    output: Path,
+    name: str,
+    version: str,
+    figures: Path | None = None,
+    surfaces: Path | None = None,
 ) -> None:
-    """Write the bundle of three runs into a folder; the manifest last, so that a half-written one does not open."""
+    """Write the bundle of finished runs into a folder; the manifest last, so that a half-written one does not open."""
     output.mkdir(parents=True, exist_ok=True)
 
     def load(path: Path) -> dict[str, torch.Tensor]:
@@ -113,6 +125,10 @@ def write_bundle(
         "refinement": {"what": "Linear refinement of the boxes, T of each class"},
         "polarity": {"what": "Second opinion on polarity"},
     }
+    if surfaces is not None:
+        described = json.loads((surfaces / "network.json").read_text())
+        tensors["surfaces"] = load(surfaces / "network.pt")
+        entries["surfaces"] = {"what": "Threshold surfaces: pillars of points and a small U-Net", **described}
     for key, entry in entries.items():
         entry["file"] = f"{key}.safetensors"
         # the refinement multiplies many features: it stays in single precision
@@ -151,9 +167,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--name", default="radiographs")
     parser.add_argument("--version", default="1")
+    parser.add_argument("--surfaces", type=Path, help="folder of the finished run of the threshold surfaces")
     options = parser.parse_args(arguments)
     write_bundle(
-        options.detector, options.box, options.polarity, options.output, options.name, options.version, options.figures
+        options.detector,
+        options.box,
+        options.polarity,
+        options.output,
+        options.name,
+        options.version,
+        options.figures,
+        options.surfaces,
     )
     size = sum(path.stat().st_size for path in options.output.glob("*.safetensors"))
     print(f"{options.output}: {size / 1e6:.1f} MB of weights")

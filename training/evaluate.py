@@ -1,11 +1,12 @@
-"""How good a model bundle is on val: regions, boxes and masks, beside the ceiling and plain thresholding.
+"""How good a model bundle is on val: regions, boxes, surfaces, masks, beside the ceiling and plain thresholding.
 
     python -m training.evaluate --data ../shared/data [--model FOLDER] [--output runs/evaluation]
 
 One row per set and class. Every object is looked for twice: in its true ROI (the 3D detector alone) and by the whole
-pipeline from the file's pixels (an object that is not found counts with IoU 0). Masks are the pure box rule unless a
-column says "clean". The ceiling is the IoU of the best single interval in the true ROI; no box can do better there.
-FN and FP are shares of the object's pixels.
+pipeline from the file's pixels (an object that is not found counts with IoU 0). Masks are the pure rule of the single
+box, or of the threshold surfaces, unless a column says "clean". The ceiling is the IoU of the best single interval in
+the true ROI; no box can do better there. DSC, FN and FP are of the final masks of the model's default method; FN and FP
+are shares of the object's pixels.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ import torch
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.intervals import best_interval
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.mask import rule_mask
-from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
+from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.result import SegmentationResult
+from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
 
 from .data import SETS, Case, load_sets
 from .metrics import overlap
@@ -45,6 +46,9 @@ COLUMNS = (
     ("found_iou", "found ROI", "{:.3f}"),
     ("found_ratio", "/ceiling", "{:.3f}"),
     ("clean_iou", "clean", "{:.3f}"),
+    ("surfaces_true_iou", "surfaces, true ROI", "{:.3f}"),
+    ("surfaces_rule_iou", "surfaces, found ROI", "{:.3f}"),
+    ("surfaces_iou", "clean", "{:.3f}"),
     ("dsc", "DSC", "{:.3f}"),
     ("fn", "FN", "{:.3f}"),
     ("fp", "FP", "{:.3f}"),
@@ -56,8 +60,7 @@ COLUMNS = (
 
 def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
     """A record of figures for every marked object of one case."""
-    as_filed = Radiograph.from_array(case.pixels)
-    ruled, cleaned = (pipeline.segment(as_filed, clean_up=clean_up) for clean_up in (False, True))
+    results = _results(pipeline, Radiograph.from_array(case.pixels))
     bright = case.radiograph()
     gray = bright.gray()
     records = []
@@ -65,31 +68,53 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
         roi = tuple(boxes.of_mask(truth))
         window = boxes.pixel_slices(roi, truth.shape)
         box = pipeline.box_detector.detect(gray, roi, label).box
-        in_true_roi = np.zeros_like(truth)
-        in_true_roi[window] = rule_mask(bright, roi, box[2], box[5])
-        found, roi_iou = _matching(ruled, label, roi)
-        clean, _ = _matching(cleaned, label, roi)
-        final = overlap(clean, truth)
-        records.append(
-            {
-                "set": case.set_name,
-                "class": label,
-                "name": case.name,
-                "recall": float(roi_iou >= 0.5),
-                "roi": roi_iou,
-                "ceiling": best_interval(gray[window], truth[window]).iou,
-                "true_iou": overlap(in_true_roi, truth).iou,
-                "found_iou": overlap(found, truth).iou,
-                "clean_iou": final.iou,
-                "dsc": final.dsc,
-                "fn": final.fn,
-                "fp": final.fp,
-                "otsu": overlap(otsu(gray[window], label), truth[window]).iou,
-                "multi_otsu_1": overlap(multi_otsu(gray[window], label, 1), truth[window]).iou,
-                "multi_otsu_2": overlap(multi_otsu(gray[window], label, 2), truth[window]).iou,
-            }
-        )
+        in_true_roi = placed(rule_mask(bright, roi, box[2], box[5]), window, truth.shape)
+        overlaps = {}
+        for key, result in results.items():
+            found, roi_iou = _matching(result, label, roi)
+            overlaps[key] = overlap(found, truth)
+        final = overlaps[pipeline.default_method, True]
+        record = {
+            "set": case.set_name,
+            "class": label,
+            "name": case.name,
+            "recall": float(roi_iou >= 0.5),
+            "roi": roi_iou,
+            "ceiling": best_interval(gray[window], truth[window]).iou,
+            "true_iou": overlap(in_true_roi, truth).iou,
+            "found_iou": overlaps["box", False].iou,
+            "clean_iou": overlaps["box", True].iou,
+            "dsc": final.dsc,
+            "fn": final.fn,
+            "fp": final.fp,
+            "otsu": overlap(otsu(gray[window], label), truth[window]).iou,
+            "multi_otsu_1": overlap(multi_otsu(gray[window], label, 1), truth[window]).iou,
+            "multi_otsu_2": overlap(multi_otsu(gray[window], label, 2), truth[window]).iou,
+        }
+        if pipeline.surface_detector is not None and pipeline.surface_detector.knows(label):
+            grown = tuple(boxes.grown(roi, pipeline.margin, truth.shape))
+            mask = field_mask(bright, pipeline.surface_detector.detect(gray, grown, label))
+            whole = placed(mask, boxes.pixel_slices(grown, truth.shape), truth.shape)
+            record["surfaces_true_iou"] = overlap(whole, truth).iou
+            record["surfaces_rule_iou"] = overlaps["surfaces", False].iou
+            record["surfaces_iou"] = overlaps["surfaces", True].iou
+        records.append(record)
     return records
+
+
+def _results(pipeline: Pipeline, radiograph: Radiograph) -> dict[tuple[str, bool], SegmentationResult]:
+    """(method, whether the clean-up ran) -> result; regions are looked for once."""
+    first = pipeline.segment(radiograph, method="box", clean_up=False)
+    found = tuple(Candidate(item.label, item.roi_score, item.roi) for item in first.objects)
+    regions = Regions(found, first.best_candidate, first.view)
+    results = {("box", False): first}
+    for method in dict.fromkeys(("box", pipeline.default_method)):
+        for clean_up in (False, True):
+            if (method, clean_up) not in results:
+                results[method, clean_up] = pipeline.segment_regions(
+                    first.radiograph, regions, method=method, clean_up=clean_up
+                )
+    return results
 
 
 def _matching(result: SegmentationResult, label: str, roi: tuple[float, ...]) -> tuple[np.ndarray, float]:
@@ -119,9 +144,10 @@ def summarise(records: list[dict]) -> list[dict]:
 
 
 def table(rows: list[dict]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| " + " | ".join(title for _, title, _ in COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(form.format(row[key]) for key, _, form in COLUMNS) + " |" for row in rows]
+    """The rows as a Markdown table; columns of a method that the model lacks are left out."""
+    columns = [column for column in COLUMNS if all(column[0] in row for row in rows)]
+    lines = ["| " + " | ".join(title for _, title, _ in columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(form.format(row[key]) for key, _, form in columns) + " |" for row in rows]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ def field_ceiling(gray: np.ndarray, mask: np.ndarray, roi: np.ndarray, grid: int
     grid : int
     """
     window = boxes.pixel_slices(roi, gray.shape)
-    level = gray[window].astype(np.int64)
+    level = gray[window].astype(np.int64).clip(0, LEVELS - 1)
     rows, columns = level.shape
     cell = (np.arange(rows) * grid // rows)[:, None] * grid + np.arange(columns) * grid // columns
     worth = np.where(mask[window], 1, -1)

@@ -21,7 +21,7 @@ from .result import Candidate, SegmentedObject
 from .stopwatch import Stopwatch
 from .surfaces.field import ThresholdField
 
-PROBES = 160
+PROBES = 112
 """Objects are explained by PROBES x PROBES pixels of their ROI, or by all where there are fewer."""
 
 

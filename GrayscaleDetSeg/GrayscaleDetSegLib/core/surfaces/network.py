@@ -24,34 +24,40 @@ class SurfaceConfig:
     ----------
     classes : tuple of str
     grid : int
-        Cells along each axis of the ROI.
+        Pillars along each axis of the ROI.
     per_cell : int
-        Points along each axis of a cell: a cell holds their square.
+        Points along each axis of a pillar: a pillar holds their square.
     features : int
         Width of the PointNet and of its pooled features.
     channels : tuple of int
         Width of each level of the 2D network; from level to level the grid halves.
-    coarse : bool
-        Whether the 2D network's first level works on a grid of half the size, and only its last layer on the full
-        one: a fine grid at a quarter of the cost.
+    fine : bool
+        Whether the last layer works on quarter pillars: twice as many cells along each axis, at little cost.
     relative : bool
         Whether the head's numbers are added to the mean gray level of the cell's points: how far a bottom lies below
         what is there is easier to learn than where it lies.
     """
 
     classes: tuple[str, ...]
-    grid: int = 64
-    per_cell: int = 2
+    grid: int = 32
+    per_cell: int = 4
     features: int = 32
-    channels: tuple[int, ...] = (48, 96, 144, 192)
-    coarse: bool = True
+    channels: tuple[int, ...] = (32, 64, 96, 128)
+    fine: bool = True
     relative: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))  # lists, in a configuration file
         object.__setattr__(self, "channels", tuple(self.channels))
-        if self.grid % (2 ** (len(self.channels) - 1 + self.coarse)):
-            raise ValueError(f"A grid of {self.grid} cells cannot be halved for {len(self.channels)} levels.")
+        if self.grid % (2 ** (len(self.channels) - 1)):
+            raise ValueError(f"A grid of {self.grid} pillars cannot be halved for {len(self.channels)} levels.")
+        if self.fine and self.per_cell % 2:
+            raise ValueError(f"A pillar of {self.per_cell} x {self.per_cell} points cannot be quartered.")
+
+    @property
+    def cells(self) -> int:
+        """Cells of the answer along each axis of the ROI."""
+        return self.grid * (2 if self.fine else 1)
 
     @property
     def side(self) -> int:
@@ -97,26 +103,25 @@ class PillarFeatures(nn.Module):
         self.grid, self.per_cell = config.grid, config.per_cell
         self.layers = SharedLayers(6, config.features, config.features)
 
-    def forward(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (batch, features, grid, grid) and mean gray -1..1 (batch, grid, grid) of the pillars.
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        """Features (batch, features, side, side) of every point, in the order of its place.
 
         Parameters
         ----------
         points : tensor (batch, side * side, 3)
             x, y and g each -1..1, row by row.
         """
-        batch, grid, per_cell = len(points), self.grid, self.per_cell
-        pillars = points.view(batch, grid, per_cell, grid, per_cell, 3).permute(0, 1, 3, 2, 4, 5)
-        pillars = pillars.reshape(batch, grid, grid, per_cell * per_cell, 3)
-        centres = torch.arange(grid, device=points.device, dtype=points.dtype) * (2.0 / grid) + (1.0 / grid - 1.0)
-        across = (pillars[..., 0] - centres[None, None, :, None]) * grid
-        down = (pillars[..., 1] - centres[None, :, None, None]) * grid
-        gray = pillars[..., 2]
-        mean = gray.mean(dim=-1, keepdim=True)
-        relative = gray - mean
-        inputs = torch.cat([pillars, torch.stack([across, down, relative], dim=-1)], dim=-1)
-        features = self.layers(inputs).amax(dim=3)
-        return features.permute(0, 3, 1, 2), mean[..., 0]
+        grid, side = self.grid, self.grid * self.per_cell
+        raster = points.view(len(points), side, side, 3)
+        middles = torch.arange(grid, device=points.device, dtype=points.dtype) * (2.0 / grid) + (1.0 / grid - 1.0)
+        middles = middles.repeat_interleave(self.per_cell)
+        across = (raster[..., 0] - middles) * grid
+        down = (raster[..., 1] - middles[:, None]) * grid
+        gray = raster[..., 2]
+        mean = functional.avg_pool2d(gray[:, None], self.per_cell)
+        relative = gray - functional.interpolate(mean, scale_factor=float(self.per_cell), mode="nearest")[:, 0]
+        inputs = torch.cat([raster, torch.stack([across, down, relative], dim=-1)], dim=-1)
+        return self.layers(inputs).permute(0, 3, 1, 2)
 
 
 class SurfaceNetwork(nn.Module):
@@ -127,16 +132,16 @@ class SurfaceNetwork(nn.Module):
         self.config = config
         self.pillars = PillarFeatures(config)
         widths = config.channels
-        self.entry = ConvolutionBlock(config.features, widths[0], 2 if config.coarse else 1)
+        self.entry = ConvolutionBlock(config.features, widths[0])
         self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.down = nn.ModuleList(ConvolutionBlock(fine, coarse, 2) for fine, coarse in zip(widths, widths[1:]))
         self.across = nn.Linear(widths[-1], widths[-1])
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in zip(widths, widths[1:]))
         self.decoder = nn.ModuleList(ResidualBlock(width) for width in widths[:-1])
-        last = config.features if config.coarse else widths[0]
-        self.exit = nn.Conv2d(widths[0], last, 1) if config.coarse else nn.Identity()
-        self.fine = ConvolutionBlock(last, last) if config.coarse else nn.Identity()
-        self.head = nn.Conv2d(last, 2 * len(config.classes), 1)
+        if config.fine:
+            self.skip = nn.Conv2d(config.features, widths[0], 1)
+            self.fine = ResidualBlock(widths[0])
+        self.head = nn.Conv2d(widths[0], 2 * len(config.classes), 1)
         nn.init.zeros_(self.head.weight)
         with torch.no_grad():  # at the start every interval is open
             self.head.bias.view(-1, 2).copy_(torch.tensor([-0.1, 0.1] if config.relative else [0.2, 0.8]))
@@ -146,10 +151,12 @@ class SurfaceNetwork(nn.Module):
 
         Returns
         -------
-        tensor (batch, classes, 2, grid, grid)
+        tensor (batch, classes, 2, cells, cells)
             Not limited to 0..1: below 0 a bottom is open, and a bottom above its top closes the cell.
         """
-        pillars, mean = self.pillars(points)
+        config = self.config
+        features = functional.max_pool2d(self.pillars(points), config.side // config.cells)
+        pillars = functional.max_pool2d(features, 2) if config.fine else features
         maps, skips = self.encoder[0](self.entry(pillars)), []
         for down, block in zip(self.down, self.encoder[1:]):
             skips.append(maps)
@@ -157,10 +164,14 @@ class SurfaceNetwork(nn.Module):
         maps = maps + self.across(maps.mean((2, 3)))[:, :, None, None]  # what the whole ROI looks like
         for up, block, skip in zip(reversed(self.up), reversed(self.decoder), reversed(skips)):
             maps = block(skip + functional.interpolate(up(maps), scale_factor=2.0, mode="nearest"))
-        if self.config.coarse:
-            maps = self.fine(pillars + functional.interpolate(self.exit(maps), scale_factor=2.0, mode="nearest"))
-        surfaces = self.head(maps).unflatten(1, (len(self.config.classes), 2))
-        return surfaces + 0.5 * (1.0 + mean[:, None, None]) if self.config.relative else surfaces
+        if config.fine:
+            maps = self.fine(self.skip(features) + functional.interpolate(maps, scale_factor=2.0, mode="nearest"))
+        surfaces = self.head(maps).unflatten(1, (len(config.classes), 2))
+        if not config.relative:
+            return surfaces
+        gray = points[..., 2].view(len(points), 1, config.side, config.side)
+        mean = functional.avg_pool2d(gray, config.side // config.cells)
+        return surfaces + 0.5 * (1.0 + mean[:, :, None])
 
 
 def surfaces_at(field: torch.Tensor, side: int) -> torch.Tensor:
@@ -168,7 +179,7 @@ def surfaces_at(field: torch.Tensor, side: int) -> torch.Tensor:
 
     Parameters
     ----------
-    field : tensor (batch, 2, grid, grid)
+    field : tensor (batch, 2, cells, cells)
         At the middles of the cells; outside of the outermost middles it goes on unchanged.
     """
     return functional.interpolate(field, (side, side), mode="bilinear", align_corners=False)

@@ -1,0 +1,191 @@
+"""The comparison from end to end on simulated radiographs: every part runs, resumes, and its figures add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("lightning", reason="training needs the extra 'training'")
+pytest.importorskip("monai", reason="training needs the extra 'training'")
+
+from GrayscaleDetSegLib.core import boxes  # noqa: E402
+from GrayscaleDetSegLib.core.intervals import best_interval  # noqa: E402
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork  # noqa: E402
+from Testing.fakes import letter_l  # noqa: E402
+from training import benchmark, surfaces  # noqa: E402
+from training.compare import __main__ as compare  # noqa: E402
+from training.compare.accuracy import interval_of_difference, means, table  # noqa: E402
+from training.compare.ceilings import field_ceiling  # noqa: E402
+from training.compare.curves import chosen, of_one_class  # noqa: E402
+from training.data import CLASSES, Case  # noqa: E402
+from training.metrics import overlap  # noqa: E402
+from training.rivals.networks import NETWORKS, build  # noqa: E402
+from training.rivals.training import AUGMENTATION, WholeImageDataset, predict  # noqa: E402
+from training.simulate.sets import write_set  # noqa: E402
+from training.surface_data import SurfaceAugmentation, SurfaceDataset, collate  # noqa: E402
+
+CONFIG = """
+margin = 0.1
+seed = 1
+batch_size = 4
+validate_every = 9
+sets = ["simulated"]
+[network]
+grid = 16
+per_cell = 2
+features = 8
+channels = [8, 16]
+fine = true
+[[stages]]
+trainable = "head"
+learning_rate = 2e-3
+epochs = 1
+[[stages]]
+trainable = "all"
+learning_rate = 2e-3
+epochs = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A folder with one small set of knees and chests."""
+    folder = tmp_path_factory.mktemp("data")
+    write_set(folder / "simulated", ["chest", "knee"], 6, 96, 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "surfaces.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def an_l(set_name: str = "knee_femur", label: str = "femur") -> Case:
+    mask = letter_l((64, 80))
+    pixels = np.where(mask, 200, 60).astype(np.uint8)
+    pixels[:, 60:] = 200  # as bright as the object, elsewhere
+    return Case(set_name, "1", "train", pixels, mask.astype(np.uint8), {label: 1})
+
+
+def test_the_surfaces_train_and_their_bundle_entry_describes_them(data, config, tmp_path):
+    output = tmp_path / "run"
+    arguments = ["--data", data, "--config", config, "--output", output, "--workers", "0"]
+    assert surfaces.main([str(argument) for argument in arguments]) == 0
+    described = json.loads((output / "network.json").read_text())
+    network = SurfaceNetwork(SurfaceConfig.from_dict(described["config"]))
+    network.load_state_dict(torch.load(output / "network.pt", weights_only=True))
+    assert described["margin"] == 0.1 and network.config.classes == CLASSES
+
+
+def test_a_stage_for_the_head_leaves_the_rest_as_it_was(data, tmp_path):
+    path = tmp_path / "head.toml"
+    path.write_text(CONFIG[: CONFIG.rindex("[[stages]]")])
+    arguments = ["--data", data, "--config", path, "--output", tmp_path / "run", "--workers", "0"]
+    assert surfaces.main([str(argument) for argument in arguments]) == 0
+    torch.manual_seed(0)
+    trained = torch.load(tmp_path / "run" / "network.pt", weights_only=True)
+    assert trained["head.weight"].abs().sum() > 0  # it starts at nothing
+    assert trained["pillars.layers.1.num_batches_tracked"] == 0
+
+
+def test_a_surface_sample_holds_the_pixels_of_its_place():
+    """Without augmentation the points are the ROI's own pixels; with a flip the L is mirrored, label and all."""
+    case = an_l()
+    dataset = SurfaceDataset([case], ("femur", "tibia"), 32)
+    (sample,) = dataset[0]
+    x0, y0, x1, y1 = boxes.of_mask(case.label_map == 1)
+    x, y, g = sample.points.numpy().T
+    column = np.floor(x0 + (x + 1) / 2 * (x1 - x0)).astype(int)
+    row = np.floor(y0 + (y + 1) / 2 * (y1 - y0)).astype(int)
+    np.testing.assert_array_equal(sample.inside.numpy() > 0, case.label_map[row, column] == 1)
+    levels = case.radiograph().gray()[row, column]
+    assert np.abs((g + 1) * 127.5 - levels).max() <= 0.51
+    only_flips = SurfaceAugmentation(0, 0, 0, 0, 1.0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    (mirrored,) = SurfaceDataset([case], ("femur", "tibia"), 32, only_flips)[0]
+    picture = sample.inside.view(32, 32)
+    assert (mirrored.inside.view(32, 32).flip(1) != picture).float().mean() < 0.1
+    assert (mirrored.inside.view(32, 32) != picture).float().mean() > 0.2
+
+
+def test_the_sides_change_places_in_the_mirror():
+    flips = SurfaceAugmentation(flip=1.0)
+    dataset = SurfaceDataset([an_l("jsrt_lungs", "right lung")], CLASSES, 8, flips)
+    _, _, labels = collate([dataset[0], dataset[1]])
+    assert [CLASSES[label] for label in labels] == ["left lung"] * 2
+    whole = WholeImageDataset([an_l("jsrt_lungs", "right lung")], CLASSES, AUGMENTATION)
+    seen = {tuple(whole[index].masks.flatten(1).any(1).tolist()) for index in range(20)}
+    assert seen == {(True, False, False, False, False), (False, True, False, False, False)}
+
+
+def test_what_a_set_does_not_mark_stays_out_of_the_loss():
+    settled = WholeImageDataset([an_l()], CLASSES, None)[0].settled
+    assert dict(zip(CLASSES, settled.tolist())) == {
+        "right lung": True, "left lung": True, "femur": True, "tibia": False, "teeth": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_rivals_give_a_mask_per_class_at_full_size(name):
+    torch.manual_seed(0)
+    masks = predict(build(name, 3).eval(), np.full((70, 130), 100.0, np.float32), [0, 2])
+    assert masks.shape == (2, 70, 130) and masks.dtype == bool
+
+
+def test_the_ceiling_of_one_cell_is_that_of_one_box_and_more_cells_reach_further():
+    case = an_l()
+    mask, gray = case.label_map == 1, case.radiograph().gray()
+    gray = gray + np.linspace(0, 80, 80)[None] * mask  # no single interval fits
+    roi = np.array([0.0, 0.0, 80.0, 64.0])
+    one = overlap(field_ceiling(gray, mask, roi, 1), mask).iou
+    assert one == pytest.approx(best_interval(gray, mask).iou, abs=0.1)
+    assert overlap(field_ceiling(gray, mask, roi, 32), mask).iou > max(0.99, one)
+
+
+def test_tables_name_the_best_rival_and_how_sure_the_difference_is():
+    records = [
+        {"method": method, "set": "s", "class": "c", "name": str(image), "iou": iou + 0.01 * (image % 3)}
+        for method, iou in (("ours", 0.9), ("a", 0.8), ("b", 0.85))
+        for image in range(12)
+    ]
+    assert means(records)["s", "c"]["b"] == pytest.approx(0.86)
+    low, high = interval_of_difference(records, "ours", "b")["s", "c"]
+    assert low == pytest.approx(0.05) and high == pytest.approx(0.05)
+    row = table(records, ["ours", "a", "b"], "ours", ["a", "b"]).splitlines()[2]
+    assert row == "| s | c | 12 | 0.910 | 0.810 | 0.860 | b | +0.050 | +0.050 to +0.050 |"
+
+
+def test_smaller_choices_are_part_of_larger_ones():
+    cases = [an_l(label=label) for label in ("femur",) * 6 + ("tibia",) * 3]
+    femurs = of_one_class(cases, "femur")
+    assert len(femurs) == 6
+    assert {id(case) for case in chosen(femurs, 2)} < {id(case) for case in chosen(femurs, 5)}
+
+
+def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_path, capsys):
+    arguments = [
+        "--data", data, "--output", tmp_path, "--sets", "simulated", "--rivals", "FCN", "--config", config,
+        "--images", "8", "--search-images", "4", "--parts", "accuracy", "curves", "--curve-set", "simulated",
+        "--curve-class", "femur", "--curve-images", "8", "--counts", "2",
+    ]  # fmt: skip
+    assert compare.main([str(argument) for argument in arguments]) == 0
+    first = capsys.readouterr().out
+    assert "| simulated | femur |" in first and "| U-Net in the ROI |" in first
+    assert {"accuracy.png", "curves.png", "records.json", "report.md"} <= {path.name for path in tmp_path.iterdir()}
+    weights = tmp_path / "rivals" / "FCN" / "final" / "network.pt"
+    before = weights.stat().st_mtime_ns
+    (tmp_path / "report.md").unlink()
+    assert compare.main([str(argument) for argument in arguments]) == 0
+    assert weights.stat().st_mtime_ns == before, "finished parts are not trained again"
+    assert (tmp_path / "report.md").read_text().strip() in first
+
+
+def test_the_benchmark_tells_stages_growth_and_memory(monkeypatch):
+    monkeypatch.setattr(benchmark, "peak_memory", lambda size, method: 1.0)
+    text = benchmark.report(benchmark.load_pipeline(None, "cpu"), [128, 256], 1, rivals=False)
+    assert "| box | 256 |" in text and "| 128 to 256 |" in text and "clean-up" in text

@@ -23,12 +23,10 @@ class SurfaceDetector:
         With trained weights; it is put in evaluation mode.
     seed : int
         Of the choice of points: the same image gives the same result.
-    mirror : bool
-        Whether the ROI is also looked at mirrored, and the two answers averaged: twice the time.
     """
 
-    def __init__(self, network: SurfaceNetwork, seed: int = 0, mirror: bool = False) -> None:
-        self.network, self.seed, self.mirror = network.eval(), seed, mirror
+    def __init__(self, network: SurfaceNetwork, seed: int = 0) -> None:
+        self.network, self.seed = network.eval(), seed
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d):
                 module.to(memory_format=torch.channels_last)

@@ -13,10 +13,9 @@ from .network import SurfaceNetwork
 REACH = 2.0
 """Thresholds are kept within this many gray ranges of the range itself: far beyond it they say nothing more."""
 
-
 DRAWS = 9
-"""A point of a high-resolution image is the mean of a third of its pixels, but of so many at most. The network has learnt
-from images that were made smaller by averaging: single pixels of large ones are noisier than anything it has seen."""
+"""A point of a high-resolution image is the mean of a third of its pixels, but of so many at most. The network has
+learnt from images that were made smaller by averaging: single pixels of large ones are noisier than any it has seen."""
 
 
 class SurfaceDetector:
@@ -87,6 +86,7 @@ class SurfaceDetector:
             row = (y0 + places[:, 1] * (y1 - y0)).astype(np.int64).clip(0, gray.shape[0] - 1)
             levels += np.asarray(gray[row, column], np.float32)
         if draws > 1:  # a mean of several pixels lies in the middle of theirs
-            places = (np.floor(places * side) + 0.5) / side
+            middles = (np.arange(side) + 0.5) / side
+            places = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)
         levels = (2.0 / GRAY_MAX / draws) * levels - 1.0
         return np.concatenate([2.0 * places - 1.0, levels[:, None]], 1).astype(np.float32)

@@ -143,7 +143,7 @@ class SurfaceNetwork(nn.Module):
             self.fine = ResidualBlock(widths[0])
         self.head = nn.Conv2d(widths[0], 2 * len(config.classes), 1)
         nn.init.zeros_(self.head.weight)
-        with torch.no_grad():  # at the start every interval is open
+        with torch.no_grad():  # at the start every interval holds something
             self.head.bias.view(-1, 2).copy_(torch.tensor([-0.1, 0.1] if config.relative else [0.2, 0.8]))
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:

@@ -122,7 +122,7 @@ def with_region(
     name : str
         Of the object.
     roi : tuple of 4 float
-        (x0, y0, x1, y1) in px; cut off at the edges of the image.
+        Two opposite corners (x0, y0, x1, y1) in px, in any order; cut off at the edges of the image.
     clean_up : bool
         False leaves the object's mask as the rule makes it.
 
@@ -132,7 +132,8 @@ def with_region(
         If no object has this name.
     """
     item = _find(result, name)
-    region = Candidate(item.label, 1.0, tuple(map(float, boxes.clip(roi, result.radiograph.shape))), drawn=True)
+    corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), result.radiograph.shape)
+    region = Candidate(item.label, 1.0, tuple(map(float, corners)), drawn=True)
     regions = Regions((region,), None, result.view)
     finding = pipeline.detect(result.radiograph, regions, item.method)[0]
     return _replaced(result, item, finding, pipeline.clean_up if clean_up else None)

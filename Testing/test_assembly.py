@@ -7,13 +7,13 @@ import pytest
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import PROBES, Finding, assemble, describe_object, probes
-from GrayscaleDetSegLib.core.box_detector import DetectedBox
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.explain import confidence, stability
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
 from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import SHAPE, bar, letter_l, radiograph

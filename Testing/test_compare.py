@@ -13,7 +13,7 @@ pytest.importorskip("lightning", reason="training needs the extra 'training'")
 pytest.importorskip("monai", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core import boxes  # noqa: E402
-from GrayscaleDetSegLib.core.intervals import best_interval  # noqa: E402
+from GrayscaleDetSegLib.core.single_box.intervals import best_interval  # noqa: E402
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork  # noqa: E402
 from Testing.fakes import letter_l  # noqa: E402
 from training import benchmark, surfaces  # noqa: E402

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import Finding, assemble
-from GrayscaleDetSegLib.core.box_detector import DetectedBox
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import finding_of, live_mask, moved, with_region, with_thresholds
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
+from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import SHAPE, radiograph
 

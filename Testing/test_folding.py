@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from GrayscaleDetSegLib.core.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.folding import fold_batch_norms
-from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
 

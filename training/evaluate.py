@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.intervals import best_interval
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
+from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import SETS, Case, load_sets
 from .metrics import overlap

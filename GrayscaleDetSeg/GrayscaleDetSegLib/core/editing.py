@@ -12,13 +12,13 @@ import numpy as np
 
 from . import boxes
 from .assembly import Finding, describe_object
-from .box_detector import DetectedBox
 from .clean_up import CleanUp
 from .gray import GRAY_MAX
 from .mask import field_mask, placed
 from .pipeline import Pipeline, Regions
 from .radiograph import Radiograph
 from .result import Candidate, SegmentationResult, SegmentedObject
+from .single_box.detector import DetectedBox
 from .surfaces.field import Roi, ThresholdField
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from .gray import GRAY_MAX
 from .result import Stability
 
-DOUBT = 10.0
-"""Gray levels from a threshold at which a pixel is about three in four times on the right side of it."""
+DOUBT = 20.0
+"""The softness of thresholds, gray levels: so far from one, a pixel is on the right side of it three in four times."""
 
 
 def stability(gray: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> Stability:

@@ -8,13 +8,13 @@ import numpy as np
 
 from . import boxes
 from .assembly import Finding, assemble
-from .box_detector import BoxDetector, DetectedBox
 from .clean_up import CleanUp
 from .gray_image import GrayImage
 from .orientation import Orientation, canonical
 from .polarity_check import CONFIDENT, PolarityCheck
 from .radiograph import Radiograph
 from .result import Candidate, SegmentationResult
+from .single_box.detector import BoxDetector, DetectedBox
 from .stopwatch import Progress, Stopwatch
 from .surfaces.detector import SurfaceDetector
 from .surfaces.field import ThresholdField

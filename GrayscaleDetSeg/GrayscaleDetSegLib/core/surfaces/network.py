@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..pointnet import SharedLayers
+from ..single_box.pointnet import SharedLayers
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def test_confidence_falls_as_the_thresholds_come_nearer():
     gray = np.array([20.0] * 60 + [200.0] * 40)
     found = [confidence(gray, low, 300.0) for low in (110.0, 150.0, 180.0, 195.0, 200.0)]
     assert found == sorted(found, reverse=True) and found[0] > 0.95
-    assert found[-1] == pytest.approx(0.5, abs=1e-6), "on the threshold, either side is as likely"
+    assert found[-1] == pytest.approx(0.5, abs=1e-3), "on the threshold, either side is as likely"
 
 
 def test_confidence_where_nothing_is_left_or_everything_is_taken():

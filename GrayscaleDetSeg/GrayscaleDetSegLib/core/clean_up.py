@@ -127,12 +127,11 @@ class CleanUp:
 
     def _apply(self, mask: np.ndarray, label: str, shortest: int) -> np.ndarray:
         radius = int(round(self.smooth * shortest))
-        size = 2 * radius + 1
-        block = size // BLOCKS
+        block = (2 * radius + 1) // BLOCKS
         if block < 2:
             smoothed = majority(mask, radius)
             return self._choose(smoothed if smoothed.any() else mask, label)
-        shares = box_mean(block_shares(mask, block), round((size / block - 1) / 2))
+        shares = box_mean(block_shares(mask, block), radius // block)
         coarse = shares > 0.5
         if not coarse.any():
             return self._choose(mask, label)

@@ -13,7 +13,7 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.folding import fold_batch_norms
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.gray_image import GrayImage
-from GrayscaleDetSegLib.core.surfaces.detector import DRAWS, REACH, SurfaceDetector
+from GrayscaleDetSegLib.core.surfaces.detector import BLOCK, REACH, SurfaceDetector
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork, soft_interval, surfaces_at
 from Testing.fakes import radiograph
@@ -233,25 +233,24 @@ def test_only_the_chosen_points_are_looked_at():
     gray, detector = Counting(image.pixels, image.mapping), SurfaceDetector(network())
     roi = (100.0, 50.0, 1250.0, 870.0)
     found = detector.detect_all(gray, [roi, roi], ["femur", "tibia"])
-    assert gray.asked == 2 * DRAWS * detector.network.config.side ** 2
+    assert gray.asked == 2 * BLOCK**2 * detector.network.config.side ** 2
     whole = detector.detect_all(image.gray(), [roi, roi], ["femur", "tibia"])
     for one, other in zip(found, whole):
         np.testing.assert_array_equal(one.low, other.low)
         np.testing.assert_array_equal(one.high, other.high)
 
 
-FEW, MANY = (7.3, 4.6, 20.2, 11.9), (0.0, 0.0, 130.0, 90.0)
+FEW = (7.3, 4.6, 20.2, 11.9)
 
 
-@pytest.mark.parametrize("roi, draws", [(FEW, 1), (MANY, DRAWS)])
-def test_more_pixels_of_the_same_picture_change_nothing(roi, draws):
-    """Where as many pixels are drawn, they are the same ones; the noise would show any that is not."""
-    gray = np.random.default_rng(0).uniform(0, 255, (90, 130)).astype(np.float32)
+def test_more_pixels_of_the_same_picture_change_nothing():
+    """The same places are looked at; the noise would show any that is not."""
+    gray, roi = np.random.default_rng(0).uniform(0, 255, (90, 130)).astype(np.float32), FEW
     large, large_roi = gray.repeat(4, axis=0).repeat(4, axis=1), tuple(4 * value for value in roi)
-    detector = SurfaceDetector(network(per_cell=4 if draws == 1 else 2, grid=8 if draws == 1 else 4))
+    detector = SurfaceDetector(network(per_cell=4, grid=8))
     one, other = Counting(gray, GRAYS), Counting(large, GRAYS)
     few, many = detector.detect(one, roi, "femur"), detector.detect(other, large_roi, "femur")
-    assert one.asked == other.asked == draws * detector.network.config.side ** 2
+    assert one.asked == other.asked == detector.network.config.side ** 2
     np.testing.assert_array_equal(few.low, many.low)
     np.testing.assert_array_equal(few.high, many.high)
     assert many.roi == large_roi
@@ -265,17 +264,19 @@ def test_more_pixels_of_a_smooth_picture_change_little():
     np.testing.assert_allclose(one.low, other.low, atol=2.5)
 
 
-def test_many_pixels_are_averaged_within_their_part_of_the_roi():
+def test_points_of_many_pixels_are_means_around_their_places():
     random, detector = np.random.default_rng(0), SurfaceDetector(network())
     gray = (100 + random.normal(0, 10, (900, 1300)) + 80 * (np.arange(1300) > 650)).astype(np.float32)
     points = detector.points(gray, (0.0, 0.0, 1300.0, 900.0))
-    side = detector.network.config.side
     x, y, levels = points.T
-    middles = (np.arange(side) + 0.5) * 2 / side - 1
-    np.testing.assert_allclose(x.reshape(side, side), np.tile(middles, (side, 1)), atol=1e-6)
-    np.testing.assert_allclose(y.reshape(side, side), np.tile(middles[:, None], side), atol=1e-6)
+    side = detector.network.config.side
+    np.testing.assert_array_equal(np.floor((x + 1) / 2 * side).reshape(side, side), np.tile(np.arange(side), (side, 1)))
+    clear = np.abs(x) > 2 / side  # a block on the step holds both levels
     noise = (levels + 1) * 127.5 - np.where(x > 0, 180, 100)
-    assert 10 / np.sqrt(DRAWS) == pytest.approx(noise.std(), rel=0.25)
+    assert noise[clear].std() == pytest.approx(10 / BLOCK, rel=0.25)
+    row, column = int((y[40] + 1) / 2 * 900), int((x[40] + 1) / 2 * 1300)
+    block = gray[row - 1 : row + 2, column - 1 : column + 2]
+    assert (levels[40] + 1) * 127.5 == pytest.approx(block.mean(), abs=1e-3)
 
 
 @pytest.mark.parametrize("roi", [(-20.0, -9.0, 60.0, 50.0), (100.0, 70.0, 190.0, 140.0), (130.0, 5.0, 130.0, 40.0)])

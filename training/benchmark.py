@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def report(pipeline: Pipeline, sizes: list[int], repeats: int, rivals: bool = Tr
             whole, stages, found = stage_times(pipeline, radiograph, method, repeats)
             ours[method][size] = whole, stages
             parts = ", ".join(f"{stage} {milliseconds:.0f}" for stage, milliseconds in stages.items())
-            memory = f"{peak_memory(size, method):.0f} MB"
+            memory = f"{peak_memory(radiograph, method):.0f} MB"
             lines.append(f"| {method} | {size} | {found} | {whole:.0f} | {parts} | {memory} |")
     lines += ["", "| growth | mask and clean-up | everything else |", "|---|---|---|"]
     for small, large in zip(sizes, sizes[1:]):
@@ -131,33 +131,15 @@ def report(pipeline: Pipeline, sizes: list[int], repeats: int, rivals: bool = Tr
     return "\n".join(lines)
 
 
-def peak_memory(size: int, method: str) -> float:
-    """Megabytes that segmenting one image adds to a process of its own which holds the model and the image."""
-    code = f"import training.benchmark as b; print(b.added_memory({size}, {method!r}))"
-    answer = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    return float(answer.stdout.strip().splitlines()[-1])
-
-
-def added_memory(size: int, method: str) -> float:
-    """As :func:`peak_memory`, in this process, which must not have used more before."""
-    torch.set_num_threads(1)
-    pipeline = load_pipeline(None, "cpu")
-    pipeline.segment(chest(256), method=method)  # what every run needs is there before
-    radiograph = chest(size)
-    with open("/proc/self/clear_refs", "w") as stream:
-        stream.write("5")  # start counting the peak anew
-    before = _status("VmRSS")
-    pipeline.segment(radiograph, method=method)
-    return _status("VmHWM") - before
-
-
-def _status(field: str) -> float:
-    """Megabytes of a field of Linux' ``/proc/self/status``."""
-    with open("/proc/self/status") as stream:
-        for line in stream:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) / 1024.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+def peak_memory(radiograph: Radiograph, method: str) -> float:
+    """Megabytes that a process holds at most which loads the model and the pixels, and segments them: all of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pixels.npy"
+        np.save(path, radiograph.pixels)
+        code = f"import training.memory as m; print(m.peak({str(path)!r}, {method!r}))"
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(answer.stdout.split()[-1])
 
 
 def anchors_report(pipeline: Pipeline, repeats: int) -> str:

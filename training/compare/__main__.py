@@ -81,7 +81,7 @@ def _accuracy(options, pipeline: Pipeline, surface, training: list[Case], valida
     rates["surfaces"] = trained.rate
     shipped, pipeline.surface_detector = pipeline.surface_detector, SurfaceDetector(trained.network)
     records += records_of("surfaces", pipeline_masks(pipeline, "surfaces"), validation)
-    methods = ["one box, best", "32 x 32 boxes, best", "single box", *options.rivals, "surfaces"]
+    methods = ["one box, best", "64 x 64 boxes, best", "single box", *options.rivals, "surfaces"]
     records += records_of("single box", pipeline_masks(pipeline, "box"), validation)
     pipeline.surface_detector = shipped
     if shipped is not None:

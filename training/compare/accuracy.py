@@ -21,7 +21,7 @@ from .ceilings import field_ceiling
 Masks = Callable[[Case], dict[str, np.ndarray]]
 """From a case to the mask of every class that it marks."""
 
-GRIDS = (32,)
+GRIDS = (64,)
 
 
 def records_of(name: str, masks: Masks, cases: list[Case]) -> list[dict]:

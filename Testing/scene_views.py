@@ -1,0 +1,167 @@
+"""Slicer's own views without its window: displayable managers draw a scene offscreen, and the picture comes back.
+
+The volume's image is drawn by Slicer's slice logic; its window would hand the same image to its own view widget.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+IN_SPACE = ("Camera", "View", "Model", "Markups", "Segmentations3D")
+IN_SLICE = ("Markups", "ModelSlice", "Segmentations2D")
+
+
+def _manager_name(name: str) -> str:
+    stem, dimension = (name[:-2], name[-2:]) if name.endswith("D") else (name, "")
+    return f"vtkMRML{stem}DisplayableManager{dimension}"
+
+
+class Application:
+    """A scene with what an application adds to it: colours, slice orientations, the logics that views ask for."""
+
+    def __init__(self) -> None:
+        import slicer
+        import vtk
+
+        self.scene = slicer.vtkMRMLScene()
+        self.logic = slicer.vtkSlicerApplicationLogic()
+        self.logic.SetMRMLScene(self.scene)
+        self.logic.GetColorLogic().SetMRMLScene(self.scene)
+        self.logic.GetColorLogic().AddDefaultColorNodes()
+        self.logic.SetSliceLogics(vtk.vtkCollection())
+        self.logic.SetViewLogics(vtk.vtkCollection())
+        self.markups = slicer.vtkSlicerMarkupsLogic()
+        self.markups.SetMRMLScene(self.scene)
+        self.markups.SetMRMLApplicationLogic(self.logic)
+        self.logic.SetModuleLogic("Markups", self.markups)
+        slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(self.scene, True)
+        self.views: list[_View] = []
+
+    def close(self) -> None:
+        """Take the views down before the scene."""
+        for view in self.views:
+            view.close()
+        self.scene.Clear(True)
+
+
+class _View:
+    def __init__(self, application: Application, size: tuple[int, int]) -> None:
+        import slicer
+        import vtk
+
+        self.application, self.scene = application, application.scene
+        self.renderer, self.window = vtk.vtkRenderer(), vtk.vtkRenderWindow()
+        self.window.SetOffScreenRendering(1)
+        self.window.SetMultiSamples(0)
+        self.window.SetSize(*size)
+        self.window.AddRenderer(self.renderer)
+        self.interactor = vtk.vtkGenericRenderWindowInteractor()
+        self.interactor.SetRenderWindow(self.window)
+        self.interactor.Initialize()
+        self.group = slicer.vtkMRMLDisplayableManagerGroup()
+        self.group.SetRenderer(self.renderer)
+        application.views.append(self)
+
+    def _manage(self, factory, names: tuple[str, ...], node) -> None:
+        factory.SetMRMLApplicationLogic(self.application.logic)
+        for name in map(_manager_name, names):
+            if not factory.IsDisplayableManagerRegistered(name):
+                factory.RegisterDisplayableManager(name)
+        self.group.Initialize(factory, self.renderer)
+        self.group.SetMRMLDisplayableNode(node)
+        self.node = node
+
+    def picture(self, path: Path | str | None = None) -> np.ndarray:
+        """The view as uint8 (rows, columns, 3), and as a PNG file if a path is given."""
+        import vtk
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        self.window.Render()
+        grabber = vtk.vtkWindowToImageFilter()
+        grabber.SetInput(self.window)
+        grabber.ReadFrontBufferOff()
+        grabber.Update()
+        if path is not None:
+            writer = vtk.vtkPNGWriter()
+            writer.SetInputData(grabber.GetOutput())
+            writer.SetFileName(str(path))
+            writer.Write()
+        columns, rows, _ = grabber.GetOutput().GetDimensions()
+        return vtk_to_numpy(grabber.GetOutput().GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1].copy()
+
+    def close(self) -> None:
+        self.group.SetMRMLDisplayableNode(None)
+        self.window.Finalize()
+
+
+class SliceView(_View):
+    """A slice view on one volume, turned into its plane."""
+
+    def __init__(self, application: Application, volume, size=(700, 500), index: int = 0) -> None:
+        import slicer
+        import vtk
+
+        super().__init__(application, size)
+        self.renderer.GetActiveCamera().ParallelProjectionOn()
+        self.logic = slicer.vtkMRMLSliceLogic()
+        self.logic.SetMRMLApplicationLogic(application.logic)
+        application.logic.GetSliceLogics().AddItem(self.logic)
+        self.logic.SetMRMLScene(self.scene)
+        node = self.logic.AddSliceNode("Red")
+        self._manage(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), IN_SLICE, node)
+        node.SetDimensions(*size, 1)
+        self.logic.ResizeSliceNode(*size)
+        self.logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
+        node.RotateToVolumePlane(volume)
+        self.logic.FitSliceToBackground()
+        low, high, _ = self._bounds()
+        node.SetSliceOffset(low + (index + 0.5) * (high - low) / max(1, self._count(volume)))
+        mapper, self.actor = vtk.vtkImageMapper(), vtk.vtkActor2D()
+        mapper.SetColorWindow(255)
+        mapper.SetColorLevel(127.5)
+        mapper.SetInputConnection(self.logic.GetImageDataConnection())
+        self.actor.SetMapper(mapper)
+        self.actor.GetProperty().SetDisplayLocationToBackground()
+        # below the managers' renderer, so that what they draw half transparent is laid over it
+        below = vtk.vtkRenderer()
+        below.AddViewProp(self.actor)
+        self.renderer.SetLayer(1)
+        self.window.SetNumberOfLayers(2)
+        self.window.AddRenderer(below)
+
+    def _bounds(self) -> tuple[float, float, float]:
+        bounds = [0.0] * 6
+        self.logic.GetBackgroundSliceBounds(bounds)
+        return bounds[4], bounds[5], 0.0
+
+    @staticmethod
+    def _count(volume) -> int:
+        return min(volume.GetImageData().GetDimensions())
+
+
+class SpaceView(_View):
+    """A 3D view; `tag` names it as a layout would."""
+
+    def __init__(self, application: Application, tag: str = "PointCloud", size=(700, 560)) -> None:
+        import slicer
+
+        super().__init__(application, size)
+        self.renderer.SetUseDepthPeeling(True)
+        self.logic = slicer.vtkMRMLViewLogic()
+        self.logic.SetMRMLApplicationLogic(application.logic)
+        application.logic.GetViewLogics().AddItem(self.logic)
+        self.logic.SetMRMLScene(self.scene)
+        node = self.logic.AddViewNode(tag)
+        self._manage(slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), IN_SPACE, node)
+
+    @property
+    def camera(self):
+        """The camera node of the view."""
+        return self.group.GetDisplayableManagerByClassName("vtkMRMLCameraDisplayableManager").GetCameraNode()
+
+    def fit(self) -> None:
+        """Look at everything from Slicer's default direction."""
+        self.window.Render()
+        self.renderer.ResetCamera()

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from GrayscaleDetSegLib.scene.geometry import moved, numpy_matrix
+from GrayscaleDetSegLib.scene.volumes import pixel_to_world
+
 IN_SPACE = ("Camera", "View", "Model", "Markups", "Segmentations3D")
 IN_SLICE = ("Markups", "ModelSlice", "Segmentations2D")
 
@@ -97,9 +100,9 @@ class _View:
 
 
 class SliceView(_View):
-    """A slice view on one volume, turned into its plane."""
+    """A slice view on one slice of a volume, turned into its plane, as close to axial as that goes."""
 
-    def __init__(self, application: Application, volume, size=(700, 500), index: int = 0) -> None:
+    def __init__(self, application: Application, volume, grid, size=(700, 500)) -> None:
         import slicer
         import vtk
 
@@ -111,13 +114,14 @@ class SliceView(_View):
         self.logic.SetMRMLScene(self.scene)
         node = self.logic.AddSliceNode("Red")
         self._manage(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), IN_SLICE, node)
-        node.SetDimensions(*size, 1)
         self.logic.ResizeSliceNode(*size)
         self.logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
+        node.SetOrientation("Axial")
         node.RotateToVolumePlane(volume)
         self.logic.FitSliceToBackground()
-        low, high, _ = self._bounds()
-        node.SetSliceOffset(low + (index + 0.5) * (high - low) / max(1, self._count(volume)))
+        self._to_world = pixel_to_world(volume, grid)
+        rows, columns = grid.shape
+        node.JumpSliceByOffsetting(*moved(self._to_world, [(columns / 2, rows / 2, 0.0)])[0])
         mapper, self.actor = vtk.vtkImageMapper(), vtk.vtkActor2D()
         mapper.SetColorWindow(255)
         mapper.SetColorLevel(127.5)
@@ -131,14 +135,11 @@ class SliceView(_View):
         self.window.SetNumberOfLayers(2)
         self.window.AddRenderer(below)
 
-    def _bounds(self) -> tuple[float, float, float]:
-        bounds = [0.0] * 6
-        self.logic.GetBackgroundSliceBounds(bounds)
-        return bounds[4], bounds[5], 0.0
-
-    @staticmethod
-    def _count(volume) -> int:
-        return min(volume.GetImageData().GetDimensions())
+    def screen(self, x: float, y: float) -> tuple[int, int]:
+        """(row, column) of the picture at a place in px of the volume's slice."""
+        to_screen = np.linalg.inv(numpy_matrix(self.node.GetXYToRAS()))
+        column, up, _ = moved(to_screen, moved(self._to_world, [(x, y, 0.0)]))[0]
+        return int(self.window.GetSize()[1] - 1 - round(up)), int(round(column))
 
 
 class SpaceView(_View):
@@ -161,7 +162,9 @@ class SpaceView(_View):
         """The camera node of the view."""
         return self.group.GetDisplayableManagerByClassName("vtkMRMLCameraDisplayableManager").GetCameraNode()
 
-    def fit(self) -> None:
-        """Look at everything from Slicer's default direction."""
-        self.window.Render()
-        self.renderer.ResetCamera()
+    def screen(self, position) -> tuple[int, int]:
+        """(row, column) of the picture at a place in the view's coordinates."""
+        self.renderer.SetWorldPoint(*position, 1.0)
+        self.renderer.WorldToDisplay()
+        column, up, _ = self.renderer.GetDisplayPoint()
+        return int(self.window.GetSize()[1] - 1 - round(up)), int(round(column))

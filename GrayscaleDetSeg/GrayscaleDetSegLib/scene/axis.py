@@ -87,6 +87,6 @@ def set_axis(
         labels.RemoveAllControlPoints()
         texts = [(level, str(level)) for level in LEVELS]
         for level, text in [*texts, (GRAY_MAX * 1.08, TITLE)]:
-            place = frame.to_view([(at - 1.5 * tick, y1, level)])[0]
+            place = frame.to_view([(at - 3.0 * tick, y1, level)])[0]
             number = labels.AddControlPoint(*map(float, place), text)
             labels.SetNthControlPointLocked(number, True)

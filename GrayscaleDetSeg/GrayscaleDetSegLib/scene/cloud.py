@@ -29,7 +29,7 @@ MOST = 40_000
 """Points of a cloud at most."""
 GRAY, INSIDE, COLOR = "Gray", "Inside", "Color"
 """Names of the point arrays: gray level 0..255, whether between the thresholds (0 or 1), and the colour shown."""
-_DIM, _DARKEST = 0.36, 0.42
+_DIM, _DARKEST = (28.0, 112.0), 0.55  # gray levels shown outside; share of the colour inside at gray 0
 _POINT_SIZE = 2.0
 
 
@@ -85,9 +85,10 @@ def point_colors(gray: np.ndarray, is_inside: np.ndarray, color: Sequence[int]) 
     Those inside have the object's colour, darkest at gray 0 and pale at 255; the others are dim and gray.
     """
     share = np.linspace(0.0, 1.0, 256)[:, None]
-    bright = np.asarray(color, float) * (_DARKEST + (1.0 - _DARKEST) * share)
-    bright += (255.0 - bright) * (0.55 * share**2)
-    dim = np.repeat(20.0 + (255.0 * _DIM - 20.0) * share, 3, axis=1)
+    pure = np.asarray(color, float) * (255.0 / max(1, *color))
+    bright = pure * (_DARKEST + (1.0 - _DARKEST) * share)
+    bright += (255.0 - bright) * (0.5 * share**2)
+    dim = np.repeat(_DIM[0] + (_DIM[1] - _DIM[0]) * share, 3, axis=1)
     table = np.concatenate([dim, bright]).round().astype(np.uint8)
     index = np.clip(gray, 0.0, GRAY_MAX).astype(np.uint16)
     index += np.uint16(256) * is_inside

@@ -46,6 +46,7 @@ def add_threshold_box(
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", f"{name} thresholds")
     node.CreateDefaultDisplayNodes()
     place_threshold_box(node, frame, roi, interval)
+    node.SetNthControlPointVisibility(0, False)  # its middle, by which it could be pulled away
     display, shade = node.GetDisplayNode(), color_of(color)
     with folded(display):
         display.SetColor(*shade)

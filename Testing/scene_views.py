@@ -76,6 +76,31 @@ class _View:
         self.group.SetMRMLDisplayableNode(node)
         self.node = node
 
+    def _interact(self, style) -> None:
+        """Let Slicer's own style hand the mouse's events to the displayable managers, as in its window."""
+        import vtk
+
+        self.interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
+        style.SetDisplayableManagers(self.group)
+        style.SetInteractor(self.interactor)
+        self.style = style
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int], steps: int = 5) -> None:
+        """Take hold of what is at (row, column) of the picture, and move it with the left button to another place."""
+        self.window.Render()
+        first, last = np.array(start, float), np.array(end, float)
+        self._mouse("MouseMoveEvent", first + (20, 20))
+        self._mouse("MouseMoveEvent", first)
+        self._mouse("LeftButtonPressEvent", first)
+        for share in np.linspace(0.0, 1.0, steps + 1):
+            self._mouse("MouseMoveEvent", first + share * (last - first))
+        self._mouse("LeftButtonReleaseEvent", last)
+
+    def _mouse(self, event: str, place: np.ndarray) -> None:
+        row, column = (int(round(value)) for value in place)
+        self.interactor.SetEventInformation(column, self.window.GetSize()[1] - 1 - row, 0, 0, chr(0), 0, None)
+        self.interactor.InvokeEvent(event)
+
     def picture(self, path: Path | str | None = None) -> np.ndarray:
         """The view as uint8 (rows, columns, 3), and as a PNG file if a path is given."""
         import vtk
@@ -95,6 +120,7 @@ class _View:
         return vtk_to_numpy(grabber.GetOutput().GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1].copy()
 
     def close(self) -> None:
+        self.style.SetInteractor(None)
         self.group.SetMRMLDisplayableNode(None)
         self.window.Finalize()
 
@@ -134,6 +160,9 @@ class SliceView(_View):
         self.renderer.SetLayer(1)
         self.window.SetNumberOfLayers(2)
         self.window.AddRenderer(below)
+        style = slicer.vtkMRMLSliceViewInteractorStyle()
+        style.SetSliceLogic(self.logic)
+        self._interact(style)
 
     def screen(self, x: float, y: float) -> tuple[int, int]:
         """(row, column) of the picture at a place in px of the volume's slice."""
@@ -156,6 +185,7 @@ class SpaceView(_View):
         self.logic.SetMRMLScene(self.scene)
         node = self.logic.AddViewNode(tag)
         self._manage(slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), IN_SPACE, node)
+        self._interact(slicer.vtkMRMLThreeDViewInteractorStyle())
 
     @property
     def camera(self):

@@ -60,8 +60,9 @@ def add_region(
         display.SetRotationHandleVisibility(False)
         display.SetTranslationHandleVisibility(True)
         display.SetScaleHandleVisibility(True)
-        # along the slice axis there is nothing to move or to stretch
-        display.SetTranslationHandleComponentVisibility([True, True, False, True])
+        # the middle carries it in the plane of the view; arrows would cover the sides of a small region, and along the
+        # slice axis there is nothing to move or to stretch
+        display.SetTranslationHandleComponentVisibility([False, False, False, True])
         display.SetScaleHandleComponentVisibility([True, True, False, False])
         show_in(display, view_ids)
     return node

@@ -19,6 +19,7 @@ Roi = tuple[float, float, float, float]
 
 THINNEST = 0.5
 """Gray levels between bottom and top at least: a box without height cannot be taken hold of."""
+_EXACT = 2e-3  # gray levels to which a box stands where it should: Slicer keeps its place in single precision
 
 
 def add_threshold_box(
@@ -107,10 +108,7 @@ def restore(node: vtkMRMLMarkupsROINode) -> bool:
             node.SetAndObserveTransformNodeID(None)
         _place(node, _frame(node), _roi(node), interval)
     after = numpy_matrix(node.GetObjectToNodeMatrix()), np.array(node.GetSize())
-    tolerance = 1e-3 * _frame(node).level
-    return was_under is not None or not all(
-        np.allclose(one, other, rtol=1e-6, atol=tolerance) for one, other in zip(before, after)
-    )
+    return was_under is not None or any((one != other).any() for one, other in zip(before, after))
 
 
 def _frame(node: vtkMRMLMarkupsROINode) -> CloudFrame:
@@ -130,10 +128,10 @@ def _place(node: vtkMRMLMarkupsROINode, frame: CloudFrame, roi: Roi, interval: t
     corners = frame.to_view([(x0, y0, bottom), (x1, y1, top)])
     matrix = np.eye(4)
     matrix[:3, 3] = corners.mean(axis=0)
-    held = node.GetObjectToNodeMatrix()
-    # a box that stands where it should is left alone, or every read would be followed by an event
-    if not np.allclose(numpy_matrix(held), matrix, rtol=0.0, atol=1e-4 * frame.level):
+    held, tolerance = node.GetObjectToNodeMatrix(), _EXACT * frame.level
+    # a box that stands where it should is left alone, or every look at it would end in an event
+    if not np.allclose(numpy_matrix(held), matrix, rtol=0.0, atol=tolerance):
         held.DeepCopy(vtk_matrix(matrix))
     size = np.abs(corners[1] - corners[0])
-    if not np.allclose(node.GetSize(), size, rtol=0.0, atol=1e-4 * frame.level):
+    if not np.allclose(node.GetSize(), size, rtol=0.0, atol=tolerance):
         node.SetSize(*size.tolist())

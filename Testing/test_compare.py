@@ -13,7 +13,7 @@ pytest.importorskip("lightning", reason="training needs the extra 'training'")
 pytest.importorskip("monai", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core import boxes  # noqa: E402
-from GrayscaleDetSegLib.core.intervals import best_interval  # noqa: E402
+from GrayscaleDetSegLib.core.single_box.intervals import best_interval  # noqa: E402
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork  # noqa: E402
 from Testing.fakes import letter_l  # noqa: E402
 from training import benchmark, surfaces  # noqa: E402
@@ -170,12 +170,12 @@ def test_smaller_choices_are_part_of_larger_ones():
 def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_path, capsys):
     arguments = [
         "--data", data, "--output", tmp_path, "--sets", "simulated", "--rivals", "FCN", "--config", config,
-        "--images", "8", "--search-images", "4", "--parts", "accuracy", "curves", "--curve-set", "simulated",
-        "--curve-class", "femur", "--curve-images", "8", "--counts", "2",
+        "--images", "8", "--search-images", "4", "--parts", "accuracy", "robustness", "curves",
+        "--curve-set", "simulated", "--curve-class", "femur", "--curve-images", "8", "--counts", "2",
     ]  # fmt: skip
     assert compare.main([str(argument) for argument in arguments]) == 0
     first = capsys.readouterr().out
-    assert "| simulated | femur |" in first and "| U-Net in the ROI |" in first
+    assert "| simulated | femur |" in first and "| U-Net in the ROI |" in first and "| turned by 8 degrees |" in first
     assert {"accuracy.png", "curves.png", "records.json", "report.md"} <= {path.name for path in tmp_path.iterdir()}
     weights = tmp_path / "rivals" / "FCN" / "final" / "network.pt"
     before = weights.stat().st_mtime_ns

@@ -1,22 +1,27 @@
-"""From boxes to masks: the rule, overlaps, the clean-up and the stability, each against plain loops."""
+"""From thresholds to masks: the rules and the overlaps, each against plain loops."""
 
 from __future__ import annotations
 
-import json
+import tracemalloc
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.clean_up import CleanUp, filled, majority
-from GrayscaleDetSegLib.core.explain import stability
 from GrayscaleDetSegLib.core.gray import GrayMapping
-from GrayscaleDetSegLib.core.mask import placed, rule_mask, settle_overlaps
+from GrayscaleDetSegLib.core.mask import (
+    field_mask,
+    placed,
+    rule_mask,
+    settle_overlaps,
+    shared_parts,
+    without_overlaps,
+)
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from Testing.fakes import letter_l
+from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 
-OFF = CleanUp(smooth=0.0, keep_largest=False, fill_holes=False)
 MAPPINGS = [
     GrayMapping.window(500, 3000, "VOI window"),
     GrayMapping((100.0, 900.0, 3500.0), (0.0, 200.0, 255.0), "VOI LUT"),
@@ -64,33 +69,47 @@ def test_the_thresholds_in_the_files_own_values_select_the_same_pixels():
     np.testing.assert_array_equal(found, (pixels >= low) & (pixels <= high))
 
 
-def brute_stability(gray, low, high):
-    def area(bottom, top):
-        return sum(bool(bottom <= value <= top) for value in gray.ravel().tolist())
-
-    now = max(area(low, high), 1)
-    bottom = (abs(area(low - 1, high) - area(low, high)) + abs(area(low + 1, high) - area(low, high))) / (2 * now)
-    top = (abs(area(low, high - 1) - area(low, high)) + abs(area(low, high + 1) - area(low, high))) / (2 * now)
-    return (0.0 if low <= 0 else bottom), (0.0 if high >= 255 else top)
+def oblique_field(roi) -> ThresholdField:
+    row, column = np.mgrid[:3, :4].astype(np.float32)
+    return ThresholdField(roi, 20 + 30 * row - 9 * column, 280 - 45 * row - 23 * column)
 
 
-@pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize(
-    "low, high", [(100.0, 160.0), (100.0, 100.5), (0.0, 90.0), (90.0, 255.0), (0.5, 254.5), (30.25, 31.0), (9.0, 8.0)]
-)
-def test_stability_is_the_change_of_area_per_gray_level(whole, low, high):
-    gray = (np.random.default_rng(0).random((25, 30)) * 255).astype(np.float32)
-    gray = np.floor(gray) if whole else gray
-    found = stability(gray, low, high)
-    assert (found.bottom, found.top) == pytest.approx(brute_stability(gray, low, high))
-    assert 0.0 <= found.value <= 1.0
+@pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda mapping: mapping.source)
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
+@pytest.mark.parametrize("roi", [(2.0, 1.0, 15.0, 11.0), (0.4, 3.6, 16.2, 9.4), (-3.0, 5.0, 30.0, 40.0)])
+def test_the_surfaces_pixels_lie_between_them(mapping, inverted, dtype, roi):
+    radiograph, field = image(mapping, inverted, dtype), oblique_field(roi)
+    found = field_mask(radiograph, field)
+    rows, columns = boxes.pixel_slices(roi, radiograph.shape)
+    gray, (low, high) = radiograph.gray()[rows, columns], field.surfaces((rows, columns))
+    assert found.dtype == bool and 0.1 < found.mean() < 0.95
+    np.testing.assert_array_equal(found, (gray >= low) & (gray <= high))
+    part = slice(rows.start + 2, rows.stop - 1), slice(columns.start + 1, columns.stop - 3)
+    np.testing.assert_array_equal(field_mask(radiograph, field, part), found[2:-1, 1:-3])
 
 
-def test_stability_of_a_clear_object_is_1_and_of_one_on_the_edge_is_not():
-    gray = np.array([[10.0] * 50 + [200.0] * 50])
-    assert stability(gray, 100.0, 255.0).value == 1.0
-    assert stability(gray, 200.0, 255.0).bottom == 0.5
-    assert stability(np.zeros((2, 2)), 100.0, 255.0).value == 1.0
+def test_a_field_of_one_cell_is_the_box_rule():
+    """To the pixel: what is seen while a threshold is dragged is what comes out, also where pixels lie on it."""
+    pixels = np.random.default_rng(0).permutation(np.arange(3, 1789)).astype(np.uint16).reshape(38, 47)
+    radiograph, roi = Radiograph(pixels, GrayMapping.window(3, 1788, "full range")), (2.0, 1.0, 45.0, 36.0)
+    for low, high in [(float(level), 255.0 - level // 2) for level in range(0, 256, 3)] + [(-5.0, 300.0)]:
+        expected = rule_mask(radiograph, roi, low, high)
+        field = ThresholdField.uniform(roi, low, high)
+        np.testing.assert_array_equal(field_mask(radiograph, field), expected)
+        np.testing.assert_array_equal(field_mask(radiograph, field, (slice(3, 8), slice(4, 9))), expected[2:7, 2:7])
+
+
+def test_beside_the_mask_no_temporary_grows_with_the_image():
+    radiograph = Radiograph(np.zeros((1500, 700), np.uint16), MAPPINGS[0])
+    field = oblique_field((0.0, 0.0, 700.0, 1500.0))
+    tracemalloc.start()
+    try:
+        mask = field_mask(radiograph, field)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * mask.nbytes
 
 
 ROIS = [(2.0, 1.0, 14.0, 9.0), (8.0, 3.0, 20.0, 15.0), (0.0, 5.0, 11.0, 18.0)]
@@ -156,93 +175,40 @@ def test_nothing_to_settle():
     assert settle_overlaps([], [], SHAPE) == []
 
 
-def test_everything_off_changes_nothing():
-    mask = np.random.default_rng(0).random((30, 40)) < 0.5
-    np.testing.assert_array_equal(OFF.apply(mask, "femur"), mask)
+@st.composite
+def windows(draw):
+    starts, sizes = (draw(st.tuples(st.integers(*ends), st.integers(*ends))) for ends in ((0, 15), (1, 20)))
+    return tuple(slice(a, min(a + b, size)) for a, b, size in zip(starts, sizes, SHAPE))
 
 
-def test_each_step_does_its_own_part_and_no_other():
-    mask = np.zeros((60, 80), bool)
-    mask[5:45, 10:50] = True
-    mask[20:30, 25:35] = False  # a hole
-    mask[50:56, 60:72] = True  # a second part
-    mask[10, 70] = True  # a speck
-    filled, largest, no_speck = mask.copy(), mask.copy(), mask.copy()
-    filled[20:30, 25:35] = True
-    largest[46:, :] = False
-    largest[10, 70] = False
-    no_speck[10, 70] = False
-
-    def apply(**on):
-        return CleanUp(**{**OFF.to_dict(), **on}).apply(mask, "femur")
-
-    np.testing.assert_array_equal(apply(fill_holes=True), filled)
-    np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"femur": 1}), largest)
-    np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"femur": 2}), no_speck)
-    np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"tibia": 0}), largest)  # not named: one
-    smoothed = apply(smooth=1 / 62)  # radius 1: of edges and corners only the corners change
-    assert not smoothed[10, 70] and (smoothed != no_speck).sum() <= 12
+@settings(max_examples=60, deadline=None)
+@given(st.lists(windows(), max_size=4), st.integers(0, 2**31))
+def test_an_earlier_mask_keeps_its_pixels(given_windows, seed):
+    random = np.random.default_rng(seed)
+    masks = [random.random([part.stop - part.start for part in window]) < 0.7 for window in given_windows]
+    found = without_overlaps([mask.copy() for mask in masks], given_windows)
+    taken = np.zeros(SHAPE, bool)
+    for mask, window, item in zip(masks, given_windows, found):
+        whole = placed(mask, window, SHAPE)
+        np.testing.assert_array_equal(placed(item, window, SHAPE), whole & ~taken)
+        taken |= whole
 
 
-def test_the_radius_of_smoothing_grows_with_the_object():
-    large = np.zeros((200, 200), bool)
-    large[20:180, 20:180] = True
-    large[100:103, 20:100] = False  # a crack 3 px wide
-    settings = CleanUp(smooth=0.03, largest_parts={"femur": 0}, fill_holes=False)
-    assert settings.apply(large, "femur")[101, 40:90].all()
-    small = large[95:108, 60:73]
-    assert not settings.apply(small, "femur")[6, 5]
+@settings(max_examples=60, deadline=None)
+@given(windows(), windows())
+def test_shared_parts_are_the_same_pixels(first, second):
+    numbers = np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE)
+    both = set(numbers[first].ravel().tolist()) & set(numbers[second].ravel().tolist())
+    parts = shared_parts(first, second)
+    if parts is None:
+        assert not both
+        return
+    np.testing.assert_array_equal(numbers[first][parts[0]], numbers[second][parts[1]])
+    assert set(numbers[first][parts[0]].ravel().tolist()) == both
 
 
-def test_smoothing_never_removes_an_object():
-    mask = np.zeros((20, 20), bool)
-    mask[4:18, 9] = True  # one pixel wide: no majority anywhere
-    assert CleanUp(smooth=0.2).apply(mask, "femur").any()
-
-
-def test_parts_that_touch_at_a_corner_are_one():
-    mask = np.zeros((9, 9), bool)
-    mask[1:4, 1:4] = mask[4:6, 4:6] = True
-    np.testing.assert_array_equal(CleanUp(smooth=0.0).apply(mask, "femur"), mask)
-
-
-def test_an_empty_mask_stays_empty():
-    assert not CleanUp().apply(np.zeros((5, 6), bool), "femur").any()
-
-
-@pytest.mark.parametrize("turn", range(8))
-def test_an_object_without_symmetry_stays_in_place(turn):
-    mask = letter_l((90, 130))
-    mask = (mask.T if turn & 1 else mask)[:: -1 if turn & 2 else 1, :: -1 if turn & 4 else 1]
-    cleaned = CleanUp().apply(mask, "femur")
-    assert cleaned.shape == mask.shape
-    assert (cleaned & mask).sum() / (cleaned | mask).sum() > 0.98
-
-
-@pytest.mark.parametrize("radius", [1, 2, 5])
-def test_majority_is_the_median_filter(radius):
-    mask = np.random.default_rng(radius).random((41, 57)) > 0.45
-    expected = ndimage.median_filter(mask.astype(np.uint8), 2 * radius + 1, mode="nearest").astype(bool)
-    np.testing.assert_array_equal(majority(mask, radius), expected)
-
-
-def test_filling_is_that_of_scipy():
-    mask = np.random.default_rng(3).random((60, 80)) > 0.4
-    np.testing.assert_array_equal(filled(mask), ndimage.binary_fill_holes(mask))
-
-
-def test_objects_at_the_edge_of_the_image_keep_their_edge():
-    mask = np.zeros((40, 50), bool)
-    mask[:25, 30:] = True
-    cleaned = CleanUp(smooth=0.05).apply(mask, "femur")
-    assert cleaned[0, 35:].all() and cleaned[:20, -1].all()
-
-
-def test_names_of_the_steps_that_ran():
-    assert CleanUp().steps() == ("smooth", "keep largest parts", "fill holes")
-    assert CleanUp(smooth=0.0, fill_holes=False).steps() == ("keep largest parts",)
-
-
-def test_configuration_survives_json():
-    settings = CleanUp(0.01, True, {"right lung": 2}, False)
-    assert CleanUp.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+def test_what_is_given_to_be_settled_is_not_changed():
+    rois, masks = ROIS[:2], [np.ones((8, 12), bool), np.ones((12, 12), bool)]
+    settle_overlaps(masks, rois, SHAPE)
+    without_overlaps(masks, [boxes.pixel_slices(roi, SHAPE) for roi in rois])
+    assert all(mask.all() for mask in masks)

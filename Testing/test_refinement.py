@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from GrayscaleDetSegLib.core.refinement import (
+from GrayscaleDetSegLib.core.single_box.refinement import (
     LARGEST_OFFSET,
     apply_offsets,
     descend_ridge,

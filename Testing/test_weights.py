@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import GrayscaleDetSegLib
-from GrayscaleDetSegLib.core.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle, save_weights, sha256
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
 

@@ -26,10 +26,10 @@ import torch
 from monai.networks.nets import AttentionUnet, BasicUNet, BasicUNetPlusPlus
 from scipy import ndimage
 
-from GrayscaleDetSegLib.core.box_detector import BoxDetector, BoxSettings
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
+from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
 
 from .data import CLASSES
 from .rivals.networks import NETWORKS, LastOutput, build

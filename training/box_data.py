@@ -10,9 +10,9 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.intervals import best_interval
 from GrayscaleDetSegLib.core.labels import mirrored
 from GrayscaleDetSegLib.core.point_cloud import normalise, sample_points
+from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import Case
 

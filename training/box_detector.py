@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from GrayscaleDetSegLib.core.anchors import AnchorConfig, anchor_recall, interval_iou
-from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig, orthogonality_loss
-from GrayscaleDetSegLib.core.refinement import apply_offsets, targets
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig, anchor_recall, interval_iou
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig, orthogonality_loss
+from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets, targets
 
 from . import refinement
 from .box_data import BoxAugmentation, BoxDataset, BoxSample

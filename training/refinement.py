@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.intervals import interval_overlaps
-from GrayscaleDetSegLib.core.pointnet import PointNet
-from GrayscaleDetSegLib.core.refinement import descend_ridge, refine, solve_ridge, targets, with_constant
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.single_box.intervals import interval_overlaps
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
+from GrayscaleDetSegLib.core.single_box.refinement import descend_ridge, refine, solve_ridge, targets, with_constant
 
 from .box_data import BoxDataset, Crop
 

@@ -150,9 +150,11 @@ class SurfaceDataset(Dataset):
         rows, columns = item.gray.shape
         seen = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
         row, column = row.clip(0, rows - 1), column.clip(0, columns - 1)
-        gray, inside = item.gray[row, column].astype(np.float32), item.mask[row, column] & seen
+        gray, inside = item.gray[row, column].astype(np.float32), item.mask[row, column]
+        # beyond the image it is black, or the image's edge goes on: then so does an object that touches it
+        if settings is None or generator.random() < 0.7:
+            gray, inside = np.where(seen, gray, np.float32(0.0)), inside & seen
         if settings is not None:
-            gray = np.where(seen, gray, np.float32(0.0)) if generator.random() < 0.7 else gray
             gray = _vary_gray(gray, place, settings, generator)
             if generator.random() < settings.cover:
                 hidden = _band(place, generator)

@@ -1,6 +1,6 @@
 """Our methods beside FCN, U-Net, Res-UNet, Attention U-Net and U-Net++: accuracy, learning curves, time.
 
-    python -m training.compare --data ../shared/data --output runs/comparison [--parts accuracy curves time]
+    python -m training.compare --data ../shared/data --output runs/comparison [--parts accuracy robustness curves time]
 
 Everything is trained on the train part of the sets and measured on val. Every network, ours among them, sees the same
 number of images and has its learning rate chosen on val in short runs. The ROIs are those that the shipped 2D detector
@@ -26,15 +26,16 @@ from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig
 from .. import benchmark
 from ..data import CLASSES, SETS, Case, load_sets
 from ..rivals.contest import Budget, predict_case, train
-from ..rivals.networks import NETWORKS
+from ..rivals.networks import NETWORKS, build
 from ..surface_data import detector_residuals
 from ..surfaces import found_rois
 from . import plots
 from .accuracy import ceilings, confidences, pipeline_masks, records_of, table
 from .contestants import Regions, train_surfaces
 from .curves import curve, summary
+from .robustness import robustness
 
-PARTS = ("accuracy", "curves", "time")
+PARTS = ("accuracy", "robustness", "curves", "time")
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "surfaces.toml"
 
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = tomllib.loads(options.config.read_text())
     surface = SurfaceConfig.from_dict({"classes": CLASSES, **settings["network"]})
     report: list[str] = []
-    if {"accuracy", "curves"} & set(options.parts):
+    if {"accuracy", "robustness", "curves"} & set(options.parts):
         sets = tuple(options.sets)
         training, validation = (load_sets(options.data, split, sets) for split in ("train", "val"))
         regions = Regions(
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if "accuracy" in options.parts:
         report += _accuracy(options, pipeline, surface, training, validation, regions)
+    if "robustness" in options.parts:
+        report += _robustness(options, pipeline, validation)
     if "curves" in options.parts:
         report += _curves(options, surface, training, validation, regions)
     if "time" in options.parts:
@@ -96,6 +99,19 @@ def _accuracy(options, pipeline: Pipeline, surface, training: list[Case], valida
                    table(records, ["shipped"], "shipped", list(options.rivals)),
                    _confidence(pipeline, validation)]
     return report
+
+
+def _robustness(options, pipeline: Pipeline, validation: list[Case]) -> list[str]:
+    """The shipped model and the finished rivals on altered images; rivals are told which images are inverted files."""
+    methods = {pipeline.default_method: pipeline_masks(pipeline, pipeline.default_method)}
+    methods["single box"] = pipeline_masks(pipeline, "box")
+    for name in options.rivals:
+        network, weights = build(name, len(CLASSES)), options.output / "rivals" / name / "final" / "network.pt"
+        if weights.exists():
+            network.load_state_dict(torch.load(weights, weights_only=True))
+            network.eval()
+            methods[name] = lambda case, network=network: predict_case(network, case, CLASSES)
+    return ["## Robustness: mean IoU on a quarter of val, altered", robustness(methods, validation[::4])]
 
 
 def _confidence(pipeline: Pipeline, validation: list[Case]) -> str:
@@ -142,8 +158,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rivals", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), help="default: all")
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="design of the surfaces, a TOML file")
-    parser.add_argument("--images", type=int, default=4800, help="images that every network sees (default 4800)")
-    parser.add_argument("--search-images", type=int, default=320, help="images for every learning rate (default 320)")
+    parser.add_argument("--images", type=int, default=9600, help="images that every network sees (default 9600)")
+    parser.add_argument("--search-images", type=int, default=960, help="images for every learning rate (default 960)")
     parser.add_argument("--curve-set", default="jsrt_lungs", help="set of the learning curves")
     parser.add_argument("--curve-class", default="right lung", help="class of the learning curves")
     parser.add_argument("--curve-images", type=int, default=640, help="images seen for each point of a learning curve")

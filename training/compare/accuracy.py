@@ -9,10 +9,10 @@ from dataclasses import asdict
 import numpy as np
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.intervals import best_interval
 from GrayscaleDetSegLib.core.mask import rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
+from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from ..data import Case
 from ..metrics import overlap

@@ -9,10 +9,10 @@ import lightning
 import numpy as np
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.box_detector import BoxDetector, BoxSettings
 from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
-from GrayscaleDetSegLib.core.pointnet import PointNet, PointNetConfig
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig
 

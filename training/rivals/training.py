@@ -54,7 +54,7 @@ class WholeImageDataset(Dataset):
     def _prepare(self, case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         size = SIZE * 5 // 4 if self.augmentation else SIZE
         image = stretched(case.radiograph().gray(), size)
-        labels = torch.from_numpy(case.label_map)[None, None].float()
+        labels = torch.from_numpy(case.label_map.astype(np.float32))[None, None]
         labels = functional.interpolate(labels, (size, size), mode="nearest-exact")[0, 0]
         value = {case.labels[name]: index + 1 for index, name in enumerate(self.classes) if name in case.labels}
         classes = torch.zeros((size, size), dtype=torch.uint8)

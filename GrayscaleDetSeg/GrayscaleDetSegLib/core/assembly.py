@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import boxes
-from .box_detector import DetectedBox
 from .clean_up import CleanUp
 from .explain import agreement, confidence, stability
 from .gray_image import GrayImage
@@ -18,6 +17,7 @@ from .mask import Box2D, field_mask, placed, rule_mask, settle_overlaps, without
 from .point_cloud import point_cloud, sample_points
 from .radiograph import Radiograph
 from .result import Candidate, SegmentedObject
+from .single_box.detector import DetectedBox
 from .stopwatch import Stopwatch
 from .surfaces.field import ThresholdField
 

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from . import boxes
-from .interpolation import interpolated_rows
+from .interpolation import stripes
 
-FINENESS = 3
-"""The smoothing's radius in blocks: smoothing sees shares of blocks, so that its cost grows with the mask alone."""
+BLOCKS = 7
+"""The smoothing's window is at least this many blocks wide; where blocks are larger than pixels, it sees their shares
+alone, so that its cost does not grow with the radius."""
 
 
 def majority(mask: np.ndarray, radius: int) -> np.ndarray:
@@ -52,8 +53,11 @@ def enlarged(shares: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarr
     """The mask of `shape` where `shares`, one per block x block of px, interpolated bilinearly, exceed a half."""
     mask = np.empty(shape, bool)
     places = [(np.arange(size) + 0.5) / (block * count) for size, count in zip(shape, shares.shape)]
-    for rows, (values,) in interpolated_rows([shares], *places):
-        np.greater(values, 0.5, out=mask[rows])
+    for rows, down, ((above, below),) in stripes([shares], *places):
+        mask[rows] = over = above > 0.5
+        # only where the two rows of blocks differ does it depend on the place between them
+        mixed = np.flatnonzero(over != (below > 0.5))
+        mask[rows, mixed] = above[mixed] + (below[mixed] - above[mixed]) * down > 0.5
     return mask
 
 
@@ -123,8 +127,8 @@ class CleanUp:
 
     def _apply(self, mask: np.ndarray, label: str, shortest: int) -> np.ndarray:
         radius = int(round(self.smooth * shortest))
-        block = max(1, radius // FINENESS)
-        if block == 1:
+        block = (2 * radius + 1) // BLOCKS
+        if block < 2:
             smoothed = majority(mask, radius)
             return self._choose(smoothed if smoothed.any() else mask, label)
         shares = box_mean(block_shares(mask, block), radius // block)
@@ -133,7 +137,8 @@ class CleanUp:
             return self._choose(mask, label)
         chosen = self._choose(coarse, label)
         shares[coarse & ~chosen], shares[chosen & ~coarse] = 0.0, 1.0
-        return enlarged(shares, block, mask.shape)
+        smoothed = enlarged(shares, block, mask.shape)
+        return smoothed if smoothed.any() else self._choose(mask, label)
 
     def _choose(self, mask: np.ndarray, label: str) -> np.ndarray:
         """The largest parts, holes filled."""

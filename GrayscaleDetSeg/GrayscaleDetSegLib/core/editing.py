@@ -11,13 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from . import boxes
-from .assembly import Finding, assemble, describe_object
-from .box_detector import DetectedBox
+from .assembly import Finding, describe_object
 from .clean_up import CleanUp
-from .mask import field_mask
+from .gray import GRAY_MAX
+from .mask import field_mask, placed
 from .pipeline import Pipeline, Regions
 from .radiograph import Radiograph
 from .result import Candidate, SegmentationResult, SegmentedObject
+from .single_box.detector import DetectedBox
 from .surfaces.field import Roi, ThresholdField
 
 
@@ -30,6 +31,8 @@ def finding_of(item: SegmentedObject) -> Finding:
 def moved(finding: Finding, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> Finding:
     """A finding with its thresholds moved by some gray levels: those of one cell, or of all cells and of the box.
 
+    The box stays within 0..255; so does the field of the method "box", whose only cell it is.
+
     Raises
     ------
     IndexError
@@ -39,7 +42,9 @@ def moved(finding: Finding, bottom: float = 0.0, top: float = 0.0, cell: tuple[i
     if cell is not None and finding.method == "surfaces":
         return replace(finding, field=field)
     x0, y0, low, x1, y1, high = finding.box.box
-    low, high = (float(np.clip(value, 0.0, 255.0)) for value in (low + bottom, high + top))
+    low, high = (float(np.clip(value, 0.0, GRAY_MAX)) for value in (low + bottom, high + top))
+    if finding.method == "box":
+        field = ThresholdField.uniform(field.roi, low, high)
     return replace(finding, field=field, box=replace(finding.box, box=(x0, y0, low, x1, y1, high)))
 
 
@@ -57,11 +62,21 @@ def live_mask(
         The mask before a single cell was moved, in the same window; it is changed in place.
     cell : tuple of 2 int, optional
         With `mask`: the (row, column) of the cell. Only the pixels in its reach are compared again.
+
+    Raises
+    ------
+    IndexError
+        If there is no such cell.
+    ValueError
+        If the mask is not one of the ROI's window.
     """
     if mask is None or cell is None:
         return field_mask(radiograph, field)
     part = field.reach_of(cell, radiograph.shape)
     window = boxes.pixel_slices(field.roi, radiograph.shape)
+    expected = tuple(w.stop - w.start for w in window)
+    if mask.shape != expected:
+        raise ValueError(f"The mask of this field has the shape {expected}, not {mask.shape}.")
     local = tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, window))
     mask[local] = field_mask(radiograph, field, part)
     return mask
@@ -88,6 +103,8 @@ def with_thresholds(
     ------
     KeyError
         If no object has this name.
+    IndexError
+        If it has no such cell.
     """
     item = _find(result, name)
     return _replaced(result, item, moved(finding_of(item), bottom, top, cell), clean_up)
@@ -98,13 +115,25 @@ def with_region(
 ) -> SegmentationResult:
     """The result after the region of one object was replaced by one drawn by hand: 2D detection and the others stay.
 
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Its detectors look for the object's thresholds again, by the method that made the object.
+    name : str
+        Of the object.
+    roi : tuple of 4 float
+        Two opposite corners (x0, y0, x1, y1) in px, in any order; cut off at the edges of the image.
+    clean_up : bool
+        False leaves the object's mask as the rule makes it.
+
     Raises
     ------
     KeyError
         If no object has this name.
     """
     item = _find(result, name)
-    region = Candidate(item.label, 1.0, tuple(map(float, roi)), drawn=True)
+    corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), result.radiograph.shape)
+    region = Candidate(item.label, 1.0, tuple(map(float, corners)), drawn=True)
     regions = Regions((region,), None, result.view)
     finding = pipeline.detect(result.radiograph, regions, item.method)[0]
     return _replaced(result, item, finding, pipeline.clean_up if clean_up else None)
@@ -121,10 +150,13 @@ def _replaced(
     result: SegmentationResult, item: SegmentedObject, finding: Finding, clean_up: CleanUp | None
 ) -> SegmentationResult:
     """The result with another finding for one object; pixels of the others are left to them."""
-    new = assemble(result.radiograph, [finding], clean_up)[0]
-    mask = new.mask.copy()
+    radiograph = result.radiograph
+    window = boxes.pixel_slices(finding.field.roi, radiograph.shape)
+    rule = finding.rule(radiograph)
+    mask = rule if clean_up is None else clean_up.apply(rule, item.label)
+    mask = placed(mask, window, radiograph.shape)
     for other in result.objects:
         if other is not item:
-            mask &= ~other.mask
-    new = describe_object(result.radiograph, finding, item.name, mask, new.rule_pixel_count)
+            mask[window] &= ~other.mask[window]
+    new = describe_object(radiograph, finding, item.name, mask, int(np.count_nonzero(rule)))
     return replace(result, objects=tuple(new if other is item else other for other in result.objects))

@@ -7,8 +7,8 @@ import numpy as np
 from .gray import GRAY_MAX
 from .result import Stability
 
-DOUBT = 10.0
-"""Gray levels from a threshold at which a pixel is about three in four times on the right side of it."""
+DOUBT = 20.0
+"""The softness of thresholds, gray levels: so far from one, a pixel is on the right side of it three in four times."""
 
 
 def stability(gray: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> Stability:
@@ -44,13 +44,13 @@ def confidence(gray: np.ndarray, low: np.ndarray | float, high: np.ndarray | flo
     likely = 1.0 / (1.0 + np.exp(np.clip(-depth / DOUBT, -50.0, 50.0)))
     inside = depth >= 0.0
     union = np.count_nonzero(inside) + float(likely[~inside].sum())
-    return float(likely[inside].sum()) / union if inside.any() else 0.0
+    return float(likely[inside].sum() / union) if inside.any() else 0.0
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:
     """IoU of two choices (bool) among the same pixels; 1 where both are empty."""
     either = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / either if either else 1.0
+    return float(np.count_nonzero(first & second) / either) if either else 1.0
 
 
 def _opened(low: np.ndarray | float, high: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:

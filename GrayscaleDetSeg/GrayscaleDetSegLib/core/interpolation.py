@@ -13,6 +13,8 @@ ROWS_AT_ONCE = 32
 def neighbours(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The cells whose middles lie before and after each place, and how far it is between them (0..1, float32).
 
+    Exactly at a middle, and beyond the outermost ones, the share is 0: there a cell's value is the interpolated one.
+
     Parameters
     ----------
     places : ndarray of float
@@ -21,14 +23,14 @@ def neighbours(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, 
         Cells along the axis.
     """
     position = np.clip(places * count - 0.5, 0.0, count - 1.0)
-    before = np.minimum(position.astype(np.int64), max(count - 2, 0))
+    before = position.astype(np.int64)
     return before, np.minimum(before + 1, count - 1), (position - before).astype(np.float32)
 
 
-def interpolated_rows(
+def stripes(
     grids: Sequence[np.ndarray], down: np.ndarray, across: np.ndarray
-) -> Iterator[tuple[slice, list[np.ndarray]]]:
-    """Grids of equal shape, interpolated at the crossings of `down` and `across`.
+) -> Iterator[tuple[slice, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]]:
+    """What the interpolation of grids of equal shape starts from: rows of places between the same two rows of cells.
 
     Parameters
     ----------
@@ -39,14 +41,33 @@ def interpolated_rows(
     Yields
     ------
     rows : slice
-        Of `down`.
+        Of `down`, at most `ROWS_AT_ONCE`.
+    share : ndarray of float32, shape (rows in the slice, 1)
+        How far each row is from the cells above to those below, 0..1.
+    pairs : list of 2 ndarray of float32, shape (m,)
+        For each grid, the cells above and those below, interpolated at `across`.
+    """
+    above, below, share_down = neighbours(down, grids[0].shape[0])
+    left, right, share_across = neighbours(across, grids[0].shape[1])
+    wide = [grid[:, left] + (grid[:, right] - grid[:, left]) * share_across for grid in grids]
+    edges = [0, *(np.flatnonzero(np.diff(above)) + 1).tolist(), len(down)]
+    for begin, end in zip(edges, edges[1:]):
+        for first in range(begin, end, ROWS_AT_ONCE):
+            rows = slice(first, min(first + ROWS_AT_ONCE, end))
+            yield rows, share_down[rows, None], [(grid[above[first]], grid[below[first]]) for grid in wide]
+
+
+def interpolated_rows(
+    grids: Sequence[np.ndarray], down: np.ndarray, across: np.ndarray
+) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    """Grids of equal shape, interpolated at the crossings of `down` and `across`; parameters as for :func:`stripes`.
+
+    Yields
+    ------
+    rows : slice
+        Of `down`; together they are all of it, in order.
     values : list of ndarray of float32, shape (rows in the slice, m)
         One for each grid.
     """
-    upper, lower, share_down = neighbours(down, grids[0].shape[0])
-    left, right, share_across = neighbours(across, grids[0].shape[1])
-    wide = [grid[:, left] + (grid[:, right] - grid[:, left]) * share_across for grid in grids]
-    for first in range(0, len(down), ROWS_AT_ONCE):
-        rows = slice(first, min(first + ROWS_AT_ONCE, len(down)))
-        share = share_down[rows, None]
-        yield rows, [grid[upper[rows]] + (grid[lower[rows]] - grid[upper[rows]]) * share for grid in wide]
+    for rows, share, pairs in stripes(grids, down, across):
+        yield rows, [above + (below - above) * share for above, below in pairs]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .anchors import AnchorConfig
-from .box_detector import BoxDetector, BoxSettings
 from .clean_up import CleanUp
 from .devices import resolve_device
 from .errors import WeightsError
 from .folding import fold_batch_norms
 from .pipeline import Pipeline
-from .pointnet import PointNet, PointNetConfig
 from .polarity_check import PolarityCheck, PolarityNetwork
+from .single_box.anchors import AnchorConfig
+from .single_box.detector import BoxDetector, BoxSettings
+from .single_box.pointnet import PointNet, PointNetConfig
 from .surfaces.detector import SurfaceDetector
 from .surfaces.network import SurfaceConfig, SurfaceNetwork
 from .weights import Bundle

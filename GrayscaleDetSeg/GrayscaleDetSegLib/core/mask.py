@@ -9,6 +9,8 @@ from .radiograph import Radiograph
 from .surfaces.field import ThresholdField
 
 Box2D = tuple[float, float, float, float]
+Window = tuple[slice, slice]
+"""Rows and columns of an image."""
 
 
 def rule_mask(radiograph: Radiograph, roi: Box2D, low: float, high: float) -> np.ndarray:
@@ -29,23 +31,19 @@ def rule_mask(radiograph: Radiograph, roi: Box2D, low: float, high: float) -> np
     ndarray of bool
         The shape of the ROI's pixels, ``boxes.pixel_slices(roi, radiograph.shape)``.
     """
-    window = radiograph.pixels[boxes.pixel_slices(roi, radiograph.shape)]
-    lower, upper = radiograph.mapping.interval_to_units(low, high)
-    return (window >= lower) & (window <= upper)
+    return _between(radiograph, boxes.pixel_slices(roi, radiograph.shape), low, high)
 
 
-def field_mask(
-    radiograph: Radiograph, field: ThresholdField, window: tuple[slice, slice] | None = None
-) -> np.ndarray:
+def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | None = None) -> np.ndarray:
     """The rule of the threshold surfaces: the pixels with low(x, y) <= g <= high(x, y).
 
-    One pass over the pixels, a few rows at a time: beside the mask itself no temporary grows with the image.
+    One pass over the pixels, a few rows at a time: beside the mask itself no temporary grows with the image. A field of
+    one cell is the box rule, see :func:`rule_mask`.
 
     Parameters
     ----------
     window : tuple of 2 slice, optional
-        Rows and columns of the image, inside of the field's ROI; by default all of the ROI,
-        ``boxes.pixel_slices(field.roi, radiograph.shape)``.
+        Inside of the field's ROI; by default all of it, ``boxes.pixel_slices(field.roi, radiograph.shape)``.
 
     Returns
     -------
@@ -53,6 +51,8 @@ def field_mask(
         The shape of the window.
     """
     window = boxes.pixel_slices(field.roi, radiograph.shape) if window is None else window
+    if field.shape == (1, 1):
+        return _between(radiograph, window, float(field.low[0, 0]), float(field.high[0, 0]))
     pixels = radiograph.pixels[window]
     mask = np.empty(pixels.shape, bool)
     for rows, (low, high) in field.bands(window):
@@ -96,7 +96,7 @@ def settle_overlaps(masks: list[np.ndarray], rois: list[Box2D], shape: tuple[int
     return settled
 
 
-def without_overlaps(masks: list[np.ndarray], windows: list[tuple[slice, slice]]) -> list[np.ndarray]:
+def without_overlaps(masks: list[np.ndarray], windows: list[Window]) -> list[np.ndarray]:
     """The masks, each in its own window, without the pixels that an earlier one holds."""
     disjoint = [mask.copy() for mask in masks]
     for second in range(len(masks)):
@@ -107,15 +107,15 @@ def without_overlaps(masks: list[np.ndarray], windows: list[tuple[slice, slice]]
     return disjoint
 
 
-def placed(mask: np.ndarray, window: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
+def placed(mask: np.ndarray, window: Window, shape: tuple[int, int]) -> np.ndarray:
     """A window's mask as one of the whole image of `shape` (rows, columns)."""
     whole = np.zeros(shape, bool)
     whole[window] = mask
     return whole
 
 
-def shared_parts(first: tuple[slice, slice], second: tuple[slice, slice]):
-    """The slices into each of two windows of what they share, ((rows, columns), (rows, columns)); None if nothing."""
+def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
+    """The slices into each of two windows of what they share; None if nothing."""
     parts: list[list[slice]] = [[], []]
     for a, b in zip(first, second):
         start, stop = max(a.start, b.start), min(a.stop, b.stop)
@@ -124,6 +124,15 @@ def shared_parts(first: tuple[slice, slice], second: tuple[slice, slice]):
         for part, own in zip(parts, (a, b)):
             part.append(slice(start - own.start, stop - own.start))
     return tuple(parts[0]), tuple(parts[1])
+
+
+def _between(radiograph: Radiograph, window: Window, low: float, high: float) -> np.ndarray:
+    """bool, the shape of a window: its pixels with low <= g <= high, compared in the image's own units."""
+    pixels = radiograph.pixels[window]
+    lower, upper = radiograph.mapping.interval_to_units(low, high)
+    mask = pixels >= lower
+    mask &= pixels <= upper
+    return mask
 
 
 def _depth(roi: Box2D, x: np.ndarray, y: np.ndarray) -> np.ndarray:

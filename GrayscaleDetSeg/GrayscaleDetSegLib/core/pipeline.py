@@ -8,13 +8,13 @@ import numpy as np
 
 from . import boxes
 from .assembly import Finding, assemble
-from .box_detector import BoxDetector, DetectedBox
 from .clean_up import CleanUp
 from .gray_image import GrayImage
 from .orientation import Orientation, canonical
 from .polarity_check import CONFIDENT, PolarityCheck
 from .radiograph import Radiograph
 from .result import Candidate, SegmentationResult
+from .single_box.detector import BoxDetector, DetectedBox
 from .stopwatch import Progress, Stopwatch
 from .surfaces.detector import SurfaceDetector
 from .surfaces.field import ThresholdField
@@ -113,6 +113,7 @@ class Pipeline:
         ValueError
             If there is no such method.
         """
+        method = self._checked(method)
         stopwatch = Stopwatch(progress)
         with stopwatch("polarity"):
             settled = self.settle_polarity(radiograph) if check_polarity else radiograph
@@ -174,10 +175,11 @@ class Pipeline:
         clean_up: bool = True,
         progress: Progress | None = None,
     ) -> SegmentationResult:
-        """From regions on: the thresholds of each, the masks, and the numbers that explain them."""
-        method = method or self.default_method
-        if method not in METHODS:
-            raise ValueError(f"There is no method '{method}': choose one of {', '.join(METHODS)}.")
+        """From regions on: the thresholds of each, the masks, and the numbers that explain them.
+
+        Parameters and errors as for :meth:`segment`.
+        """
+        method = self._checked(method)
         stopwatch = Stopwatch(progress)
         findings = self.detect(radiograph, regions, method, stopwatch)
         objects = assemble(radiograph, findings, self.clean_up if clean_up else None, stopwatch)
@@ -208,6 +210,12 @@ class Pipeline:
                 for index, field in zip(known, self._detect_fields(gray, regions, known)):
                     fields[index], methods[index] = field, "surfaces"
         return [Finding(*parts) for parts in zip(regions.found, found, methods, fields)]
+
+    def _checked(self, method: str | None) -> str:
+        method = self.default_method if method is None else method
+        if method not in METHODS:
+            raise ValueError(f"There is no method '{method}': choose one of {', '.join(METHODS)}.")
+        return method
 
     def _detect_fields(self, gray: GrayImage, regions: Regions, which: list[int]) -> list[ThresholdField]:
         """The surfaces of some regions; like the boxes, they are looked for in the view the regions were found in."""

@@ -13,6 +13,10 @@ from .network import SurfaceNetwork
 REACH = 2.0
 """Thresholds are kept within this many gray ranges of the range itself: far beyond it they say nothing more."""
 
+BLOCK = 3
+"""A point of a high-resolution image is the mean of up to so many px squared around its place. The network has learnt
+from images that were made smaller by averaging: single pixels of large ones are noisier than anything it has seen."""
+
 
 class SurfaceDetector:
     """Finds the field of thresholds between which an object's points lie.
@@ -72,9 +76,13 @@ class SurfaceDetector:
 
     def points(self, gray: np.ndarray, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""
-        places = stratified_places(self.network.config.side, np.random.default_rng(self.seed))
+        side = self.network.config.side
+        places = stratified_places(side, np.random.default_rng(self.seed))
         x0, y0, x1, y1 = roi
-        column = (x0 + places[:, 0] * (x1 - x0)).astype(np.int64).clip(0, gray.shape[1] - 1)
-        row = (y0 + places[:, 1] * (y1 - y0)).astype(np.int64).clip(0, gray.shape[0] - 1)
-        levels = np.asarray(gray[row, column], np.float32)
+        block = int(np.clip(np.sqrt((x1 - x0) * (y1 - y0) / 3.0) / side, 1, BLOCK))
+        around = np.arange(block) - block // 2
+        columns = (x0 + places[:, :1] * (x1 - x0)).astype(np.int64) + around
+        rows = (y0 + places[:, 1:] * (y1 - y0)).astype(np.int64) + around
+        columns, rows = columns.clip(0, gray.shape[1] - 1), rows.clip(0, gray.shape[0] - 1)
+        levels = np.asarray(gray[rows[:, :, None], columns[:, None, :]], np.float32).mean(axis=(1, 2))
         return np.concatenate([2.0 * places - 1.0, (2.0 / GRAY_MAX * levels - 1.0)[:, None]], 1).astype(np.float32)

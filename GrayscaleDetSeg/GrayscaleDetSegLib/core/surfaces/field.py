@@ -16,6 +16,9 @@ from ..interpolation import interpolated_rows, neighbours
 
 Roi = tuple[float, float, float, float]
 
+SMALLEST = 1e-6
+"""Regions count as at least so wide and high, in px, where their size divides."""
+
 
 @dataclass(frozen=True)
 class ThresholdField:
@@ -31,7 +34,12 @@ class ThresholdField:
         (x0, y0, x1, y1) in px, divided evenly into the cells.
     low, high : ndarray of float32, shape (rows, columns) of cells
         Gray levels. A bottom at or below 0 and a top at or above 255 are open. A cell whose bottom lies above its top
-        is closed. Read-only.
+        is closed. Read-only copies.
+
+    Raises
+    ------
+    ValueError
+        If bottoms and tops differ in shape, there are none, or some are not finite.
     """
 
     roi: Roi
@@ -63,9 +71,7 @@ class ThresholdField:
         """bool (rows, columns): the cells whose middle no gray level can belong to."""
         return np.maximum(self.low, 0.0) > np.minimum(self.high, GRAY_MAX)
 
-    def shifted(
-        self, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None
-    ) -> ThresholdField:
+    def shifted(self, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> ThresholdField:
         """The field with its bottoms and tops moved by so many gray levels, of all cells or of one (row, column).
 
         Raises
@@ -73,9 +79,7 @@ class ThresholdField:
         IndexError
             If there is no such cell.
         """
-        where = (slice(None), slice(None)) if cell is None else cell
-        if cell is not None and not all(0 <= index < size for index, size in zip(cell, self.shape)):
-            raise IndexError(f"There is no cell {cell} in a field of {self.shape[0]} x {self.shape[1]}.")
+        where = (slice(None), slice(None)) if cell is None else self._checked(cell)
         low, high = self.low.copy(), self.high.copy()
         low[where] += bottom
         high[where] += top
@@ -87,24 +91,30 @@ class ThresholdField:
         if not (x0 <= x < x1 and y0 <= y < y1):
             return None
         rows, columns = self.shape
-        return int((y - y0) / (y1 - y0) * rows), int((x - x0) / (x1 - x0) * columns)
+        # just before the far edges, rounding can reach the number of cells itself
+        return (
+            min(int((y - y0) / (y1 - y0) * rows), rows - 1),
+            min(int((x - x0) / (x1 - x0) * columns), columns - 1),
+        )
 
     def at(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bottoms and tops (float32) at places in px, arrays of one shape."""
-        x0, y0, x1, y1 = self.roi
-        upper, lower, down = neighbours((np.asarray(y, float) - y0) / (y1 - y0), self.shape[0])
-        left, right, across = neighbours((np.asarray(x, float) - x0) / (x1 - x0), self.shape[1])
+        """Bottoms and tops (float32) at places in px, arrays of one shape; those of `bands` in pixels' middles."""
+        down, across = self._shares(np.asarray(y, float), np.asarray(x, float))
+        upper, lower, share_down = neighbours(down, self.shape[0])
+        left, right, share_across = neighbours(across, self.shape[1])
         found = []
-        for surface in (self.low, self.high):
-            above = surface[upper, left] * (1.0 - across) + surface[upper, right] * across
-            below = surface[lower, left] * (1.0 - across) + surface[lower, right] * across
-            found.append(above * (1.0 - down) + below * down)
+        for grid in (self.low, self.high):
+            above = grid[upper, left] + (grid[upper, right] - grid[upper, left]) * share_across
+            below = grid[lower, left] + (grid[lower, right] - grid[lower, left]) * share_across
+            found.append(above + (below - above) * share_down)
         return found[0], found[1]
 
     def surfaces(self, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
         """Bottom and top, float32, of every pixel in a window of the image (slices of rows and columns)."""
-        bands = [values for _, values in self.bands(window)]
-        return np.concatenate([low for low, _ in bands]), np.concatenate([high for _, high in bands])
+        low, high = (np.empty([part.stop - part.start for part in window], np.float32) for _ in range(2))
+        for rows, values in self.bands(window):
+            low[rows], high[rows] = values
+        return low, high
 
     def bands(self, window: tuple[slice, slice]) -> Iterator[tuple[slice, list[np.ndarray]]]:
         """The surfaces over a window of the image, a few rows at a time, so that no temporary grows with the image.
@@ -116,18 +126,38 @@ class ThresholdField:
         surfaces : list of 2 ndarray of float32, shape (rows, columns of the window)
             Bottom and top.
         """
-        x0, y0, x1, y1 = self.roi
-        rows, columns = window
-        down = (np.arange(rows.start, rows.stop) + 0.5 - y0) / (y1 - y0)
-        across = (np.arange(columns.start, columns.stop) + 0.5 - x0) / (x1 - x0)
-        return interpolated_rows((self.low, self.high), down, across)
+        y, x = (np.arange(part.start, part.stop) + 0.5 for part in window)
+        return interpolated_rows((self.low, self.high), *self._shares(y, x))
 
     def reach_of(self, cell: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
-        """The window of an image of `shape` (rows, columns) outside of which a cell's thresholds have no say."""
+        """The window of an image of `shape` (rows, columns) outside of which a cell's thresholds have no say.
+
+        It lies inside the window of the ROI, ``boxes.pixel_slices(field.roi, shape)``, and can be empty where cells are
+        smaller than pixels.
+
+        Raises
+        ------
+        IndexError
+            If there is no such cell.
+        """
         x0, y0, x1, y1 = self.roi
-        (rows, columns), (row, column) = self.shape, cell
-        high, wide = (y1 - y0) / rows, (x1 - x0) / columns
-        # interpolation reaches to the middles of the neighbours
-        box = x0 + (column - 0.5) * wide, y0 + (row - 0.5) * high, x0 + (column + 1.5) * wide, y0 + (row + 1.5) * high
-        inside = np.array([max(box[0], x0), max(box[1], y0), min(box[2], x1), min(box[3], y1)])
-        return boxes.pixel_slices(inside, shape)
+        reach = []
+        window, axes = boxes.pixel_slices(self.roi, shape), ((y0, y1), (x0, x1))
+        for index, count, whole, (start, stop) in zip(self._checked(cell), self.shape, window, axes):
+            size = (stop - start) / count
+            # interpolation reaches to the middles of the neighbours; the outermost cells go on to the edge
+            first = whole.start if index == 0 else np.ceil(start + (index - 0.5) * size - 0.5 - SMALLEST)
+            last = whole.stop if index == count - 1 else np.ceil(start + (index + 1.5) * size - 0.5 + SMALLEST)
+            reach.append(slice(*(int(np.clip(edge, whole.start, whole.stop)) for edge in (first, last))))
+        return reach[0], reach[1]
+
+    def _checked(self, cell: tuple[int, int]) -> tuple[int, int]:
+        row, column = cell
+        if not (0 <= row < self.shape[0] and 0 <= column < self.shape[1]):
+            raise IndexError(f"There is no cell {cell} in a field of {self.shape[0]} x {self.shape[1]}.")
+        return row, column
+
+    def _shares(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places in px as shares 0..1 of the ROI, down and across; a ROI without extent has no others than its edge."""
+        x0, y0, x1, y1 = self.roi
+        return (y - y0) / max(y1 - y0, SMALLEST), (x - x0) / max(x1 - x0, SMALLEST)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..pointnet import SharedLayers
+from ..single_box.pointnet import SharedLayers
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class SurfaceNetwork(nn.Module):
             self.fine = ResidualBlock(widths[0])
         self.head = nn.Conv2d(widths[0], 2 * len(config.classes), 1)
         nn.init.zeros_(self.head.weight)
-        with torch.no_grad():  # at the start every interval is open
+        with torch.no_grad():  # at the start every interval holds something
             self.head.bias.view(-1, 2).copy_(torch.tensor([-0.1, 0.1] if config.relative else [0.2, 0.8]))
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:

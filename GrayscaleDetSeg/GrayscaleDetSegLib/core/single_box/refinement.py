@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gray import GRAY_MAX
+from ..gray import GRAY_MAX
 
 LARGEST_OFFSET = 3.0
 """Offsets are cut off here (in widths, and as a log factor): a cloud unlike any in training must not run away."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from . import boxes
+from .. import boxes
+from ..point_cloud import normalise, sample_points
 from .anchors import AnchorConfig
-from .point_cloud import normalise, sample_points
 from .pointnet import PointNet
 from .refinement import refine
 

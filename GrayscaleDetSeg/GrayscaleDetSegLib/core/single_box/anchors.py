@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from . import boxes
-from .gray import GRAY_MAX
+from .. import boxes
+from ..gray import GRAY_MAX
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .errors import WeightsError
+from ..errors import WeightsError
 from .pointnet import PointNet
 
 CLASSIFIER = ("classifier.weight", "classifier.bias")

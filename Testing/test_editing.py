@@ -1,0 +1,256 @@
+"""Thresholds and regions moved by hand: the least is computed again, and comes out as if all had been."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.assembly import Finding, assemble
+from GrayscaleDetSegLib.core.clean_up import CleanUp
+from GrayscaleDetSegLib.core.editing import finding_of, live_mask, moved, with_region, with_thresholds
+from GrayscaleDetSegLib.core.mask import field_mask
+from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.radiograph import Radiograph
+from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
+from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
+from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
+from Testing.fakes import SHAPE, radiograph
+
+ROIS = {"femur": (6.5, 2.25, 77.0, 57.5), "tibia": (60.0, 40.0, 125.0, 85.0)}
+
+
+def image() -> Radiograph:
+    plain = radiograph()
+    noise = np.random.default_rng(0).integers(-500, 500, SHAPE)
+    return Radiograph((plain.pixels + noise.astype(np.int32)).clip(0).astype(np.uint16), plain.mapping)
+
+
+def oblique_field(roi=ROIS["femur"]) -> ThresholdField:
+    row, column = np.mgrid[:5, :4].astype(np.float32)
+    return ThresholdField(roi, 40 + 12 * row + 15 * column, 260 - 9 * row - 20 * column)
+
+
+def finding(method="surfaces", label="femur", low=90.0, high=240.0) -> Finding:
+    roi = ROIS[label]
+    box = DetectedBox((*roi[:2], low - 9, *roi[2:], high), (*roi[:2], low, *roi[2:], high), 0.7)
+    field = ThresholdField.uniform(roi, low, high) if method == "box" else oblique_field(roi)
+    return Finding(Candidate(label, 0.9, roi), box, method, field)
+
+
+def result(method="surfaces", clean_up=None) -> SegmentationResult:
+    picture = image()
+    objects = assemble(picture, [finding(method, label) for label in ROIS], clean_up)
+    return SegmentationResult(picture, objects, None, 0.5, (), "stored", "cpu", {}, "rigged")
+
+
+def whole(mask, roi) -> np.ndarray:
+    full = np.zeros(SHAPE, bool)
+    full[boxes.pixel_slices(roi, SHAPE)] = mask
+    return full
+
+
+def test_an_object_gives_back_what_it_was_made_from():
+    for method in ("surfaces", "box"):
+        given_finding = finding(method)
+        back = finding_of(assemble(image(), [given_finding], None)[0])
+        assert (back.region, back.box, back.method) == (given_finding.region, given_finding.box, method)
+        assert back.field is given_finding.field
+
+
+def test_moving_all_thresholds_moves_the_box_too():
+    before = finding()
+    after = moved(before, bottom=-7.5, top=4.0)
+    np.testing.assert_array_equal(after.field.low, before.field.low - np.float32(7.5))
+    np.testing.assert_array_equal(after.field.high, before.field.high + np.float32(4))
+    assert after.box.box == (*ROIS["femur"][:2], 82.5, *ROIS["femur"][2:], 244.0)
+    assert after.box.proposal == before.box.proposal and after.region == before.region
+    assert before.box.box[2] == 90.0, "a finding stays as it was"
+
+
+def test_moving_one_cell_leaves_the_box_and_the_others():
+    before = finding()
+    after = moved(before, bottom=30.0, top=-5.0, cell=(3, 1))
+    assert after.box == before.box
+    changed = np.argwhere(after.field.low != before.field.low).tolist()
+    assert changed == np.argwhere(after.field.high != before.field.high).tolist() == [[3, 1]]
+
+
+@pytest.mark.parametrize("cell", [None, (0, 0)])
+@pytest.mark.parametrize(
+    "bottom, top, expected",
+    [(10, -20, (100, 220)), (-500, 0, (0, 240)), (0, 99, (90, 255)), (300, 0, (255, 240)), (0, -300, (90, 0))],
+)
+def test_the_box_and_its_only_cell_stay_one(cell, bottom, top, expected):
+    after = moved(finding("box"), bottom, top, cell)
+    assert (after.box.box[2], after.box.box[5]) == expected
+    assert (float(after.field.low[0, 0]), float(after.field.high[0, 0])) == expected
+    picture = image()
+    np.testing.assert_array_equal(live_mask(picture, after.field), after.rule(picture))
+
+
+def test_there_is_no_such_cell():
+    for method, cell in (("surfaces", (5, 0)), ("surfaces", (0, -1)), ("box", (0, 1))):
+        with pytest.raises(IndexError, match="no cell"):
+            moved(finding(method), 1.0, cell=cell)
+
+
+@st.composite
+def drags(draw):
+    """A field, of cells larger or smaller than a pixel, and what is done to its cells."""
+    rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    x0, y0 = draw(st.floats(-5, 120)), draw(st.floats(-5, 80))
+    roi = x0, y0, x0 + draw(st.floats(0.5, 90)), y0 + draw(st.floats(0.5, 70))
+    seed = draw(st.integers(0, 2**31))
+    random = np.random.default_rng(seed)
+    field = ThresholdField(roi, random.uniform(-20, 150, (rows, columns)), random.uniform(100, 280, (rows, columns)))
+    cell = st.tuples(st.integers(0, rows - 1), st.integers(0, columns - 1))
+    return field, draw(st.lists(st.tuples(cell, st.floats(-90, 90), st.floats(-90, 90)), min_size=1, max_size=5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(drags())
+def test_a_cell_moved_in_place_is_the_whole_mask_computed_anew(drag):
+    picture = image()
+    field, moves = drag
+    mask = live_mask(picture, field)
+    for cell, bottom, top in moves:
+        field = field.shifted(bottom, top, cell)
+        assert live_mask(picture, field, mask, cell) is mask, "changed in place"
+        np.testing.assert_array_equal(mask, field_mask(picture, field))
+
+
+def test_only_what_the_cell_can_change_is_computed(monkeypatch):
+    picture, field = image(), oblique_field()
+    mask, seen = live_mask(picture, field), []
+
+    def watched(_, __, window=None):
+        seen.append(window)
+        return field_mask(picture, field, window)
+
+    monkeypatch.setattr("GrayscaleDetSegLib.core.editing.field_mask", watched)
+    live_mask(picture, field, mask, (2, 1))
+    assert seen == [field.reach_of((2, 1), SHAPE)]
+
+
+def test_a_mask_of_another_window_is_refused():
+    picture, field = image(), oblique_field()
+    with pytest.raises(ValueError, match="shape"):
+        live_mask(picture, field, np.zeros(SHAPE, bool), (0, 0))
+    with pytest.raises(IndexError):
+        live_mask(picture, field, live_mask(picture, field), (9, 9))
+
+
+@pytest.mark.parametrize("method", ["surfaces", "box"])
+@pytest.mark.parametrize("clean_up", [None, CleanUp(smooth=0.02)])
+def test_the_edited_object_follows_its_thresholds_and_the_others_keep_theirs(method, clean_up):
+    before = result(method)
+    pixels = [item.mask.copy() for item in before.objects]
+    after = with_thresholds(before, "tibia", bottom=-35.0, top=12.0, clean_up=clean_up)
+    femur, tibia = after.objects
+    assert femur is before.objects[0] and after.radiograph is before.radiograph
+    expected = moved(finding(method, "tibia"), -35.0, 12.0)
+    rule = expected.rule(before.radiograph)
+    cleaned = rule if clean_up is None else clean_up.apply(rule, "tibia")
+    np.testing.assert_array_equal(tibia.mask, whole(cleaned, ROIS["tibia"]) & ~femur.mask)
+    assert tibia.rule_pixel_count == rule.sum() != before.objects[1].rule_pixel_count
+    assert tibia.interval == (55.0, 252.0) and (tibia.name, tibia.roi_score) == ("tibia", 0.9)
+    assert tibia.interval_units == before.radiograph.mapping.interval_to_units(55.0, 252.0)
+    alone = assemble(before.radiograph, [expected], None)[0]
+    assert (tibia.stability, tibia.confidence, tibia.box_agreement) == (
+        alone.stability,
+        alone.confidence,
+        alone.box_agreement,
+    )
+    for item, mask in zip(before.objects, pixels):
+        np.testing.assert_array_equal(item.mask, mask)
+    assert not tibia.mask.flags.writeable
+
+
+def test_one_cell_of_a_result():
+    before = result()
+    after = with_thresholds(before, "femur", bottom=-60.0, cell=(1, 2))
+    changed = np.argwhere(after.objects[0].mask != before.objects[0].mask)
+    field = before.objects[0].field
+    rows, columns = field.reach_of((1, 2), SHAPE)
+    assert len(changed) > 0
+    assert (changed >= [rows.start, columns.start]).all() and (changed < [rows.stop, columns.stop]).all()
+    assert after.objects[0].interval == before.objects[0].interval
+    assert after.objects[0].field.low[1, 2] == field.low[1, 2] - 60
+
+
+def test_there_and_back_again():
+    before = result()
+    there = with_thresholds(before, "femur", bottom=32.0, top=-16.0)
+    back = with_thresholds(there, "femur", bottom=-32.0, top=16.0)
+    assert (there.objects[0].mask != before.objects[0].mask).any()
+    np.testing.assert_array_equal(back.objects[0].field.low, before.objects[0].field.low)
+    rule = finding().rule(before.radiograph)
+    np.testing.assert_array_equal(back.objects[0].mask, whole(rule, ROIS["femur"]) & ~before.objects[1].mask)
+
+
+def test_names_that_the_result_does_not_have():
+    with pytest.raises(KeyError, match="no object 'femur 2'"):
+        with_thresholds(result(), "femur 2", 1.0)
+    with pytest.raises(KeyError, match="no object 'hand'"):
+        with_region(pipeline(), result(), "hand", ROIS["femur"])
+    with pytest.raises(IndexError):
+        with_thresholds(result(), "femur", 1.0, cell=(99, 0))
+
+
+class BoxFake:
+    def detect(self, gray, roi, label):
+        corners = tuple(map(float, boxes.extrude(np.asarray(roi), 100.0, 230.0)))
+        return DetectedBox(corners, corners, 0.6)
+
+
+class SurfaceFake:
+    def __init__(self) -> None:
+        self.rois = []
+
+    def knows(self, label):
+        return True
+
+    def detect_all(self, gray, rois, labels):
+        self.rois.extend(rois)
+        return [oblique_field(roi) for roi in rois]
+
+
+def pipeline() -> Pipeline:
+    return Pipeline(None, BoxFake(), clean_up=CleanUp(smooth=0.02), surface_detector=SurfaceFake(), margin=0.3)
+
+
+@pytest.mark.parametrize("method", ["surfaces", "box"])
+@pytest.mark.parametrize("clean_up", [False, True])
+def test_a_region_drawn_anew(method, clean_up):
+    before, made, roi = result(method), pipeline(), (20.0, 11.0, 70.5, 60.0)
+    after = with_region(made, before, "femur", roi, clean_up=clean_up)
+    femur, tibia = after.objects
+    assert tibia is before.objects[1]
+    assert (femur.name, femur.roi, femur.roi_score, femur.method) == ("femur", roi, 1.0, method)
+    assert femur.box == (*roi[:2], 100.0, *roi[2:], 230.0) and femur.field.roi == roi
+    assert made.surface_detector.rois == ([roi] if method == "surfaces" else [])
+    field = oblique_field(roi) if method == "surfaces" else ThresholdField.uniform(roi, 100.0, 230.0)
+    rule = field_mask(before.radiograph, field)
+    cleaned = made.clean_up.apply(rule, "femur") if clean_up else rule
+    np.testing.assert_array_equal(femur.mask, whole(cleaned, roi) & ~tibia.mask)
+    assert femur.rule_pixel_count == rule.sum()
+
+
+@pytest.mark.parametrize(
+    "drawn, kept",
+    [
+        ((-10.0, 5.0, 60.0, 200.0), (0.0, 5.0, 60.0, 90.0)),
+        ((60.0, 5.0, 10.0, 40.0), (10.0, 5.0, 60.0, 40.0)),
+        ((60.0, 40.0, 10.0, 5.0), (10.0, 5.0, 60.0, 40.0)),
+        ((150.0, 95.0, 190.0, 99.0), (130.0, 90.0, 130.0, 90.0)),
+    ],
+)
+def test_a_region_may_be_drawn_from_any_corner_and_beyond_the_image(drawn, kept):
+    for method in ("surfaces", "box"):
+        item = with_region(pipeline(), result(method), "femur", drawn).objects[0]
+        assert item.roi == item.field.roi == kept
+        inside = whole(True, kept)
+        assert inside.any() and not (item.mask & ~inside).any()

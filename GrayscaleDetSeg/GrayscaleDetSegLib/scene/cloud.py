@@ -15,7 +15,7 @@ from ..core import boxes
 from ..core.gray import GRAY_MAX
 from ..core.interpolation import interpolated_rows
 from ..core.radiograph import Radiograph
-from ..core.surfaces.field import ThresholdField
+from ..core.surfaces.field import SMALLEST, ThresholdField
 from .frame import CloudFrame
 from .nodes import attribute, folded, set_attribute, show_in
 
@@ -71,7 +71,7 @@ def inside(
     ndarray of bool, shape (n, m)
     """
     x0, y0, x1, y1 = field.roi
-    down, across = (rows + 0.5 - y0) / (y1 - y0), (columns + 0.5 - x0) / (x1 - x0)
+    down, across = (rows + 0.5 - y0) / max(y1 - y0, SMALLEST), (columns + 0.5 - x0) / max(x1 - x0, SMALLEST)
     found = np.empty(gray.shape, bool)
     for part, (low, high) in interpolated_rows((field.low, field.high), down, across):
         found[part] = (gray[part] >= low) & (gray[part] <= high)

@@ -181,9 +181,10 @@ def test_beside_the_volume_in_the_subject_hierarchy(scene):
     folders = {tree.GetItemParent(tree.GetItemByDataNode(node)) for node in parts.threshold_nodes}
     folders |= {tree.GetItemParent(tree.GetItemByDataNode(node)) for node in parts.regions.values()}
     assert len(folders) == 1 and tree.GetItemParent(folders.pop()) == study
-    count = tree.GetNumberOfItems()
+    count, item = tree.GetNumberOfItems(), tree.GetItemByDataNode(parts.segmentation)
+    tree.SetItemParent(item, tree.GetSceneItemID())  # by the user
     outcome.connect(parts)  # again, after a change
-    assert tree.GetNumberOfItems() == count
+    assert tree.GetNumberOfItems() == count and tree.GetItemParent(item) == tree.GetSceneItemID()
 
 
 def test_without_subject_hierarchy_none_is_made(scene):

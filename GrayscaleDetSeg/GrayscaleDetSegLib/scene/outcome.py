@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .hierarchy import forget, place_beside, place_in_folder
+from .hierarchy import forget, hierarchy_of, place_beside, place_in_folder
 from .nodes import attribute, refer, referenced, remove, set_attribute
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         vtkMRMLTableNode,
     )
 
-_SEGMENT = "segment"
+_SEGMENT, _PLACED = "segment", "placed"
 _SINGLE = {"cloud": "cloud", "axis": "axis", "labels": "levels", "box": "box", "table": "table"}
 
 
@@ -97,13 +97,21 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
             set_attribute(node, _SEGMENT, shown_segment)
     for node in outcome.helpers:
         refer(node, "segmentation", [segmentation])
-    if outcome.volume is not None:
+    if outcome.volume is not None and hierarchy_of(scene) is not None:
+        # each node once: whoever moves it elsewhere afterwards has reasons
         tables = [] if outcome.table is None else [outcome.table]
-        place_beside(scene, outcome.volume, [segmentation, *tables])
-        name = f"{segmentation.GetName()} boxes"
-        helpers = [*outcome.regions.values(), *outcome.threshold_nodes]
-        if helpers:
-            place_in_folder(scene, outcome.volume, name, helpers)
+        place_beside(scene, outcome.volume, _not_placed([segmentation, *tables]))
+        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes])
+        if boxes:
+            place_in_folder(scene, outcome.volume, f"{segmentation.GetName()} boxes", boxes)
+
+
+def _not_placed(nodes: Sequence[vtkMRMLNode]) -> list[vtkMRMLNode]:
+    """Those of the nodes that were not placed yet; from now on they are."""
+    found = [node for node in nodes if attribute(node, _PLACED) is None]
+    for node in found:
+        set_attribute(node, _PLACED, "1")
+    return found
 
 
 def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:

@@ -23,24 +23,29 @@ _OPACITY = 0.35
 def surface_mesh(field: ThresholdField) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The surfaces as meshes: four facets a cell, which follow the interpolation between the cells' middles.
 
+    Where the bottom would rise above the top, both lie half way: the surfaces meet there, and what lies behind, as the
+    inside of closed cells does, is left out.
+
     Returns
     -------
     low, high : ndarray of float32, shape (n, 3)
         Points (x, y, gray) in px and gray levels, those beyond the open ends at 0 and 255.
     facets : ndarray of int64, shape (m, 4)
-        Indices of the corners, the same for both; closed cells have none.
+        Indices of the corners, the same for both.
     """
     x0, y0, x1, y1 = field.roi
     rows, columns = field.shape
     y, x = np.meshgrid(np.linspace(y0, y1, 2 * rows + 1), np.linspace(x0, x1, 2 * columns + 1), indexing="ij")
-    low, high = (
-        np.stack([x, y, np.clip(gray, 0.0, GRAY_MAX)], axis=-1).reshape(-1, 3).astype(np.float32)
-        for gray in field.at(x, y)
-    )
+    low, high = (np.clip(gray, 0.0, GRAY_MAX) for gray in field.at(x, y))
+    is_closed = low > high
+    middle = (low + high) / 2.0
+    points = [
+        np.stack([x, y, np.where(is_closed, middle, gray)], axis=-1).reshape(-1, 3).astype(np.float32)
+        for gray in (low, high)
+    ]
     first = np.arange(2 * rows)[:, None] * (2 * columns + 1) + np.arange(2 * columns)
-    facets = np.stack([first, first + 1, first + 2 * columns + 2, first + 2 * columns + 1], axis=-1)
-    is_open = np.repeat(np.repeat(~field.closed, 2, axis=0), 2, axis=1)
-    return low, high, facets[is_open].astype(np.int64)
+    facets = np.stack([first, first + 1, first + 2 * columns + 2, first + 2 * columns + 1], axis=-1).reshape(-1, 4)
+    return points[0], points[1], facets[~is_closed.ravel()[facets].all(axis=1)].astype(np.int64)
 
 
 def add_surfaces(

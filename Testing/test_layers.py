@@ -85,6 +85,8 @@ def modules_after(statement: str) -> set[str]:
         "from GrayscaleDetSegLib.core.reading import read_radiograph",
         "import GrayscaleDetSegLib.core.result",
         "import GrayscaleDetSegLib.scene.files",
+        "import GrayscaleDetSegLib.scene.outcome, GrayscaleDetSegLib.scene.record, GrayscaleDetSegLib.scene.live",
+        "import GrayscaleDetSegLib.scene.cloud, GrayscaleDetSegLib.scene.threshold_box, GrayscaleDetSegLib.scene.views",
         "import GrayscaleDetSegLib.batch.main",
         "import GrayscaleDetSegLib.batch.run",
     ],

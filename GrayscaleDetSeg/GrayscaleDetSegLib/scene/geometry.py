@@ -1,10 +1,22 @@
-"""From the LPS geometry of a radiograph to Slicer's RAS matrices: the only module in which RAS appears."""
+"""Where pixels lie in Slicer: the only module in which RAS and IJK appear as numbers.
+
+Everything else speaks of pixels: arrays are (row, column), places (x, y) are in px from the outer corner of the first
+pixel, so that the middle of the pixel in row i, column j is at (j + 0.5, i + 0.5).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from ..core.errors import RadiographError
 from ..core.radiograph import Geometry
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLTransformableNode
+    from vtk import vtkMatrix4x4
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -20,10 +32,126 @@ def ijk_to_ras(geometry: Geometry) -> np.ndarray:
     return _LPS_TO_RAS @ matrix
 
 
-def vtk_matrix(matrix: np.ndarray):
+def geometry_of(matrix: np.ndarray) -> Geometry:
+    """The geometry whose :func:`ijk_to_ras` is `matrix` (4 x 4); flips and left-handed axes stay as they are.
+
+    Raises
+    ------
+    RadiographError
+        If an axis of the matrix has no length.
+    """
+    lps = _LPS_TO_RAS @ matrix
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    if not np.isfinite(lps).all() or not (spacing > 0.0).all():
+        raise RadiographError("The volume has an axis without length; set its spacing in the Volumes module.")
+    return Geometry(
+        tuple(spacing.tolist()), tuple(lps[:3, 3].tolist()), tuple((lps[:3, :3] / spacing).ravel().tolist())
+    )
+
+
+def vtk_matrix(matrix: np.ndarray) -> vtkMatrix4x4:
     """A vtkMatrix4x4 with the elements of `matrix` (4 x 4)."""
     import vtk
 
     copy = vtk.vtkMatrix4x4()
     copy.DeepCopy(np.asarray(matrix, float).ravel().tolist())
     return copy
+
+
+def numpy_matrix(matrix: vtkMatrix4x4) -> np.ndarray:
+    """The elements (4 x 4, float64) of a vtkMatrix4x4."""
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (n, 3) after a matrix (4 x 4)."""
+    points = np.asarray(points, float)
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def between(source: vtkMRMLTransformableNode | None, target: vtkMRMLTransformableNode | None) -> np.ndarray:
+    """The matrix (4 x 4) from the coordinates that one node is stored in to those of another; None is the world.
+
+    Nodes under the same transform share their coordinates, whatever the transform.
+
+    Raises
+    ------
+    RadiographError
+        If a transform between them bends space.
+    """
+    import slicer
+    import vtk
+
+    parents = [None if node is None else node.GetParentTransformNode() for node in (source, target)]
+    for parent, node in zip(parents, (source, target)):
+        if parents[0] is not parents[1] and parent is not None and not parent.IsTransformToWorldLinear():
+            raise RadiographError(
+                f"{node.GetName()} lies under a transform that bends it; harden the transform in the Data module."
+            )
+    matrix = vtk.vtkMatrix4x4()
+    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(*parents, matrix)
+    return numpy_matrix(matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelGrid:
+    """The pixels of one slice of a volume, and where they lie.
+
+    Parameters
+    ----------
+    dimensions : tuple of 3 int
+        Of the volume, in its own index order (i, j, k).
+    axes : tuple of 3 int
+        Which of i, j, k counts the columns, the rows and the slices; the columns' axis is the earlier one.
+    index : int
+        Of the slice.
+    ijk_to_ras : ndarray, shape (4, 4)
+        From the volume's indices to the coordinates that the volume is stored in, before any parent transform.
+    """
+
+    dimensions: tuple[int, int, int]
+    axes: tuple[int, int, int]
+    index: int
+    ijk_to_ras: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) in px."""
+        return self.dimensions[self.axes[1]], self.dimensions[self.axes[0]]
+
+    @property
+    def extent(self) -> tuple[int, int, int, int, int, int]:
+        """First and last index of the slice along i, j and k."""
+        ends = [[0, size - 1] for size in self.dimensions]
+        ends[self.axes[2]] = [self.index, self.index]
+        return tuple(end for axis in ends for end in axis)
+
+    @property
+    def geometry(self) -> Geometry:
+        """Placement of the slice, (column, row, slice), as a Radiograph has it."""
+        matrix = np.eye(4)
+        matrix[:, :3] = self.ijk_to_ras[:, list(self.axes)]
+        first = np.zeros(4)
+        first[self.axes[2]], first[3] = self.index, 1.0
+        matrix[:, 3] = self.ijk_to_ras @ first
+        return geometry_of(matrix)
+
+    @property
+    def pixel_to_ras(self) -> np.ndarray:
+        """The matrix (4 x 4) from (x, y, z) to the volume's own coordinates: x, y in px, z in slices from this one."""
+        to_centre = np.eye(4)
+        to_centre[:2, 3] = -0.5
+        return ijk_to_ras(self.geometry) @ to_centre
+
+    @property
+    def slice_thickness(self) -> float:
+        """Distance of neighbouring slices in mm."""
+        return self.geometry.spacing[2]
+
+    def plane(self, values: np.ndarray) -> np.ndarray:
+        """The slice (rows, columns, ...) of an array (k, j, i, ...) of the volume's size, as a view."""
+        return np.moveaxis(values, 2 - self.axes[2], 0)[self.index]
+
+    def slab(self, plane: np.ndarray) -> np.ndarray:
+        """An image (rows, columns) as the array (k, j, i) of this slice alone, as a view."""
+        return np.expand_dims(plane, 2 - self.axes[2])

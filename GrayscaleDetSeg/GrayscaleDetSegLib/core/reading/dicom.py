@@ -26,7 +26,7 @@ from .decode import (
 )
 from .windows import Lut, voi_mapping
 
-_RADIOGRAPHS = ("CR", "DX", "MG", "RF", "XA", "PX", "IO", "RG", "OT", "SC")
+RADIOGRAPHS = ("CR", "DX", "MG", "RF", "XA", "PX", "IO", "RG", "OT", "SC")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 _PIXEL_DATA = (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")  # the tag, in either byte order
@@ -43,7 +43,7 @@ _PLACEMENT = (  # the elements from which GDCM tells the placement of a single-f
     (0x0028, 0x0030, "DS", "PixelSpacing"),
     (0x0028, 0x0034, "IS", "PixelAspectRatio"),
 )
-_SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
 def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -> Radiograph:
@@ -63,7 +63,7 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
                               f"which is not read here; export it as a grayscale image.")
     notes: list[str] = []
     modality = str(_value(dataset, "Modality") or "").strip() or None
-    if modality and modality not in _RADIOGRAPHS:
+    if modality and modality not in RADIOGRAPHS:
         notes.append(f"the modality is {modality}: the method is made for projection radiographs")
     stored = stored_values(dataset, layout, name)
     counted = _counted(dataset, stored, notes)
@@ -226,7 +226,7 @@ def _polarity(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
 def _spacing(dataset, notes: list[str]) -> Spacing | None:
     """The first usable spacing, in DICOM's order of meaning: calibrated, at the detector, of the scanned film."""
     found = []
-    for keyword in _SPACING_TAGS:
+    for keyword in SPACING_TAGS:
         if keyword not in dataset:
             continue
         pair = _pair(_value(dataset, keyword))

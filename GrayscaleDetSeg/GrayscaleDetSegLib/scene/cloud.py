@@ -1,0 +1,252 @@
+"""The point cloud of a region as a model node, for a 3D view of its own.
+
+Points between the thresholds are bright, in the object's colour; the others are dim and gray. When thresholds move,
+only the colours change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core import boxes
+from ..core.gray import GRAY_MAX
+from ..core.interpolation import interpolated_rows
+from ..core.radiograph import Radiograph
+from ..core.surfaces.field import SMALLEST, ThresholdField
+from .frame import CloudFrame
+from .nodes import attribute, folded, set_attribute, show_in
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLModelNode, vtkMRMLScene
+    from vtk import vtkPolyData
+
+Roi = tuple[float, float, float, float]
+
+MOST = 40_000
+"""Points of a cloud at most."""
+GRAY, INSIDE, COLOR = "Gray", "Inside", "Color"
+"""Names of the point arrays: gray level 0..255, whether between the thresholds (0 or 1), and the colour shown."""
+_DIM, _DARKEST = (28.0, 112.0), 0.55  # gray levels shown outside; share of the colour inside at gray 0
+_POINT_SIZE = 2.0
+
+
+def chosen_pixels(roi: Roi, shape: tuple[int, int], most: int = MOST) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of an even choice of at most `most` pixels of a region, the same each time; all if they are few.
+
+    Returns
+    -------
+    rows, columns : ndarray of int, shapes (n,) and (m,)
+        The choice is where they cross.
+    """
+    window = boxes.pixel_slices(roi, shape)
+    sizes = [part.stop - part.start for part in window]
+    # as far apart along rows as along columns, as far as whole numbers go
+    step = max(1.0, (sizes[0] * sizes[1] / most) ** 0.5)
+    counts = [max(1, int(size / step)) for size in sizes]
+    if counts[0] * counts[1] > most:  # a region one pixel wide
+        counts[int(np.argmax(counts))] = most // min(counts)
+    rows, columns = (
+        part.start + ((np.arange(count) + 0.5) * (size / count)).astype(np.int64)
+        for part, size, count in zip(window, sizes, counts)
+    )
+    return rows, columns
+
+
+def inside(
+    rows: np.ndarray, columns: np.ndarray, gray: np.ndarray, field: ThresholdField
+) -> np.ndarray:
+    """Which of the pixels where `rows` and `columns` cross lie in a field's region and between its thresholds.
+
+    Parameters
+    ----------
+    rows, columns : ndarray of int, shapes (n,) and (m,)
+    gray : ndarray of float32, shape (n, m)
+        Their gray levels.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, m)
+    """
+    x0, y0, x1, y1 = field.roi
+    down, across = (rows + 0.5 - y0) / max(y1 - y0, SMALLEST), (columns + 0.5 - x0) / max(x1 - x0, SMALLEST)
+    found = np.empty(gray.shape, bool)
+    for part, (low, high) in interpolated_rows((field.low, field.high), down, across):
+        found[part] = (gray[part] >= low) & (gray[part] <= high)
+    found &= ((down >= 0.0) & (down <= 1.0))[:, None] & (across >= 0.0) & (across <= 1.0)
+    return found
+
+
+def point_colors(gray: np.ndarray, is_inside: np.ndarray, color: Sequence[int]) -> np.ndarray:
+    """The colours of points, uint8 (..., 3), for arrays of equal shape.
+
+    Those inside have the object's colour, darkest at gray 0 and pale at 255; the others are dim and gray.
+    """
+    share = np.linspace(0.0, 1.0, 256)[:, None]
+    pure = np.asarray(color, float) * (255.0 / max(1, *color))
+    bright = pure * (_DARKEST + (1.0 - _DARKEST) * share)
+    bright += (255.0 - bright) * (0.5 * share**2)
+    dim = np.repeat(_DIM[0] + (_DIM[1] - _DIM[0]) * share, 3, axis=1)
+    table = np.concatenate([dim, bright]).round().astype(np.uint8)
+    index = np.clip(gray, 0.0, GRAY_MAX).astype(np.uint16)
+    index += np.uint16(256) * is_inside
+    return table.take(index, axis=0)
+
+
+def add_cloud(
+    scene: vtkMRMLScene,
+    radiograph: Radiograph,
+    roi: Roi,
+    field: ThresholdField,
+    frame: CloudFrame,
+    name: str,
+    color: Sequence[int],
+    view_ids: Sequence[str] = (),
+    most: int = MOST,
+) -> vtkMRMLModelNode:
+    """Add the point cloud of a region to the scene.
+
+    Parameters
+    ----------
+    roi : tuple of 4 float
+        (x0, y0, x1, y1) in px: what is shown, commonly that of `field`.
+    field : ThresholdField
+        The thresholds by which points are bright or dim.
+    frame : CloudFrame
+    color : sequence of 3 int
+        Of the object, 0..255.
+    view_ids : sequence of str
+        Ids of the views that show it.
+    most : int
+        Points at most.
+    """
+    import vtk
+
+    node = scene.AddNewNodeByClass("vtkMRMLModelNode", f"{name} points")
+    set_cloud(node, radiograph, roi, field, frame, color, most)
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    with folded(display):
+        display.SetRepresentation(display.PointsRepresentation)
+        display.SetPointSize(_POINT_SIZE)
+        display.SetLighting(False)
+        display.SetActiveScalar(COLOR, vtk.vtkAssignAttribute.POINT_DATA)
+        display.SetScalarRangeFlag(display.UseDirectMapping)
+        display.SetScalarVisibility(True)
+        display.SetVisibility2D(False)
+        show_in(display, view_ids)
+    return node
+
+
+def set_cloud(
+    node: vtkMRMLModelNode,
+    radiograph: Radiograph,
+    roi: Roi,
+    field: ThresholdField,
+    frame: CloudFrame,
+    color: Sequence[int],
+    most: int = MOST,
+) -> None:
+    """Give a cloud's node other points: after its region moved, or for another object. See :func:`add_cloud`."""
+    rows, columns = chosen_pixels(roi, radiograph.shape, most)
+    points = np.empty((len(rows), len(columns), 3), np.float32)
+    points[..., 0], points[..., 1] = columns + 0.5, rows[:, None] + 0.5
+    points[..., 2] = gray = radiograph.gray_image()[np.ix_(rows, columns)]
+    is_inside = inside(rows, columns, gray, field)
+    with folded(node):
+        set_attribute(node, "frame", frame.dumps())
+        set_attribute(node, "color", " ".join(str(int(channel)) for channel in color))
+        set_attribute(node, "raster", f"{len(rows)} {len(columns)}")
+        node.SetAndObservePolyData(_vertices(frame.to_view(points.reshape(-1, 3))))
+        data = node.GetPolyData().GetPointData()
+        for array_name, values in (
+            (GRAY, gray.ravel()),
+            (INSIDE, is_inside.astype(np.uint8).ravel()),
+            (COLOR, point_colors(gray, is_inside, color).reshape(-1, 3)),
+        ):
+            data.AddArray(_array(values, array_name))
+        data.SetActiveScalars(COLOR)
+
+
+def update_cloud(node: vtkMRMLModelNode, field: ThresholdField) -> int:
+    """Show other thresholds in a cloud: its points stay, its colours follow. Returns how many points are inside."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    data = node.GetPolyData().GetPointData()
+    shape = tuple(int(count) for count in attribute(node, "raster").split())
+    places = vtk_to_numpy(node.GetPolyData().GetPoints().GetData()).reshape(*shape, 3)
+    frame = frame_of(node)
+    columns = frame.from_view(places[0])[:, 0].astype(np.int64)
+    rows = frame.from_view(places[:, 0])[:, 1].astype(np.int64)
+    gray = vtk_to_numpy(data.GetArray(GRAY)).reshape(shape)
+    is_inside = inside(rows, columns, gray, field)
+    color = [int(channel) for channel in attribute(node, "color").split()]
+    vtk_to_numpy(data.GetArray(INSIDE))[:] = is_inside.ravel()
+    vtk_to_numpy(data.GetArray(COLOR))[:] = point_colors(gray, is_inside, color).reshape(-1, 3)
+    data.GetArray(INSIDE).Modified()
+    data.GetArray(COLOR).Modified()
+    node.GetPolyData().Modified()  # of which the node tells those that show it
+    return int(np.count_nonzero(is_inside))
+
+
+def frame_of(node: vtkMRMLModelNode) -> CloudFrame:
+    """The frame in which a node of the cloud's view was made, also after loading a saved scene."""
+    return CloudFrame.loads(attribute(node, "frame"))
+
+
+def pixel_of_point(node: vtkMRMLModelNode, point_id: int) -> tuple[int, int]:
+    """The (row, column) of the pixel that a point of the cloud stands for, by the point's id, as pickers give it.
+
+    Raises
+    ------
+    IndexError
+        If there is no such point.
+    """
+    if not 0 <= point_id < node.GetPolyData().GetNumberOfPoints():
+        raise IndexError(f"The cloud has no point {point_id}.")
+    x, y, _ = frame_of(node).from_view([node.GetPolyData().GetPoint(point_id)])[0]
+    return int(y), int(x)
+
+
+def nearest_point(node: vtkMRMLModelNode, position: tuple[float, float, float]) -> int | None:
+    """The id of the cloud's point nearest to a place in its view, for example under the crosshair; None if far away.
+
+    Far is more than a tenth of the cloud's largest extent.
+    """
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    places = vtk_to_numpy(node.GetPolyData().GetPoints().GetData())
+    squares = ((places - np.asarray(position, places.dtype)) ** 2).sum(axis=1)
+    nearest = int(np.argmin(squares))
+    return nearest if squares[nearest] <= (0.1 * np.ptp(places, axis=0).max()) ** 2 else None
+
+
+def place_of_pixel(node: vtkMRMLModelNode, row: int, column: int, gray: float) -> tuple[float, float, float]:
+    """Where a pixel with a gray level lies in the cloud's view, whether it is among the points or not."""
+    x, y, z = frame_of(node).to_view([(column + 0.5, row + 0.5, gray)])[0]
+    return float(x), float(y), float(z)
+
+
+def _vertices(places: np.ndarray) -> vtkPolyData:
+    """Points in the view (float32 (n, 3)) as a vtkPolyData with a vertex for each, so that cell and point ids agree."""
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtkIdTypeArray
+
+    count = len(places)
+    points, cells, data = vtk.vtkPoints(), vtk.vtkCellArray(), vtk.vtkPolyData()
+    points.SetData(_array(places, "Points"))
+    ids = np.arange(count + 1, dtype=np.int64)
+    cells.SetData(numpy_to_vtkIdTypeArray(ids, deep=True), numpy_to_vtkIdTypeArray(ids[:-1], deep=True))
+    data.SetPoints(points)
+    data.SetVerts(cells)
+    return data
+
+
+def _array(values: np.ndarray, name: str):
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    array = numpy_to_vtk(np.ascontiguousarray(values), deep=True)
+    array.SetName(name)
+    return array

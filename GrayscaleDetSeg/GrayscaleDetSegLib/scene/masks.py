@@ -1,0 +1,226 @@
+"""Masks of single segments: read as (rows, columns) of a volume's slice, and written so that dragging stays fluent.
+
+A segment that is written here has a label map of its own, of the full size of the slice: then its pixels can be changed
+in place. Slicer, its Segment Editor and its files take that as well as label maps that segments share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .geometry import PixelGrid, between, vtk_matrix
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkOrientedImageData
+
+Window = tuple[slice, slice]
+
+
+def mask_of(
+    node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
+) -> np.ndarray:
+    """The pixels of a segment, bool (rows, columns) of a slice of a volume; a copy.
+
+    Whoever wrote the segment: a label map that is shared, cropped, or of another geometry is brought to the slice.
+
+    Raises
+    ------
+    KeyError
+        If there is no such segment.
+    """
+    import slicer
+
+    segment = _segment(node, segment_id)
+    image = _label_map(node, segment_id)
+    if image is None or image.GetPointData().GetScalars() is None or _is_empty(image):
+        return np.zeros(grid.shape, bool)
+    reference = _oriented_image(node, volume, grid)
+    if not _lies_on(image, reference):
+        brought = slicer.vtkOrientedImageData()
+        slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(image, reference, brought)
+        image = brought
+    return _plane(image, grid) == segment.GetLabelValue()
+
+
+def write_mask(
+    node: vtkMRMLSegmentationNode,
+    segment_id: str,
+    volume: vtkMRMLScalarVolumeNode,
+    grid: PixelGrid,
+    mask: np.ndarray,
+) -> None:
+    """Give a segment exactly the pixels of `mask` (bool, rows, columns); a closed surface that was there is made anew.
+
+    Raises
+    ------
+    KeyError
+        If there is no such segment.
+    """
+    had_surface = has_surface(node)
+    own_label_map(node, segment_id, volume, grid, keep=False)
+    write_window(node, segment_id, grid, mask, (slice(0, grid.shape[0]), slice(0, grid.shape[1])))
+    if had_surface:
+        make_surface(node)
+
+
+def own_label_map(
+    node: vtkMRMLSegmentationNode,
+    segment_id: str,
+    volume: vtkMRMLScalarVolumeNode,
+    grid: PixelGrid,
+    keep: bool = True,
+) -> None:
+    """See to it that a segment has a label map of its own, of the full size of the slice, its pixels kept or not.
+
+    Raises
+    ------
+    KeyError
+        If there is no such segment.
+    """
+    segment, segmentation = _segment(node, segment_id), node.GetSegmentation()
+    if segmentation.GetSourceRepresentationName() != binary():
+        segmentation.CreateRepresentation(binary())  # setting the source converts nothing
+        node.SetSourceRepresentationToBinaryLabelmap()
+    image, reference = segment.GetRepresentation(binary()), _oriented_image(node, volume, grid)
+    is_shared = _is_shared(node, segment_id)
+    if image is not None and not is_shared and _lies_on(image, reference):
+        return
+    pixels = mask_of(node, segment_id, volume, grid) if keep else np.zeros(grid.shape, bool)
+    if is_shared:
+        segmentation.SeparateSegmentLabelmap(segment_id)  # or its pixels would stay behind in the shared one
+    segment.SetLabelValue(1)
+    own = label_map(node, volume, grid, pixels)
+    segment.AddRepresentation(binary(), own)
+    own.Modified()  # the segmentation observes it by now, and tells those that show it
+
+
+def label_map(
+    node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, mask: np.ndarray
+) -> vtkOrientedImageData:
+    """An image of the full size of the slice, 1 in the pixels of `mask` (rows, columns), as a segment can have it."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    image = _oriented_image(node, volume, grid)
+    slab = np.ascontiguousarray(grid.slab(mask), np.uint8)
+    image.GetPointData().SetScalars(numpy_to_vtk(slab.ravel(), deep=True))
+    return image
+
+
+def write_window(
+    node: vtkMRMLSegmentationNode, segment_id: str, grid: PixelGrid, mask: np.ndarray, window: Window
+) -> bool:
+    """Change a part of a segment's own label map in place, see :func:`own_label_map`.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape of the window
+    window : tuple of 2 slice
+        Rows and columns of the slice.
+
+    Returns
+    -------
+    bool
+        False, and nothing is done, where the segment is gone or no longer has such a label map: someone merged or
+        cropped it meanwhile.
+    """
+    segmentation = node.GetSegmentation()
+    segment = None if segmentation is None else segmentation.GetSegment(segment_id)
+    image = None if segment is None else segment.GetRepresentation(binary())
+    if image is None or image.GetExtent() != grid.extent or _is_shared(node, segment_id):
+        return False
+    part = _plane(image, grid)[window]
+    part[...] = mask
+    if segment.GetLabelValue() != 1:
+        part *= part.dtype.type(segment.GetLabelValue())
+    image.GetPointData().GetScalars().Modified()
+    image.Modified()  # which the segmentation observes: other representations go, and views are told
+    return True
+
+
+def has_surface(node: vtkMRMLSegmentationNode) -> bool:
+    """Whether the segmentation shows closed surfaces (Show 3D)."""
+    import slicer
+
+    name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    return bool(node.GetSegmentation().ContainsRepresentation(name))
+
+
+def make_surface(node: vtkMRMLSegmentationNode) -> None:
+    """Make the closed surfaces of all segments anew."""
+    node.CreateClosedSurfaceRepresentation()
+
+
+def digest_of(name: str, mask: np.ndarray) -> str:
+    """A text that changes with any pixel of a mask (rows, columns) and with the segment's name."""
+    text = hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16)
+    text.update(f"{mask.shape}{name}".encode())
+    return text.hexdigest()
+
+
+def binary() -> str:
+    """Slicer's name of the representation by label maps."""
+    import slicer
+
+    return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+
+
+def _segment(node: vtkMRMLSegmentationNode, segment_id: str):
+    segment = node.GetSegmentation().GetSegment(segment_id)
+    if segment is None:
+        raise KeyError(f"{node.GetName()} has no segment '{segment_id}'.")
+    return segment
+
+
+def _label_map(node: vtkMRMLSegmentationNode, segment_id: str) -> vtkOrientedImageData | None:
+    """The label map of a segment, made of what else there is if need be."""
+    segmentation = node.GetSegmentation()
+    image = segmentation.GetSegment(segment_id).GetRepresentation(binary())
+    if image is None and segmentation.CreateRepresentation(binary()):
+        image = segmentation.GetSegment(segment_id).GetRepresentation(binary())
+    return image
+
+
+def _is_shared(node: vtkMRMLSegmentationNode, segment_id: str) -> bool:
+    """Whether other segments lie in the same label map (vtkSegmentation's own answer is the wrong way round)."""
+    segmentation = node.GetSegmentation()
+    image = segmentation.GetSegment(segment_id).GetRepresentation(binary())
+    return image is not None and any(
+        segmentation.GetNthSegmentID(number) != segment_id
+        and segmentation.GetNthSegment(number).GetRepresentation(binary()) is image
+        for number in range(segmentation.GetNumberOfSegments())
+    )
+
+
+def _oriented_image(
+    node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
+) -> vtkOrientedImageData:
+    """An image without pixels that lies as the slice does, in the coordinates of the segmentation."""
+    import slicer
+
+    image = slicer.vtkOrientedImageData()
+    image.SetExtent(*grid.extent)
+    image.SetImageToWorldMatrix(vtk_matrix(between(volume, node) @ grid.ijk_to_ras))
+    return image
+
+
+def _lies_on(image: vtkOrientedImageData, reference: vtkOrientedImageData) -> bool:
+    import slicer
+
+    return image.GetExtent() == reference.GetExtent() and bool(
+        slicer.vtkOrientedImageDataResample.DoGeometriesMatch(image, reference)
+    )
+
+
+def _is_empty(image: vtkOrientedImageData) -> bool:
+    return any(last < first for first, last in zip(image.GetExtent()[::2], image.GetExtent()[1::2]))
+
+
+def _plane(image: vtkOrientedImageData, grid: PixelGrid) -> np.ndarray:
+    """The pixels (rows, columns) of an image of the slice's extent, as a view of its memory."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    values = vtk_to_numpy(image.GetPointData().GetScalars())
+    return np.moveaxis(values.reshape(image.GetDimensions()[::-1]), 2 - grid.axes[2], 0)[0]

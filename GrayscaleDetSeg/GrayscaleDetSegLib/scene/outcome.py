@@ -1,0 +1,171 @@
+"""Everything that shows one result: which nodes they are, how they find each other, and how they all go.
+
+The segmentation refers to the others, so that a saved scene comes back connected; each of them refers back to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .hierarchy import forget, hierarchy_of, place_beside, place_in_folder
+from .nodes import attribute, refer, referenced, remove, set_attribute
+
+if TYPE_CHECKING:
+    from slicer import (
+        vtkMRMLMarkupsFiducialNode,
+        vtkMRMLMarkupsROINode,
+        vtkMRMLModelNode,
+        vtkMRMLNode,
+        vtkMRMLScalarVolumeNode,
+        vtkMRMLScene,
+        vtkMRMLSegmentationNode,
+        vtkMRMLTableNode,
+    )
+
+_SEGMENT, _PLACED = "segment", "placed"
+_SINGLE = {"cloud": "cloud", "axis": "axis", "labels": "levels", "box": "box", "table": "table"}
+
+
+@dataclass
+class Outcome:
+    """The nodes that show one result; those not made yet, or deleted by somebody, are None or missing.
+
+    Parameters
+    ----------
+    segmentation : vtkMRMLSegmentationNode
+    volume : vtkMRMLScalarVolumeNode or None
+        That was segmented.
+    regions : dict of str to vtkMRMLMarkupsROINode
+        By segment id.
+    table : vtkMRMLTableNode or None
+    cloud, axis, labels, box : nodes or None
+        Of the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
+    surfaces : tuple of vtkMRMLModelNode
+        Bottoms and tops, or empty.
+    """
+
+    segmentation: vtkMRMLSegmentationNode
+    volume: vtkMRMLScalarVolumeNode | None = None
+    regions: dict[str, vtkMRMLMarkupsROINode] = field(default_factory=dict)
+    table: vtkMRMLTableNode | None = None
+    cloud: vtkMRMLModelNode | None = None
+    axis: vtkMRMLModelNode | None = None
+    labels: vtkMRMLMarkupsFiducialNode | None = None
+    box: vtkMRMLMarkupsROINode | None = None
+    surfaces: tuple[vtkMRMLModelNode, ...] = ()
+
+    @property
+    def shown_segment(self) -> str | None:
+        """The id of the segment whose thresholds the cloud's view shows."""
+        return None if self.cloud is None else attribute(self.cloud, _SEGMENT)
+
+    @property
+    def threshold_nodes(self) -> list[vtkMRMLNode]:
+        """The nodes of the cloud's view."""
+        return [node for node in (self.cloud, self.axis, self.labels, self.box, *self.surfaces) if node is not None]
+
+    @property
+    def helpers(self) -> list[vtkMRMLNode]:
+        """All nodes but the segmentation and the volume."""
+        return [*self.regions.values(), *self.threshold_nodes, *([] if self.table is None else [self.table])]
+
+
+def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
+    """Store on the nodes how they belong together, and place them in the subject hierarchy if there is one.
+
+    Call it again when nodes were added or replaced.
+
+    Parameters
+    ----------
+    shown_segment : str, optional
+        The id of the segment whose thresholds the cloud's view shows, where there is one.
+    """
+    segmentation = outcome.segmentation
+    scene = segmentation.GetScene()
+    for name, role in _SINGLE.items():
+        node = getattr(outcome, name)
+        refer(segmentation, role, [] if node is None else [node])
+    refer(segmentation, "volume", [] if outcome.volume is None else [outcome.volume])
+    refer(segmentation, "surfaces", outcome.surfaces)
+    refer(segmentation, "regions", outcome.regions.values())
+    for identity, node in outcome.regions.items():
+        set_attribute(node, _SEGMENT, identity)
+    if shown_segment is not None:
+        for node in outcome.threshold_nodes:
+            set_attribute(node, _SEGMENT, shown_segment)
+    for node in outcome.helpers:
+        refer(node, "segmentation", [segmentation])
+    if outcome.volume is not None and hierarchy_of(scene) is not None:
+        # each node once: whoever moves it elsewhere afterwards has reasons
+        tables = [] if outcome.table is None else [outcome.table]
+        place_beside(scene, outcome.volume, _not_placed([segmentation, *tables]))
+        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes])
+        if boxes:
+            place_in_folder(scene, outcome.volume, f"{segmentation.GetName()} boxes", boxes)
+
+
+def _not_placed(nodes: Sequence[vtkMRMLNode]) -> list[vtkMRMLNode]:
+    """Those of the nodes that were not placed yet; from now on they are."""
+    found = [node for node in nodes if attribute(node, _PLACED) is None]
+    for node in found:
+        set_attribute(node, _PLACED, "1")
+    return found
+
+
+def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
+    """The nodes that belong to a segmentation, also after a saved scene was loaded."""
+
+    def own(role: str) -> list[vtkMRMLNode]:
+        # a copy of the segmentation refers to the same nodes; they belong to the first
+        return [node for node in referenced(segmentation, role) if segmentation_of(node) is segmentation]
+
+    parts = {name: next(iter(own(role)), None) for name, role in _SINGLE.items()}
+    return Outcome(
+        segmentation,
+        next(iter(referenced(segmentation, "volume")), None),
+        {attribute(node, _SEGMENT): node for node in own("regions")},
+        surfaces=tuple(own("surfaces")),
+        **parts,
+    )
+
+
+def segmentation_of(node: vtkMRMLNode) -> vtkMRMLSegmentationNode | None:
+    """The segmentation that a region, a cloud, a box or another of our nodes belongs to."""
+    found = referenced(node, "segmentation")
+    return found[0] if found else None
+
+
+def outcomes_of(scene: vtkMRMLScene, volume: vtkMRMLScalarVolumeNode) -> list[Outcome]:
+    """All results on a volume, the oldest first."""
+    nodes = [
+        scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")
+        for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"))
+    ]
+    return [outcome_of(node) for node in nodes if volume in referenced(node, "volume")]
+
+
+def remove_thresholds(outcome: Outcome) -> None:
+    """Remove the nodes of the cloud's view; the rest of the result stays."""
+    _remove(outcome.segmentation.GetScene(), outcome.threshold_nodes)
+    outcome.cloud = outcome.axis = outcome.labels = outcome.box = None
+    outcome.surfaces = ()
+
+
+def remove_regions(outcome: Outcome, segment_ids: Sequence[str]) -> None:
+    """Remove the ROI nodes of these segments."""
+    _remove(outcome.segmentation.GetScene(), [outcome.regions.pop(i) for i in segment_ids if i in outcome.regions])
+
+
+def remove_outcome(outcome: Outcome) -> None:
+    """Remove all nodes of a result from the scene, the segmentation last; the volume stays."""
+    scene = outcome.segmentation.GetScene()
+    if scene is not None:
+        _remove(scene, [*outcome.helpers, outcome.segmentation])
+
+
+def _remove(scene: vtkMRMLScene, nodes: Sequence[vtkMRMLNode]) -> None:
+    present = [node for node in nodes if scene.IsNodePresent(node)]
+    forget(scene, present)
+    remove(scene, present)

@@ -1,0 +1,157 @@
+"""A result kept on its segmentation node, so that a saved scene can be gone on with: all but the pixels."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import RadiographError
+from ..core.gray import GrayMapping, Polarity
+from ..core.radiograph import Spacing
+from ..core.result import Candidate, SegmentationResult, SegmentedObject, Stability
+from ..core.surfaces.field import ThresholdField
+from .geometry import PixelGrid
+from .masks import mask_of
+from .nodes import attribute, set_attribute
+from .segmentation import segment_ids
+from .volumes import grid_of, read_volume
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+
+VERSION = 1
+_NAME = "result"
+_KEPT = (
+    "name", "label", "roi_score", "roi", "proposal", "box", "box_score", "method", "box_agreement", "confidence",
+    "interval_units", "interval_file", "rule_pixel_count",
+)
+
+
+def keep_result(node: vtkMRMLSegmentationNode, result: SegmentationResult, grid: PixelGrid) -> None:
+    """Store a result on the segmentation that shows it; call it after ``segmentation.show_objects``."""
+    image = result.radiograph
+    document = {
+        "version": VERSION,
+        "slice": grid.index,
+        "shape": list(grid.shape),
+        "spacing": None if image.spacing is None else asdict(image.spacing),
+        "polarity": asdict(image.polarity),
+        "mapping": asdict(image.mapping),
+        "notes": list(image.notes),
+        "modality": image.modality,
+        "best_candidate": None if result.best_candidate is None else asdict(result.best_candidate),
+        "score_threshold": float(result.score_threshold),
+        "clean_up": list(result.clean_up),
+        "orientation": result.orientation,
+        "device": result.device,
+        "seconds": {stage: float(seconds) for stage, seconds in result.seconds.items()},
+        "model": result.model,
+        "objects": [
+            {"segment": identity, **_object(item)} for identity, item in zip(segment_ids(node), result.objects)
+        ],
+    }
+    set_attribute(node, _NAME, json.dumps(document, default=np.generic.item))
+
+
+def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
+    """The index of the slice that a segmentation belongs to; None where it holds no result of ours."""
+    document = _document(node)
+    return None if document is None else int(document["slice"])
+
+
+def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> SegmentationResult | None:
+    """The result that a segmentation shows, its masks as the segments have them now, hand edits included.
+
+    Objects whose segment is gone are left out. None where the node holds no result of ours, or one of a later version.
+
+    Raises
+    ------
+    RadiographError
+        If the volume is not the one that was segmented, or holds no pixels any more.
+    """
+    document = _document(node)
+    if document is None:
+        return None
+    grid = grid_of(volume, int(document["slice"]))
+    if list(grid.shape) != document["shape"]:
+        rows, columns = document["shape"]
+        raise RadiographError(
+            f"{node.GetName()} belongs to an image of {columns} x {rows} pixels, which {volume.GetName()} is not; "
+            "segment again."
+        )
+    mapping = {key: tuple(value) if isinstance(value, list) else value for key, value in document["mapping"].items()}
+    plain, polarity = read_volume(volume, grid.index, "as-is"), Polarity(**document["polarity"])
+    image = replace(
+        plain,
+        pixels=polarity.apply(plain.pixels),
+        mapping=GrayMapping(**mapping),
+        polarity=polarity,
+        spacing=None if document["spacing"] is None else Spacing(**document["spacing"]),
+        modality=document["modality"],
+        notes=tuple(document["notes"]),
+    )
+    objects = []
+    for entry in document["objects"]:
+        if node.GetSegmentation().GetSegment(entry["segment"]) is not None:
+            mask = mask_of(node, entry["segment"], volume, grid)
+            mask.flags.writeable = False
+            area = None if image.spacing is None else float(np.count_nonzero(mask)) * image.spacing.pixel_area
+            objects.append(_restored_object(entry, mask, area))
+    best = document["best_candidate"]
+    return SegmentationResult(
+        radiograph=image,
+        objects=tuple(objects),
+        best_candidate=None if best is None else Candidate(**{**best, "roi": tuple(best["roi"])}),
+        score_threshold=document["score_threshold"],
+        clean_up=tuple(document["clean_up"]),
+        orientation=document["orientation"],
+        device=document["device"],
+        seconds=document["seconds"],
+        model=document["model"],
+    )
+
+
+def _document(node: vtkMRMLSegmentationNode) -> dict | None:
+    try:
+        document = json.loads(attribute(node, _NAME) or "null")
+    except ValueError as error:
+        raise RadiographError(f"What {node.GetName()} says of its result is damaged; segment again.") from error
+    return document if isinstance(document, dict) and document.get("version") == VERSION else None
+
+
+def _object(item: SegmentedObject) -> dict:
+    field = item.field
+    return {
+        **{name: getattr(item, name) for name in _KEPT},
+        "stability": asdict(item.stability),
+        "field": {
+            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high)
+        },
+    }
+
+
+def _restored_object(entry: dict, mask: np.ndarray, area: float | None) -> SegmentedObject:
+    kept = {name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in _KEPT}
+    field = entry["field"]
+    low, high = (_unpacked(field[name], tuple(field["shape"])) for name in ("low", "high"))
+    return SegmentedObject(
+        **kept,
+        field=ThresholdField(tuple(field["roi"]), low, high),
+        mask=mask,
+        area_mm2=area,
+        stability=Stability(**entry["stability"]),
+    )
+
+
+def _packed(values: np.ndarray) -> str:
+    """Thresholds (float32) as text, bit for bit."""
+    return base64.b64encode(zlib.compress(values.astype("<f4").tobytes(), 9)).decode()
+
+
+def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").reshape(shape).astype(np.float32)

@@ -1,0 +1,139 @@
+"""Regions of interest as ROI nodes: rectangles in the slice views that can be dragged, and read back in px."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .geometry import PixelGrid, between, moved, numpy_matrix, vtk_matrix
+from .nodes import color_of, folded, show_in
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLScene
+
+Roi = tuple[float, float, float, float]
+
+LEAST = 1.0
+"""A region has at least this many px each way."""
+_FILL, _LINE = 0.06, 1.0
+_EDGES = [(a, b) for a in range(8) for b in range(a) if bin(a ^ b).count("1") == 1]
+
+
+def add_region(
+    scene: vtkMRMLScene,
+    volume: vtkMRMLScalarVolumeNode,
+    grid: PixelGrid,
+    roi: Roi,
+    name: str,
+    color: Sequence[int],
+    view_ids: Sequence[str] = (),
+) -> vtkMRMLMarkupsROINode:
+    """Add a ROI node with the place and the direction of a region in a slice of a volume, one slice thick.
+
+    Parameters
+    ----------
+    grid : PixelGrid
+        Of the slice, ``volumes.grid_of``.
+    roi : tuple of 4 float
+        (x0, y0, x1, y1) in px.
+    name : str
+        Of the object.
+    color : sequence of 3 int
+        0..255.
+    view_ids : sequence of str
+        Ids of the views that show it; all views where there are none.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", name)
+    node.CreateDefaultDisplayNodes()
+    place_region(node, volume, grid, roi)
+    display, shade = node.GetDisplayNode(), color_of(color)
+    with folded(display):
+        display.SetColor(*shade)
+        display.SetSelectedColor(*shade)
+        display.SetFillOpacity(_FILL)
+        display.SetOutlineOpacity(_LINE)
+        display.SetPropertiesLabelVisibility(False)
+        display.SetPointLabelsVisibility(False)
+        display.SetHandlesInteractive(True)
+        display.SetRotationHandleVisibility(False)
+        display.SetTranslationHandleVisibility(True)
+        display.SetScaleHandleVisibility(True)
+        # the middle carries it in the plane of the view; arrows would cover the sides of a small region, and along the
+        # slice axis there is nothing to move or to stretch
+        display.SetTranslationHandleComponentVisibility([False, False, False, True])
+        display.SetScaleHandleComponentVisibility([True, True, False, False])
+        show_in(display, view_ids)
+    return node
+
+
+def place_region(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, roi: Roi) -> None:
+    """Give a ROI node the place and the direction of a region of a volume, under the volume's transform; one event."""
+    x0, y0, x1, y1 = roi
+    matrix = grid.pixel_to_ras
+    axes = matrix[:3, :3]
+    spacing = np.linalg.norm(axes, axis=0)
+    with folded(node):
+        parent = volume.GetParentTransformNode()
+        if node.GetParentTransformNode() is not parent:
+            node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
+        frame = np.eye(4)
+        frame[:3, :3] = _right_handed(axes / spacing)
+        frame[:3, 3] = moved(matrix, [((x0 + x1) / 2, (y0 + y1) / 2, 0.0)])[0]
+        # the matrix that is there is changed: the node observes it, and so do the handles
+        node.GetObjectToNodeMatrix().DeepCopy(vtk_matrix(frame))
+        node.SetSize((x1 - x0) * spacing[0], (y1 - y0) * spacing[1], spacing[2])
+
+
+def region_of(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Roi | None:
+    """The region (x0, y0, x1, y1) in px, cut off at the image's edges, that a ROI node marks in a slice of a volume.
+
+    Any box will do: dragged, turned inside out, drawn by hand along the patient's axes over an oblique slice. What
+    counts is the rectangle of pixels around the part of the slice that the box cuts out, or, where it does not reach
+    the slice, around its projection on it. A region is at least `LEAST` px wide and high.
+
+    Returns
+    -------
+    tuple of 4 float, or None
+        None where the box lies beside the image, or marks no place yet.
+
+    Raises
+    ------
+    RadiographError
+        If the node and the volume lie under different transforms, one of which bends space.
+    """
+    if node.GetNumberOfDefinedControlPoints() == 0:
+        return None
+    half = np.abs(node.GetSize()) / 2.0
+    signs = np.array([[1.0 if corner >> axis & 1 else -1.0 for axis in range(3)] for corner in range(8)])
+    to_pixels = np.linalg.inv(grid.pixel_to_ras) @ between(node, volume)
+    corners = moved(to_pixels @ numpy_matrix(node.GetObjectToNodeMatrix()), signs * half)
+    places = np.round(_cut(corners), 2)  # the node keeps places in single precision
+    lower, upper = places[:, :2].min(axis=0), places[:, :2].max(axis=0)
+    rows, columns = grid.shape
+    size = np.array([columns, rows], float)
+    if not np.isfinite(places).all() or (upper <= 0.0).any() or (lower >= size).any():
+        return None
+    widening = np.maximum(LEAST - (upper - lower), 0.0) / 2.0
+    lower, upper = np.clip(lower - widening, 0.0, size - LEAST), np.clip(upper + widening, LEAST, size)
+    return tuple(float(value) for value in (*lower, *np.maximum(upper, lower + LEAST)))
+
+
+def _cut(corners: np.ndarray) -> np.ndarray:
+    """Where the edges of a box of 8 corners (x, y, z) meet the plane z = 0; the corners themselves where none does."""
+    crossings = []
+    for first, second in _EDGES:
+        a, b = corners[first], corners[second]
+        if a[2] * b[2] < 0.0:
+            crossings.append(a + (b - a) * (a[2] / (a[2] - b[2])))
+    crossings += [corner for corner in corners if corner[2] == 0.0]
+    return np.array(crossings) if len(crossings) > 2 else corners
+
+
+def _right_handed(axes: np.ndarray) -> np.ndarray:
+    """Columns made perpendicular, the first kept, the third turned round if need be: ROI nodes know no other boxes."""
+    first = axes[:, 0]
+    second = axes[:, 1] - first * (first @ axes[:, 1])
+    second = second / np.linalg.norm(second)
+    return np.column_stack([first, second, np.cross(first, second)])

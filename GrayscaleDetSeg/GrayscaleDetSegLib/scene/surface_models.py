@@ -1,0 +1,95 @@
+"""The two threshold surfaces of an object as model nodes in the cloud's view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.gray import GRAY_MAX
+from ..core.surfaces.field import ThresholdField
+from .frame import CloudFrame
+from .nodes import attribute, folded, set_attribute, show_in
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLModelNode, vtkMRMLScene
+    from vtk import vtkPolyData
+
+BOTTOM_COLOR, TOP_COLOR = (0.35, 0.65, 1.0), (1.0, 0.75, 0.3)
+_OPACITY = 0.35
+
+
+def surface_mesh(field: ThresholdField) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The surfaces as meshes: four facets a cell, which follow the interpolation between the cells' middles.
+
+    Where the bottom would rise above the top, both lie half way: the surfaces meet there, and what lies behind, as the
+    inside of closed cells does, is left out.
+
+    Returns
+    -------
+    low, high : ndarray of float32, shape (n, 3)
+        Points (x, y, gray) in px and gray levels, those beyond the open ends at 0 and 255.
+    facets : ndarray of int64, shape (m, 4)
+        Indices of the corners, the same for both.
+    """
+    x0, y0, x1, y1 = field.roi
+    rows, columns = field.shape
+    y, x = np.meshgrid(np.linspace(y0, y1, 2 * rows + 1), np.linspace(x0, x1, 2 * columns + 1), indexing="ij")
+    low, high = (np.clip(gray, 0.0, GRAY_MAX) for gray in field.at(x, y))
+    is_closed = low > high
+    middle = (low + high) / 2.0
+    points = [
+        np.stack([x, y, np.where(is_closed, middle, gray)], axis=-1).reshape(-1, 3).astype(np.float32)
+        for gray in (low, high)
+    ]
+    first = np.arange(2 * rows)[:, None] * (2 * columns + 1) + np.arange(2 * columns)
+    facets = np.stack([first, first + 1, first + 2 * columns + 2, first + 2 * columns + 1], axis=-1).reshape(-1, 4)
+    return points[0], points[1], facets[~is_closed.ravel()[facets].all(axis=1)].astype(np.int64)
+
+
+def add_surfaces(
+    scene: vtkMRMLScene, frame: CloudFrame, field: ThresholdField, name: str, view_ids: Sequence[str] = ()
+) -> tuple[vtkMRMLModelNode, vtkMRMLModelNode]:
+    """Add the bottom and the top of a field to the scene, half transparent; `view_ids` are the views that show them."""
+    nodes = tuple(scene.AddNewNodeByClass("vtkMRMLModelNode", f"{name} {end}") for end in ("bottoms", "tops"))
+    for node in nodes:
+        set_attribute(node, "frame", frame.dumps())
+        node.SetSelectable(False)  # pickers should find the points behind
+    set_surfaces(nodes, field)
+    for node, color in zip(nodes, (BOTTOM_COLOR, TOP_COLOR)):
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        with folded(display):
+            display.SetColor(*color)
+            display.SetOpacity(_OPACITY)
+            display.SetBackfaceCulling(False)
+            display.SetScalarVisibility(False)
+            display.SetVisibility2D(False)
+            show_in(display, view_ids)
+    return nodes
+
+
+def set_surfaces(
+    nodes: Sequence[vtkMRMLModelNode], field: ThresholdField, frame: CloudFrame | None = None
+) -> None:
+    """Show another field, or the same after its thresholds moved; `frame` where that is another, too."""
+    low, high, facets = surface_mesh(field)
+    for node, points in zip(nodes, (low, high)):
+        with folded(node):
+            if frame is not None:
+                set_attribute(node, "frame", frame.dumps())
+            node.SetAndObservePolyData(_mesh(CloudFrame.loads(attribute(node, "frame")).to_view(points), facets))
+
+
+def _mesh(places: np.ndarray, facets: np.ndarray) -> vtkPolyData:
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+
+    points, cells, data = vtk.vtkPoints(), vtk.vtkCellArray(), vtk.vtkPolyData()
+    points.SetData(numpy_to_vtk(np.ascontiguousarray(places), deep=True))
+    offsets = np.arange(0, facets.size + 1, 4, dtype=np.int64)
+    cells.SetData(numpy_to_vtkIdTypeArray(offsets, deep=True), numpy_to_vtkIdTypeArray(facets.ravel(), deep=True))
+    data.SetPoints(points)
+    data.SetPolys(cells)
+    return data

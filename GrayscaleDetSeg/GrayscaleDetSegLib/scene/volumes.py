@@ -1,0 +1,198 @@
+"""From a volume node to a Radiograph: pixels bone bright, and all that can be found out about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import RadiographError
+from ..core.gray import GrayMapping
+from ..core.radiograph import Radiograph
+from ..core.reading.common import POLARITIES, check_size, luminance, tidy
+from .geometry import PixelGrid, between, moved, numpy_matrix
+from .nodes import folded, set_attribute
+from .origin import modality_note, polarity_of, spacing_of
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
+
+def grid_of(volume: vtkMRMLVolumeNode, slice_index: int | None = None) -> PixelGrid:
+    """The pixels of a slice of a volume, and where they lie.
+
+    Parameters
+    ----------
+    volume : vtkMRMLScalarVolumeNode
+        Or of a derived class: vector volumes, proxies of sequences.
+    slice_index : int, optional
+        Not needed where there is one slice.
+
+    Raises
+    ------
+    RadiographError
+        If the node is no volume of pixels, or a slice must be named and is not, or is not there.
+    """
+    name = volume.GetName() or "The volume"
+    if volume.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise RadiographError(f"{name} is a label map, not a radiograph; choose the image it belongs to.")
+    image = volume.GetImageData() if volume.IsA("vtkMRMLScalarVolumeNode") else None
+    if image is None or image.GetPointData().GetScalars() is None or not image.GetNumberOfPoints():
+        raise RadiographError(f"{name} holds no pixels; load the image again or choose another volume.")
+    dimensions = image.GetDimensions()
+    single = [axis for axis in (2, 1, 0) if dimensions[axis] == 1]
+    across = single[0] if single else 2
+    column, row = (axis for axis in range(3) if axis != across)
+    check_size(name, dimensions[column], dimensions[row])
+    count = dimensions[across]
+    if slice_index is None and count > 1:
+        raise RadiographError(f"{name} has {count} slices, and a radiograph is one; choose the slice to segment.")
+    index = 0 if slice_index is None else int(slice_index)
+    if not 0 <= index < count:
+        raise RadiographError(f"{name} has no slice {index + 1}, only {count}; choose one of these.")
+    return PixelGrid(tuple(dimensions), (column, row, across), index, _matrix(volume))
+
+
+def pixel_to_world(volume: vtkMRMLVolumeNode, grid: PixelGrid) -> np.ndarray:
+    """The matrix (4 x 4) from places (x, y, z) in the slice to RAS in mm, parent transforms of the volume included.
+
+    x and y are in px from the outer corner of the first pixel, z in slices from this one. Its inverse leads back.
+
+    Raises
+    ------
+    RadiographError
+        If a parent transform bends space.
+    """
+    return between(volume, None) @ grid.pixel_to_ras
+
+
+def slice_at(volume: vtkMRMLVolumeNode, position: tuple[float, float, float]) -> int:
+    """The index of the slice nearest to a place in RAS (mm), for example to the crosshair or a slice view's plane.
+
+    Raises
+    ------
+    RadiographError
+        As for :func:`grid_of` and :func:`pixel_to_world`.
+    """
+    grid = grid_of(volume, 0)
+    _, _, z = moved(np.linalg.inv(pixel_to_world(volume, grid)), [position])[0]
+    return int(np.clip(round(z), 0, grid.dimensions[grid.axes[2]] - 1))
+
+
+def read_volume(
+    volume: vtkMRMLScalarVolumeNode,
+    slice_index: int | None = None,
+    polarity: str = "auto",
+    facts: Mapping[str, object] | None = None,
+) -> Radiograph:
+    """A slice of a volume as a radiograph; the pixels are copied.
+
+    Parameters
+    ----------
+    volume : vtkMRMLScalarVolumeNode
+        One slice or many, gray, or RGB(A) that is gray in truth; a sequence's proxy shows its current item.
+    slice_index : int, optional
+        Not needed where there is one slice.
+    polarity : str
+        ``"auto"``: as the file says. ``"as-is"``: the volume's values. ``"inverted"``: the volume's values inverted.
+    facts : mapping of str, optional
+        What is known of the DICOM file that the volume was loaded from, by DICOM keyword, values as text or numbers
+        (several separated by backslashes); see ``origin.KEYWORDS``.
+
+    Returns
+    -------
+    Radiograph
+        Its geometry is the node's own, before any parent transform.
+
+    Raises
+    ------
+    RadiographError
+        What cannot be segmented, in one sentence for the user.
+    ValueError
+        `polarity` is none of the above.
+    """
+    if polarity not in POLARITIES:
+        raise ValueError(f"polarity must be one of {', '.join(POLARITIES)}, not {polarity!r}.")
+    name, facts = volume.GetName() or "The volume", facts or {}
+    grid = grid_of(volume, slice_index)
+    values, notes = _gray_values(grid.plane(_array(volume)), name)
+    if values.min() == values.max():
+        raise RadiographError(f"{name} is blank: all pixels have the same value; choose another image.")
+    count = grid.dimensions[grid.axes[2]]
+    if count > 1:
+        notes.append(f"slice {grid.index + 1} of {count} is used")
+    modality, more = modality_note(facts)
+    file = _file(volume)
+    chosen, remark = polarity_of(values, polarity, facts)
+    spacing, remarks = spacing_of(grid.geometry, facts, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
+    pixels = chosen.apply(values)
+    return Radiograph(
+        pixels,
+        GrayMapping.from_percentiles(pixels),
+        chosen,
+        spacing,
+        grid.geometry,
+        file,
+        modality,
+        (*notes, *more, *remark, *remarks),
+    )
+
+
+def note_reading(volume: vtkMRMLVolumeNode, radiograph: Radiograph) -> None:
+    """Store on the volume's node how its values were understood, where the user and a saved scene find it.
+
+    `radiograph` is that of the result: its polarity may have been turned over after reading.
+    """
+    with folded(volume):
+        for name, value in reading_attributes(radiograph).items():
+            set_attribute(volume, name, value)
+
+
+def reading_attributes(radiograph: Radiograph) -> dict[str, str]:
+    """Name and text of what :func:`note_reading` stores."""
+    polarity, spacing = radiograph.polarity, radiograph.spacing
+    return {
+        "Polarity": "inverted" if polarity.inverted else "as is",
+        "PolarityReason": polarity.reason,
+        "PolarityPivot": repr(polarity.pivot),
+        "Spacing": "unknown" if spacing is None else f"{spacing.row:g} x {spacing.column:g} mm (row x column)",
+        "SpacingSource": "" if spacing is None else spacing.source,
+        "GraySource": radiograph.mapping.source,
+        "Notes": "; ".join(radiograph.notes),
+    }
+
+
+def _matrix(volume: vtkMRMLVolumeNode) -> np.ndarray:
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return numpy_matrix(matrix)
+
+
+def _array(volume: vtkMRMLVolumeNode) -> np.ndarray:
+    """The values (k, j, i) or (k, j, i, components) of a volume, as a view of its memory."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    image = volume.GetImageData()
+    values = vtk_to_numpy(image.GetPointData().GetScalars())
+    return values.reshape(*image.GetDimensions()[::-1], *values.shape[1:])
+
+
+def _gray_values(plane: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+    """A copy of the values (rows, columns) of a plane that may have components behind, and notes."""
+    notes: list[str] = []
+    if plane.ndim == 3:
+        if plane.shape[-1] > 4:
+            raise RadiographError(f"{name} has {plane.shape[-1]} values a pixel; convert it to a grayscale volume.")
+        scale = np.iinfo(plane.dtype).max if np.issubdtype(plane.dtype, np.integer) else float(np.nanmax(plane))
+        plane, notes = luminance(plane, name, max(float(scale), 1e-30))
+    values, more = tidy(np.array(plane), name)
+    return values, notes + more
+
+
+def _file(volume: vtkMRMLVolumeNode) -> Path | None:
+    storage = volume.GetStorageNode()
+    path = storage.GetFullNameFromFileName() if storage is not None and storage.GetFileName() else ""
+    return Path(path) if path else None

@@ -1,0 +1,37 @@
+"""Thresholds that move together: the fast way of a drag gives what the plain way gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from GrayscaleDetSegLib.core import boxes, editing
+from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
+from Testing.fakes import radiograph
+
+
+def field_over(roi, shape, seed=0):
+    generator = np.random.default_rng(seed)
+    low, high = generator.uniform(-20, 160, shape), generator.uniform(120, 290, shape)
+    return ThresholdField(roi, low.astype(np.float32), high.astype(np.float32))
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (5.0, 0.0), (0.0, -12.25), (-300.0, 300.0), (30.0, -30.0), (300.0, 0.0)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64)])
+@pytest.mark.parametrize("roi", [(0.0, 0.0, 130.0, 90.0), (-12.5, 20.25, 77.0, 300.0), (50.0, 40.0, 51.0, 41.0)])
+def test_as_the_moved_field(shift, shape, roi):
+    image, field = radiograph(), field_over(roi, shape)
+    moving = editing.MovingThresholds(image, field)
+    assert moving.window == boxes.pixel_slices(roi, image.shape)
+    expected = editing.live_mask(image, field.shifted(*shift))
+    found = moving.mask(*shift)
+    assert found.dtype == bool and found.shape == expected.shape
+    assert np.count_nonzero(found != expected) <= 1  # a pixel on its threshold to the last digit
+
+
+def test_moves_do_not_add_up():
+    image = radiograph()
+    moving = editing.MovingThresholds(image, field_over((0.0, 0.0, 130.0, 90.0), (6, 4)))
+    first = moving.mask()
+    moving.mask(40.0, -40.0)
+    assert (moving.mask() == first).all()

@@ -21,28 +21,26 @@ from .pythonqt import emit_overload
 class Observing:
     """Observers that end with the widget, as those of the C++ widgets do."""
 
-    def _observe(self, obj: Any, events: list, call: Any) -> None:
-        this = weakref.WeakMethod(call)
+    def _observe(self, obj: Any, events: list, method: Any) -> None:
+        this = weakref.WeakMethod(method)
 
         def forward(*_):
-            method = this()
-            if method is not None and Shiboken.isValid(method.__self__):
-                method()
+            if this() is not None and Shiboken.isValid(this().__self__):
+                this()()
 
-        tags = [obj.AddObserver(event, forward) for event in events]
-        self.__dict__.setdefault("_observed", []).append((obj, tags))
-        observed = self._observed
-        self.destroyed.connect(lambda: Observing._drop(observed))
+        if "_observed" not in self.__dict__:
+            observed = self._observed = []
+            self.destroyed.connect(lambda: Observing._drop(observed))
+        self._observed += [(obj, obj.AddObserver(event, forward)) for event in events]
+
+    def _ignore(self) -> None:
+        Observing._drop(self.__dict__.get("_observed", []))
 
     @staticmethod
     def _drop(observed: list) -> None:
-        for obj, tags in observed:
-            for tag in tags:
-                obj.RemoveObserver(tag)
+        for obj, tag in observed:
+            obj.RemoveObserver(tag)
         observed.clear()
-
-    def _ignore(self) -> None:
-        Observing._drop(self.__dict__.setdefault("_observed", []))
 
 
 class qMRMLWidget(QWidget):

@@ -23,17 +23,17 @@ from .pythonqt import QtCore, QtWidgets
 SlicerParameterNamePropertyName = "SlicerParameterName"
 
 
-@dataclass
+@dataclass(eq=False)
 class Default:
     value: Any = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Decimals:
     value: int
 
 
-@dataclass
+@dataclass(eq=False)
 class SingleStep:
     value: float
 
@@ -42,7 +42,7 @@ class Validator:
     """Base of what an annotation can demand of a value; `validate` raises."""
 
 
-@dataclass
+@dataclass(eq=False)
 class WithinRange(Validator):
     minimum: float
     maximum: float
@@ -62,7 +62,7 @@ class Maximum(WithinRange):
         super().__init__(float("-inf"), maximum)
 
 
-@dataclass
+@dataclass(eq=False)
 class Choice(Validator):
     choices: typing.Sequence
 
@@ -71,6 +71,7 @@ class Choice(Validator):
             raise ValueError(f"{value!r} is none of {self.choices}")
 
 
+SIMPLE = (int, float, str, bool)
 FAMILIES = (enum.Enum, Path, slicer.vtkMRMLNode)  # types that stand for all below them
 
 
@@ -86,7 +87,7 @@ class Parameter:
         annotated = typing.get_origin(declared) is typing.Annotated
         self.name, self.declared, self.notes = name, declared, declared.__metadata__ if annotated else ()
         self.kind = typing.get_args(declared)[0] if annotated else declared
-        if not fits(self.kind, (int, float, str, bool, *FAMILIES)):
+        if not fits(self.kind, (*SIMPLE, *FAMILIES)):
             raise TypeError(f"the stand-in of parameterNodeWrapper does not know the type of '{name}', {declared}")
         self.is_node, self.is_enum = fits(self.kind, (slicer.vtkMRMLNode,)), fits(self.kind, (enum.Enum,))
         first = None if self.is_node else next(iter(self.kind)) if self.is_enum else self.kind()
@@ -185,46 +186,37 @@ class Connector:
             setattr(self.widget, self.property, value)
 
 
-CONNECTORS = (  # exact types of widgets, types of parameters, property, signal, preparation: as there
-    ((QtWidgets.QCheckBox, ctk.ctkCheckBox), (bool,), "checked", "stateChanged", Connector.nothing),
-    ((QtWidgets.QPushButton,), (bool,), "checked", "toggled", Connector.checkable),
-    ((QtWidgets.QSlider, QtWidgets.QSpinBox), (int,), "value", "valueChanged", Connector.bounds),
-    (
-        (QtWidgets.QDoubleSpinBox, ctk.ctkSliderWidget, mrml_widgets.qMRMLSliderWidget),
-        (float, int),
-        "value",
-        "valueChanged",
-        Connector.bounds,
-    ),
-    (
-        (QtWidgets.QComboBox, ctk.ctkComboBox),
-        (int, float, str, bool, enum.Enum),
-        "currentIndex",
-        "currentIndexChanged",
-        Connector.items,
-    ),
-    ((QtWidgets.QLineEdit,), (str,), "text", "textChanged", Connector.nothing),
-    ((QtWidgets.QLabel,), (str,), "text", None, Connector.nothing),
-    ((QtWidgets.QTextEdit,), (str,), "plainText", "textChanged", Connector.nothing),
-    ((ctk.ctkPathLineEdit,), (Path,), "currentPath", "currentPathChanged", Connector.nothing),
-    ((mrml_widgets.qMRMLNodeComboBox,), (slicer.vtkMRMLNode,), "", "currentNodeChanged", Connector.node_types),
+NUMBER, TEXT = ("value", "valueChanged", Connector.bounds), ("text", "textChanged", Connector.nothing)
+INDEX = ("currentIndex", "currentIndexChanged", Connector.items)
+CONNECTORS = (  # widgets by their exact type, types of parameters, property, signal, preparation: as there
+    ({QtWidgets.QCheckBox, ctk.ctkCheckBox}, (bool,), "checked", "stateChanged", Connector.nothing),
+    ({QtWidgets.QPushButton}, (bool,), "checked", "toggled", Connector.checkable),
+    ({QtWidgets.QSlider, QtWidgets.QSpinBox}, (int,), *NUMBER),
+    ({QtWidgets.QDoubleSpinBox, ctk.ctkSliderWidget, mrml_widgets.qMRMLSliderWidget}, (float, int), *NUMBER),
+    ({QtWidgets.QComboBox, ctk.ctkComboBox}, (*SIMPLE, enum.Enum), *INDEX),
+    ({QtWidgets.QLineEdit}, (str,), *TEXT),
+    ({QtWidgets.QLabel}, (str,), "text", None, Connector.nothing),
+    ({QtWidgets.QTextEdit}, (str,), "plainText", "textChanged", Connector.nothing),
+    ({ctk.ctkPathLineEdit}, (Path,), "currentPath", "currentPathChanged", Connector.nothing),
+    ({mrml_widgets.qMRMLNodeComboBox}, (slicer.vtkMRMLNode,), "", "currentNodeChanged", Connector.node_types),
 )
 
 
 class Wrapper:
     """What the decorator adds to a class."""
 
-    def __init__(self, parameterNode, prefix=None):
+    def __init__(self, parameterNode):
         self.parameterNode, self._ties, self._updating = parameterNode, {}, False
         with slicer.util.NodeModify(parameterNode):
             for parameter in self.allParameters.values():
                 if not parameterNode.HasParameter(parameter.name):
                     parameter.write(parameterNode, parameter.default.value)
 
-    def _parameter(self, name):
-        if name not in self.allParameters:
-            raise ValueError(f"there is no parameter '{name}', only {', '.join(self.allParameters)}")
-        return self.allParameters[name]
+    @classmethod
+    def _parameter(cls, name):
+        if name not in cls.allParameters:
+            raise ValueError(f"there is no parameter '{name}', only {', '.join(cls.allParameters)}")
+        return cls.allParameters[name]
 
     def getValue(self, name):
         return self._parameter(name).read(self.parameterNode)
@@ -235,8 +227,12 @@ class Wrapper:
     def default(self, name):
         return self._parameter(name).default
 
-    def dataType(self, name):
-        return self._parameter(name).declared
+    @classmethod
+    def dataType(cls, name):
+        return cls._parameter(name).declared
+
+    def isCached(self, name):
+        return self._parameter(name) is not None
 
     def connectGui(self, gui):
         """All widgets with the dynamic property, below a widget or among an object's attributes."""

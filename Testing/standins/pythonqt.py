@@ -16,6 +16,7 @@ Stricter than the real one: connecting to a signal that does not exist raises, i
 
 from __future__ import annotations
 
+import enum
 import inspect
 import re
 from collections.abc import Callable
@@ -40,6 +41,7 @@ class Attribute:
         named = self.name[:1].upper() + self.name[1:]
         getters = (original, *(getattr(owner, prefix + named, None) for prefix in ("is", "has")))
         self.getter = next((getter for getter in getters if inspect.ismethoddescriptor(getter)), None)
+        self.setter = getattr(owner, "set" + named, None)
 
     def __get__(self, obj, owner=None):
         if obj is None:
@@ -54,6 +56,8 @@ class Attribute:
             accepted = obj.setProperty(self.name, convert(value))
         except (TypeError, ValueError):
             accepted = False
+        if not accepted and isinstance(value, enum.Enum) and self.setter:  # which older PySide6 do not convert
+            accepted = self.setter(obj, value) is None
         if not accepted:
             raise AttributeError(f"Property '{self.name}' of type '{self.kind}' does not accept {value!r}")
 
@@ -108,8 +112,9 @@ def class_name(obj: QtCore.QObject) -> str:
 def signals_of(kind: type) -> list[str]:
     """The signatures of its signals, of its base classes first."""
     meta = kind.staticMetaObject
-    methods = (meta.method(index) for index in range(meta.methodCount()))
-    return [each.methodSignature().data().decode() for each in methods if each.methodType() == QtCore.QMetaMethod.Signal]
+    methods = [meta.method(index) for index in range(meta.methodCount())]
+    signals = [each for each in methods if each.methodType() == QtCore.QMetaMethod.Signal]
+    return [each.methodSignature().data().decode() for each in signals]
 
 
 def find_signal(obj: QtCore.QObject, wanted: str) -> str:
@@ -225,6 +230,7 @@ EXTRA = {
     "findChildren": find_children,
     "findChild": find_child,
     "className": class_name,
+    "delete": lambda obj: Shiboken.delete(obj),
 }
 
 

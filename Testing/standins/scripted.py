@@ -126,6 +126,10 @@ class ScriptedLoadableModuleLogic:
 class ScriptedLoadableModuleTest(unittest.TestCase):
     """The self test: `runTest` runs every test method, `delayDisplay` only lets events happen."""
 
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        super(unittest.TestCase, self).__init__()  # mix-ins that come after it
+
     def delayDisplay(self, message, requestedDelay=None, msec=None):
         slicer.app.processEvents()
 

@@ -1,10 +1,6 @@
-"""The stand-ins for Slicer's application: what a panel's tests rest on, shown with a small module of their own."""
+"""The stand-ins for qt, ctk and the qMRML widgets."""
 
 from __future__ import annotations
-
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -14,31 +10,11 @@ reason = standins.missing()
 if reason:
     pytest.skip(reason, allow_module_level=True)
 
-DEMO = Path(standins.__file__).parent / "demo" / "StandinsDemo.py"
-
-
-@pytest.fixture
-def demo(panel_session):
-    """The demonstration's widget, entered in the main window."""
-    import slicer
-
-    panel_session.load(DEMO)
-    slicer.util.selectModule("StandinsDemo")
-    return slicer.modules.StandinsDemoWidget
-
 
 def add_volume(name: str = "Knee"):
     import slicer
 
     return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-
-
-def wait_until(session, condition) -> bool:
-    end = time.monotonic() + 5
-    while not condition() and time.monotonic() < end:
-        session.process()
-        time.sleep(0.001)
-    return condition()
 
 
 # Qt as PythonQt gives it
@@ -71,6 +47,8 @@ def test_what_qt_does_not_know_cannot_be_set(panel_session, name):
 def test_signals_by_text_and_by_object(panel_session):
     import qt
 
+    from Testing.standins.pythonqt import connections
+
     class Listener:
         def __init__(self):
             self.heard = []
@@ -88,19 +66,13 @@ def test_signals_by_text_and_by_object(panel_session):
     del listener  # held by the connections
     button.click()
     assert heard == [False, "none", "none"]
-    (_, first), *_ = standins_connections(button)
+    (_, first), *_ = connections(button)
     assert button.disconnect("clicked(bool)", first) and not button.disconnect("clicked(bool)", first)
     heard.clear()
     button.clicked(True)
     assert heard == ["none", "none"]
     with pytest.raises(ValueError, match="does not exist on QPushButton"):
         button.connect("clickd()", heard.clear)
-
-
-def standins_connections(obj):
-    from Testing.standins.pythonqt import connections
-
-    return connections(obj)
 
 
 def test_errors_in_slots_and_observers_do_not_pass_unseen(panel_session, capsys):
@@ -132,7 +104,7 @@ def test_timers_fire(panel_session):
     timer.connect("timeout()", lambda: fired.append("timeout"))
     timer.start(1)
     qt.QTimer.singleShot(0, lambda: fired.append("single shot"))
-    assert wait_until(panel_session, lambda: len(fired) == 2) and not timer.active
+    assert panel_session.wait(lambda: len(fired) == 2) and not timer.active
 
 
 def test_shortcuts_clipboard_table_and_settings(panel_session):
@@ -152,6 +124,25 @@ def test_shortcuts_clipboard_table_and_settings(panel_session):
     assert (table.rowCount, table.item(0, 1).text(), changed) == (1, "femur", [(0, 1)])
     qt.QSettings().setValue("Demo/device", "cpu")
     assert slicer.util.settingsValue("Demo/device", "auto") == "cpu" and qt.QSettings().value("Demo/other") is None
+    settings = qt.QSettings()
+    settings.beginGroup("Demo")
+    settings.setValue("size/width", 3)
+    assert settings.allKeys() == ["device", "size/width"]
+    settings.remove("size")
+    settings.endGroup()
+    assert settings.allKeys() == ["Demo/device"]
+
+
+def test_children_are_found_as_pythonqt_finds_them(panel_session):
+    import qt
+
+    panel = qt.QWidget()
+    group, outer = qt.QGroupBox(panel), qt.QLabel(panel)
+    inner = qt.QLabel(group)
+    group.name, outer.name, inner.name = "group", "text", "text"
+    assert panel.findChildren(qt.QLabel) == [inner, outer] and panel.findChildren("QLabel", "text") == [outer]
+    assert panel.findChild("QGroupBox") is group and group.findChild(qt.QLabel, "text") is inner
+    assert panel.findChild(qt.QLabel, "other") is None
 
 
 # Widgets
@@ -172,20 +163,6 @@ def test_slider_and_range(panel_session):
     assert changes == [(100, 100)] and two.maximumValue == 100
     two.setValues(300, -5)
     assert changes[-1] == (0, 255)
-
-
-def test_collapsible_button_hides_only_what_it_may(demo):
-    import slicer
-
-    slicer.util.mainWindow().show()
-    box, advanced = demo.ui.methodBox, demo.ui.advanced
-    assert advanced.collapsed and not box.isVisibleTo(advanced)
-    advanced.collapsed = False
-    assert box.isVisibleTo(advanced) and advanced.checked
-    box.visible = False
-    advanced.collapsed = True
-    advanced.collapsed = False
-    assert not box.isVisibleTo(advanced)
 
 
 def test_node_selector_follows_the_scene(panel_session):
@@ -237,151 +214,17 @@ def test_segments_table_and_segment_editor(panel_session):
     assert slicer.util.selectedModule() == "SegmentEditor"
 
 
-# The module
+def test_asking_for_a_path(panel_session):
+    import ctk
+    import qt
 
-
-def test_module_is_loaded_from_its_ui_file(demo, panel_session):
-    import slicer
-
-    assert slicer.modules.standinsdemo.title == "Stand-ins demo" and slicer.modules.StandinsDemoInstance.started
-    assert demo.ui.inputSelector.mrmlScene() is slicer.mrmlScene  # by the connection in the file
-    assert (demo.ui.thresholdSlider.minimum, demo.ui.thresholdSlider.maximum) == (-100, 500)
-    assert not demo.ui.applyButton.enabled and demo.ui.applyButton.toolTip == "Choose an image first"
-    demo.ui.inputSelector.setCurrentNode(add_volume())
-    assert demo.ui.applyButton.enabled and demo.ui.applyButton.toolTip == "Run"
-    demo.ui.invertBox.checked = True
-    assert not demo.ui.range.enabled  # by another one
-
-
-def test_parameters_go_round(demo, tmp_path):
-    import slicer
-
-    parameters, node = demo.parameters, demo.parameters.parameterNode
-    knee = add_volume()
-    demo.ui.thresholdSlider.value = 42.5
-    demo.ui.methodBox.currentText = "box"
-    demo.ui.inputSelector.setCurrentNode(knee)
-    assert (parameters.threshold, parameters.method, parameters.input) == (42.5, "box", knee)
-    assert (node.GetParameter("threshold"), node.GetParameter("invert")) == ("42.5", "False")
-    parameters.invert, parameters.threshold = True, 7
-    assert demo.ui.invertBox.checked and demo.ui.thresholdSlider.value == 7
-    for name, value in (("threshold", 501), ("method", "guess"), ("invert", 1)):
-        with pytest.raises((ValueError, TypeError)):
-            setattr(parameters, name, value)
-
-    slicer.mrmlScene.SetURL(str(tmp_path / "scene.mrml"))
-    assert slicer.mrmlScene.Commit()
-    slicer.mrmlScene.Clear(0)
-    assert (demo.parameters.threshold, demo.parameters.input) == (100, None)
-    slicer.mrmlScene.Import()
-    demo.enter()
-    assert (demo.parameters.threshold, demo.ui.thresholdSlider.value, demo.ui.methodBox.currentText) == (7, 7, "box")
-    assert demo.ui.inputSelector.currentNode().GetName() == "Knee"
-
-
-def test_message_boxes_are_recorded_and_answered(demo, panel_session):
-    demo.ui.inputSelector.setCurrentNode(add_volume())
-    demo.ui.applyButton.click()  # answered as by Escape
-    panel_session.dialogs.answers.append(0x400)  # Ok
-    demo.ui.applyButton.click()
-    assert panel_session.dialogs.texts() == ["Run on Knee?"] * 2
-    assert wait_until(panel_session, lambda: demo.runs == [100])
-
-
-def test_enter_exit_reload_and_observers(demo, panel_session):
-    import slicer
-
-    node, slider = demo.parameters.parameterNode, demo.ui.thresholdSlider
-    slicer.util.selectModule("SegmentEditor")
-    assert demo.parameters is None and not node.HasObserver("ModifiedEvent") and not standins_connections(slider)
-    slicer.util.selectModule("StandinsDemo")
-    demo.onReload()
-    again = slicer.modules.StandinsDemoWidget
-    assert again is not demo and not demo.Observations and again.parameters.parameterNode is node
-    slicer.modules.StandinsDemoInstance.runTest()
-
-
-def test_console_functions(panel_session):
-    import numpy as np
-    import slicer
-
-    volume = slicer.util.addVolumeFromArray(np.zeros((1, 4, 5), np.uint8), name="image")
-    slicer.util.setSliceViewerLayers(background=volume, fit=True)
-    red = slicer.app.layoutManager().sliceWidget("Red")
-    assert red.mrmlSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID()
-    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    segment, mask = segmentation.GetSegmentation().AddEmptySegment(), np.zeros((1, 4, 5), np.uint8)
-    mask[0, 1:3, 2] = 1
-    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentation, segment, volume)
-    assert (slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, volume) == mask).all()
-    slicer.util.exit(3)
-    assert panel_session.exits == [3]
-    with pytest.raises(OSError), slicer.util.tryWithErrorDisplay("It failed.", waitCursor=True):
-        raise OSError("no room")
-    assert panel_session.dialogs.texts() == ["It failed.\n\nno room"]
-
-
-def test_own_layout_and_the_users_restored(panel_session):
-    import slicer
-
-    manager, changes = slicer.app.layoutManager(), []
-    manager.connect("layoutChanged(int)", changes.append)
-    users = manager.layout
-    views = (("vtkMRMLSliceNode", "Red"), ("vtkMRMLViewNode", "Cloud"))
-    items = "".join(f'<item><view class="{kind}" singletontag="{tag}"/></item>' for kind, tag in views)
-    manager.layoutLogic().GetLayoutNode().AddLayoutDescription(7001, f'<layout type="horizontal">{items}</layout>')
-    manager.layout = 7001
-    assert slicer.mrmlScene.GetSingletonNode("Cloud", "vtkMRMLViewNode")
-    view = manager.threeDWidget("Cloud").threeDView()
-    view.resetFocalPoint()
-    assert view.calls == [("resetFocalPoint",)]
-    manager.layout = users
-    assert changes == [7001, users]
-
-
-def test_without_a_main_window():
-    with standins.Session(main_window=False) as session:
-        import slicer
-
-        assert slicer.app.layoutManager() is None and slicer.util.mainWindow() is None
-        slicer.util.errorDisplay("nobody sees this")
-        assert not session.dialogs.shown
-        module = session.load(DEMO)
-        assert slicer.util.getModuleWidget(module).logic.getParameterNode().threshold == 100
-        with pytest.raises(RuntimeError):
-            slicer.util.selectModule("StandinsDemo")
-
-
-def test_nothing_is_left_behind():
-    import slicer
-    from PySide6.QtCore import QObject
-    from PySide6.QtWidgets import QPushButton
-
-    def state():
-        classes = [dict(vars(kind)) for kind in (QObject, QPushButton)]
-        return set(sys.modules), set(vars(slicer)), list(sys.path), sys.excepthook, classes
-
-    with standins.Session() as session:
-        session.load(DEMO)
-    before = state()
-    with standins.Session() as session:
-        session.load(DEMO).widgetRepresentation()
-        assert "qt" in sys.modules and "StandinsDemo" in sys.modules and hasattr(slicer, "app")
-    assert state() == before
-    assert not {"qt", "ctk", "StandinsDemo", "slicer.ScriptedLoadableModule"} & before[0]
-    assert not hasattr(slicer, "mrmlScene") and QPushButton("native").text() == "native"
-
-
-def test_a_picture_of_the_panel(demo, panel_session, tmp_path):
-    import slicer
-
-    add_volume()
-    demo.ui.advanced.collapsed = False
-    window = slicer.util.mainWindow()
-    window.show()
-    panel_session.process()
-    picture = window.grab()
-    assert picture.save(str(tmp_path / "panel.png")) and (picture.width(), picture.height()) == (500, 800)
-    shades = {picture.toImage().pixel(x, y) for x in range(0, 500, 5) for y in range(0, 800, 5)}
-    assert len(shades) > 5
+    line, paths = ctk.ctkPathLineEdit(), []
+    line.filters = ctk.ctkPathLineEdit.Dirs
+    line.connect("currentPathChanged(QString)", paths.append)
+    panel_session.dialogs.answers += ["/images", ""]
+    line.browse()
+    line.browse()  # given up: the path stays
+    assert paths == ["/images"] and line.currentPath == "/images"
+    panel_session.dialogs.answers.append("/one.nrrd")
+    assert qt.QFileDialog.getOpenFileName(line, "Open") == "/one.nrrd"
+    assert [shown.kind.partition(".")[2] for shown in panel_session.dialogs.shown][2:] == ["getOpenFileName"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,14 @@ class Session:
     def process(self) -> None:
         """Let Qt handle what is due."""
         self._qt_application.processEvents()
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 5.0) -> bool:
+        """Let Qt go on until `condition()` holds; whether it came to that in time."""
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            self.process()
+            time.sleep(0.001)
+        return bool(condition())
 
     def _record(self, kind, error, trace) -> None:
         traceback.print_exception(kind, error, trace)

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from Testing.standins import panel_session  # noqa: F401 (a fixture)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread():

@@ -79,7 +79,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         for each in root.iter("widget"):
             kind = each.get("class")
             if kind.startswith(("ctk", "qMRML", "qSlicer")) and kind not in self.custom:
-                raise NotImplementedError(f"there is no stand-in for {kind} yet: add one to Testing/standins")
+                raise LookupError(f"there is no stand-in for {kind}: add one to Testing/standins")
         links = [[each.findtext(tag) for tag in LINK] for each in root.iter("connection")]
         for each in root.findall("connections"):
             root.remove(each)

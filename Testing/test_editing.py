@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,14 +12,23 @@ from hypothesis import strategies as st
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import Finding, assemble
 from GrayscaleDetSegLib.core.clean_up import CleanUp
-from GrayscaleDetSegLib.core.editing import finding_of, live_mask, moved, with_region, with_thresholds
+from GrayscaleDetSegLib.core.editing import (
+    drawn_regions,
+    finding_of,
+    live_mask,
+    moved,
+    with_object,
+    with_region,
+    with_thresholds,
+    without_object,
+)
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
 from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
-from Testing.fakes import SHAPE, radiograph
+from Testing.fakes import GEOMETRIES, SHAPE, radiograph
 
 ROIS = {"femur": (6.5, 2.25, 77.0, 57.5), "tibia": (60.0, 40.0, 125.0, 85.0)}
 
@@ -201,6 +212,8 @@ def test_names_that_the_result_does_not_have():
 
 
 class BoxFake:
+    classes = ("femur", "tibia")
+
     def detect(self, gray, roi, label):
         corners = tuple(map(float, boxes.extrude(np.asarray(roi), 100.0, 230.0)))
         return DetectedBox(corners, corners, 0.6)
@@ -254,3 +267,45 @@ def test_a_region_may_be_drawn_from_any_corner_and_beyond_the_image(drawn, kept)
         assert item.roi == item.field.roi == kept
         inside = whole(True, kept)
         assert inside.any() and not (item.mask & ~inside).any()
+
+
+@pytest.mark.parametrize("method", ["surfaces", "box", None])
+def test_one_more_object_from_a_region(method):
+    """It is the last, has a name of its own, and takes no pixel of the others."""
+    before, made, roi, stages = result("box"), pipeline(), (20.0, 11.0, 70.5, 60.0), []
+    after = with_object(made, before, "femur", roi, method, clean_up=False, progress=stages.append)
+    assert after.objects[:2] == before.objects and len(after.objects) == 3
+    new = after.objects[2]
+    assert (new.name, new.label, new.roi, new.roi_score) == ("femur 2", "femur", roi, 1.0)
+    assert new.method == (method or "surfaces") and stages[0] == "boxes"
+    field = ThresholdField.uniform(roi, 100.0, 230.0) if method == "box" else oblique_field(roi)
+    rule = field_mask(before.radiograph, field)
+    taken = before.objects[0].mask | before.objects[1].mask
+    np.testing.assert_array_equal(new.mask, whole(rule, roi) & ~taken)
+    assert (whole(rule, roi) & taken).any() and new.rule_pixel_count == rule.sum()
+    third = with_object(made, after, "femur", roi).objects[3]
+    assert third.name == "femur 3" and not (third.mask & new.mask).any()
+    again = with_object(made, without_object(after, "femur"), "femur", roi)
+    assert [item.name for item in again.objects] == ["tibia", "femur 2", "femur"]
+
+
+def test_without_an_object():
+    before = result()
+    assert without_object(before, "femur").objects == before.objects[1:] and len(before.objects) == 2
+    with pytest.raises(KeyError, match="no object 'hand'"):
+        without_object(before, "hand")
+
+
+def test_a_class_or_a_method_that_is_not_there():
+    with pytest.raises(ValueError, match="does not know 'hand': choose one of femur, tibia"):
+        with_object(pipeline(), result(), "hand", ROIS["femur"])
+    with pytest.raises(ValueError, match="no method 'magic'"):
+        with_object(pipeline(), result(), "femur", ROIS["femur"], "magic")
+
+
+def test_a_drawn_region_is_looked_at_as_the_image_is_hung():
+    plain = drawn_regions(pipeline(), image(), "tibia", (70.0, 50.0, 10.0, -20.0))
+    assert plain.found == (Candidate("tibia", 1.0, (10.0, 0.0, 70.0, 50.0), drawn=True),) and plain.best is None
+    assert plain.orientation.is_identity
+    turned = replace(image(), geometry=GEOMETRIES["flipped"])
+    assert drawn_regions(pipeline(), turned, "tibia", ROIS["tibia"]).orientation.flip_columns

@@ -6,6 +6,7 @@ which makes undo a matter of keeping it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +16,12 @@ from .assembly import Finding, describe_object
 from .clean_up import CleanUp
 from .gray import GRAY_MAX
 from .mask import field_mask, placed
+from .orientation import canonical
 from .pipeline import Pipeline, Regions
 from .radiograph import Radiograph
 from .result import Candidate, SegmentationResult, SegmentedObject
 from .single_box.detector import DetectedBox
+from .stopwatch import Progress, Stopwatch
 from .surfaces.field import Roi, ThresholdField
 
 
@@ -140,7 +143,12 @@ def with_thresholds(
 
 
 def with_region(
-    pipeline: Pipeline, result: SegmentationResult, name: str, roi: Roi, clean_up: bool = True
+    pipeline: Pipeline,
+    result: SegmentationResult,
+    name: str,
+    roi: Roi,
+    clean_up: bool = True,
+    progress: Progress | None = None,
 ) -> SegmentationResult:
     """The result after the region of one object was replaced by one drawn by hand: 2D detection and the others stay.
 
@@ -154,6 +162,8 @@ def with_region(
         Two opposite corners (x0, y0, x1, y1) in px, in any order; cut off at the edges of the image.
     clean_up : bool
         False leaves the object's mask as the rule makes it.
+    progress : callable or None
+        Called with the name of each stage as it starts.
 
     Raises
     ------
@@ -161,11 +171,82 @@ def with_region(
         If no object has this name.
     """
     item = _find(result, name)
-    corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), result.radiograph.shape)
-    region = Candidate(item.label, 1.0, tuple(map(float, corners)), drawn=True)
+    region = _drawn(result.radiograph, item.label, roi)
     regions = Regions((region,), None, result.view)
-    finding = pipeline.detect(result.radiograph, regions, item.method)[0]
+    finding = pipeline.detect(result.radiograph, regions, item.method, Stopwatch(progress))[0]
     return _replaced(result, item, finding, pipeline.clean_up if clean_up else None)
+
+
+def with_object(
+    pipeline: Pipeline,
+    result: SegmentationResult,
+    label: str,
+    roi: Roi,
+    method: str | None = None,
+    clean_up: bool = True,
+    progress: Progress | None = None,
+) -> SegmentationResult:
+    """The result with one more object, the last, from a region drawn by hand; pixels of the others stay theirs.
+
+    Parameters
+    ----------
+    label : str
+        Class of the object, one of the model's.
+    roi : tuple of 4 float
+        As for :func:`with_region`.
+    method : str or None
+        One of ``pipeline.METHODS``; the pipeline's default one if None.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know the class, or there is no such method.
+    """
+    region = drawn_regions(pipeline, result.radiograph, label, roi).found[0]
+    finding = pipeline.detect(
+        result.radiograph,
+        Regions((region,), None, result.view),
+        pipeline.checked_method(method),
+        Stopwatch(progress),
+    )[0]
+    names = [item.name for item in result.objects]
+    number, name = 1, label
+    while name in names:
+        number += 1
+        name = f"{label} {number}"
+    new = _described(result, finding, name, result.objects, pipeline.clean_up if clean_up else None)
+    return replace(result, objects=(*result.objects, new))
+
+
+def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
+    """The result without one of its objects; KeyError if no object has this name."""
+    item = _find(result, name)
+    return replace(result, objects=tuple(other for other in result.objects if other is not item))
+
+
+def drawn_regions(pipeline: Pipeline, radiograph: Radiograph, label: str, roi: Roi) -> Regions:
+    """A region drawn by hand in place of what the 2D detector finds, for ``Pipeline.segment_regions``.
+
+    Parameters
+    ----------
+    roi : tuple of 4 float
+        Two opposite corners in px, in any order; cut off at the edges of the image.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know the class.
+    """
+    known = pipeline.box_detector.classes
+    if label not in known:
+        raise ValueError(f"The model does not know '{label}': choose one of {', '.join(known)}.")
+    region = _drawn(radiograph, label, roi)
+    return Regions((region,), None, canonical(radiograph.geometry))
+
+
+def _drawn(radiograph: Radiograph, label: str, roi: Roi) -> Candidate:
+    corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
+    return Candidate(label, 1.0, tuple(map(float, corners)), drawn=True)
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:
@@ -179,13 +260,24 @@ def _replaced(
     result: SegmentationResult, item: SegmentedObject, finding: Finding, clean_up: CleanUp | None
 ) -> SegmentationResult:
     """The result with another finding for one object; pixels of the others are left to them."""
+    others = [other for other in result.objects if other is not item]
+    new = _described(result, finding, item.name, others, clean_up)
+    return replace(result, objects=tuple(new if other is item else other for other in result.objects))
+
+
+def _described(
+    result: SegmentationResult,
+    finding: Finding,
+    name: str,
+    others: Iterable[SegmentedObject],
+    clean_up: CleanUp | None,
+) -> SegmentedObject:
+    """A finding as an object; pixels of the others are left to them."""
     radiograph = result.radiograph
     window = boxes.pixel_slices(finding.field.roi, radiograph.shape)
     rule = finding.rule(radiograph)
-    mask = rule if clean_up is None else clean_up.apply(rule, item.label)
+    mask = rule if clean_up is None else clean_up.apply(rule, finding.region.label)
     mask = placed(mask, window, radiograph.shape)
-    for other in result.objects:
-        if other is not item:
-            mask[window] &= ~other.mask[window]
-    new = describe_object(radiograph, finding, item.name, mask, int(np.count_nonzero(rule)))
-    return replace(result, objects=tuple(new if other is item else other for other in result.objects))
+    for other in others:
+        mask[window] &= ~other.mask[window]
+    return describe_object(radiograph, finding, name, mask, int(np.count_nonzero(rule)))

@@ -113,7 +113,7 @@ class Pipeline:
         ValueError
             If there is no such method.
         """
-        method = self._checked(method)
+        method = self.checked_method(method)
         stopwatch = Stopwatch(progress)
         with stopwatch("polarity"):
             settled = self.settle_polarity(radiograph) if check_polarity else radiograph
@@ -179,7 +179,7 @@ class Pipeline:
 
         Parameters and errors as for :meth:`segment`.
         """
-        method = self._checked(method)
+        method = self.checked_method(method)
         stopwatch = Stopwatch(progress)
         findings = self.detect(radiograph, regions, method, stopwatch)
         objects = assemble(radiograph, findings, self.clean_up if clean_up else None, stopwatch)
@@ -211,7 +211,8 @@ class Pipeline:
                     fields[index], methods[index] = field, "surfaces"
         return [Finding(*parts) for parts in zip(regions.found, found, methods, fields)]
 
-    def _checked(self, method: str | None) -> str:
+    def checked_method(self, method: str | None) -> str:
+        """A method by its name, the default one for None; ValueError if there is no such method."""
         method = self.default_method if method is None else method
         if method not in METHODS:
             raise ValueError(f"There is no method '{method}': choose one of {', '.join(METHODS)}.")

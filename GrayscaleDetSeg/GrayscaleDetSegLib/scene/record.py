@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,21 @@ _KEPT = (
 )
 
 
-def keep_result(node: vtkMRMLSegmentationNode, result: SegmentationResult, grid: PixelGrid) -> None:
-    """Store a result on the segmentation that shows it; call it after ``segmentation.show_objects``."""
+def keep_result(
+    node: vtkMRMLSegmentationNode,
+    result: SegmentationResult,
+    grid: PixelGrid,
+    identities: Sequence[str] | None = None,
+) -> None:
+    """Store a result on the segmentation that shows it.
+
+    Parameters
+    ----------
+    identities : sequence of str, optional
+        The segments of the objects, in their order; those that ``segmentation.show_objects`` wrote if not given.
+    """
     image = result.radiograph
+    identities = segment_ids(node) if identities is None else identities
     document = {
         "version": VERSION,
         "slice": grid.index,
@@ -52,7 +65,7 @@ def keep_result(node: vtkMRMLSegmentationNode, result: SegmentationResult, grid:
         "seconds": {stage: float(seconds) for stage, seconds in result.seconds.items()},
         "model": result.model,
         "objects": [
-            {"segment": identity, **_object(item)} for identity, item in zip(segment_ids(node), result.objects)
+            {"segment": identity, **_object(item)} for identity, item in zip(identities, result.objects)
         ],
     }
     set_attribute(node, _NAME, json.dumps(document, default=np.generic.item))
@@ -62,6 +75,18 @@ def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
     """The index of the slice that a segmentation belongs to; None where it holds no result of ours."""
     document = _document(node)
     return None if document is None else int(document["slice"])
+
+
+def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
+    """What a segmentation says of its result, as text: another text means another result."""
+    return attribute(node, _NAME)
+
+
+def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
+    """The ids of the segments that the objects of :func:`kept_result` have, in their order."""
+    document = _document(node)
+    entries = [] if document is None else document["objects"]
+    return [entry["segment"] for entry in entries if node.GetSegmentation().GetSegment(entry["segment"]) is not None]
 
 
 def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> SegmentationResult | None:

@@ -21,6 +21,7 @@ from .masks import (
     make_surface,
     mask_of,
     own_label_map,
+    write_mask,
     write_window,
 )
 from .nodes import attribute, color_of, set_attribute
@@ -162,6 +163,41 @@ def show_objects(
         make_surface(node)
     _store(node, {identity: digest_of(item.name, item.mask) for identity, item in wanted.items()})
     return list(wanted)
+
+
+def write_object(
+    node: vtkMRMLSegmentationNode,
+    volume: vtkMRMLScalarVolumeNode,
+    grid: PixelGrid,
+    item: SegmentedObject,
+    identity: str | None = None,
+) -> str:
+    """Let one segment show an object, the others stay as they are, hand edits included; returns the segment's id.
+
+    Parameters
+    ----------
+    identity : str, optional
+        Of the segment that shows the object now; a new one is added behind the others if there is none.
+    """
+    segmentation, ours = node.GetSegmentation(), _digests(node)
+    if identity is None or segmentation.GetSegment(identity) is None:
+        identity = _identity(segmentation, item.name, ())
+        segment = _segment_for(item)
+        segment.AddRepresentation(binary(), label_map(node, volume, grid, item.mask))
+        segmentation.AddSegment(segment, identity)
+        if has_surface(node):
+            make_surface(node)
+    else:
+        write_mask(node, identity, volume, grid, item.mask)
+    name = segmentation.GetSegment(identity).GetName()
+    _store(node, {**ours, identity: digest_of(name, item.mask)})
+    return identity
+
+
+def remove_object(node: vtkMRMLSegmentationNode, identity: str) -> None:
+    """Remove a segment; the others stay as they are, hand edits included."""
+    node.GetSegmentation().RemoveSegment(identity)
+    _store(node, {other: digest for other, digest in _digests(node).items() if other != identity})
 
 
 def segment_ids(node: vtkMRMLSegmentationNode) -> list[str]:

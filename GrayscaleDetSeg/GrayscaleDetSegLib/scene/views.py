@@ -27,6 +27,19 @@ def cloud_view(scene: vtkMRMLScene) -> vtkMRMLViewNode | None:
     return scene.GetSingletonNode(CLOUD_TAG, "vtkMRMLViewNode")
 
 
+def image_view_ids(scene: vtkMRMLScene) -> tuple[str, ...]:
+    """The ids of all views but the cloud's, where regions and masks belong; none before there is a cloud's view."""
+    cloud = cloud_view(scene)
+    if cloud is None:
+        return ()
+    nodes = [
+        scene.GetNthNodeByClass(number, kind)
+        for kind in ("vtkMRMLSliceNode", "vtkMRMLViewNode")
+        for number in range(scene.GetNumberOfNodesByClass(kind))
+    ]
+    return tuple(node.GetID() for node in nodes if node is not cloud)
+
+
 def dress_view(view: vtkMRMLViewNode) -> None:
     """Nothing of the patient in the cloud's view: no cube, no letters, no ruler, on black; see-through in order."""
     with folded(view):

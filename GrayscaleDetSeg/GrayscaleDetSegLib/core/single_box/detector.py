@@ -68,6 +68,11 @@ class BoxDetector:
         self.network, self.anchors = network.eval(), anchors
         self.refinement, self.settings = refinement, settings or BoxSettings()
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes it can find the box of."""
+        return tuple(self.network.config.classes)
+
     def anchor_scores(self, gray: np.ndarray, roi: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Class probabilities (anchors, 1 + classes) and pooled features (anchors, features) of a ROI's anchors.
 

@@ -13,7 +13,7 @@ from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
 from GrayscaleDetSegLib.core.result import Candidate
-from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
+from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import SHAPE, bar, letter_l, radiograph

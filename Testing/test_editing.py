@@ -26,7 +26,7 @@ from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
-from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
+from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import GEOMETRIES, SHAPE, radiograph
 

@@ -14,12 +14,14 @@ from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
-from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions
+from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.polarity_check import PolarityCheck, PolarityNetwork
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
+from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings, DetectedBox
+from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
+from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import bar, letter_l

@@ -16,10 +16,11 @@ from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import with_region
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.orientation import Orientation
-from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions
+from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph
+from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
-from GrayscaleDetSegLib.core.single_box.detector import DetectedBox
+from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings

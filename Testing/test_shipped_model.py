@@ -14,9 +14,9 @@ from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.orientation import Orientation
-from GrayscaleDetSegLib.core.pipeline import Regions
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading import read_radiograph
+from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle
 

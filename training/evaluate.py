@@ -25,8 +25,9 @@ import torch
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
-from GrayscaleDetSegLib.core.pipeline import Pipeline, Regions
+from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
+from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 

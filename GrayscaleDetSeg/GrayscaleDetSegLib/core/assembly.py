@@ -17,7 +17,7 @@ from .mask import Box2D, field_mask, placed, rule_mask, settle_overlaps, without
 from .point_cloud import point_cloud, sample_points
 from .radiograph import Radiograph
 from .result import Candidate, SegmentedObject
-from .single_box.detector import DetectedBox
+from .single_box.detected import DetectedBox
 from .stopwatch import Stopwatch
 from .surfaces.field import ThresholdField
 

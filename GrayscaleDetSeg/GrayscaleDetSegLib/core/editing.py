@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +18,15 @@ from .clean_up import CleanUp
 from .gray import GRAY_MAX
 from .mask import field_mask, placed
 from .orientation import canonical
-from .pipeline import Pipeline, Regions
 from .radiograph import Radiograph
+from .regions import Regions
 from .result import Candidate, SegmentationResult, SegmentedObject
-from .single_box.detector import DetectedBox
+from .single_box.detected import DetectedBox
 from .stopwatch import Progress, Stopwatch
 from .surfaces.field import Roi, ThresholdField
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
 
 
 def finding_of(item: SegmentedObject) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from .gray_image import GrayImage
 from .orientation import Orientation, canonical
 from .polarity_check import CONFIDENT, PolarityCheck
 from .radiograph import Radiograph
+from .regions import Regions
 from .result import Candidate, SegmentationResult
-from .single_box.detector import BoxDetector, DetectedBox
+from .single_box.detected import DetectedBox
+from .single_box.detector import BoxDetector
 from .stopwatch import Progress, Stopwatch
 from .surfaces.detector import SurfaceDetector
 from .surfaces.field import ThresholdField
@@ -25,15 +27,6 @@ METHODS = ("surfaces", "box")
 
 CLEARLY = 1.1
 """Factor by which the stored grid's scores must exceed those of the view that its directions ask for."""
-
-
-@dataclass(frozen=True)
-class Regions:
-    """The outcome of the 2D stage: what passed, the best of all, and the view it was found in."""
-
-    found: tuple[Candidate, ...]
-    best: Candidate | None
-    orientation: Orientation
 
 
 class Pipeline:

@@ -10,6 +10,7 @@ import torch
 from .. import boxes
 from ..point_cloud import normalise, sample_points
 from .anchors import AnchorConfig
+from .detected import DetectedBox
 from .pointnet import PointNet
 from .refinement import refine
 
@@ -34,15 +35,6 @@ class BoxSettings:
     suppression: float = 0.5
     seed: int = 0
     separate: bool = False
-
-
-@dataclass(frozen=True)
-class DetectedBox:
-    """The proposal and the refined box (x0, y0, g0, x1, y1, g1) in px and gray levels, and the proposal's score."""
-
-    proposal: tuple[float, ...]
-    box: tuple[float, ...]
-    score: float
 
 
 class BoxDetector:

@@ -1,0 +1,350 @@
+"""The results in a scene: shown, found again, changed, and brought back by undo.
+
+What a segmentation shows is stored on its node (``scene.record``); what is kept here is only faster, and is dropped
+where the node says something else, because a scene was loaded or another workspace has written to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.editing import without_object
+from ..core.errors import GrayscaleDetSegError
+from ..core.radiograph import Radiograph
+from ..core.result import SegmentationResult, SegmentedObject
+from ..scene import outcome as outcomes
+from ..scene import record, regions, segmentation, table, volumes
+from ..scene.frame import CloudFrame
+from ..scene.geometry import PixelGrid
+from ..scene.kept_copies import keep_copy
+from ..scene.masks import mask_of
+from ..scene.nodes import show_in
+from ..scene.outcome import Outcome
+from .facts import facts_of
+from .history import History, State
+from .threshold_view import set_interactive, show_thresholds
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A slice of a volume as a radiograph, and where its pixels lie."""
+
+    volume: vtkMRMLScalarVolumeNode
+    grid: PixelGrid
+    radiograph: Radiograph
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a segmentation shows: a result, and the id of the segment of each of its objects."""
+
+    result: SegmentationResult
+    identities: tuple[str, ...]
+    document: str | None = None
+    """What the node said of its result then."""
+
+    def object_of(self, identity: str) -> SegmentedObject | None:
+        """The object that a segment shows; None where it shows none of them."""
+        return dict(zip(self.identities, self.result.objects)).get(identity)
+
+
+class Workspace:
+    """Shows results in a scene and keeps track of them.
+
+    It observes nothing. All methods belong to the main thread.
+
+    Parameters
+    ----------
+    scene : vtkMRMLScene
+    """
+
+    def __init__(self, scene: vtkMRMLScene) -> None:
+        self.scene = scene
+        self.history = History()
+        self.image_views: Sequence[str] = ()
+        """Ids of the views for regions and masks; all views where there are none."""
+        self.cloud_views: Sequence[str] = ()
+        """Ids of the views for point clouds."""
+        self._shown: dict[str, Shown] = {}
+        self._depth = 0
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the workspace is changing nodes at this moment: events then are its own."""
+        return self._depth > 0
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Marks the changes made inside as the workspace's own."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    def forget_all(self) -> None:
+        """Drop all that is kept, for a scene that is closed."""
+        self._shown.clear()
+        self.history.clear()
+
+    def read(
+        self, volume: vtkMRMLScalarVolumeNode, polarity: str = "auto", slice_index: int | None = None
+    ) -> Reading:
+        """A slice of a volume as a radiograph, with all that DICOM says of it; errors as ``volumes.read_volume``."""
+        grid = volumes.grid_of(volume, slice_index)
+        image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume))
+        return Reading(volume, grid, image)
+
+    def show(
+        self,
+        reading: Reading,
+        result: SegmentationResult,
+        into: vtkMRMLSegmentationNode | None = None,
+    ) -> Outcome:
+        """Show a result beside its volume.
+
+        Parameters
+        ----------
+        into : vtkMRMLSegmentationNode, optional
+            The segmentation to show it in; what it showed before can be brought back by :meth:`undo`. A new one by
+            default.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If `into` belongs to another image or slice.
+        """
+        if into is not None:
+            self._check_place(into, reading)
+            self.remember(into)
+        with self.writing():
+            volume, grid = reading.volume, reading.grid
+            volumes.note_reading(volume, result.radiograph)
+            node = into
+            try:
+                if node is None:
+                    node = segmentation.add_segmentation_for(volume, grid, result, self.scene)
+                else:
+                    self._adopt(node, volume)
+                    segmentation.show_objects(node, volume, grid, result.objects)
+                return self._refresh(node, volume, grid, result, segmentation.segment_ids(node))
+            except Exception:  # a scene that is half built is worse than the error
+                if into is not None:
+                    self.undo(into)
+                elif node is not None:
+                    outcomes.remove_outcome(outcomes.outcome_of(node))
+                raise
+
+    def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
+        """What a segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
+
+        Raises
+        ------
+        RadiographError
+            As ``record.kept_result``.
+        """
+        volume = outcomes.outcome_of(node).volume
+        if volume is None:
+            return None
+        kept = self._shown.get(node.GetID())
+        if kept is None or kept.document != record.kept_document(node):
+            result = record.kept_result(node, volume)
+            if result is None:
+                return None
+            kept = Shown(result, tuple(record.kept_segments(node)), record.kept_document(node))
+            self._shown[node.GetID()] = kept
+        return self._as_it_is(node, volume, kept)
+
+    def outcome(self, node: vtkMRMLSegmentationNode) -> Outcome:
+        """The nodes that belong to a segmentation."""
+        return outcomes.outcome_of(node)
+
+    def grid(self, node: vtkMRMLSegmentationNode) -> PixelGrid:
+        """Where the pixels of a segmentation's slice lie."""
+        return volumes.grid_of(outcomes.outcome_of(node).volume, record.kept_slice(node))
+
+    def results_on(self, volume: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
+        """The segmentations that show a result on a volume, the oldest first."""
+        found = outcomes.outcomes_of(self.scene, volume)
+        return [each.segmentation for each in found if record.kept_slice(each.segmentation) is not None]
+
+    def would_lose_edits(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Whether another run into a segmentation would replace what was changed by hand since it was written.
+
+        Segments that somebody added do not count, because they stay.
+        """
+        volume = outcomes.outcome_of(node).volume
+        if volume is None or record.kept_slice(node) is None:
+            return False
+        edits = segmentation.edits_of(node, volume, self.grid(node))
+        return bool(edits.changed or edits.removed)
+
+    def write_object(
+        self, node: vtkMRMLSegmentationNode, result: SegmentationResult, name: str, identity: str | None = None
+    ) -> str:
+        """Show one object of a new result in its segment, the others stay; returns the segment's id.
+
+        A segment that was edited by hand is kept as a hidden copy.
+
+        Parameters
+        ----------
+        name : str
+            Of the object that is new or was changed.
+        identity : str, optional
+            Of its segment; a new one if there is none.
+        """
+        before, volume, grid = self.shown(node), outcomes.outcome_of(node).volume, self.grid(node)
+        self.remember(node)
+        (item,) = (each for each in result.objects if each.name == name)
+        with self.writing():
+            if identity is not None and segmentation.is_repainted(node, volume, grid, identity, name):
+                keep_copy(node, identity)
+            written = segmentation.write_object(node, volume, grid, item, identity)
+            held = dict(zip((each.name for each in before.result.objects), before.identities))
+            identities = [written if each is item else held[each.name] for each in result.objects]
+            self._refresh(node, volume, grid, result, identities)
+        return written
+
+    def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
+        """Take an object out of a result, with its segment and its region; nothing where it is not there."""
+        before = self.shown(node)
+        item = None if before is None else before.object_of(identity)
+        if item is None:
+            return
+        self.remember(node)
+        with self.writing():
+            segmentation.remove_object(node, identity)
+            identities = [each for each in before.identities if each != identity]
+            volume = outcomes.outcome_of(node).volume
+            self._refresh(node, volume, self.grid(node), without_object(before.result, item.name), identities)
+
+    def update(self, node: vtkMRMLSegmentationNode, result: SegmentationResult) -> None:
+        """Take a result whose masks are written already: regions, table and what is stored follow."""
+        volume = outcomes.outcome_of(node).volume
+        with self.writing():
+            self._refresh(node, volume, self.grid(node), result, self.shown(node).identities)
+
+    def remember(self, node: vtkMRMLSegmentationNode) -> None:
+        """Keep the present state of a segmentation for :meth:`undo`; call it before changing it."""
+        shown = self.shown(node)
+        if shown is not None:
+            self.history.push(node.GetID(), State(segmentation.snapshot(node), shown))
+
+    def undo(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Bring back the last state that was remembered, hand edits of then included; whether there was one."""
+        state = self.history.pop(node.GetID())
+        if state is None:
+            return False
+        volume = outcomes.outcome_of(node).volume
+        with self.writing():
+            segmentation.bring_back(node, state.segments)
+            self._refresh(node, volume, self.grid(node), state.shown.result, state.shown.identities)
+        return True
+
+    def show_object(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
+        """Show the points and the thresholds of an object in the cloud's view; None where there is no such object."""
+        shown = self.shown(node)
+        if shown is None or shown.object_of(identity) is None:
+            return None
+        with self.writing():
+            return show_thresholds(outcomes.outcome_of(node), shown.result, identity, self.cloud_views)
+
+    def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:
+        """Let the mouse take hold of boxes and regions, or not."""
+        with self.writing():
+            set_interactive(outcomes.outcome_of(node), on)
+
+    def apply_views(self, node: vtkMRMLSegmentationNode) -> None:
+        """Show masks and regions in `image_views`, so that the cloud's view has none of them."""
+        found = outcomes.outcome_of(node)
+        with self.writing():
+            for each in (node, *found.regions.values()):
+                if each.GetDisplayNode() is not None:
+                    show_in(each.GetDisplayNode(), self.image_views)
+
+    def _check_place(self, node: vtkMRMLSegmentationNode, reading: Reading) -> None:
+        held = outcomes.outcome_of(node).volume
+        index = record.kept_slice(node)
+        if (held is not None and held is not reading.volume) or index not in (None, reading.grid.index):
+            raise GrayscaleDetSegError(
+                f"{node.GetName()} belongs to another image or slice; choose another segmentation, or a new one."
+            )
+
+    def _adopt(self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
+        """Give a segmentation that somebody made the place of a volume."""
+        parent = volume.GetParentTransformNode()
+        if node.GetParentTransformNode() is not parent:
+            node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
+        if outcomes.outcome_of(node).volume is None:
+            node.CreateDefaultDisplayNodes()
+            node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+
+    def _refresh(
+        self,
+        node: vtkMRMLSegmentationNode,
+        volume: vtkMRMLScalarVolumeNode,
+        grid: PixelGrid,
+        result: SegmentationResult,
+        identities: Sequence[str],
+    ) -> Outcome:
+        """Bring all that belongs to a segmentation up to a result whose masks it shows already."""
+        found = outcomes.outcome_of(node)
+        found.volume = volume
+        self._place_regions(found, grid, result, identities)
+        if found.table is None:
+            found.table = table.add_table(self.scene, result, f"{node.GetName()} results")
+        else:
+            table.fill_table(found.table, result)
+        record.keep_result(node, result, grid, identities)
+        self._shown[node.GetID()] = Shown(result, tuple(identities), record.kept_document(node))
+        if node.GetDisplayNode() is not None:
+            show_in(node.GetDisplayNode(), self.image_views)
+        outcomes.connect(found)
+        if found.shown_segment is not None and found.shown_segment not in identities:
+            outcomes.remove_thresholds(found)
+        elif found.shown_segment is not None:
+            show_thresholds(found, result, found.shown_segment, self.cloud_views)
+        return found
+
+    def _place_regions(
+        self, found: Outcome, grid: PixelGrid, result: SegmentationResult, identities: Sequence[str]
+    ) -> None:
+        outcomes.remove_regions(found, [each for each in found.regions if each not in identities])
+        for identity, item in zip(identities, result.objects):
+            node = found.regions.get(identity)
+            if node is None:
+                segment = found.segmentation.GetSegmentation().GetSegment(identity)
+                color = [round(channel * 255) for channel in segment.GetColor()]
+                found.regions[identity] = regions.add_region(
+                    self.scene, found.volume, grid, item.roi, item.name, color, self.image_views
+                )
+            elif regions.region_of(node, found.volume, grid) != item.roi:
+                regions.place_region(node, found.volume, grid, item.roi)
+
+    def _as_it_is(
+        self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, kept: Shown
+    ) -> Shown:
+        """The same with the masks that the segments have now; objects whose segment is gone are left out."""
+        grid, present, objects = self.grid(node), [], []
+        for identity, item in zip(kept.identities, kept.result.objects):
+            if node.GetSegmentation().GetSegment(identity) is None:
+                continue
+            mask = mask_of(node, identity, volume, grid)
+            if not np.array_equal(mask, item.mask):
+                mask.flags.writeable = False
+                spacing = kept.result.radiograph.spacing
+                area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
+                item = replace(item, mask=mask, area_mm2=area)
+            present.append(identity)
+            objects.append(item)
+        if len(objects) == len(kept.identities) and all(a is b for a, b in zip(objects, kept.result.objects)):
+            return kept
+        return Shown(replace(kept.result, objects=tuple(objects)), tuple(present), kept.document)

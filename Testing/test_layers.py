@@ -1,4 +1,7 @@
-"""The layers: core computes on arrays, scene knows MRML, batch does files; imports run in that direction only."""
+"""The layers: core computes on arrays, scene knows MRML, logic works on a scene, panel has widgets, batch does files.
+
+Imports run in that direction only.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,14 @@ ROOT = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg"
 LIBRARY = ROOT / "GrayscaleDetSegLib"
 FILES = sorted(LIBRARY.rglob("*.py"))
 PLATFORM = {"slicer", "qt", "vtk", "ctk", "vtkmodules", "slicer_core"}
-ALLOWED_LAYERS = {"core": {"core"}, "scene": {"core", "scene"}, "batch": {"core", "scene", "batch"}}
+ALLOWED_LAYERS = {
+    "core": {"core"},
+    "scene": {"core", "scene"},
+    "batch": {"core", "scene", "batch"},
+    "logic": {"core", "scene", "logic"},
+    "panel": {"core", "scene", "logic", "panel"},
+}
+WINDOW = {"qt", "ctk"}
 
 
 def layer(path: Path) -> str:
@@ -57,8 +67,9 @@ def test_imports_follow_the_layers(path):
             assert rest[0] in allowed, f"{name}: {layer(path)} must not import {rest[0]}"
         if layer(path) == "core":
             assert top not in PLATFORM, f"{name}: core knows nothing of Slicer"
-        if at_import:
-            assert top not in PLATFORM, f"{name}: import it in the function that needs it"
+        if layer(path) != "panel":
+            assert top not in WINDOW, f"{name}: the panel alone has widgets"
+            assert not at_import or top not in PLATFORM, f"{name}: import it in the function that needs it"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if layer(path) == "core"], ids=identity)
@@ -87,6 +98,7 @@ def modules_after(statement: str) -> set[str]:
         "import GrayscaleDetSegLib.scene.files",
         "import GrayscaleDetSegLib.scene.outcome, GrayscaleDetSegLib.scene.record, GrayscaleDetSegLib.scene.live",
         "import GrayscaleDetSegLib.scene.cloud, GrayscaleDetSegLib.scene.threshold_box, GrayscaleDetSegLib.scene.views",
+        "import GrayscaleDetSegLib.logic.segmenter, GrayscaleDetSegLib.logic.jobs, GrayscaleDetSegLib.logic.cases",
         "import GrayscaleDetSegLib.batch.main",
         "import GrayscaleDetSegLib.batch.run",
     ],
@@ -94,3 +106,11 @@ def modules_after(statement: str) -> set[str]:
 def test_importing_is_light(statement):
     """torch takes seconds and slicer needs a wheel: neither comes along unasked."""
     assert not modules_after(statement) & {"torch", *PLATFORM}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if layer(path) == "logic"], ids=identity)
+def test_logic_asks_nobody(path):
+    """It runs without a window: no views, no dialogs."""
+    text = path.read_text(encoding="utf-8")
+    for word in ("layoutManager", "mainWindow", "MessageBox", "confirmOkCancelDisplay", "errorDisplay"):
+        assert word not in text, word

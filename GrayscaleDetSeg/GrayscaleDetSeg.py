@@ -1,0 +1,140 @@
+"""The module GrayscaleDetSeg: its metadata, its panel, its logic and its test; all else is in GrayscaleDetSegLib."""
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+from GrayscaleDetSegLib.logic.segmenter import Segmenter
+
+
+class GrayscaleDetSeg(ScriptedLoadableModule):
+    """What Slicer shows of the module before it is opened."""
+
+    def __init__(self, parent) -> None:
+        super().__init__(parent)
+        parent.title = _("Grayscale Detection Segmentation")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        parent.dependencies = []
+        parent.contributors = ["The GrayscaleDetSeg developers"]
+        parent.helpText = _(
+            "Segments bones, lungs and teeth in radiographs, and shows why: a region, and an interval of gray levels "
+            "for every object. Choose the image and click Segment; drag regions and thresholds to correct the result. "
+            "For research, not for diagnosis. See the <a href='{url}'>documentation</a>."
+        ).format(url="https://github.com/GrayscaleDetSeg/SlicerGrayscaleDetSeg")
+        parent.acknowledgementText = _(
+            "The method follows Ge Y, Zhang Q, Sun Y, Shen Y, Wang X: Grayscale medical image segmentation method based "
+            "on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022)."
+        )
+        slicer.app.connect("startupCompleted()", on_startup)
+
+
+def on_startup() -> None:
+    """Once Slicer runs: sample data and the module's layout become known to it."""
+    from GrayscaleDetSegLib.panel import layout, samples
+
+    samples.register()
+    layout.CloudLayout.register()
+
+
+class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Places the panel, and tells it when the user and the scene come and go."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = self.panel = None
+
+    def setup(self) -> None:
+        """Called when the module is opened for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        from GrayscaleDetSegLib.panel.widget import Panel
+
+        widget = slicer.util.loadUI(self.resourcePath("UI/GrayscaleDetSeg.ui"))
+        self.layout.addWidget(widget)
+        self.ui = slicer.util.childWidgetVariables(widget)
+        widget.setMRMLScene(slicer.mrmlScene)
+        self.logic = GrayscaleDetSegLogic()
+        self.panel = Panel(self.ui, self.logic.segmenter)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+
+    def enter(self) -> None:
+        """Called whenever the user comes to the module."""
+        self.panel.enter(self.logic.getParameterNode())
+
+    def exit(self) -> None:
+        """Called whenever the user goes to another module."""
+        self.panel.leave()
+
+    def cleanup(self) -> None:
+        """Called when the application closes, and before the module is reloaded."""
+        self.removeObservers()
+        if self.panel is not None:
+            self.panel.close()
+
+    def onSceneStartClose(self, caller, event) -> None:
+        """The scene is about to be emptied."""
+        self.panel.leave_scene()
+        self.logic.segmenter.workspace.forget_all()
+
+    def onSceneEndClose(self, caller, event) -> None:
+        """The scene is empty."""
+        if self.parent.isEntered:
+            self.enter()
+
+    def onSceneEndImport(self, caller, event) -> None:
+        """A scene was loaded; its parameters may have come with it."""
+        if self.parent.isEntered:
+            self.enter()
+
+
+class GrayscaleDetSegLogic(ScriptedLoadableModuleLogic):
+    """Segments without a panel, with or without a window; see ``GrayscaleDetSegLib.logic.segmenter``.
+
+    ``GrayscaleDetSegLogic().segment(volumeNode)`` gives a result with `message`, `objects`, `segmentation` and `table`.
+    """
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleLogic.__init__(self, parent)
+        self.segmenter = Segmenter(slicer.mrmlScene)
+
+    def segment(self, volumeNode, **options):
+        """Segment a radiograph: ``Segmenter.segment``, whose options these are."""
+        return self.segmenter.segment(volumeNode, **options)
+
+    def segmentRegion(self, volumeNode, regionNode, label, **options):
+        """Segment one object in a region drawn by hand: ``Segmenter.segment_region``."""
+        return self.segmenter.segment_region(volumeNode, regionNode, label, **options)
+
+    def undo(self, segmentationNode) -> bool:
+        """Bring back what a segmentation showed before the last change; whether there was such a state."""
+        return self.segmenter.undo(segmentationNode)
+
+    def getParameterNode(self):
+        """The module's parameters, which are saved with the scene."""
+        from GrayscaleDetSegLib.panel.parameters import Parameters
+
+        return Parameters(super().getParameterNode())
+
+
+class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
+    """The self test; see ``GrayscaleDetSegLib.panel.self_test``."""
+
+    def setUp(self) -> None:
+        """Start from an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def test_main_path(self) -> None:
+        """Sample, segmentation, edit, undo, saved and loaded again."""
+        from GrayscaleDetSegLib.panel.self_test import run
+
+        run(self)

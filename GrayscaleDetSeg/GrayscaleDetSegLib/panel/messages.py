@@ -1,0 +1,95 @@
+"""What the panel says: one line for what happened last, a question with buttons, and a log to copy."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+
+import qt
+import slicer
+
+from ..core.errors import GrayscaleDetSegError
+
+Choice = tuple[str, Callable[[], object]]
+
+
+class Messages:
+    """The status line, the question below it, and the log; `ui` are the panel's widgets."""
+
+    def __init__(self, ui: SimpleNamespace) -> None:
+        self._ui = ui
+        self._choices: Sequence[Choice] = ()
+        buttons = (ui.questionFirstButton, ui.questionSecondButton, ui.questionThirdButton)
+        self._buttons = buttons
+        for number, button in enumerate(buttons):
+            button.connect("clicked(bool)", lambda _=False, number=number: self._answer(number))
+        ui.copyLogButton.connect("clicked(bool)", lambda _=False: self.copy())
+
+    def say(self, text: str) -> None:
+        """Show a line, and log it."""
+        self._ui.statusLabel.text = text
+        if text:
+            self.log(text)
+
+    def fail(self, error: BaseException) -> None:
+        """Say what went wrong: what users can cause in its own words, anything else with its place in the log."""
+        if isinstance(error, GrayscaleDetSegError):
+            self.say(str(error))
+            return
+        self.say(f"A fault of the program: {type(error).__name__}: {error} (see the log below).")
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        self.log(trace)
+        logging.error("GrayscaleDetSeg: %s", trace)
+
+    def log(self, text: str) -> None:
+        """Add lines to the log alone."""
+        self._ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
+
+    def copy(self) -> None:
+        """Put the log on the clipboard, with the versions that matter for a report."""
+        slicer.app.clipboard().setText(f"{versions()}\n{self._ui.logText.plainText}")
+
+    def ask(self, text: str, choices: Sequence[Choice]) -> None:
+        """Ask something in the panel, with up to three buttons: what they say, and what they do."""
+        self._choices = choices
+        self._ui.questionLabel.text = text
+        for number, button in enumerate(self._buttons):
+            button.visible = number < len(choices)
+            button.text = choices[number][0] if number < len(choices) else ""
+        self._ui.questionFrame.visible = True
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a question stands there."""
+        return bool(self._choices)
+
+    def drop_question(self) -> None:
+        """Take the question away, unanswered."""
+        self._choices = ()
+        self._ui.questionFrame.visible = False
+
+    def _answer(self, number: int) -> None:
+        choices = self._choices
+        self.drop_question()
+        if number < len(choices):
+            choices[number][1]()
+
+
+def versions() -> str:
+    """This software, Slicer, Qt, Python and what computes, in one line."""
+    import sys
+
+    from .. import __version__
+
+    torch = sys.modules.get("torch")
+    parts = [
+        f"GrayscaleDetSeg {__version__}",
+        f"Slicer {slicer.app.majorVersion}.{slicer.app.minorVersion} ({slicer.app.revision})",
+        f"Qt {qt.QT_VERSION_STR}" if hasattr(qt, "QT_VERSION_STR") else "",
+        f"Python {sys.version.split()[0]}",
+        f"torch {torch.__version__}" if torch is not None else "torch not loaded",
+    ]
+    return ", ".join(part for part in parts if part)

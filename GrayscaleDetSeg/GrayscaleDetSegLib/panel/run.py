@@ -1,0 +1,114 @@
+"""One job at a time, watched from a timer, so that the window stays alive."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+
+from ..core.stopwatch import Progress
+from ..logic.jobs import Cancelled, Job
+
+INTERVAL = 20
+"""Milliseconds between two looks at a job."""
+
+
+class Runner:
+    """Runs work in a thread and calls back on the main thread.
+
+    Parameters
+    ----------
+    on_change : callable
+        Called with the name of the stage whenever another starts, and with None when nothing runs any more.
+    """
+
+    def __init__(self, on_change: Callable[[str | None], object]) -> None:
+        self._on_change = on_change
+        self._job: Job | None = None
+        self._stage = ""
+        self._done: Callable[[Any], object] | None = None
+        self._failed: Callable[[BaseException], object] | None = None
+        self._timer = qt.QTimer()
+        self._timer.setInterval(INTERVAL)
+        self._timer.connect("timeout()", self._look)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs."""
+        return self._job is not None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the job that runs was told to end."""
+        return self._job is not None and self._job.is_cancelled
+
+    def start(
+        self,
+        work: Callable[[Progress], Any],
+        done: Callable[[Any], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Start a piece of work; `done` gets what it returns, `failed` what it raises (`Cancelled` if it was told to).
+
+        Raises
+        ------
+        RuntimeError
+            If one runs already.
+        """
+        if self._job is not None:
+            raise RuntimeError("A job is running already.")
+        self._done, self._failed, self._stage = done, failed, ""
+        self._job = Job(work)
+        self._timer.start()
+        self._on_change("")
+
+    def cancel(self) -> None:
+        """Tell the job to end; it does so at its next stage."""
+        if self._job is not None:
+            self._job.cancel()
+            self._on_change(self._stage)
+
+    def abandon(self) -> None:
+        """Forget the job: neither `done` nor `failed` is called any more."""
+        job, self._job = self._job, None
+        self._timer.stop()
+        if job is not None:
+            job.cancel()
+            self._on_change(None)
+
+    def _look(self) -> None:
+        job = self._job
+        if job is None:
+            self._timer.stop()
+            return
+        job.breathe()
+        if job.stage != self._stage:
+            self._stage = job.stage
+            self._on_change(self._stage)
+        if not job.is_done:
+            return
+        self._timer.stop()
+        self._job = None
+        try:
+            outcome = job.outcome()
+        except Cancelled as error:
+            self._failed(error)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._done(outcome)
+        if self._job is None:  # neither of them has started another
+            self._on_change(None)
+
+
+def load_torch(say: Callable[[str], object], text: str) -> None:
+    """Import PyTorch and all that needs it, here on the main thread: in a thread it would take minutes."""
+    if "torch" not in sys.modules:
+        say(text)
+        slicer.app.processEvents()
+    import torch  # noqa: F401
+
+    from ..core import editing, loading  # noqa: F401

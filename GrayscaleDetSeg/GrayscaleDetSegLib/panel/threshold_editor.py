@@ -1,0 +1,219 @@
+"""Thresholds moved by hand, with the box in the cloud's view or with the sliders: live, and in full when at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..core.gray import GRAY_MAX
+from ..core.result import SegmentedObject
+from ..logic.drag import Numbers, ThresholdDrag
+from ..logic.observers import Observers
+from ..logic.workspace import Workspace
+from ..scene.threshold_box import interval_of
+
+REST = 400
+"""Milliseconds without a change after which thresholds moved by the sliders count as at rest."""
+LIVE = 15
+"""Milliseconds in which several moves of the mouse become one."""
+
+
+class ThresholdEditor:
+    """Ties sliders, box and mask together for one object.
+
+    Parameters
+    ----------
+    ui : namespace
+        The panel's widgets: grayRangeWidget, unitsRangeWidget, numbersLabel.
+    workspace : Workspace
+    on_move : callable (segment id, Numbers)
+        Called while thresholds move.
+    on_finish : callable (segment id, ThresholdDrag)
+        Called once they rest and the mask is final.
+    clean_up : callable () -> CleanUp or None
+        What cleans a final mask.
+    """
+
+    def __init__(
+        self,
+        ui: SimpleNamespace,
+        workspace: Workspace,
+        on_move: Callable[[str, Numbers], object],
+        on_finish: Callable[[str, ThresholdDrag], object],
+        clean_up: Callable[[], object],
+    ) -> None:
+        self._gray, self._units, self._label = ui.grayRangeWidget, ui.unitsRangeWidget, ui.numbersLabel
+        self._workspace, self._on_move, self._on_finish, self._clean_up = workspace, on_move, on_finish, clean_up
+        self._observers = Observers()
+        self._node = self._identity = self._item = self._mapping = None
+        self._last = (0.0, GRAY_MAX)
+        self._drag: ThresholdDrag | None = None
+        self._wanted: tuple[float, float] | None = None
+        self._by_box = self._is_dragging = self._is_setting = False
+        self._live, self._rest = qt.QTimer(), qt.QTimer()
+        for timer, interval, call in ((self._live, LIVE, self._move), (self._rest, REST, self.finish)):
+            timer.setSingleShot(True)
+            timer.setInterval(interval)
+            timer.connect("timeout()", call)
+        self._gray.connect("valuesChanged(double,double)", self._gray_changed)
+        self._units.connect("valuesChanged(double,double)", self._units_changed)
+        self.edit(None, None)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether thresholds are being moved."""
+        return self._drag is not None or self._wanted is not None
+
+    def edit(self, node, identity: str | None) -> None:
+        """Edit the thresholds of an object from now on; of none without a node. What was moving is finished first."""
+        self.finish()
+        self._observers.remove_all()
+        self._is_dragging = False
+        shown = None if node is None or node.GetScene() is None else self._workspace.shown(node)
+        item = None if shown is None or identity is None else shown.object_of(identity)
+        self._node, self._identity, self._item = (node, identity, item) if item is not None else (None, None, None)
+        self._mapping = None if item is None else shown.result.radiograph.mapping
+        for widget in (self._gray, self._units):
+            widget.enabled = item is not None
+        if item is None:
+            self._label.text = ""
+            return
+        self._range_of_units()
+        self._set(item.interval)
+        self._label.text = described(item)
+        box = self._workspace.outcome(node).box
+        if box is not None:
+            markups = slicer.vtkMRMLMarkupsNode
+            self._observers.add(box, markups.PointStartInteractionEvent, self._start)
+            self._observers.add(box, markups.PointEndInteractionEvent, self._end)
+            self._observers.add(box, vtk.vtkCommand.ModifiedEvent, self._box_changed)
+
+    def stop(self) -> None:
+        """Let go of everything without finishing, because the scene goes."""
+        self._live.stop()
+        self._rest.stop()
+        self._drag = self._wanted = None
+        self.edit(None, None)
+
+    def finish(self) -> None:
+        """Make the mask final, if thresholds were moved."""
+        self._live.stop()
+        self._rest.stop()
+        if self._wanted is not None:
+            self._move()
+        drag, self._drag = self._drag, None
+        self._is_dragging = False
+        if drag is None:
+            return
+        before = drag.result
+        with self._workspace.writing():
+            result = drag.finish(self._last)
+        if result is before and self._node is not None:  # back where it began: there is nothing to undo
+            self._workspace.history.pop(self._node.GetID())
+        identity = self._identity
+        if self._node is not None and self._node.GetScene() is not None:
+            self._workspace.update(self._node, result)
+        self._on_finish(identity, drag)
+
+    def _range_of_units(self) -> None:
+        units = self._mapping.units
+        span = units[-1] - units[0]
+        self._is_setting = True
+        try:
+            self._units.decimals = 0 if span >= 100 else 2 if span >= 1 else 4
+            self._units.singleStep = max(span / GRAY_MAX, 10.0**-self._units.decimals)
+            self._units.setRange(units[0], units[-1])
+        finally:
+            self._is_setting = False
+
+    def _set(self, interval: tuple[float, float]) -> None:
+        """Show an interval of gray levels in both sliders, without taking it for the user's."""
+        self._last = tuple(map(float, interval))
+        self._is_setting = True
+        try:
+            self._gray.setValues(*self._last)
+            self._units.setValues(*map(float, self._mapping.to_units(list(self._last))))
+        finally:
+            self._is_setting = False
+
+    def _gray_changed(self, low: float, high: float) -> None:
+        if not self._is_setting and self._item is not None:
+            self._want((low, high), by_box=False)
+
+    def _units_changed(self, low: float, high: float) -> None:
+        if not self._is_setting and self._item is not None:
+            self._want(tuple(map(float, self._mapping.to_gray([low, high]))), by_box=False)
+
+    def _start(self) -> None:
+        self._is_dragging = True
+
+    def _box_changed(self) -> None:
+        if self._workspace.is_writing or self._item is None:
+            return
+        box = self._workspace.outcome(self._node).box
+        if box is not None:
+            self._want(interval_of(box), by_box=True)
+
+    def _end(self) -> None:
+        self._is_dragging = False
+        self._rest.stop()
+        qt.QTimer.singleShot(0, self.finish)  # after the event has run through all its observers
+
+    def _want(self, interval: tuple[float, float], by_box: bool) -> None:
+        if self._wanted is None and all(abs(a - b) < 1e-3 for a, b in zip(interval, self._last)):
+            return
+        self._wanted, self._by_box = interval, by_box
+        if not self._live.isActive():
+            self._live.start()
+        if not self._is_dragging:
+            self._rest.start()
+
+    def _move(self) -> None:
+        interval, self._wanted = self._wanted, None
+        if interval is None or self._node is None or self._node.GetScene() is None:
+            return
+        with self._workspace.writing():
+            if self._drag is None:
+                self._drag = self._begin()
+            numbers = self._drag.move(interval, move_box=not self._by_box)
+        self._set(numbers.interval)
+        self._label.text = moving(numbers)
+        self._on_move(self._identity, numbers)
+
+    def _begin(self) -> ThresholdDrag:
+        workspace, node = self._workspace, self._node
+        workspace.remember(node)
+        result, grid = workspace.shown(node).result, workspace.grid(node)
+        return ThresholdDrag(workspace.outcome(node), result, self._identity, grid, self._clean_up())
+
+
+def area_text(pixels: int, area: float | None) -> str:
+    """An area in words, in mm² at the detector where the spacing is known."""
+    return _("{pixels} px").format(pixels=pixels) if area is None else _("{area:.0f} mm²").format(area=area)
+
+
+def described(item: SegmentedObject) -> str:
+    """What the thresholds of an object gave."""
+    if item.method == "box":
+        return _("The single box makes the mask. Area: {area}.").format(area=area_text(item.pixel_count, item.area_mm2))
+    return _(
+        "{rows} x {columns} boxes make the mask; the single box explains {share:.0%} of it. Area: {area}."
+    ).format(
+        rows=item.field.shape[0],
+        columns=item.field.shape[1],
+        share=item.box_agreement,
+        area=area_text(item.pixel_count, item.area_mm2),
+    )
+
+
+def moving(numbers: Numbers) -> str:
+    """What the thresholds give while they move."""
+    low, high = numbers.interval
+    return _("Gray levels {low:.1f} to {high:.1f}. Area: {area}.").format(
+        low=low, high=high, area=area_text(numbers.pixel_count, numbers.area_mm2)
+    )

@@ -1,0 +1,348 @@
+"""The panel: it ties widgets, scene and method together, and holds nothing that a script would need."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..core.errors import GrayscaleDetSegError
+from ..core.labels import display_name
+from ..logic import dependencies
+from ..logic.engine import known_classes
+from ..logic.jobs import Cancelled
+from ..logic.observers import Observers
+from ..logic.segmenter import Segmented, Segmenter
+from ..scene import volumes
+from ..scene.nodes import attribute
+from .cases import CasePanel
+from .layout import CloudLayout
+from .messages import Messages
+from .parameters import Parameters, options_of
+from .results import ResultPanel
+from .run import Runner, load_torch
+
+STAGES = {
+    "loading the model": "Loading the model",
+    "polarity": "Checking the polarity",
+    "regions": "Looking for regions",
+    "boxes": "Finding boxes of gray levels",
+    "surfaces": "Finding threshold surfaces",
+    "masks": "Comparing pixels",
+    "clean-up": "Cleaning up",
+    "explanation": "Explaining",
+}
+"""What the panel says of the stages of the method."""
+
+
+class Panel:
+    """The module's panel.
+
+    Parameters
+    ----------
+    ui : namespace
+        The widgets of the .ui file by name.
+    segmenter : Segmenter
+    """
+
+    def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
+        self.ui, self.segmenter = ui, segmenter
+        self.parameters: Parameters | None = None
+        self.is_entered = False
+        self._tag = None
+        self._seen: tuple = ()
+        self._observers = Observers()
+        self.messages = Messages(ui)
+        self.layout = CloudLayout()
+        self.runner = Runner(self._on_stage)
+        self.results = ResultPanel(self)
+        self.cases = CasePanel(self)
+        for label in known_classes():
+            ui.classComboBox.addItem(display_name(label), label)
+        ui.segmentButton.connect("clicked(bool)", lambda _on=False: self.segment_or_cancel())
+        ui.drawButton.connect("clicked(bool)", lambda _on=False: self.results.draw())
+        self._shortcuts = [
+            self._shortcut("Ctrl+Shift+S", self.segment_or_cancel),
+            self._shortcut("Ctrl+Shift+Z", self.results.undo),
+            self._shortcut("Ctrl+Shift+E", self.results.edit),
+            self._shortcut("Ctrl+Shift+D", self.results.draw),
+        ]
+        self._enable_shortcuts(False)
+
+    # entering and leaving
+
+    def enter(self, parameters: Parameters) -> None:
+        """The user has come to the module, or a scene has been opened in it."""
+        self.leave_scene()
+        self.is_entered = True
+        self.parameters = parameters
+        self._tag = parameters.connectGui(self.ui)
+        self._observers.add(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
+        scene = slicer.mrmlScene
+        self._observers.add(scene, scene.NodeRemovedEvent, self._on_nodes_removed)
+        if parameters.volume is None:
+            parameters.volume = self._likely_volume()
+        self._seen = ()
+        self._enable_shortcuts(True)
+        self._on_parameters()
+
+    def leave_scene(self) -> None:
+        """Let go of the scene: the user leaves the module, or the scene is closed."""
+        self.runner.abandon()
+        self.results.stop()
+        self._observers.remove_all()
+        self.messages.drop_question()
+        self._enable_shortcuts(False)
+        if self.parameters is not None and self._tag is not None:
+            self.parameters.disconnectGui(self._tag)
+        self.parameters, self._tag, self._seen = None, None, ()
+        self.is_entered = False
+
+    def leave(self) -> None:
+        """The user goes to another module."""
+        self.results.freeze()
+        self.leave_scene()
+        self.layout.restore()
+
+    def close(self) -> None:
+        """The panel goes for good."""
+        self.leave()
+        self.results.close()
+        for shortcut in self._shortcuts:
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts = []
+
+    # segmenting
+
+    def segment_or_cancel(self) -> None:
+        """The button's two meanings."""
+        if self.runner.is_busy:
+            self.runner.cancel()
+        elif self.ui.segmentButton.enabled:
+            self.segment()
+
+    def segment(self, into_new: bool = False, replace_edits: bool = False) -> None:
+        """Segment the chosen volume; ask before what was edited by hand is replaced."""
+        self.messages.drop_question()
+        self.results.finish_edits()
+        parameters, workspace = self.parameters, self.segmenter.workspace
+        volume, into = parameters.volume, None if into_new else parameters.segmentation
+        try:
+            if into is not None and not replace_edits and workspace.would_lose_edits(into):
+                self._ask_about_edits(into)
+                return
+            reading = workspace.read(volume, parameters.polarity.value, self.current_slice(volume))
+            self.prepare()
+        except Exception as error:
+            self.messages.fail(error)
+            return
+        options = options_of(parameters)
+        self.messages.say(_("Segmenting {name}...").format(name=volume.GetName()))
+        self.runner.start(
+            lambda progress: self.segmenter.engine.segment(reading.radiograph, options, progress),
+            lambda result: self._show(reading, result, into),
+            self.on_failed,
+        )
+
+    def prepare(self) -> None:
+        """See to it that PyTorch is there and loaded; DependencyError where it is not and is not wanted."""
+        if dependencies.missing():
+            dependencies.install(self._confirm_installing, self.messages.log)
+        load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+
+    def current_slice(self, volume) -> int | None:
+        """The slice of a volume that the Red view shows; None where there is only one."""
+        grid = volumes.grid_of(volume, 0)
+        if grid.dimensions[grid.axes[2]] == 1:
+            return None
+        node = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
+        if node is None:
+            return grid.dimensions[grid.axes[2]] // 2
+        matrix = node.GetSliceToRAS()
+        return volumes.slice_at(volume, tuple(matrix.GetElement(row, 3) for row in range(3)))
+
+    def on_failed(self, error: BaseException) -> None:
+        """Say why a job gave no result."""
+        if isinstance(error, Cancelled):
+            self.messages.say(_("Cancelled; nothing was changed."))
+        else:
+            self.messages.fail(error)
+
+    def _show(self, reading, result, into) -> None:
+        """What a run has found, in the scene."""
+        self._show_device()
+        if reading.volume.GetScene() is None or self.parameters is None:
+            return
+        if not result.objects:
+            self.messages.say(result.message)
+            self._offer_candidate(reading, result, into)
+            return
+        if into is not None and into.GetScene() is None:
+            into = None
+        try:
+            outcome = self.segmenter.workspace.show(reading, result, into)
+        except GrayscaleDetSegError as error:
+            self.messages.fail(error)
+            return
+        self.show_result(Segmented(result, outcome))
+
+    def show_result(self, found: Segmented) -> None:
+        """Choose a result that has just come into the scene."""
+        seconds = sum(found.result.seconds.values())
+        notes = "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in found.result.radiograph.notes)
+        self.messages.say(_("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes)
+        self.results.select_first_of(found)
+        if self.parameters.segmentation is found.segmentation:
+            self._seen = ()
+            self._on_parameters()
+        else:
+            self.parameters.segmentation = found.segmentation
+
+    def _offer_candidate(self, reading, result, into) -> None:
+        candidate = result.best_candidate
+        if candidate is None:
+            return
+
+        def anyway() -> None:
+            self.results.segment_region(reading, candidate.roi, candidate.label, into)
+
+        self.messages.ask(
+            _("Segment the best candidate, {label}, nevertheless?").format(label=candidate.label),
+            [(_("Segment it"), anyway), (_("No"), lambda: None)],
+        )
+
+    def _ask_about_edits(self, into) -> None:
+        self.messages.ask(
+            _("{name} was edited by hand. Replace it? Undo brings the edits back.").format(name=into.GetName()),
+            [
+                (_("Replace"), lambda: self.segment(replace_edits=True)),
+                (_("New segmentation"), lambda: self.segment(into_new=True)),
+                (_("Cancel"), lambda: None),
+            ],
+        )
+
+    def _confirm_installing(self, requirements: tuple[str, ...]) -> bool:
+        return slicer.util.confirmOkCancelDisplay(
+            _("The first run needs {packages}. Install now? The download can take some minutes.").format(
+                packages=", ".join(requirements)
+            ),
+            _("GrayscaleDetSeg needs PyTorch"),
+        )
+
+    # what the panel shows
+
+    def _on_stage(self, stage: str | None) -> None:
+        """Another stage of a job has begun, or none runs any more."""
+        if stage is not None:
+            self.ui.progressBar.visible = True
+            self.ui.progressBar.setRange(0, 0)
+            self.ui.progressBar.format = ""
+            self.ui.segmentButton.text = _("Cancelling...") if self.runner.is_cancelled else _("Cancel")
+            if stage:
+                self.ui.statusLabel.text = _(STAGES.get(stage, stage)) + "..."
+        else:
+            self.ui.progressBar.visible = False
+        self.update_buttons()
+
+    def _on_parameters(self) -> None:
+        """Something else was chosen."""
+        parameters = self.parameters
+        if parameters is None:
+            return
+        volume, node, cloud = parameters.volume, parameters.segmentation, parameters.showCloud
+        before, self._seen = self._seen, (volume, node, cloud)
+        self.ui.readingLabel.text = reading_text(volume)
+        if not before or before[0] is not volume:
+            self._on_volume(volume)
+            if self.parameters.segmentation is not node:
+                return  # choosing the volume's result has brought us here again
+        if not before or before[0] is not volume or before[1] is not node or before[2] != cloud:
+            self.results.show(node)
+        self.update_buttons()
+
+    def _on_volume(self, volume) -> None:
+        """Another volume: show it, and the last result on it."""
+        self.messages.drop_question()
+        self.layout.show_volume(volume)
+        node = self.parameters.segmentation
+        known = [] if volume is None else self.segmenter.workspace.results_on(volume)
+        if node not in known:
+            self.parameters.segmentation = known[-1] if known else None
+
+    def _on_nodes_removed(self) -> None:
+        """Nodes may be gone that the panel shows; look when the scene is done with it."""
+        qt.QTimer.singleShot(0, self._look_for_gone)
+
+    def _look_for_gone(self) -> None:
+        if self.parameters is not None and not slicer.mrmlScene.IsBatchProcessing():
+            self.results.drop_gone()
+            self._on_parameters()
+
+    def update_buttons(self) -> None:
+        """Which buttons can be used, and why the others cannot."""
+        busy, parameters = self.runner.is_busy, self.parameters
+        reason = _("The module is not in use.") if parameters is None else self._obstacle(parameters.volume)
+        button = self.ui.segmentButton
+        if busy:
+            button.enabled, button.toolTip = not self.runner.is_cancelled, _("Stop at the next stage.")
+        else:
+            button.text, button.enabled = _("Segment"), not reason
+            button.toolTip = reason or _("Find the objects in {name} and segment them (Ctrl+Shift+S).").format(
+                name=parameters.volume.GetName()
+            )
+        self.results.update_buttons(busy, reason)
+        self.cases.update_button(busy)
+
+    @staticmethod
+    def _obstacle(volume) -> str:
+        """Why a volume cannot be segmented, or nothing."""
+        if volume is None:
+            return _("Choose a radiograph first.")
+        try:
+            volumes.grid_of(volume, 0)
+        except GrayscaleDetSegError as error:
+            return str(error)
+        return ""
+
+    def _show_device(self) -> None:
+        engine = self.segmenter.engine
+        self.ui.deviceLabel.text = engine.device_note or engine.device or _("not started")
+        if engine.device_note:
+            self.messages.log(engine.device_note)
+
+    @staticmethod
+    def _likely_volume():
+        """The volume in the Red view, else the first that is there."""
+        scene = slicer.mrmlScene
+        composite = scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+        shown = None if composite is None else scene.GetNodeByID(composite.GetBackgroundVolumeID() or "")
+        for node in (shown, scene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")):
+            if node is not None and not node.IsA("vtkMRMLLabelMapVolumeNode"):
+                return node
+        return None
+
+    def _shortcut(self, keys: str, call) -> qt.QShortcut:
+        shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow() or self.ui.segmentButton)
+        shortcut.connect("activated()", call)
+        return shortcut
+
+    def _enable_shortcuts(self, on: bool) -> None:
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(on)
+
+
+def reading_text(volume) -> str:
+    """How a volume was understood when it was segmented last; nothing before."""
+    if volume is None or attribute(volume, "Polarity") is None:
+        return ""
+    spacing, source = attribute(volume, "Spacing"), attribute(volume, "SpacingSource")
+    spacing = _("spacing not known, so no areas in mm²") if not source else _("{spacing}, by {source}").format(
+        spacing=spacing, source=source
+    )
+    return _("{polarity}: {reason}; {spacing}.").format(
+        polarity=attribute(volume, "Polarity"), reason=attribute(volume, "PolarityReason"), spacing=spacing
+    )

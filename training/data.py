@@ -58,7 +58,7 @@ class Case:
     set_name, name, split : str
         `split` is "train" or "val".
     pixels : ndarray of uint8, shape (rows, columns)
-        As in the file.
+        As in the file. Of any depth, and bone bright, where the case was saved in Slicer.
     label_map : ndarray of uint8, same shape
     labels : dict of str to int
         Class name to its value in the label map. Classes that are not in here are not marked, though they may show.
@@ -108,12 +108,18 @@ def side_by_side(mask: np.ndarray, share: float = 0.2) -> list[np.ndarray]:
 def load_set(folder: Path, split: str | None = None) -> list[Case]:
     """The cases of one set: ``images/NAME.png``, ``labels/NAME.png``, ``labels.json``, ``split.csv``.
 
+    Or cases that were saved in Slicer, see ``cases``.
+
     Parameters
     ----------
     folder : Path
         Its name becomes the set's name.
     split : "train", "val" or None for both
     """
+    from .cases import is_case_folder, load_cases  # which builds on this module
+
+    if is_case_folder(folder):
+        return load_cases(folder, split)
     labels = json.loads((folder / "labels.json").read_text())
     cases = []
     with open(folder / "split.csv", newline="") as stream:
@@ -132,7 +138,9 @@ def load_set(folder: Path, split: str | None = None) -> list[Case]:
 
 def load_sets(data: Path, split: str | None = None, names: tuple[str, ...] = SETS) -> list[Case]:
     """The cases of several sets below one folder."""
-    missing = [name for name in names if not (data / name / "split.csv").exists()]
+    from .cases import is_case_folder
+
+    missing = [name for name in names if not (data / name / "split.csv").exists() and not is_case_folder(data / name)]
     if missing:
         raise FileNotFoundError(f"{data} has no set {', '.join(missing)}.")
     return [case for name in names for case in load_set(data / name, split)]

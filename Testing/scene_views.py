@@ -96,6 +96,16 @@ class _View:
             self._mouse("MouseMoveEvent", first + share * (last - first))
         self._mouse("LeftButtonReleaseEvent", last)
 
+    def move(self, place: tuple[float, float]) -> None:
+        """Let the mouse come to (row, column) of the picture, no button pressed."""
+        self._mouse("MouseMoveEvent", np.array(place, float))
+
+    def click(self, place: tuple[float, float], button: str = "Left") -> None:
+        """Come to (row, column) of the picture, press a button and let it go."""
+        self.move(place)
+        self._mouse(f"{button}ButtonPressEvent", np.array(place, float))
+        self._mouse(f"{button}ButtonReleaseEvent", np.array(place, float))
+
     def _mouse(self, event: str, place: np.ndarray) -> None:
         row, column = (int(round(value)) for value in place)
         self.interactor.SetEventInformation(column, self.window.GetSize()[1] - 1 - row, 0, 0, chr(0), 0, None)
@@ -128,7 +138,7 @@ class _View:
 class SliceView(_View):
     """A slice view on one slice of a volume, turned into its plane, as close to axial as that goes."""
 
-    def __init__(self, application: Application, volume, grid, size=(700, 500)) -> None:
+    def __init__(self, application: Application, volume, grid, size=(700, 500), tag: str = "Red") -> None:
         import slicer
         import vtk
 
@@ -138,7 +148,7 @@ class SliceView(_View):
         self.logic.SetMRMLApplicationLogic(application.logic)
         application.logic.GetSliceLogics().AddItem(self.logic)
         self.logic.SetMRMLScene(self.scene)
-        node = self.logic.AddSliceNode("Red")
+        node = self.logic.AddSliceNode(tag)
         self._manage(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), IN_SLICE, node)
         self.logic.ResizeSliceNode(*size)
         self.logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())

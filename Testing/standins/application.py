@@ -193,6 +193,9 @@ class Application(QObject):
         self._temporary, self._testing, self._exits = tempfile.TemporaryDirectory(), testing, []
         self._options = SimpleNamespace(runPythonAndExit=False)
         self._scene, self._logic = slicer.vtkMRMLScene(), slicer.vtkSlicerApplicationLogic()
+        crosshair = slicer.vtkMRMLCrosshairNode()
+        crosshair.SetCrosshairName("default")
+        self._scene.AddNode(crosshair)  # the application's own doing, in qSlicerCoreApplication::setMRMLScene
         self._logic.SetMRMLScene(self._scene)
         self._manager, self._layouts, self._window = ModuleManager(), None, None
         slicer.app, slicer.mrmlScene = self, self._scene

@@ -37,6 +37,12 @@ class View(QWidget):
     def interactor(self):
         return self._interactor
 
+    def renderWindow(self):
+        return self._interactor.GetRenderWindow()
+
+    def displayableManagerByClassName(self, name):
+        """None: there are none here."""
+
 
 class SliceWidget(QWidget):
     """qMRMLSliceWidget: slice node, composite node and logic are real, so volumes can be shown in it."""
@@ -67,12 +73,26 @@ class SliceWidget(QWidget):
     sliceController = sliceView
 
 
+class ThreeDView(View):
+    """qMRMLThreeDView: as its camera displayable manager does, it sees to a camera node that bears the view's name."""
+
+    def cameraNode(self):
+        scene, name = self._node.GetScene(), self._node.GetLayoutName()
+        camera = scene.GetSingletonNode(name, "vtkMRMLCameraNode")
+        if camera is None:
+            camera = scene.CreateNodeByClass("vtkMRMLCameraNode")
+            camera.SetLayoutName(name)
+            camera.UnRegister(None)
+            camera = scene.AddNode(camera)
+        return camera
+
+
 class ThreeDWidget(QWidget):
     """qMRMLThreeDWidget with its real view node."""
 
     def __init__(self, parent, node):
         super().__init__(parent)
-        self._node, self._view = node, View(self, node)
+        self._node, self._view = node, ThreeDView(self, node)
 
     def mrmlViewNode(self):
         return self._node

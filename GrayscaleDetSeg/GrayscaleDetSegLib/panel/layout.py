@@ -1,0 +1,201 @@
+"""The module's own layout: the radiograph in the Red slice view, beside it the cloud's 3D view.
+
+Without a main window there is no layout manager, and all of this does nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import slicer
+import vtk
+
+from ..core.errors import RadiographError
+from ..scene import views, volumes
+from ..scene.frame import CloudFrame
+from ..scene.geometry import PixelGrid, between, moved, vtk_matrix
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLCameraNode, vtkMRMLSliceNode, vtkMRMLViewNode, vtkMRMLVolumeNode
+
+Roi = tuple[float, float, float, float]
+
+FIRST_ID = 8155
+"""Id of the layout, or the next one that is free; saved scenes name it, so it should stay what it is."""
+_SLICE_VIEW = "Red"
+_DESCRIPTION = f"""<layout type="horizontal" split="true">
+ <item><view class="vtkMRMLSliceNode" singletontag="{_SLICE_VIEW}">
+  <property name="orientation" action="default">Axial</property>
+  <property name="viewlabel" action="default">R</property>
+  <property name="viewcolor" action="default">#F34A33</property>
+ </view></item>
+ <item><view class="vtkMRMLViewNode" singletontag="{views.CLOUD_TAG}">
+  <property name="viewlabel" action="default">P</property>
+ </view></item>
+</layout>"""
+_PRESETS = ("Axial", "Coronal", "Sagittal")
+_CROSSHAIR = "vtkMRMLCrosshairDisplayableManager3D"
+
+
+class CloudLayout:
+    """Shows our layout while the module is entered, and brings the user's back."""
+
+    def __init__(self) -> None:
+        self._users: int | None = None
+
+    @staticmethod
+    def register() -> int | None:
+        """Make the layout known to Slicer; its id, or None without a main window.
+
+        To be called when the application has started: a scene that was saved in this layout then opens in it, where
+        Slicer would else warn of a layout it does not know.
+        """
+        manager = slicer.app.layoutManager()
+        node = None if manager is None else manager.layoutLogic().GetLayoutNode()
+        if node is None:
+            return None
+        for number in itertools.count(FIRST_ID):
+            if node.AddLayoutDescription(number, _DESCRIPTION) or node.GetLayoutDescription(number) == _DESCRIPTION:
+                return number
+        return None  # never: numbers do not end
+
+    @property
+    def shown(self) -> bool:
+        """Whether our layout is the current one."""
+        manager = slicer.app.layoutManager()
+        return manager is not None and manager.layout == self.register()
+
+    def show(self) -> None:
+        """Switch to our layout, keeping in mind the user's, and dress the cloud's view.
+
+        Once more does no harm, and is needed after a scene was closed or loaded: views are reset then.
+        """
+        number = self.register()
+        if number is None:
+            return
+        manager = slicer.app.layoutManager()
+        if manager.layout != number:
+            self._users = manager.layout
+        manager.setLayout(number)
+        # the manager leaves it at that where the number is the same; a scene that was loaded before the layout was
+        # known has set the number, and another layout's description
+        manager.layoutLogic().GetLayoutNode().SetViewArrangement(number)
+        view = self.view
+        if view is not None:
+            views.dress_view(view)
+            self._keep_crosshair_out()
+
+    def restore(self) -> None:
+        """Bring the user's layout back; one that the user has chosen instead of ours meanwhile stays."""
+        users, self._users = self._users, None
+        if not self.shown:
+            return
+        manager = slicer.app.layoutManager()
+        node = manager.layoutLogic().GetLayoutNode()
+        if users is None or users == node.SlicerLayoutNone or not node.IsLayoutDescription(users):
+            users = node.SlicerLayoutFourUpView  # Slicer's own choice at its first start
+        manager.setLayout(users)
+
+    @property
+    def view(self) -> vtkMRMLViewNode | None:
+        """The node of the cloud's view; None before our layout was shown."""
+        return None if slicer.app.layoutManager() is None else views.cloud_view(slicer.mrmlScene)
+
+    @property
+    def view_ids(self) -> tuple[str, ...]:
+        """For display nodes of what the cloud's view shows, and no other; empty before our layout was shown."""
+        view = self.view
+        return () if view is None else (view.GetID(),)
+
+    @property
+    def other_view_ids(self) -> tuple[str, ...]:
+        """For display nodes of what lies in the patient: all slice and 3D views but the cloud's."""
+        if slicer.app.layoutManager() is None:
+            return ()
+        nodes = [*_nodes("vtkMRMLSliceNode"), *_nodes("vtkMRMLViewNode")]
+        return tuple(node.GetID() for node in nodes if node.GetID() not in self.view_ids)
+
+    def aim(self, frame: CloudFrame, roi: Roi) -> bool:
+        """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera to aim."""
+        camera = self._camera()
+        if camera is None:
+            return False
+        views.aim_camera(camera, frame, roi)
+        return True
+
+    def show_volume(self, volume: vtkMRMLVolumeNode | None, slice_index: int | None = None, fit: bool = True) -> None:
+        """Show a volume in the slice views, and its slice, in its own plane, in that of our layout.
+
+        Parameters
+        ----------
+        volume : vtkMRMLVolumeNode or None
+            None does nothing.
+        slice_index : int, optional
+            Not needed where there is one slice.
+        fit : bool
+            Whether the slice shall fill the view; without, zoom and shift stay.
+        """
+        manager = slicer.app.layoutManager()
+        if manager is None or volume is None:
+            return
+        for composite in _nodes("vtkMRMLSliceCompositeNode"):
+            composite.SetBackgroundVolumeID(volume.GetID())
+        widget = manager.sliceWidget(_SLICE_VIEW)
+        if widget is None:
+            return
+        node = widget.mrmlSliceNode()
+        try:
+            grid = volumes.grid_of(volume, slice_index)
+            to_world = between(volume, None)
+        except RadiographError:  # told elsewhere; what there is can be looked at nevertheless
+            grid = None
+        if grid is not None:
+            _turn(node, to_world @ grid.ijk_to_ras, grid.axes[2])
+        if fit:
+            widget.sliceLogic().FitSliceToBackground()
+        if grid is not None:
+            node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
+
+    def _camera(self) -> vtkMRMLCameraNode | None:
+        """Cameras share the view's name, as singletons; that is how Slicer's logics find them."""
+        view = self.view
+        if view is None:
+            return None
+        camera = slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLCameraNode")
+        widget = slicer.app.layoutManager().threeDWidget(view.GetLayoutName())
+        return widget.threeDView().cameraNode() if camera is None and widget is not None else camera
+
+    def _keep_crosshair_out(self) -> None:
+        """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""
+        widget = slicer.app.layoutManager().threeDWidget(views.CLOUD_TAG)
+        manager = None if widget is None else widget.threeDView().displayableManagerByClassName(_CROSSHAIR)
+        if manager is not None and manager.GetMRMLScene() is not None:
+            manager.SetMRMLScene(None)
+
+
+def _nodes(kind: str) -> list:
+    scene = slicer.mrmlScene
+    return [scene.GetNthNodeByClass(number, kind) for number in range(scene.GetNumberOfNodesByClass(kind))]
+
+
+def _turn(node: vtkMRMLSliceNode, ijk_to_world: np.ndarray, across: int) -> None:
+    """Turn a slice view into the plane of a volume's slices, as upright as Slicer shows that plane of the body."""
+    normal = ijk_to_world[:3, across]
+    known = [name for name in _PRESETS if node.HasSliceOrientationPreset(name)]
+    if known:
+        along = {name: abs(_column(node.GetSliceOrientationPreset(name), 2) @ normal) for name in known}
+        node.SetOrientation(max(known, key=along.__getitem__))
+    node.RotateToAxes(vtk_matrix(ijk_to_world), across)
+
+
+def _column(matrix: vtk.vtkMatrix3x3, column: int) -> np.ndarray:
+    """A column of a vtkMatrix3x3, shape (3,)."""
+    return np.array([matrix.GetElement(row, column) for row in range(3)])
+
+
+def _middle(grid: PixelGrid, to_world: np.ndarray) -> tuple[float, float, float]:
+    rows, columns = grid.shape
+    x, y, z = moved(to_world @ grid.pixel_to_ras, [(columns / 2.0, rows / 2.0, 0.0)])[0]
+    return float(x), float(y), float(z)

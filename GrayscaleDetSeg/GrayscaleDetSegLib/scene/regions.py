@@ -48,6 +48,12 @@ def add_region(
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", name)
     node.CreateDefaultDisplayNodes()
     place_region(node, volume, grid, roi)
+    dress_region(node, color, view_ids)
+    return node
+
+
+def dress_region(node: vtkMRMLMarkupsROINode, color: Sequence[int], view_ids: Sequence[str] = ()) -> None:
+    """Show a ROI node as a region: a faint sheet, no texts, handles at its sides. See :func:`add_region`."""
     display, shade = node.GetDisplayNode(), color_of(color)
     with folded(display):
         display.SetColor(*shade)
@@ -65,25 +71,38 @@ def add_region(
         display.SetTranslationHandleComponentVisibility([False, False, False, True])
         display.SetScaleHandleComponentVisibility([True, True, False, False])
         show_in(display, view_ids)
-    return node
 
 
 def place_region(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, roi: Roi) -> None:
     """Give a ROI node the place and the direction of a region of a volume, under the volume's transform; one event."""
     x0, y0, x1, y1 = roi
     matrix = grid.pixel_to_ras
-    axes = matrix[:3, :3]
-    spacing = np.linalg.norm(axes, axis=0)
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    with folded(node):
+        turn_region(node, volume, grid, ((x0 + x1) / 2, (y0 + y1) / 2))
+        node.SetSize((x1 - x0) * spacing[0], (y1 - y0) * spacing[1], spacing[2])
+
+
+def turn_region(
+    node: vtkMRMLMarkupsROINode,
+    volume: vtkMRMLScalarVolumeNode,
+    grid: PixelGrid,
+    middle: tuple[float, float] = (0.0, 0.0),
+) -> None:
+    """Give a ROI node the direction of a volume's pixels, under the volume's transform, and its middle, (x, y) in px.
+
+    A node that has no size yet keeps the direction while it is drawn.
+    """
+    matrix = grid.pixel_to_ras
     with folded(node):
         parent = volume.GetParentTransformNode()
         if node.GetParentTransformNode() is not parent:
             node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
         frame = np.eye(4)
-        frame[:3, :3] = _right_handed(axes / spacing)
-        frame[:3, 3] = moved(matrix, [((x0 + x1) / 2, (y0 + y1) / 2, 0.0)])[0]
+        frame[:3, :3] = _right_handed(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0))
+        frame[:3, 3] = moved(matrix, [(*middle, 0.0)])[0]
         # the matrix that is there is changed: the node observes it, and so do the handles
         node.GetObjectToNodeMatrix().DeepCopy(vtk_matrix(frame))
-        node.SetSize((x1 - x0) * spacing[0], (y1 - y0) * spacing[1], spacing[2])
 
 
 def region_of(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Roi | None:

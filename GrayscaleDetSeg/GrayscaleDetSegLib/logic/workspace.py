@@ -95,6 +95,10 @@ class Workspace:
         self._shown.clear()
         self.history.clear()
 
+    def forget(self, node: vtkMRMLSegmentationNode) -> None:
+        """Drop what is kept of a segmentation, because the image below it may be another one now."""
+        self._shown.pop(node.GetID(), None)
+
     def read(
         self, volume: vtkMRMLScalarVolumeNode, polarity: str = "auto", slice_index: int | None = None
     ) -> Reading:

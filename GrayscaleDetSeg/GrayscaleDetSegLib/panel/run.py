@@ -10,7 +10,7 @@ import qt
 import slicer
 
 from ..core.stopwatch import Progress
-from ..logic.jobs import Cancelled, Job
+from ..logic.jobs import Job
 
 INTERVAL = 20
 """Milliseconds between two looks at a job."""
@@ -93,15 +93,12 @@ class Runner:
         self._timer.stop()
         self._job = None
         try:
-            outcome = job.outcome()
-        except Cancelled as error:
+            self._done(job.outcome())
+        except Exception as error:  # of the work, or of what is done with its outcome
             self._failed(error)
-        except Exception as error:
-            self._failed(error)
-        else:
-            self._done(outcome)
-        if self._job is None:  # neither of them has started another
-            self._on_change(None)
+        finally:
+            if self._job is None:  # neither of them has started another
+                self._on_change(None)
 
 
 def load_torch(say: Callable[[str], object], text: str) -> None:

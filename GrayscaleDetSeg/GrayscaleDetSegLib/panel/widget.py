@@ -55,6 +55,9 @@ class Panel:
         self._tag = None
         self._seen: tuple = ()
         self._observers = Observers()
+        self._gone = qt.QTimer()
+        self._gone.setSingleShot(True)
+        self._gone.connect("timeout()", self._look_for_gone)
         self.messages = Messages(ui)
         self.layout = CloudLayout()
         self.runner = Runner(self._on_stage)
@@ -63,12 +66,12 @@ class Panel:
         for label in known_classes():
             ui.classComboBox.addItem(display_name(label), label)
         ui.segmentButton.connect("clicked(bool)", lambda _on=False: self.segment_or_cancel())
-        ui.drawButton.connect("clicked(bool)", lambda _on=False: self.results.draw())
+        ui.drawButton.connect("clicked(bool)", lambda _on=False: self.results.regions.draw())
         self._shortcuts = [
             self._shortcut("Ctrl+Shift+S", self.segment_or_cancel),
             self._shortcut("Ctrl+Shift+Z", self.results.undo),
             self._shortcut("Ctrl+Shift+E", self.results.edit),
-            self._shortcut("Ctrl+Shift+D", self.results.draw),
+            self._shortcut("Ctrl+Shift+D", self.results.regions.draw),
         ]
         self._enable_shortcuts(False)
 
@@ -92,6 +95,7 @@ class Panel:
     def leave_scene(self) -> None:
         """Let go of the scene: the user leaves the module, or the scene is closed."""
         self.runner.abandon()
+        self._gone.stop()
         self.results.stop()
         self._observers.remove_all()
         self.messages.drop_question()
@@ -208,7 +212,7 @@ class Panel:
             return
 
         def anyway() -> None:
-            self.results.segment_region(reading, candidate.roi, candidate.label, into)
+            self.results.regions.segment_region(reading, candidate.roi, candidate.label, into)
 
         self.messages.ask(
             _("Segment the best candidate, {label}, nevertheless?").format(label=candidate.label),
@@ -256,6 +260,10 @@ class Panel:
         volume, node, cloud = parameters.volume, parameters.segmentation, parameters.showCloud
         before, self._seen = self._seen, (volume, node, cloud)
         self.ui.readingLabel.text = reading_text(volume)
+        own = None if node is None else self.segmenter.workspace.outcome(node).volume
+        if before and before[1] is not node and own is not None and own is not volume:
+            parameters.volume = own  # a result was chosen that belongs to another image
+            return
         if not before or before[0] is not volume:
             self._on_volume(volume)
             if self.parameters.segmentation is not node:
@@ -275,7 +283,8 @@ class Panel:
 
     def _on_nodes_removed(self) -> None:
         """Nodes may be gone that the panel shows; look when the scene is done with it."""
-        qt.QTimer.singleShot(0, self._look_for_gone)
+        if not self.segmenter.workspace.is_writing:
+            self._gone.start()
 
     def _look_for_gone(self) -> None:
         if self.parameters is not None and not slicer.mrmlScene.IsBatchProcessing():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _NAME = "result"
+_SAMPLE = 250  # pixels kept, about, to tell the image again
 _KEPT = (
     "name", "label", "roi_score", "roi", "proposal", "box", "box_score", "method", "box_agreement", "confidence",
     "interval_units", "interval_file", "rule_pixel_count",
@@ -52,6 +53,7 @@ def keep_result(
         "version": VERSION,
         "slice": grid.index,
         "shape": list(grid.shape),
+        "sample": _sample(image.polarity.apply(image.pixels)).tolist(),
         "spacing": None if image.spacing is None else asdict(image.spacing),
         "polarity": asdict(image.polarity),
         "mapping": asdict(image.mapping),
@@ -69,6 +71,28 @@ def keep_result(
         ],
     }
     set_attribute(node, _NAME, json.dumps(document, default=np.generic.item))
+
+
+def is_of(node: vtkMRMLSegmentationNode, values: np.ndarray) -> bool:
+    """Whether the result of a segmentation was made from an image with these values (rows, columns) of the volume.
+
+    An even choice of pixels is compared; another image, or another item of a sequence, differs in some of them.
+    """
+    document = _document(node) or {}
+    kept = np.asarray(document.get("sample", ()), float)
+    return kept.size == 0 or _alike(kept, _sample(values))
+
+
+def _sample(values: np.ndarray) -> np.ndarray:
+    flat = values.ravel()
+    return flat[:: max(1, flat.size // _SAMPLE)].astype(float)
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    if first.shape != second.shape:
+        return False
+    # inverting twice costs some digits of values that are no whole numbers
+    return bool(np.abs(first - second).max() <= 1e-3 * max(np.ptp(first), 1e-30))
 
 
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
@@ -89,6 +113,19 @@ def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
     return [entry["segment"] for entry in entries if node.GetSegmentation().GetSegment(entry["segment"]) is not None]
 
 
+def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult) -> dict[str, SegmentedObject]:
+    """The objects of a result by the ids of the segments that show them, in the order of the objects.
+
+    Objects are told by their names, as :func:`keep_result` stored them, because segments may have been deleted since;
+    where nothing is stored, by their order.
+    """
+    document = _document(node)
+    if document is None:
+        return dict(zip(segment_ids(node), result.objects))
+    identities = {entry["name"]: entry["segment"] for entry in document["objects"]}
+    return {identities[item.name]: item for item in result.objects if item.name in identities}
+
+
 def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> SegmentationResult | None:
     """The result that a segmentation shows, its masks as the segments have them now, hand edits included.
 
@@ -97,7 +134,7 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
     Raises
     ------
     RadiographError
-        If the volume is not the one that was segmented, or holds no pixels any more.
+        If the volume is not the one that was segmented, or holds no pixels, or others, any more.
     """
     document = _document(node)
     if document is None:
@@ -111,6 +148,10 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
         )
     mapping = {key: tuple(value) if isinstance(value, list) else value for key, value in document["mapping"].items()}
     plain, polarity = read_volume(volume, grid.index, "as-is"), Polarity(**document["polarity"])
+    if not is_of(node, plain.pixels):
+        raise RadiographError(
+            f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
+        )
     image = replace(
         plain,
         pixels=polarity.apply(plain.pixels),

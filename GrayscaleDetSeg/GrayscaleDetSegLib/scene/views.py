@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.gray import GRAY_MAX
 from .frame import CloudFrame
+from .geometry import moved, numpy_matrix
 from .nodes import folded
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLCameraNode, vtkMRMLScene, vtkMRMLViewNode
+    from slicer import vtkMRMLCameraNode, vtkMRMLScene, vtkMRMLSliceNode, vtkMRMLViewNode
 
 Roi = tuple[float, float, float, float]
 
@@ -65,6 +66,14 @@ def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi) -> None:
         camera.SetViewUp([0.0, 0.0, 1.0])
         camera.SetParallelScale(1.05 * radius)
     camera.ResetClippingRange()
+
+
+def are_seen(view: vtkMRMLSliceNode, places: np.ndarray) -> bool:
+    """Whether places (n, 3) in RAS (mm) all lie within the frame of a slice view, at whatever depth."""
+    to_screen = np.linalg.inv(numpy_matrix(view.GetXYToRAS()))
+    across, up, _depth = moved(to_screen, places).T
+    width, height, _one = view.GetDimensions()
+    return bool(((across >= 0) & (across <= width) & (up >= 0) & (up <= height)).all())
 
 
 def show_place(scene: vtkMRMLScene, position: tuple[float, float, float]) -> None:

@@ -18,6 +18,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first image (default 0)")
     parser.add_argument("--output", type=Path, help="folder of the set")
     parser.add_argument("--sample", type=Path, metavar="FOLDER", help="write the sample radiograph there, nothing else")
+    parser.add_argument(
+        "--module-samples", type=Path, metavar="FOLDER", help="write the module's samples below its Resources folder"
+    )
     return parser
 
 
@@ -29,6 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
         from .dicom import write_sample  # only this needs pydicom
 
         for path in write_sample(options.sample):
+            print(path)
+        return 0
+    if options.module_samples is not None:
+        from .samples import write_module_samples
+
+        for path in write_module_samples(options.module_samples):
             print(path)
         return 0
     if options.output is None or not options.anatomy:

@@ -5,7 +5,6 @@ The same call writes the same bytes: all identifiers come from fixed words, and 
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from .anatomies import ANATOMIES
+from .nrrd import nrrd
 from .scene import View
 from .sets import write_aside
 from .simulation import Simulation, acquire
@@ -26,14 +26,15 @@ SAMPLE_SEED = 12
 NOTICE = "SIMULATED radiograph from analytic bodies. Not a patient. Not for diagnosis."
 
 
-def sample_simulation() -> Simulation:
-    """The simulated knee of the sample files: a right knee, 928 x 768 px of 0.16 mm."""
+def sample_simulation(shape: tuple[int, int] = SAMPLE_SHAPE) -> Simulation:
+    """The simulated knee of the sample files: a right knee, 928 x 768 px of 0.16 mm, or other pixels of the same."""
     spec = ANATOMIES["knee"]
     look = replace(spec.look, quanta=(30000, 30001), flatten=(0.4, 0.45), sharpen=(0.5, 0.6), middle=(0.5, 0.55),
                    scatter=(0.2, 0.25), collimated=0.0, marker=1.0)  # fmt: skip
     rng = np.random.default_rng(SAMPLE_SEED)
     scene = spec.build(rng)
-    view = View(SAMPLE_SHAPE, (0.0, -6.0), (SAMPLE_SPACING, SAMPLE_SPACING), degrees=3.0)
+    row, column = (SAMPLE_SPACING * SAMPLE_SHAPE[axis] / shape[axis] for axis in (0, 1))
+    view = View(shape, (0.0, -6.0), (row, column), degrees=3.0)
     return acquire(scene, view, replace(spec, look=look, mirror=True), rng)
 
 
@@ -91,24 +92,9 @@ def dicom_file(simulation: Simulation, anatomy: str, orientation: tuple[str, str
 
 def nrrd_file(simulation: Simulation) -> bytes:
     """A compressed NRRD file of the label map (uint8), placed as ITK places the DICOM file of the same simulation."""
-    rows, columns = simulation.label_map.shape
-    row, column = simulation.spacing
     names = ", ".join(f"{value} {name}" for name, value in simulation.labels.items())
-    header = [
-        "NRRD0004",
-        "# SIMULATED: exact label map of a simulated radiograph",
-        "type: unsigned char",
-        "dimension: 3",
-        "space: left-posterior-superior",
-        f"sizes: {columns} {rows} 1",
-        f"space directions: ({column:g},0,0) (0,{row:g},0) (0,0,1)",
-        "kinds: domain domain domain",
-        "encoding: gzip",
-        "space origin: (0,0,0)",
-        f"labels_in_this_file:={names}",
-    ]
-    packed = gzip.compress(np.ascontiguousarray(simulation.label_map).tobytes(), 9, mtime=0)
-    return ("\n".join(header) + "\n\n").encode() + packed
+    comment = "SIMULATED: exact label map of a simulated radiograph"
+    return nrrd(simulation.label_map, simulation.spacing, comment, {"labels_in_this_file": names})
 
 
 def write_sample(directory: Path) -> list[Path]:

@@ -17,7 +17,7 @@ _EXIT_CODES = """exit codes:
   1    a fault of the program or its installation; --verbose shows where
   2    bad arguments: also no inputs found, or an output folder that cannot be written to
   3    some inputs failed, each named with its reason; the others are done
-  4    the model's weights are missing or damaged
+  4    the model's weights are missing or damaged, or a Python package that is needed is missing
   130  interrupted (Ctrl-C), 143 terminated; no half-written file is left
 """
 
@@ -43,6 +43,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def folder_parser(program: str = "segment_folder.py") -> argparse.ArgumentParser:
+    """The parser of a program that does nothing but what `grayscale-detseg segment` does."""
+    command = argparse.ArgumentParser(
+        prog=program,
+        description=_SEGMENT,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    command.set_defaults(command="segment")
+    _segmenting(command)
+    return command
+
+
 def _segment(commands) -> None:
     command = commands.add_parser(
         "segment",
@@ -51,6 +65,10 @@ def _segment(commands) -> None:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _segmenting(command)
+
+
+def _segmenting(command: argparse.ArgumentParser) -> None:
     command.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files, or folders with all below them")
     command.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the results go; made if it is missing")
     command.add_argument("--overwrite", action="store_true", help="replace results that exist already")

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..core.errors import DeviceError, GrayscaleDetSegError, OutputError, WeightsError
+from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, OutputError, WeightsError
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
 from .inputs import Input, Problem, collect, plan
@@ -26,6 +26,7 @@ def main(
     argv: Sequence[str] | None = None,
     load_pipeline: Callable | None = None,
     read: Callable | None = None,
+    arguments_parser: argparse.ArgumentParser | None = None,
 ) -> int:
     """Run the command and return its exit code, see its help; never exits by itself.
 
@@ -37,9 +38,11 @@ def main(
         Replaces `core.loading.load_pipeline`.
     read : callable, optional
         Replaces `read_radiograph`.
+    arguments_parser : ArgumentParser, optional
+        Replaces that of `grayscale-detseg`; see `arguments.folder_parser`.
     """
     try:
-        arguments = parser().parse_args(argv)
+        arguments = (arguments_parser or parser()).parse_args(argv)
     except SystemExit as leaving:  # argparse has said why
         return OK if leaving.code is None else int(leaving.code)
     to_stdout = arguments.command == "segment" and arguments.json == "-"
@@ -54,7 +57,7 @@ def main(
     except Terminated:
         console.complain("Terminated. The results written so far are complete.")
         return TERMINATED
-    except WeightsError as error:
+    except (WeightsError, DependencyError) as error:
         console.complain(str(error))
         return WEIGHTS
     except (DeviceError, OutputError) as error:  # outside a single input: what was asked for cannot be had
@@ -212,20 +215,32 @@ def _terminate(_number, _frame) -> None:
     raise Terminated
 
 
-def entry() -> None:
-    """The command as a process: as :func:`main`, and SIGTERM ends it as cleanly as Ctrl-C."""
-    signal.signal(signal.SIGTERM, _terminate)
+def as_process(run: Callable[[], int]) -> int:
+    """The exit code of `run`, which does what a process does: SIGTERM ends it as cleanly as Ctrl-C.
+
+    Both are listened to while it runs, and left to whoever listened before when it is done.
+    """
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names of files may be in any script
     try:
-        code = main()
+        return run()
     except BrokenPipeError:  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAULT
-    except (KeyboardInterrupt, Terminated):  # while main was being left
-        code = INTERRUPTED
-    sys.exit(code)
+        return FAULT
+    except (KeyboardInterrupt, Terminated):  # while run was being left
+        return INTERRUPTED
+    finally:
+        for number, handler in before.items():
+            # None is a handler that Python did not install and cannot put back
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def entry() -> None:
+    """The command as a process."""
+    sys.exit(as_process(main))
 
 
 if __name__ == "__main__":

@@ -19,3 +19,7 @@ class OutputError(GrayscaleDetSegError):
 
 class DeviceError(GrayscaleDetSegError):
     """The requested computing device cannot be used."""
+
+
+class DependencyError(GrayscaleDetSegError):
+    """A Python package that the method needs is missing, too old, or could not be installed."""

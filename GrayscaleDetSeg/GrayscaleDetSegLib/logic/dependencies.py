@@ -1,0 +1,236 @@
+"""What the method needs beyond Slicer's own Python, and how it gets there. Nothing is imported or installed unasked.
+
+Slicer comes with numpy, pydicom, pillow and SimpleITK; torch and safetensors are to be added once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import io
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+from ..core.errors import DependencyError
+
+REQUESTER = "GrayscaleDetSeg"
+
+REQUIREMENTS: dict[str, str] = {
+    "numpy": "numpy>=1.22",
+    "PIL": "pillow>=9.1",
+    "pydicom": "pydicom>=2.3",
+    "safetensors": "safetensors>=0.4",
+    "SimpleITK": "SimpleITK>=2.2",
+    "torch": "torch>=2.1",
+}
+"""What is imported, and what pip calls it, with the oldest version that will do."""
+
+_OURS_TO_REPLACE = ("safetensors", "torch")
+"""Packages that are asked for a newer version; the others are Slicer's own, and count as they are."""
+
+
+def missing() -> tuple[str, ...]:
+    """The requirements that are not met, in pip's form; cheap, nothing is imported."""
+    return tuple(requirement for name, requirement in REQUIREMENTS.items() if not _met(name, requirement))
+
+
+def require() -> None:
+    """Raise DependencyError, with the command that helps, if anything is missing."""
+    lacking = missing()
+    if lacking:
+        raise DependencyError(f"{REQUESTER} needs {_listed(lacking)}, missing in this Python: {remedy(lacking)}")
+
+
+def install(
+    confirm: Callable[[tuple[str, ...]], bool] | None = None, log: Callable[[str], None] | None = None
+) -> tuple[str, ...]:
+    """Install what is missing, on the main thread; returns when it is done, which can take minutes.
+
+    torch comes through the PyTorch extension where there is one, because that finds the build for the graphics card;
+    everything else through Slicer's own pip.
+
+    Parameters
+    ----------
+    confirm : callable (requirements) -> bool, optional
+        Asked once before anything is installed; nothing is installed if it says no.
+    log : callable (line), optional
+        Given what is done and every line that pip prints, where Slicer passes them on.
+
+    Returns
+    -------
+    tuple of str
+        What was installed; empty if nothing was missing.
+
+    Raises
+    ------
+    DependencyError
+        If it was declined, failed, or takes effect only after a restart; with what to do.
+    """
+    lacking = missing()
+    if not lacking:
+        return ()
+    if confirm is not None and not confirm(lacking):
+        raise DependencyError(f"{REQUESTER} cannot work without {_listed(lacking)}: {remedy(lacking)}")
+    say = log or (lambda line: None)
+    in_use = {name: getattr(sys.modules[name], "__version__", "") for name in _named(lacking) if name in sys.modules}
+    try:
+        with _lines_to(say):
+            _install(lacking, say)
+    except Exception as error:  # pip, the network, the disk: whatever it is, the same helps
+        raise DependencyError(
+            f"{_listed(lacking)} could not be installed ({_in_a_line(error)}): {remedy(lacking)}"
+        ) from error
+    importlib.invalidate_caches()
+    left = missing()
+    if left:
+        raise DependencyError(f"{_listed(left)} could not be installed: {remedy(left)}")
+    for name, version in in_use.items():
+        if not _at_least(version, REQUIREMENTS[name]):
+            raise DependencyError(f"{name} {_version(name)} is installed, but {version} is in use: restart Slicer.")
+    say("Done.")
+    return lacking
+
+
+def remedy(requirements: tuple[str, ...]) -> str:
+    """What to do by hand: the command, and the one for a computer without network."""
+    quoted = " ".join(f'"{requirement}"' for requirement in requirements)
+    names = " ".join(_split(requirement)[0] for requirement in requirements)
+    pip = f'"{_python()}" -m pip install'
+    return (
+        f"run {pip} {quoted} in a terminal and restart Slicer "
+        f"(without network: {pip} --no-index --find-links FOLDER {names})."
+    )
+
+
+def _install(requirements: tuple[str, ...], say: Callable[[str], None]) -> None:
+    rest = list(requirements)
+    torch = REQUIREMENTS["torch"]
+    if torch in rest:
+        extension = _pytorch_extension()
+        if extension is not None:
+            say(f"Installing {torch} with the PyTorch extension.")
+            _with_extension(extension, torch[len("torch") :])
+            rest.remove(torch)
+    if rest:
+        say(f"Installing {_listed(tuple(rest))}.")
+        _with_pip(rest)
+
+
+def _pytorch_extension():
+    """The logic of the PyTorch extension, or None."""
+    try:
+        import PyTorchUtils
+
+        return PyTorchUtils.PyTorchUtilsLogic()
+    except Exception:  # it is not there, or broken: then pip does it
+        return None
+
+
+def _with_extension(logic, version: str) -> None:
+    try:
+        installed = logic.installTorch(torchVersionRequirement=version)
+    except TypeError:  # other versions of the extension name their arguments differently
+        installed = logic.installTorch()
+    if installed is None:
+        raise RuntimeError("the PyTorch extension did not install it")
+
+
+def _with_pip(requirements: list[str]) -> None:
+    try:
+        from slicer.packaging import pip_install  # from Slicer 5.11 on, with a window that shows what is going on
+    except ImportError:
+        pip_install = None
+    if pip_install is not None:
+        pip_install(requirements, requester=REQUESTER)
+        return
+    try:
+        from slicer.util import pip_install
+    except ImportError as error:
+        raise RuntimeError("this is not Slicer's Python") from error
+    pip_install(requirements)
+
+
+def _met(name: str, requirement: str) -> bool:
+    try:
+        specification = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    # an installation that was broken off leaves a folder without __init__.py, which has no origin
+    if specification is None or specification.origin is None:
+        return False
+    version = _version(name)
+    if name not in _OURS_TO_REPLACE or version is None:
+        return True
+    return _at_least(version, requirement)
+
+
+def _at_least(version: str, requirement: str) -> bool:
+    return _numbers(version) >= _numbers(_split(requirement)[1])
+
+
+def _named(requirements: tuple[str, ...]) -> list[str]:
+    """What the requirements are imported as."""
+    return [name for name, requirement in REQUIREMENTS.items() if requirement in requirements]
+
+
+def _version(name: str) -> str | None:
+    """The version that is installed, which need not be the one in use."""
+    try:
+        return importlib.metadata.version(_split(REQUIREMENTS[name])[0])
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _split(requirement: str) -> tuple[str, str]:
+    name, _, version = requirement.partition(">=")
+    return name, version
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Major and minor of a version such as 2.13.0+cpu."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _listed(requirements: tuple[str, ...]) -> str:
+    *first, last = requirements
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(". ")
+
+
+def _python() -> str:
+    """The Python to run pip with: PythonSlicer in Slicer, which is no Python itself."""
+    found = shutil.which("PythonSlicer")
+    if found:
+        return found
+    executable = sys.executable or "PythonSlicer"
+    beside = Path(executable).with_name("PythonSlicer")
+    return str(beside) if beside.is_file() else executable
+
+
+class _Lines(io.TextIOBase):
+    """Text that comes in any pieces, passed on line by line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._begun = say, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._say(line.rstrip())
+        return len(text)
+
+
+@contextmanager
+def _lines_to(say: Callable[[str], None]) -> Iterator[None]:
+    """Passes on what Slicer's pip prints, for which it takes Python's standard output."""
+    with redirect_stdout(_Lines(say)):
+        yield

@@ -1,0 +1,80 @@
+"""The module's simulated radiographs in Slicer's Sample Data. They are files of the module: no network is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from slicer.i18n import tr as _
+
+CATEGORY = "Grayscale Detection Segmentation"
+"""The title of the module."""
+
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A radiograph of the module.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, and of the node.
+    title : str
+        What Sample Data calls it, in all languages, because scripts ask for it by this name.
+    sha256 : str
+        Of the file. Sample Data keeps a copy in its cache, which is replaced when the checksum is another one.
+    """
+
+    name: str
+    title: str
+    sha256: str
+
+    @property
+    def file(self) -> Path:
+        """A compressed NRRD file."""
+        return RESOURCES / "Samples" / f"{self.name}.nrrd"
+
+    @property
+    def thumbnail(self) -> Path:
+        """A PNG file."""
+        return RESOURCES / "Icons" / f"Sample{self.name.capitalize()}.png"
+
+
+SAMPLES = (
+    Sample("knee", "Simulated knee", "e4bf8fe595bf0d264ea5b2b2f4cb373f3f82710d9a7399e0437fbc4a70502aba"),
+    Sample("chest", "Simulated chest", "5498f325f1f10181820029c7c874509c9a8b7c4f2c4c6a3f0561262e9fef9716"),
+    Sample("leg", "Simulated leg", "ae53da6fe75c1fe15de21a06597b4469f4372f7bec8bdd0b46c828d9c7e28f82"),
+)
+
+
+def register() -> None:
+    """Register the samples with Sample Data; doing so again changes nothing.
+
+    For ``slicer.app``'s signal startupCompleted, and once more for a module that is loaded later than that. Without the
+    module Sample Data, nothing happens.
+    """
+    try:
+        from SampleData import SampleDataLogic
+    except ImportError:
+        return
+    if hasattr(SampleDataLogic, "registerCustomSampleDataCategory"):  # where categories can have translated titles
+        SampleDataLogic.registerCustomSampleDataCategory(CATEGORY, title=_("Grayscale Detection Segmentation"))
+    for sample in SAMPLES:
+        SampleDataLogic.registerCustomSampleDataSource(
+            category=CATEGORY,
+            sampleName=sample.title,
+            uris=uri(sample.file),
+            fileNames=f"GrayscaleDetSeg-{sample.file.name}",
+            nodeNames=sample.title,
+            checksums=f"SHA256:{sample.sha256}",
+            loadFileTypes="VolumeFile",
+            thumbnailFileName=str(sample.thumbnail),
+        )
+
+
+def uri(path: PurePath) -> str:
+    """The file's address, as urllib opens it; it takes a server's share only without a host (file:////server/share)."""
+    address = path.as_uri()
+    return address if address.startswith("file:///") else address.replace("file://", "file:////", 1)

@@ -45,6 +45,22 @@ def mask_of(
     return _plane(image, grid) == segment.GetLabelValue()
 
 
+def lies_elsewhere(
+    node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
+) -> bool:
+    """Whether a segment has voxels that :func:`mask_of` does not show: painted in other slices, or beside the image."""
+    image = _label_map(node, segment_id)
+    if image is None or image.GetPointData().GetScalars() is None:
+        return False
+    if _lies_on(image, _oriented_image(node, volume, grid)):
+        return False
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    value = _segment(node, segment_id).GetLabelValue()
+    count = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars()) == value)
+    return count > np.count_nonzero(mask_of(node, segment_id, volume, grid))
+
+
 def write_mask(
     node: vtkMRMLSegmentationNode,
     segment_id: str,

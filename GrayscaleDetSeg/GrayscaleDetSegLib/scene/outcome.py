@@ -59,7 +59,7 @@ class Outcome:
     @property
     def shown_segment(self) -> str | None:
         """The id of the segment whose thresholds the cloud's view shows."""
-        return None if self.cloud is None else attribute(self.cloud, _SEGMENT)
+        return None if self.cloud is None else segment_of(self.cloud)
 
     @property
     def threshold_nodes(self) -> list[vtkMRMLNode]:
@@ -135,6 +135,11 @@ def segmentation_of(node: vtkMRMLNode) -> vtkMRMLSegmentationNode | None:
     """The segmentation that a region, a cloud, a box or another of our nodes belongs to."""
     found = referenced(node, "segmentation")
     return found[0] if found else None
+
+
+def segment_of(node: vtkMRMLNode) -> str | None:
+    """The id of the segment that a region, or a node of the cloud's view, belongs to."""
+    return attribute(node, _SEGMENT)
 
 
 def outcomes_of(scene: vtkMRMLScene, volume: vtkMRMLScalarVolumeNode) -> list[Outcome]:

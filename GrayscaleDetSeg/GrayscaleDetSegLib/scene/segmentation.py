@@ -18,6 +18,7 @@ from .masks import (
     digest_of,
     has_surface,
     label_map,
+    lies_elsewhere,
     make_surface,
     mask_of,
     own_label_map,
@@ -234,14 +235,29 @@ def edits_of(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, gri
         identity
         for identity in present
         if identity in digests
-        and digests[identity]
-        != digest_of(segmentation.GetSegment(identity).GetName(), mask_of(node, identity, volume, grid))
+        and (
+            digests[identity]
+            != digest_of(segmentation.GetSegment(identity).GetName(), mask_of(node, identity, volume, grid))
+            or lies_elsewhere(node, identity, volume, grid)
+        )
     ]
     return Edits(
         tuple(changed),
         tuple(identity for identity in present if identity not in digests),
         tuple(identity for identity in digests if identity not in present),
     )
+
+
+def is_repainted(
+    node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, identity: str, name: str
+) -> bool:
+    """Whether the pixels of a segment, in any slice, are others than were written for the object called `name`.
+
+    Unlike for :func:`edits_of`, another name of the segment is no change. What we never wrote is painted by hand.
+    """
+    mask, segment = mask_of(node, identity, volume, grid), node.GetSegmentation().GetSegment(identity)
+    written = [digest_of(each, mask) for each in (name, segment.GetName())]
+    return _digests(node).get(identity) not in written or lies_elsewhere(node, identity, volume, grid)
 
 
 def snapshot(node: vtkMRMLSegmentationNode) -> tuple[vtkSegmentation, str | None]:

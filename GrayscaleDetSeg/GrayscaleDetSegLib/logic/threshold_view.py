@@ -1,0 +1,164 @@
+"""What the cloud's view shows of one object: its points, the gray axis, the threshold box and the two surfaces.
+
+There is one set of these nodes for a result; for another object, or after a change, the same nodes show something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..core.labels import anatomy
+from ..core.result import SegmentationResult, SegmentedObject
+from ..scene import outcome as outcomes
+from ..scene.axis import add_axis, set_axis
+from ..scene.cloud import add_cloud, set_cloud
+from ..scene.frame import CloudFrame
+from ..scene.nodes import color_of, folded, show_in
+from ..scene.outcome import Outcome
+from ..scene.record import objects_by_segment
+from ..scene.surface_models import add_surfaces, set_surfaces
+from ..scene.threshold_box import add_threshold_box, place_threshold_box
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLMarkupsROINode, vtkMRMLNode, vtkMRMLSegmentationNode
+
+# what follows the object's name in the names of its nodes, as the scene's own functions make them
+_ENDINGS = {"cloud": "points", "axis": "gray axis", "labels": "gray levels", "box": "thresholds"}
+_SURFACES = ("bottoms", "tops")
+
+
+def show_thresholds(
+    outcome: Outcome, result: SegmentationResult, segment_id: str, view_ids: Sequence[str] = ()
+) -> CloudFrame | None:
+    """Show the points and the thresholds of an object, in the nodes that are there as far as they are.
+
+    New nodes can be taken hold of, see :func:`set_interactive`.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Its nodes that somebody deleted are taken out, and new ones entered.
+    result : SegmentationResult
+    segment_id : str
+        Of the segment that shows the object; it may be gone.
+    view_ids : sequence of str
+        Ids of the views that show the nodes; if there are none, new nodes show in all views, the others where they did.
+
+    Returns
+    -------
+    CloudFrame or None
+        Where points and gray levels lie, for the camera. None if the result has no such object: then nothing is shown.
+    """
+    scene = outcome.segmentation.GetScene()
+    _leave_out_deleted(outcome)
+    item = objects_by_segment(outcome.segmentation, result).get(segment_id)
+    if scene is None or item is None:
+        hide_thresholds(outcome)
+        return None
+    before = outcome.threshold_nodes
+    image, roi, name = result.radiograph, item.field.roi, item.name
+    frame, color = CloudFrame.of(image, roi), color_of_object(outcome.segmentation, segment_id, item)
+    if outcome.cloud is None:
+        outcome.cloud = add_cloud(scene, image, roi, item.field, frame, name, color, view_ids)
+    else:
+        set_cloud(outcome.cloud, image, roi, item.field, frame, color)
+    if outcome.axis is None or outcome.labels is None:
+        outcomes.remove_thresholds(Outcome(outcome.segmentation, axis=outcome.axis, labels=outcome.labels))
+        outcome.axis, outcome.labels = add_axis(scene, frame, roi, name, view_ids)
+    else:
+        set_axis(outcome.axis, outcome.labels, frame, roi)
+    if outcome.box is None:
+        outcome.box = add_threshold_box(scene, frame, roi, item.interval, name, color, view_ids)
+    else:
+        place_threshold_box(outcome.box, frame, roi, item.interval)
+        _paint(outcome.box, color)
+    _show_surfaces(outcome, item, frame, view_ids)
+    _call(outcome, name)
+    nodes = outcome.threshold_nodes
+    for node in nodes:
+        if view_ids:
+            show_in(node.GetDisplayNode(), view_ids)
+    if nodes != before or any(outcomes.segment_of(node) != segment_id for node in nodes):
+        outcomes.connect(outcome, segment_id)
+    return frame
+
+
+def hide_thresholds(outcome: Outcome) -> None:
+    """Remove the nodes of the cloud's view; the rest of the result stays."""
+    _leave_out_deleted(outcome)
+    if outcome.threshold_nodes:
+        outcomes.remove_thresholds(outcome)
+
+
+def set_interactive(outcome: Outcome, on: bool) -> None:
+    """Let the mouse take hold of the threshold box and the regions, or of none of them; no event if nothing changes.
+
+    Slicer draws and offers the handles of a box as its display node says; lines and middles, which can be picked and
+    pulled without them, heed the lock of the box itself.
+    """
+    for node in (outcome.box, *outcome.regions.values()):
+        if node is None or node.GetScene() is None:
+            continue
+        node.SetLocked(not on)
+        if node.GetDisplayNode() is not None:
+            node.GetDisplayNode().SetHandlesInteractive(bool(on))
+
+
+def color_of_object(
+    segmentation: vtkMRMLSegmentationNode, segment_id: str, item: SegmentedObject
+) -> tuple[int, int, int]:
+    """The colour of an object, 0..255: that of its segment, which may have been chosen by hand, else its class's."""
+    segment = segmentation.GetSegmentation().GetSegment(segment_id)
+    if segment is None:
+        return anatomy(item.label).color
+    red, green, blue = (round(255 * channel) for channel in segment.GetColor())
+    return red, green, blue
+
+
+def _show_surfaces(outcome: Outcome, item: SegmentedObject, frame: CloudFrame, view_ids: Sequence[str]) -> None:
+    """The bottoms and the tops of an object that the method "surfaces" found, and none for others."""
+    is_wanted = item.method == "surfaces"
+    if outcome.surfaces and (not is_wanted or len(outcome.surfaces) != len(_SURFACES)):
+        outcomes.remove_thresholds(Outcome(outcome.segmentation, surfaces=outcome.surfaces))
+        outcome.surfaces = ()
+    if is_wanted and outcome.surfaces:
+        set_surfaces(outcome.surfaces, item.field, frame)
+    elif is_wanted:
+        scene = outcome.segmentation.GetScene()
+        outcome.surfaces = add_surfaces(scene, frame, item.field, item.name, view_ids)
+
+
+def _call(outcome: Outcome, name: str) -> None:
+    """Name the nodes after an object."""
+    named = [(getattr(outcome, part), ending) for part, ending in _ENDINGS.items()]
+    for node, ending in [*named, *zip(outcome.surfaces, _SURFACES)]:
+        node.SetName(f"{name} {ending}")
+
+
+def _paint(box: vtkMRMLMarkupsROINode, color: Sequence[int]) -> None:
+    display, shade = box.GetDisplayNode(), color_of(color)
+    with folded(display):
+        display.SetColor(*shade)
+        display.SetSelectedColor(*shade)
+
+
+def _leave_out_deleted(outcome: Outcome) -> None:
+    """Take the nodes that are no longer in the scene out of an outcome; one that lost its display node goes, too."""
+
+    def kept(node: vtkMRMLNode | None, needs_display: bool = True) -> bool:
+        if node is None or node.GetScene() is None:
+            return False
+        if needs_display and node.GetDisplayNode() is None:
+            outcomes.remove_thresholds(Outcome(outcome.segmentation, cloud=node))
+            return False
+        return True
+
+    for part in _ENDINGS:
+        if not kept(getattr(outcome, part)):
+            setattr(outcome, part, None)
+    outcome.surfaces = tuple(node for node in outcome.surfaces if kept(node))
+    outcome.regions = {identity: node for identity, node in outcome.regions.items() if kept(node, False)}
+    for part in ("volume", "table"):
+        if not kept(getattr(outcome, part), False):
+            setattr(outcome, part, None)

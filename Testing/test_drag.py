@@ -1,0 +1,460 @@
+"""Bottom and top moved by hand: live and at the end, beside edits by hand and nodes that go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from GrayscaleDetSegLib.core import boxes, editing
+from GrayscaleDetSegLib.core.clean_up import CleanUp
+from GrayscaleDetSegLib.core.radiograph import Spacing
+from GrayscaleDetSegLib.logic.drag import ThresholdDrag
+from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
+from GrayscaleDetSegLib.scene import cloud, kept_copies, masks, outcome, record, segmentation, threshold_box
+from Testing.fakes import GEOMETRIES, bar, letter_l
+from Testing.scene_nodes import ids, scene_with_logics
+from Testing.test_threshold_view import VIEW, Case
+
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+
+START = {"right_lung": (120.0, 230.0), "femur_2": (120.0, 255.0)}
+NAMES = {"right_lung": "right lung", "femur_2": "femur 2"}
+CLEAN = CleanUp(smooth=0.0)
+
+
+@pytest.fixture
+def scene():
+    scene = scene_with_logics()
+    yield scene
+    scene.Clear(True)
+
+
+class Dragged(Case):
+    """A case whose cloud's view shows one object, which is dragged."""
+
+    def __init__(self, scene, identity="right_lung", clean_up=None, **where) -> None:
+        super().__init__(scene, **where)
+        self.identity = identity
+        self.image = replace(self.result.radiograph, spacing=Spacing(0.3, 0.2, "PixelSpacing"))
+        self.result = replace(self.result, radiograph=self.image)
+        self.show(identity)
+        self.clean_up = clean_up
+
+    def begin(self):
+        return ThresholdDrag(self.parts, self.result, self.identity, self.grid, self.clean_up)
+
+    def mask(self, identity=None):
+        return masks.mask_of(self.node, identity or self.identity, self.volume, self.grid)
+
+    def paint(self, identity, rows, columns, value=True):
+        window = (slice(*rows), slice(*columns))
+        painted = np.full([part.stop - part.start for part in window], value)
+        assert masks.write_window(self.node, identity, self.grid, painted, window)
+
+    def edits(self):
+        return segmentation.edits_of(self.node, self.volume, self.grid)
+
+    @property
+    def item(self):
+        return record.objects_by_segment(self.node, self.result)[self.identity]
+
+    def live(self, bottom, top):
+        """What the segment should be during the drag."""
+        field = self.item.field.shifted(bottom, top)
+        whole = np.zeros(self.grid.shape, bool)
+        whole[boxes.pixel_slices(field.roi, whole.shape)] = editing.live_mask(self.image, field)
+        return whole
+
+
+@pytest.mark.parametrize("identity", START)
+@pytest.mark.parametrize("is_moved, stack", [(False, 0), (True, 3)])
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_live_and_at_the_end(name, is_moved, stack, identity, scene):
+    case = Dragged(scene, identity, CLEAN, name=name, is_moved=is_moved, stack=stack)
+    bottom, top = START[identity]
+    other = next(each for each in START if each != identity)
+    kept = case.mask(other)
+    before = [item.mask.copy() for item in case.result.objects]
+    drag = case.begin()
+    assert drag.numbers.interval == (bottom, top) and drag.numbers.pixel_count == case.mask().sum()
+    for shift in ((-60.0, 0.0), (-90.0, -70.0), (25.5, -3.0)):
+        numbers = drag.move((bottom + shift[0], top + shift[1]))
+        expected = case.live(*shift) & ~kept
+        assert (case.mask() == expected).all() and (case.mask(other) == kept).all()
+        assert numbers.interval == pytest.approx((bottom + shift[0], top + shift[1]))
+        assert numbers.pixel_count == expected.sum() > 0
+        assert numbers.area_mm2 == pytest.approx(expected.sum() * 0.06)
+        assert numbers.interval_units == case.image.mapping.interval_to_units(*numbers.interval)
+    whole = drag.finish((bottom - 100.0, top - 20.0))
+    wanted = editing.with_thresholds(case.result, NAMES[identity], -100.0, -20.0, clean_up=CLEAN)
+    for one, two in zip(whole.objects, wanted.objects):
+        assert (one.mask == two.mask).all() and one.interval == two.interval and one.area_mm2 == two.area_mm2
+        assert one.stability == two.stability and one.rule_pixel_count == two.rule_pixel_count
+    assert (case.mask() == wanted.objects[list(START).index(identity)].mask).all()
+    assert drag.numbers.pixel_count == case.mask().sum() and not case.edits() and drag.kept_edited is None
+    # what was there is as it was: undo needs no more than to keep it
+    assert all((item.mask == mask).all() for item, mask in zip(case.result.objects, before))
+    assert case.item.interval == (bottom, top) and whole is not case.result
+    again = record.kept_result(case.node, case.volume)
+    assert [item.interval for item in again.objects] == [item.interval for item in whole.objects]
+    assert all((one.mask == two.mask).all() for one, two in zip(again.objects, whole.objects))
+    row = list(START).index(identity)
+    assert case.parts.table.GetTable().GetValueByName(row, "Pixels").ToInt() == case.mask().sum()
+
+
+@pytest.mark.parametrize("identity", START)
+def test_the_cloud_follows(identity, scene):
+    """Colours, surfaces and, where it is not the box that is dragged, the box."""
+    case, (bottom, top) = Dragged(scene, identity), START[identity]
+    drag = case.begin()
+    events = []
+    for node in (case.parts.cloud, *case.parts.surfaces):
+        node.AddObserver(node.MeshModifiedEvent, lambda caller, event: events.append(caller.GetName()))
+    drag.move((bottom - 60.0, top - 10.0))
+    assert events == [node.GetName() for node in (case.parts.cloud, *case.parts.surfaces)]
+    assert threshold_box.interval_of(case.parts.box) == pytest.approx((bottom, top), abs=0.01)
+    field = case.item.field.shifted(-60.0, -10.0)
+    colors = case.parts.cloud.GetPolyData().GetPointData().GetArray(cloud.INSIDE)
+    inside = sum(colors.GetValue(number) for number in range(colors.GetNumberOfTuples()))
+    assert inside == cloud.update_cloud(case.parts.cloud, field)
+    fresh = Dragged(scene, identity)
+    moved = editing.with_thresholds(fresh.result, NAMES[identity], -60.0, -10.0)
+    show_thresholds(fresh.parts, moved, identity)
+    for one, two in zip(case.parts.surfaces, fresh.parts.surfaces):
+        assert one.GetPolyData().GetBounds() == two.GetPolyData().GetBounds()
+    drag.move((bottom - 50.0, top - 10.0), move_box=True)
+    assert threshold_box.interval_of(case.parts.box) == pytest.approx((bottom - 50.0, top - 10.0), abs=0.01)
+
+
+def test_no_change_costs_nothing(scene):
+    case = Dragged(scene)
+    drag, events = case.begin(), []
+    for node in (case.node, case.parts.cloud, case.parts.box):
+        node.AddObserver("AnyEvent", lambda caller, event: events.append(event))
+    first = drag.numbers
+    assert drag.move((120.0, 230.0)) is first and drag.move((230.001, 119.999), move_box=True) is first
+    drag.move((110.0, 230.0))
+    assert events
+    events.clear()
+    assert drag.move((110.0, 230.0)) is drag.numbers and not events
+
+
+def test_the_boxs_own_event_does_not_come_back(scene):
+    """A box is never quite flat, and its observers read it: that is no other interval."""
+    case = Dragged(scene, "femur_2")
+    drag, seen = case.begin(), []
+    case.parts.box.AddObserver(
+        "ModifiedEvent", lambda *_: seen.append(drag.move(threshold_box.interval_of(case.parts.box), move_box=True))
+    )
+    numbers = drag.move((140.0, 140.0), move_box=True)
+    assert seen and numbers.interval == drag.numbers.interval == (140.0, 140.0)
+    whole = drag.finish((140.0, 140.0))
+    assert whole.objects[1].interval == (140.0, 140.0)
+
+
+@pytest.mark.parametrize("is_painted", [False, True])
+def test_back_where_it_began(is_painted, scene):
+    """A click on a handle, or a way there and back: all is as it was, edits by hand included."""
+    case = Dragged(scene, clean_up=CLEAN)
+    if is_painted:
+        case.paint("right_lung", (60, 70), (5, 25))
+    before, edits, nodes = case.mask(), case.edits(), ids(scene)
+    document = record.kept_document(case.node)
+    click = case.begin()
+    assert click.finish((120.0, 230.0)) is case.result and click.kept_edited is None
+    drag = case.begin()
+    drag.move((20.0, 230.0), move_box=True)
+    assert (case.mask() != before).any() and (drag.kept_edited is not None) == is_painted
+    assert drag.finish((120.001, 230.0)) is case.result
+    assert (case.mask() == before).all() and drag.kept_edited is None
+    assert case.edits() == edits and ids(scene) == nodes and record.kept_document(case.node) == document
+    assert drag.numbers.pixel_count == before.sum() and drag.numbers.interval == (120.0, 230.0)
+    assert threshold_box.interval_of(case.parts.box) == pytest.approx((120.0, 230.0), abs=0.01)
+
+
+def test_after_the_end_nothing_moves(scene):
+    case = Dragged(scene)
+    drag = case.begin()
+    whole = drag.finish((60.0, 230.0))
+    after, numbers = case.mask(), drag.numbers
+    assert drag.move((10.0, 250.0)) is numbers and drag.finish((10.0, 250.0)) is whole
+    assert (case.mask() == after).all() and case.result.objects[0].interval == (120.0, 230.0)
+
+
+def test_an_open_end_stays_open_and_can_be_closed(scene):
+    case = Dragged(scene, "femur_2")
+    drag = case.begin()
+    assert drag.numbers.interval_units[1] == np.inf
+    assert drag.move((-40.0, 400.0)).interval == (0.0, 255.0)
+    assert drag.numbers.interval_units == (-np.inf, np.inf)
+    whole = drag.finish((0.0, 200.0))
+    assert whole.objects[1].interval == (0.0, 200.0) and whole.objects[1].interval_units[0] == -np.inf
+    assert not (case.mask() & (case.image.gray() > 200.0)).any()
+
+
+def touching(scene, clean_up=None):
+    """The bar's region reaches over the L; the L is the one that is dragged next to it."""
+    case = Dragged(scene, "femur_2", clean_up)
+    item = case.result.objects[1]
+    wide = (0.0, 0.0, 125.0, 80.0)
+    item = replace(item, roi=wide, box=(*wide[:2], 120.0, *wide[2:], 255.0), field=replace(item.field, roi=wide))
+    case.result = replace(case.result, objects=(case.result.objects[0], item))
+    record.keep_result(case.node, case.result, case.grid)
+    case.show("femur_2")
+    return case
+
+
+@pytest.mark.parametrize("clean_up", [None, CLEAN])
+def test_objects_that_touch_never_overlap(clean_up, scene):
+    case = touching(scene, clean_up)
+    lung = case.mask("right_lung")
+    drag = case.begin()
+    numbers = drag.move((10.0, 255.0))
+    assert (case.live(-110.0, 0.0) & lung).any() and not (case.mask() & lung).any()
+    assert numbers.pixel_count == case.mask().sum()
+    whole = drag.finish((10.0, 255.0))
+    wanted = editing.with_thresholds(case.result, "femur 2", -110.0, 0.0, clean_up=clean_up)
+    assert (whole.objects[1].mask == wanted.objects[1].mask).all() and (case.mask() == whole.objects[1].mask).all()
+    assert whole.objects[0] is case.result.objects[0] and (case.mask("right_lung") == lung).all()
+
+
+def test_edits_of_other_objects_count(scene):
+    """What the result says of the other is stale: pixels painted to it are taken, those erased are free."""
+    case = touching(scene)
+    case.paint("right_lung", (60, 70), (5, 25))
+    case.paint("right_lung", (10, 20), (0, 130), False)
+    lung = case.mask("right_lung")
+    assert (lung != letter_l()).any()
+    drag = case.begin()
+    drag.move((0.0, 255.0))
+    assert (case.mask() == (case.live(-120.0, 0.0) & ~lung)).all()
+    whole = drag.finish((0.0, 255.0))
+    assert (case.mask() == (case.live(-120.0, 0.0) & ~lung)).all() and (case.mask() & letter_l()).any()
+    assert (case.mask("right_lung") == lung).all() and (whole.objects[0].mask == lung).all()
+    assert whole.objects[0].area_mm2 == pytest.approx(lung.sum() * 0.06)
+    assert (case.result.objects[0].mask == letter_l()).all()
+    assert sum(item.mask.astype(int) for item in whole.objects).max() == 1
+    assert case.edits().changed == ("right_lung",)  # still by hand, and still known to be
+
+
+def add_by_hand(case, identity, mask, is_visible=True):
+    segment = slicer.vtkSegment()
+    segment.SetName(identity)
+    segment.AddRepresentation(masks.binary(), masks.label_map(case.node, case.volume, case.grid, mask))
+    case.node.GetSegmentation().AddSegment(segment, identity)
+    case.node.GetDisplayNode().SetSegmentVisibility(identity, is_visible)
+
+
+@pytest.mark.parametrize("is_visible, overlaps, is_left", [(True, False, True), (False, False, False),
+                                                           (True, True, False)])
+def test_segments_that_somebody_added(is_visible, overlaps, is_left, scene):
+    """A visible one keeps its pixels, unless it was laid over the object on purpose."""
+    case = touching(scene)
+    implant = np.zeros(case.grid.shape, bool)
+    implant[55:75, 5:20] = True
+    if overlaps:
+        implant |= bar()
+    add_by_hand(case, "implant", implant, is_visible)
+    drag = case.begin()
+    drag.move((0.0, 255.0))
+    assert (case.mask() & implant).any() != is_left
+    whole = drag.finish((0.0, 255.0))
+    assert (case.mask() & implant).any() != is_left
+    assert len(whole.objects) == 2 and {item.name for item in whole.objects} == {"right lung", "femur 2"}
+    assert whole.objects[1].pixel_count == case.mask().sum()
+    assert (case.mask("implant") == implant).all() and "implant" in case.edits().added
+
+
+def test_an_edited_object_is_kept_as_a_hidden_copy(scene):
+    case = Dragged(scene, clean_up=CLEAN)
+    case.node.GetSegmentation().GetSegment("right_lung").SetColor(0.2, 1.0, 0.4)
+    case.paint("right_lung", (60, 70), (5, 25))
+    edited, others = case.mask(), case.mask("femur_2")
+    drag = case.begin()
+    assert drag.is_edited and drag.kept_edited is None  # not before something changes
+    drag.move((60.0, 230.0))
+    copy = drag.kept_edited
+    assert copy is not None and (case.mask(copy) == edited).all()
+    assert (case.mask() == case.live(-60.0, 0.0) & ~others).all()  # what was painted outside of the region, too
+    whole = drag.finish((50.0, 230.0))
+    wanted = editing.with_thresholds(case.result, "right lung", -70.0, 0.0, clean_up=CLEAN)
+    assert (case.mask() == wanted.objects[0].mask).all() and (case.mask(copy) == edited).all()
+    segment, display = case.node.GetSegmentation().GetSegment(copy), case.node.GetDisplayNode()
+    assert segment.GetName() == "right lung (edited)" and segment.GetColor() == (0.2, 1.0, 0.4)
+    assert not display.GetSegmentVisibility(copy) and display.GetSegmentVisibility("right_lung")
+    assert case.edits() == segmentation.Edits(added=(copy,)) and kept_copies.is_copy(case.node, copy)
+    # the next drag has nothing to keep, and the copy, even shown, is not in its way
+    display.SetSegmentVisibility(copy, True)
+    case.result = whole
+    drag = case.begin()
+    assert not drag.is_edited
+    drag.finish((40.0, 230.0))
+    assert drag.kept_edited is None and (case.mask() & edited).any()
+    # edited again: one more copy, and another result leaves both
+    case.paint("right_lung", (0, 4), (0, 9))
+    drag = case.begin()
+    drag.move((90.0, 200.0))
+    assert drag.kept_edited not in (None, copy)
+    segmentation.show_objects(case.node, case.volume, case.grid, case.result.objects)
+    assert (case.mask(copy) == edited).all() and case.mask(drag.kept_edited)[:4, :9].all()
+
+
+def test_another_name_is_no_edit(scene):
+    case = Dragged(scene)
+    case.node.GetSegmentation().GetSegment("right_lung").SetName("lung, right")
+    assert case.edits().changed == ("right_lung",)
+    drag = case.begin()
+    drag.finish((60.0, 230.0))
+    assert drag.kept_edited is None and case.node.GetSegmentation().GetSegment("right_lung").GetName() == "lung, right"
+    assert not case.edits() and not case.begin().is_edited
+
+
+def test_pixels_painted_in_other_slices_are_kept(scene):
+    """The result belongs to one slice; what somebody painted beside it goes to the copy, and comes back."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    case = Dragged(scene, name="sideways", stack=3)
+    own = case.node.GetSegmentation().GetSegment("right_lung").GetRepresentation(masks.binary())
+    image = slicer.vtkOrientedImageData()
+    image.DeepCopy(own)
+    extent = [edge for size in case.grid.dimensions for edge in (0, size - 1)]
+    values = np.zeros(case.grid.dimensions[::-1], np.uint8)
+    values[case.grid.index], values[0, 3:9, 40:60] = case.mask(), 1
+    image.SetExtent(extent)
+    image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(), deep=True))
+    case.node.GetSegmentation().GetSegment("right_lung").AddRepresentation(masks.binary(), image)
+    assert case.edits().changed == ("right_lung",)
+    drag = case.begin()
+    drag.move((60.0, 230.0))
+    copy = case.node.GetSegmentation().GetSegment(drag.kept_edited).GetRepresentation(masks.binary())
+    assert copy.GetScalarRange() == (0.0, 1.0) and copy.GetExtent() == tuple(extent)
+    drag.finish((120.0, 230.0))
+    held = case.node.GetSegmentation().GetSegment("right_lung").GetRepresentation(masks.binary())
+    assert held.GetExtent() == tuple(extent) and case.edits().changed == ("right_lung",)
+
+
+def test_a_segment_that_shares_its_label_map(scene):
+    """As files and the Segment Editor leave it."""
+    case = Dragged(scene)
+    case.node.GetSegmentation().CollapseBinaryLabelmaps(False)
+    femur = case.mask("femur_2")
+    drag = case.begin()
+    assert not drag.is_edited
+    drag.move((60.0, 230.0))
+    assert (case.mask() == case.live(-60.0, 0.0)).all() and (case.mask("femur_2") == femur).all()
+    drag.finish((120.0, 230.0))
+    assert (case.mask() == letter_l()).all() and (case.mask("femur_2") == femur).all()
+
+
+@pytest.mark.parametrize("when", ["before the first move", "after it"])
+@pytest.mark.parametrize(
+    "lost", ["cloud", "axis", "labels", "box", "bottoms", "tops", "table", "region", "volume", "segmentation",
+             "segment", "other segment", "display", "scene"]
+)
+def test_any_node_may_go_meanwhile(lost, when, scene):
+    case = Dragged(scene, clean_up=CLEAN)
+    wanted = editing.with_thresholds(case.result, "right lung", -70.0, 5.0, clean_up=CLEAN)
+    nodes = dict(zip(("cloud", "axis", "labels", "box", "bottoms", "tops"), case.parts.threshold_nodes))
+    nodes.update(table=case.parts.table, region=case.parts.regions["right_lung"], volume=case.volume,
+                 segmentation=case.node, display=case.node.GetDisplayNode())
+    drag = case.begin()
+    if when == "after it":
+        drag.move((60.0, 230.0), move_box=True)
+    if lost == "scene":
+        scene.Clear(False)
+    elif lost == "segment":
+        case.node.GetSegmentation().RemoveSegment("right_lung")
+    elif lost == "other segment":
+        case.node.GetSegmentation().RemoveSegment("femur_2")
+    else:
+        scene.RemoveNode(nodes[lost])
+    left = scene.GetNumberOfNodes()
+    numbers = drag.move((55.0, 230.0), move_box=True)
+    assert numbers.interval == (55.0, 230.0) and numbers.pixel_count == case.live(-65.0, 0.0).sum()
+    whole = drag.finish((50.0, 235.0))
+    expected = wanted.objects[: 1 if lost == "other segment" else 2]
+    assert [item.name for item in whole.objects] == [item.name for item in expected]
+    assert all((one.mask == two.mask).all() for one, two in zip(whole.objects, expected))
+    assert scene.GetNumberOfNodes() == left
+    if lost not in ("volume", "segmentation", "segment", "scene"):
+        assert (case.mask() == wanted.objects[0].mask).all()
+        assert record.kept_result(case.node, case.volume).objects[0].interval == (50.0, 235.0)
+
+
+def test_another_object_in_the_cloud_is_left_alone(scene):
+    case = Dragged(scene, "femur_2")
+    drag = case.begin()
+    case.show("right_lung")
+    inside = cloud.update_cloud(case.parts.cloud, case.result.objects[0].field)
+    drag.move((10.0, 255.0), move_box=True)
+    drag.finish((0.0, 255.0))
+    assert threshold_box.interval_of(case.parts.box) == pytest.approx((120.0, 230.0), abs=0.01)
+    colors = case.parts.cloud.GetPolyData().GetPointData().GetArray(cloud.INSIDE)
+    assert sum(colors.GetValue(number) for number in range(colors.GetNumberOfTuples())) == inside
+
+
+def test_the_box_is_put_back_over_its_region(scene):
+    case = Dragged(scene)
+    drag = case.begin()
+    center = np.array(case.parts.box.GetCenter())
+    case.parts.box.SetCenter(list(center + (5.0, -3.0, 0.0)))
+    drag.move((110.0, 230.0))
+    assert case.parts.box.GetCenter().GetX() != pytest.approx(center[0], abs=0.1)  # not under the mouse
+    drag.finish((100.0, 230.0))
+    assert np.array(case.parts.box.GetCenter())[:2] == pytest.approx(center[:2], abs=1e-3)
+    assert threshold_box.interval_of(case.parts.box) == pytest.approx((100.0, 230.0), abs=0.01)
+
+
+def test_undo_is_a_snapshot_and_the_old_result(scene):
+    case = Dragged(scene)
+    case.paint("right_lung", (60, 70), (5, 25))
+    before, edited = segmentation.snapshot(case.node), case.mask()
+    drag = case.begin()
+    drag.finish((60.0, 230.0))
+    assert drag.kept_edited is not None
+    segmentation.bring_back(case.node, before)
+    assert (case.mask() == edited).all() and case.edits().changed == ("right_lung",) and not case.edits().added
+
+
+def test_nothing_to_drag(scene):
+    case = Dragged(scene)
+    with pytest.raises(KeyError, match="no object 'tibia'"):
+        ThresholdDrag(case.parts, case.result, "tibia", case.grid)
+    scene.RemoveNode(case.volume)
+    with pytest.raises(KeyError, match="volume that image segmentation belongs to is gone"):
+        case.begin()
+
+
+EVENTS = ("ModifiedEvent", "AnyEvent", "PointModifiedEvent")
+
+
+def test_nothing_is_left_behind(scene):
+    """No node, no observer on any node, no reference to a mask or a node."""
+    import gc
+    import weakref
+
+    case = Dragged(scene)
+    nodes = [case.volume, case.node, case.node.GetSegmentation(), *case.parts.helpers]
+
+    def observers():
+        return [[node.HasObserver(event) for event in range(200)] for node in nodes]
+
+    before, names, held = observers(), ids(scene), [node.GetReferenceCount() for node in nodes]
+    drag = case.begin()
+    drag.move((60.0, 230.0), move_box=True)
+    assert observers() == before
+    drag.finish((50.0, 230.0))
+    gone = weakref.ref(drag)
+    del drag
+    gc.collect()
+    assert gone() is None and observers() == before and ids(scene) == names
+    assert [node.GetReferenceCount() for node in nodes] == held
+
+
+def test_the_view_ids_stay(scene):
+    case = Dragged(scene)
+    case.begin().finish((60.0, 230.0))
+    assert case.parts.cloud.GetDisplayNode().GetViewNodeIDs() == tuple(VIEW)
+    assert outcome.outcome_of(case.node) == case.parts

@@ -142,6 +142,13 @@ def test_slicers_pip_in_5_8(python, module):
     assert TORCH in lines[0] and lines[-1] == "Done."
 
 
+def test_a_log_that_prints(python, module, capsys):
+    del python.versions["torch"]
+    module("slicer.util", pip_install=lambda requirements: (print("Collecting"), python.install(requirements)))
+    dependencies.install(log=print)
+    assert capsys.readouterr().out.splitlines() == [f"Installing {TORCH}.", "Collecting", "Done."]
+
+
 def test_slicers_packaging_comes_first(python, module):
     del python.versions["torch"]
     asked = []

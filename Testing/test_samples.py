@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import nturl2path
+import re
 import urllib.request
 from pathlib import Path, PureWindowsPath
 
@@ -85,6 +86,13 @@ def test_sample_data_is_told_of_each(samples, panel_session):
         assert source["loadFileTypes"] == "VolumeFile"
         with Image.open(source["thumbnailFileName"]) as thumbnail:
             assert thumbnail.size == made.THUMBNAIL
+
+
+def test_they_stand_under_the_title_of_the_module(samples, panel_session):
+    samples.register()
+    source = (RESOURCES.parent / "GrayscaleDetSeg.py").read_text(encoding="utf-8")
+    title = re.search(r'parent\.title = _\("(.*?)"\)', source)[1]
+    assert {each["category"] for each in panel_session.samples} == {title}
 
 
 def test_a_second_registration_is_the_same(samples, panel_session):

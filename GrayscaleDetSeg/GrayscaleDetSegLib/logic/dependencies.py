@@ -219,13 +219,14 @@ class _Lines(io.TextIOBase):
     """Text that comes in any pieces, passed on line by line."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._begun = say, ""
+        self._say, self._begun, self._before = say, "", sys.stdout
 
     def write(self, text: str) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            if line.strip():
-                self._say(line.rstrip())
+        with redirect_stdout(self._before):  # a log may print, too
+            for line in lines:
+                if line.strip():
+                    self._say(line.rstrip())
         return len(text)
 
 

@@ -128,6 +128,29 @@ def test_the_cloud_follows(identity, scene):
     assert threshold_box.interval_of(case.parts.box) == pytest.approx((bottom - 50.0, top - 10.0), abs=0.01)
 
 
+def test_surfaces_that_close_and_open_again(scene):
+    """The same mesh moves; only where facets come or go, there is another."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    from GrayscaleDetSegLib.scene.surface_models import surface_mesh
+
+    case = Dragged(scene)
+    drag, mesh = case.begin(), case.parts.surfaces[0].GetPolyData()
+    counts = []
+    for bottom, is_same in ((121.0, True), (228.0, False), (121.5, False), (119.0, False)):
+        drag.move((bottom, 230.0))
+        low, high, facets = surface_mesh(case.item.field.shifted(bottom - 120.0))
+        for node, points in zip(case.parts.surfaces, (low, high)):
+            data = node.GetPolyData()
+            places = vtk_to_numpy(data.GetPoints().GetData())
+            assert places == pytest.approx(cloud.frame_of(node).to_view(points), abs=1e-4)
+            assert data.GetBounds()[5] == pytest.approx(places[:, 2].max(), abs=1e-4)
+            assert (vtk_to_numpy(data.GetPolys().GetConnectivityArray()) == facets.ravel()).all()
+        assert (case.parts.surfaces[0].GetPolyData() is mesh) == is_same
+        counts.append(len(facets))
+    assert counts[1] < counts[0] == counts[2] == counts[3]
+
+
 def test_no_change_costs_nothing(scene):
     case = Dragged(scene)
     drag, events = case.begin(), []
@@ -425,9 +448,6 @@ def test_nothing_to_drag(scene):
     scene.RemoveNode(case.volume)
     with pytest.raises(KeyError, match="volume that image segmentation belongs to is gone"):
         case.begin()
-
-
-EVENTS = ("ModifiedEvent", "AnyEvent", "PointModifiedEvent")
 
 
 def test_nothing_is_left_behind(scene):

@@ -29,8 +29,8 @@ class GrayscaleDetSeg(ScriptedLoadableModule):
             "For research, not for diagnosis. See the <a href='{url}'>documentation</a>."
         ).format(url="https://github.com/GrayscaleDetSeg/SlicerGrayscaleDetSeg")
         parent.acknowledgementText = _(
-            "The method follows Ge Y, Zhang Q, Sun Y, Shen Y, Wang X: Grayscale medical image segmentation method based "
-            "on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022)."
+            "The method follows Ge Y, Zhang Q, Sun Y, Shen Y, Wang X: Grayscale medical image segmentation method "
+            "based on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022)."
         )
         slicer.app.connect("startupCompleted()", on_startup)
 
@@ -56,6 +56,7 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.setup(self)
         from GrayscaleDetSegLib.panel.widget import Panel
 
+        on_startup()  # for a module that was loaded when Slicer ran already
         widget = slicer.util.loadUI(self.resourcePath("UI/GrayscaleDetSeg.ui"))
         self.layout.addWidget(widget)
         self.ui = slicer.util.childWidgetVariables(widget)
@@ -133,8 +134,14 @@ class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
         """Start from an empty scene."""
         slicer.mrmlScene.Clear()
 
-    def test_main_path(self) -> None:
-        """Sample, segmentation, edit, undo, saved and loaded again."""
-        from GrayscaleDetSegLib.panel.self_test import run
+    def test_logic(self) -> None:
+        """Sample, segmentation, thresholds, undo, saved and loaded again; with or without a window."""
+        from GrayscaleDetSegLib.panel import self_test
 
-        run(self)
+        self_test.check_logic(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_panel(self) -> None:
+        """The same by the panel's own controls, where there is a window."""
+        from GrayscaleDetSegLib.panel import self_test
+
+        self_test.check_panel(self)

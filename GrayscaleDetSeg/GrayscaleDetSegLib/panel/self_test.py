@@ -1,0 +1,125 @@
+"""What the module's self test does: the main path, in the application itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest import TestCase
+
+import numpy as np
+import slicer
+
+from ..logic import dependencies
+from ..logic.drag import ThresholdDrag
+from ..logic.segmenter import Segmenter
+from ..scene import regions
+from .samples import RESOURCES
+
+PATIENCE = 60.0
+"""Seconds that something may take before the test gives it up."""
+
+
+def load_sample(name: str = "knee"):
+    """A simulated radiograph of the module as a volume node."""
+    return slicer.util.loadVolume(str(RESOURCES / "Samples" / f"{name}.nrrd"))
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Let the application go on until something holds; AssertionError if that takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} took more than {PATIENCE:.0f} s.")
+        slicer.app.processEvents()
+        time.sleep(0.005)
+
+
+def check_logic(case: TestCase, segmenter: Segmenter) -> None:
+    """Segment, move thresholds, undo, move a region, delete, save and load; no window is needed."""
+    if dependencies.missing():
+        case.skipTest("PyTorch is not installed in this Slicer.")
+    volume, workspace = load_sample(), segmenter.workspace
+    found = segmenter.segment(volume)
+    case.assertEqual({item.label for item in found.objects}, {"femur", "tibia"}, found.message)
+    node = found.segmentation
+    case.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 2)
+    case.assertEqual(node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole()), volume.GetID())
+    shown = workspace.shown(node)
+    identity, item = shown.identities[0], shown.result.objects[0]
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, identity, volume)
+    case.assertTrue(np.array_equal(np.squeeze(array) != 0, item.mask), "The segment differs from the result.")
+
+    workspace.show_object(node, identity)
+    workspace.remember(node)
+    drag = ThresholdDrag(workspace.outcome(node), shown.result, identity, workspace.grid(node))
+    low, high = item.interval
+    case.assertLess(drag.move((low + 25.0, high), move_box=True).pixel_count, item.pixel_count)
+    workspace.update(node, drag.finish((low + 25.0, high)))
+    case.assertLess(workspace.shown(node).object_of(identity).pixel_count, item.pixel_count)
+    case.assertTrue(workspace.undo(node))
+    case.assertTrue(np.array_equal(workspace.shown(node).object_of(identity).mask, item.mask), "Undo gave another mask.")
+
+    region = workspace.outcome(node).regions[identity]
+    roi = regions.region_of(region, volume, workspace.grid(node))
+    case.assertLess(max(abs(a - b) for a, b in zip(roi, item.roi)), 0.1)
+
+    path = Path(slicer.app.temporaryPath) / "GrayscaleDetSegTest.mrb"
+    try:
+        case.assertTrue(slicer.util.saveScene(str(path)), "The scene could not be saved.")
+        slicer.mrmlScene.Clear()
+        workspace.forget_all()
+        slicer.util.loadScene(str(path))
+    finally:
+        path.unlink(missing_ok=True)
+    volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+    (node,) = workspace.results_on(volume)
+    again = workspace.shown(node)
+    case.assertEqual(again.identities, shown.identities)
+    case.assertTrue(np.array_equal(again.result.objects[0].mask, item.mask), "The loaded mask is another one.")
+    workspace.remove_object(node, again.identities[1])
+    case.assertEqual(workspace.shown(node).identities, again.identities[:1])
+
+
+def check_panel(case: TestCase) -> None:
+    """Click Segment, choose an object, move a threshold, undo, go to Segment Editor and back."""
+    if slicer.app.layoutManager() is None:
+        case.skipTest("There is no window.")
+    if dependencies.missing():
+        case.skipTest("PyTorch is not installed in this Slicer.")
+    volume = load_sample()
+    manager = slicer.app.layoutManager()
+    layout = manager.layout
+    slicer.util.selectModule("GrayscaleDetSeg")
+    panel = slicer.modules.GrayscaleDetSegWidget.panel
+    ui = panel.ui
+    ui.inputSelector.setCurrentNode(volume)
+    case.assertTrue(ui.segmentButton.enabled, ui.segmentButton.toolTip)
+    ui.segmentButton.click()
+    wait_until(lambda: not panel.runner.is_busy, "Segmenting")
+    case.assertEqual(ui.objectsTable.rowCount, 2, ui.statusLabel.text)
+    case.assertNotEqual(manager.layout, layout, "The point cloud is not beside the image.")
+
+    workspace, node = panel.segmenter.workspace, panel.results.node
+    identity = panel.results.table.selected
+    before = workspace.shown(node).object_of(identity)
+    low, high = before.interval
+    ui.grayRangeWidget.setValues(low + 25.0, high)
+    wait_until(lambda: not panel.results.thresholds.is_moving, "Moving a threshold")
+    after = workspace.shown(node).object_of(identity)
+    case.assertLess(after.pixel_count, before.pixel_count)
+    case.assertTrue(ui.undoButton.enabled, ui.undoButton.toolTip)
+    ui.undoButton.click()
+    case.assertEqual(workspace.shown(node).object_of(identity).pixel_count, before.pixel_count)
+
+    ui.editButton.click()
+    case.assertEqual(manager.layout, layout, "The former layout did not come back.")
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    case.assertEqual(editor.segmentationNode().GetID(), node.GetID())
+    case.assertEqual(editor.currentSegmentID(), identity)
+    slicer.util.selectModule("GrayscaleDetSeg")
+    case.assertEqual(panel.results.table.selected, identity)
+    slicer.mrmlScene.Clear()
+    slicer.app.processEvents()
+    case.assertEqual(ui.objectsTable.rowCount, 0)
+    case.assertFalse(ui.segmentButton.enabled)

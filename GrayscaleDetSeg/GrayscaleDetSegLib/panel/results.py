@@ -59,6 +59,7 @@ class ResultPanel:
         if node is not None and self._workspace_knows(node):
             self.node = node
         panel, workspace = self._panel, self._workspace
+        was_shown = panel.layout.shown
         if panel.parameters.showCloud and self.node is not None:
             panel.layout.show()
         elif not panel.parameters.showCloud:
@@ -72,7 +73,8 @@ class ResultPanel:
         workspace.apply_views(self.node)
         volume = workspace.outcome(self.node).volume
         panel.cases.name_after(volume)
-        panel.layout.show_volume(volume, workspace.grid(self.node).index)
+        is_new_place = panel.layout.shown and not was_shown  # else the user's zoom stays
+        panel.layout.show_volume(volume, workspace.grid(self.node).index, fit=is_new_place)
         segmentation = slicer.vtkSegmentation
         for event in (segmentation.SegmentAdded, segmentation.SegmentRemoved, segmentation.SegmentModified):
             self._observers.add(self.node, event, self._on_segments)

@@ -198,7 +198,9 @@ class Panel:
         """Choose a result that has just come into the scene."""
         seconds = sum(found.result.seconds.values())
         notes = "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in found.result.radiograph.notes)
-        self.messages.say(_("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes)
+        text = _("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes
+        note = self.segmenter.engine.device_note
+        self.messages.say(f"{text} {note}" if note else text)
         self.results.select_first_of(found)
         if self.parameters.segmentation is found.segmentation:
             self._seen = ()
@@ -320,8 +322,6 @@ class Panel:
     def _show_device(self) -> None:
         engine = self.segmenter.engine
         self.ui.deviceLabel.text = engine.device_note or engine.device or _("not started")
-        if engine.device_note:
-            self.messages.log(engine.device_note)
 
     @staticmethod
     def _likely_volume():

@@ -58,7 +58,7 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
     workspace.update(node, drag.finish((low + 25.0, high)))
     case.assertLess(workspace.shown(node).object_of(identity).pixel_count, item.pixel_count)
     case.assertTrue(workspace.undo(node))
-    case.assertTrue(np.array_equal(workspace.shown(node).object_of(identity).mask, item.mask), "Undo gave another mask.")
+    case.assertTrue(np.array_equal(workspace.shown(node).object_of(identity).mask, item.mask), "Undo failed.")
 
     region = workspace.outcome(node).regions[identity]
     roi = regions.region_of(region, volume, workspace.grid(node))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Property, Qt, Signal
+from PySide6.QtCore import Property, QEvent, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -84,8 +84,10 @@ class ctkCollapsibleButton(QAbstractButton):
         self._apply()
         self.contentsCollapsed.emit(not shown)
 
-    def showEvent(self, event):
-        self._apply()  # contents that came after it was collapsed
+    def event(self, event):
+        if event.type() in (QEvent.Polish, QEvent.Show):  # before a picture is taken, and before it is shown
+            self._apply()  # contents that came after it was collapsed
+        return super().event(event)
 
     def sizeHint(self):
         if not self.collapsed and self.layout():
@@ -217,7 +219,11 @@ class ctkDoubleRangeSlider(ctkRangeWidget):
 
 
 class ctkPathLineEdit(QWidget):
-    """A line for a path, with a button that asks for one (a recorded dialog)."""
+    """A line for a path, with a button that asks for one (a recorded dialog), and the paths used before in QSettings.
+
+    As there, without name filters: an empty line is no valid input, so `currentPathChanged` does not tell of it, and
+    `validInputChanged` does; a setting's key brings the path that was used last.
+    """
 
     currentPathChanged = Signal(str)
     validInputChanged = Signal(bool)
@@ -226,7 +232,6 @@ class ctkPathLineEdit(QWidget):
     filters, setFilters = kept("filters", int, 0)
     nameFilters, setNameFilters = kept("nameFilters", "QStringList", [])
     label, setLabel = kept("label", str, "")
-    settingKey, setSettingKey = kept("settingKey", str, "")
     showHistoryButton, setShowHistoryButton = kept("showHistoryButton", bool, True)
 
     def __init__(self, parent=None):
@@ -238,7 +243,27 @@ class ctkPathLineEdit(QWidget):
         layout.addWidget(button)
         button.text = "..."
         button.clicked.connect(lambda: self.browse())
-        self._line.textChanged.connect(self.currentPathChanged.emit)
+        self._valid, self._key = False, ""
+        self._line.textChanged.connect(self._changed)
+
+    def _changed(self, path):
+        was, self._valid = self._valid, bool(path)
+        if path:
+            self.currentPathChanged.emit(path)
+        if was != self._valid:
+            self.validInputChanged.emit(self._valid)
+
+    def setSettingKey(self, key):
+        self._key = key
+        self.currentPath = self.currentPath or next(iter(self._history()[1]), "")
+
+    settingKey = Property(str, lambda self: self._key, setSettingKey)
+
+    def _history(self):
+        from .qt import QSettings
+
+        key = f"ctkPathLineEdit/{self._key or self.objectName}"
+        return key, QSettings().value(key, [])
 
     def browse(self):
         from .qt import QFileDialog
@@ -249,7 +274,11 @@ class ctkPathLineEdit(QWidget):
         self.currentPath = ask(self, self.label) or self.currentPath
 
     def addCurrentPathToHistory(self):
-        pass
+        from .qt import QSettings
+
+        key, before = self._history()
+        if self.currentPath:
+            QSettings().setValue(key, [self.currentPath, *(each for each in before if each != self.currentPath)])
 
 
 class ctkMessageBox(QMessageBox):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 from xml.etree import ElementTree
 
@@ -74,12 +76,23 @@ class QUiLoader(QtUiTools.QUiLoader):
         widget.setObjectName(name)
         return widget
 
+    def _read_flags(self, widget):
+        """Sets such as ctkPathLineEdit::Dirs as numbers: Qt knows no flags of classes in Python."""
+        kind = self.custom.get(widget.get("class"))
+        for each in widget.findall("property") if kind is not None else ():
+            flags = each.find("set")
+            if flags is not None and flags.text.startswith(f"{kind.__name__}::"):
+                values = [getattr(kind, name.rpartition("::")[2]) for name in flags.text.split("|")]
+                flags.tag, flags.text = "number", str(reduce(or_, values))
+
     def load(self, device, parent=None):
         root = ElementTree.fromstring(bytes(device.readAll().data()))
         for each in root.iter("widget"):
             kind = each.get("class")
             if kind.startswith(("ctk", "qMRML", "qSlicer")) and kind not in self.custom:
                 raise LookupError(f"there is no stand-in for {kind}: add one to Testing/standins")
+        for widget in root.iter("widget"):
+            self._read_flags(widget)
         links = [[each.findtext(tag) for tag in LINK] for each in root.iter("connection")]
         for each in root.findall("connections"):
             root.remove(each)

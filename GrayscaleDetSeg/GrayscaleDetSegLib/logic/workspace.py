@@ -127,7 +127,10 @@ class Workspace:
             If `into` belongs to another image or slice.
         """
         if into is not None:
-            self._check_place(into, reading)
+            if not self.fits(into, reading):
+                raise GrayscaleDetSegError(
+                    f"{into.GetName()} belongs to another image or slice; choose another segmentation, or a new one."
+                )
             self.remember(into)
         with self.writing():
             volume, grid = reading.volume, reading.grid
@@ -146,6 +149,11 @@ class Workspace:
                 elif node is not None:
                     outcomes.remove_outcome(outcomes.outcome_of(node))
                 raise
+
+    def fits(self, node: vtkMRMLSegmentationNode, reading: Reading) -> bool:
+        """Whether a segmentation can show results on this slice: it shows one, or none of ours yet."""
+        held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
+        return held in (None, reading.volume) and index in (None, reading.grid.index)
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
         """What a segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
@@ -273,14 +281,6 @@ class Workspace:
             for each in (node, *found.regions.values()):
                 if each.GetDisplayNode() is not None:
                     show_in(each.GetDisplayNode(), self.image_views)
-
-    def _check_place(self, node: vtkMRMLSegmentationNode, reading: Reading) -> None:
-        held = outcomes.outcome_of(node).volume
-        index = record.kept_slice(node)
-        if (held is not None and held is not reading.volume) or index not in (None, reading.grid.index):
-            raise GrayscaleDetSegError(
-                f"{node.GetName()} belongs to another image or slice; choose another segmentation, or a new one."
-            )
 
     def _adopt(self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
         """Give a segmentation that somebody made the place of a volume."""

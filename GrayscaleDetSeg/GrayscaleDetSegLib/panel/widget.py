@@ -136,10 +136,12 @@ class Panel:
         parameters, workspace = self.parameters, self.segmenter.workspace
         volume, into = parameters.volume, None if into_new else parameters.segmentation
         try:
+            reading = workspace.read(volume, parameters.polarity.value, self.current_slice(volume))
+            if into is not None and not workspace.fits(into, reading):
+                into = None  # another slice of the same image has a result of its own
             if into is not None and not replace_edits and workspace.would_lose_edits(into):
                 self._ask_about_edits(into)
                 return
-            reading = workspace.read(volume, parameters.polarity.value, self.current_slice(volume))
             self.prepare()
         except Exception as error:
             self.messages.fail(error)

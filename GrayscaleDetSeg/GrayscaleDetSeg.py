@@ -47,9 +47,9 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Places the panel, and tells it when the user and the scene come and go."""
 
     def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = self.panel = None
+        ScriptedLoadableModuleWidget.__init__(self, parent)  # which sets up where there is no parent
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
@@ -67,6 +67,7 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.enterAgain()  # after a reload, Slicer does not do it
 
     def enter(self) -> None:
         """Called whenever the user comes to the module."""
@@ -89,12 +90,15 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty."""
-        if self.parent.isEntered:
-            self.enter()
+        self.enterAgain()
 
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded; its parameters may have come with it."""
-        if self.parent.isEntered:
+        self.enterAgain()
+
+    def enterAgain(self) -> None:
+        """Enter if the user is in the module; a widget that was made alone, without a module, is never left."""
+        if getattr(self.parent, "isEntered", True):
             self.enter()
 
 

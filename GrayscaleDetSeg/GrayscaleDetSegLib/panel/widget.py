@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import qt
@@ -21,7 +22,7 @@ from ..scene.nodes import attribute
 from .cases import CasePanel
 from .layout import CloudLayout
 from .messages import Messages
-from .parameters import Parameters, options_of
+from .parameters import Parameters, connect, options_of
 from .results import ResultPanel
 from .run import Runner, load_torch
 
@@ -52,7 +53,7 @@ class Panel:
         self.ui, self.segmenter = ui, segmenter
         self.parameters: Parameters | None = None
         self.is_entered = False
-        self._tag = None
+        self._disconnect: Callable[[], None] | None = None
         self._seen: tuple = ()
         self._observers = Observers()
         self._gone = qt.QTimer()
@@ -82,7 +83,7 @@ class Panel:
         self.leave_scene()
         self.is_entered = True
         self.parameters = parameters
-        self._tag = parameters.connectGui(self.ui)
+        self._disconnect = connect(parameters, self.ui)
         self._observers.add(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
         scene = slicer.mrmlScene
         self._observers.add(scene, scene.NodeRemovedEvent, self._on_nodes_removed)
@@ -100,9 +101,9 @@ class Panel:
         self._observers.remove_all()
         self.messages.drop_question()
         self._enable_shortcuts(False)
-        if self.parameters is not None and self._tag is not None:
-            self.parameters.disconnectGui(self._tag)
-        self.parameters, self._tag, self._seen = None, None, ()
+        if self._disconnect is not None:
+            self._disconnect()
+        self.parameters, self._disconnect, self._seen = None, None, ()
         self.is_entered = False
 
     def leave(self) -> None:

@@ -8,40 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..core.editing import without_object
 from ..core.errors import GrayscaleDetSegError, RadiographError
-from ..core.radiograph import Radiograph
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.result import SegmentationResult
 from ..scene import outcome as outcomes
 from ..scene import record, regions, segmentation, table, volumes
 from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid
 from ..scene.kept_copies import keep_copy
-from ..scene.masks import mask_of
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
 from .facts import facts_of
-from .history import History, Shown, State
+from .history import History, State
+from .shown import Reading, Shown, as_it_is, leaving
 from .threshold_view import set_interactive, show_thresholds
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """A slice of a volume as a radiograph, and where its pixels lie."""
-
-    volume: vtkMRMLScalarVolumeNode
-    grid: PixelGrid
-    radiograph: Radiograph
-    stamp: int | None = None
-    """Which pixels the volume had then, ``volumes.stamp_of``."""
 
 
 class Workspace:
@@ -152,14 +138,13 @@ class Workspace:
         GrayscaleDetSegError
             If it belongs to another image or slice, or is no segmentation of the scene.
         """
+        wrong = None
         if not node.IsA("vtkMRMLSegmentationNode") or node.GetScene() is not self.scene:
-            raise GrayscaleDetSegError(
-                f"{node.GetName()} is no segmentation of this scene; choose another segmentation, or a new one."
-            )
-        if not self.fits(node, reading):
-            raise GrayscaleDetSegError(
-                f"{node.GetName()} belongs to another image or slice; choose another segmentation, or a new one."
-            )
+            wrong = "is no segmentation of this scene"
+        elif not self.fits(node, reading):
+            wrong = "belongs to another image or slice"
+        if wrong is not None:
+            raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
         """What a segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
@@ -178,7 +163,7 @@ class Workspace:
             if result is None:
                 return None
             kept = self._shown[node.GetID()] = Shown(result, tuple(record.kept_segments(node)), *now)
-        return self._as_it_is(node, volume, kept)
+        return as_it_is(node, volume, self.grid(node), kept)
 
     def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
         """What a segmentation shows; what was painted or deleted by hand comes into table, regions and cloud, too.
@@ -255,11 +240,11 @@ class Workspace:
         """
         before = self.shown(node)
         if before is None:
-            raise GrayscaleDetSegError(f"The image that {node.GetName()} belongs to is gone; load it and segment again.")
+            raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
         volume, grid = outcomes.outcome_of(node).volume, self.grid(node)
         (item,) = (each for each in result.objects if each.name == name)
         others = [each for each in before.result.objects if each.name != name]
-        item = _leaving(item, others, result)
+        item = leaving(item, others, result)
         order = {each.name: each for each in before.result.objects}
         result = replace(before.result, objects=tuple({**order, name: item}.values()))
         with self._change(node):
@@ -293,8 +278,7 @@ class Workspace:
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`; call it before changing it."""
         segments = segmentation.snapshot(node)
-        state = State(segments, self._fitting(node), record.kept_document(node), segments.pixels)
-        self.history.push(node, state)
+        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.pixels))
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Bring back the last state that was remembered, hand edits of then included; whether there was one."""
@@ -383,7 +367,8 @@ class Workspace:
         found.volume = volume
         record.keep_result(node, result, grid, identities)
         # others may have been edited by hand since the result was made
-        shown = self._as_it_is(node, volume, Shown(result, tuple(identities), record.kept_document(node), stamp))
+        written = Shown(result, tuple(identities), record.kept_document(node), stamp)
+        shown = as_it_is(node, volume, grid, written)
         result, identities = shown.result, shown.identities
         self._place_regions(found, grid, result, identities)
         if found.table is None:
@@ -414,37 +399,3 @@ class Workspace:
                 )
             elif identity not in self.held() and regions.region_of(node, found.volume, grid) != item.roi:
                 regions.place_region(node, found.volume, grid, item.roi)
-
-    def _as_it_is(
-        self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, kept: Shown
-    ) -> Shown:
-        """The same with the masks that the segments have now; objects whose segment is gone are left out."""
-        grid, present, objects = self.grid(node), [], []
-        for identity, item in zip(kept.identities, kept.result.objects):
-            if node.GetSegmentation().GetSegment(identity) is None:
-                continue
-            mask = mask_of(node, identity, volume, grid)
-            if not np.array_equal(mask, item.mask):
-                mask.flags.writeable = False
-                spacing = kept.result.radiograph.spacing
-                area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
-                item = replace(item, mask=mask, area_mm2=area)
-            present.append(identity)
-            objects.append(item)
-        if len(objects) == len(kept.identities) and all(a is b for a, b in zip(objects, kept.result.objects)):
-            return kept
-        return replace(kept, result=replace(kept.result, objects=tuple(objects)), identities=tuple(present))
-
-
-def _leaving(item: SegmentedObject, others: Sequence[SegmentedObject], result: SegmentationResult) -> SegmentedObject:
-    """An object without the pixels that others have."""
-    taken = np.zeros_like(item.mask)
-    for each in others:
-        taken |= each.mask
-    if not (item.mask & taken).any():
-        return item
-    mask = item.mask & ~taken
-    mask.flags.writeable = False
-    spacing = result.radiograph.spacing
-    area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
-    return replace(item, mask=mask, area_mm2=area)

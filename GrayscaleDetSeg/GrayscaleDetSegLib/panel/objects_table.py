@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from ..core.labels import display_name
 from ..core.result import SegmentedObject
-from ..logic.workspace import Shown
+from ..logic.shown import Shown
 
 Color = tuple[float, float, float]
 

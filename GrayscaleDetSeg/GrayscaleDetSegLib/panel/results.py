@@ -35,6 +35,7 @@ class ResultPanel:
         """The segmentation that is shown."""
         ui, workspace = panel.ui, self._workspace
         self._observers = Observers()
+        self._nodes: list = []
         self.table = ObjectsTable(ui.objectsTable, self._on_selected, self._on_shown)
         self.thresholds = ThresholdEditor(ui, workspace, self._on_move, self._on_finish, self._clean_up)
         self.regions = RegionWork(panel, self)
@@ -55,6 +56,7 @@ class ResultPanel:
 
     def show(self, node) -> None:
         """Show another result, or the same anew; None shows none."""
+        self.finish_edits()
         self.stop()
         if node is not None and self._workspace_knows(node):
             self.node = node
@@ -86,7 +88,7 @@ class ResultPanel:
     def refresh(self) -> None:
         """Bring table, thresholds and watched regions up to what the scene holds now."""
         node, workspace = self.node, self._workspace
-        shown = None if node is None else workspace.shown(node)
+        shown = None if node is None else workspace.sync(node)
         colors, visible = {}, {}
         for identity in () if shown is None else shown.identities:
             colors[identity] = node.GetSegmentation().GetSegment(identity).GetColor()
@@ -97,6 +99,7 @@ class ResultPanel:
         self.regions.watch.watch(None if node is None else workspace.outcome(node))
         if node is not None:
             workspace.set_interactive(node, True)
+        self._note_nodes()
         self._panel.update_buttons()
 
     def stop(self) -> None:
@@ -116,6 +119,8 @@ class ResultPanel:
     def freeze(self) -> None:
         """Before the user goes elsewhere: what moves is finished, and nothing can be dragged that nobody watches."""
         self.finish_edits()
+        self.regions.watch.watch(None)
+        self.regions.put_back()
         if self.node is not None and self.node.GetScene() is not None:
             self._workspace.image_views = ()
             self._workspace.apply_views(self.node)
@@ -131,12 +136,17 @@ class ResultPanel:
 
     def drop_gone(self) -> None:
         """Nodes were removed from the scene."""
-        if self.node is None:
+        if self.node is None or all(each is not None and each.GetScene() for each in self._nodes):
             return
         if self.node.GetScene() is None or self._workspace.outcome(self.node).volume is None:
             self.stop()
         else:
             self.refresh()
+
+    def _note_nodes(self) -> None:
+        """Keep in mind what is shown, to tell whether it is gone."""
+        outcome = None if self.node is None else self._workspace.outcome(self.node)
+        self._nodes = [] if outcome is None else [self.node, outcome.volume, *outcome.helpers]
 
     def select_first_of(self, found: Segmented) -> None:
         """After a run: the first object is the chosen one."""
@@ -173,6 +183,7 @@ class ResultPanel:
                 self.picking.watch(outcome.cloud, outcome.volume, grid.index, shown.result.radiograph.gray_image())
                 self.picking.enable()
             workspace.set_interactive(node, True)
+            self._note_nodes()
         self.thresholds.edit(node, identity)
         panel.update_buttons()
 
@@ -180,14 +191,19 @@ class ResultPanel:
         """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
         x0, y0, x1, y1 = item.roi
         middle = ((x0 + x1) / 2.0, (y0 + y1) / 2.0, 0.0)
-        places = moved(volumes.pixel_to_world(volume, grid), [middle, (x0, y0, 0.0), (x1, y1, 0.0)])
+        try:
+            to_world = volumes.pixel_to_world(volume, grid)
+        except GrayscaleDetSegError:  # a transform that bends: there is no one place to go to
+            return
+        places = moved(to_world, [middle, (x0, y0, 0.0), (x1, y1, 0.0)])
         scene, node = slicer.mrmlScene, slicer.vtkMRMLSliceNode
         view = scene.GetNodeByID("vtkMRMLSliceNodeRed")
         is_seen = view is None or are_seen(view, places[1:])
         node.JumpAllSlices(scene, *places[0], node.OffsetJumpSlice if is_seen else node.CenteredJumpSlice)
 
     def _on_shown(self, identity: str, on: bool) -> None:
-        self.node.GetDisplayNode().SetSegmentVisibility(identity, on)
+        if self.node.GetDisplayNode() is not None:
+            self.node.GetDisplayNode().SetSegmentVisibility(identity, on)
         region = self._workspace.outcome(self.node).regions.get(identity)
         if region is not None and region.GetDisplayNode() is not None:
             region.GetDisplayNode().SetVisibility(on)
@@ -265,7 +281,7 @@ class ResultPanel:
     def update_buttons(self, busy: bool, obstacle: str) -> None:
         """Which buttons can be used, and why the others cannot."""
         ui, wait = self._panel.ui, _("Wait until the run has ended.") if busy else ""
-        has_undo = self.node is not None and self._workspace.history.has(self.node.GetID())
+        has_undo = self.node is not None and self._workspace.history.has(self.node)
         chosen = "" if self.table.selected is not None else _("Choose an object in the table first.")
         drawing = self.regions.drawing.active
         for button, reason, text in (

@@ -284,12 +284,13 @@ class ResultPanel:
         has_undo = self.node is not None and self._workspace.history.has(self.node)
         chosen = "" if self.table.selected is not None else _("Choose an object in the table first.")
         drawing = self.regions.drawing.active
+        unknown = "" if ui.classComboBox.count else _("The model is missing, so no class can be chosen; reinstall it.")
         for button, reason, text in (
             (ui.undoButton, wait or ("" if has_undo else _("There is nothing to undo.")),
              _("Bring back the state before the last change (Ctrl+Shift+Z).")),
             (ui.deleteButton, wait or chosen, _("Take this object out of the result; Undo brings it back.")),
             (ui.editButton, wait or chosen, _("Correct this object by hand in Segment Editor (Ctrl+Shift+E).")),
-            (ui.drawButton, wait or obstacle,
+            (ui.drawButton, wait or obstacle or unknown,
              _("Draw a rectangle around an object in the slice view, and segment it there (Ctrl+Shift+D).")),
         ):  # fmt: skip
             button.enabled, button.toolTip = not reason, reason or text

@@ -138,12 +138,9 @@ class Workspace:
         GrayscaleDetSegError
             If it belongs to another image or slice, or is no segmentation of the scene.
         """
-        wrong = None
-        if not node.IsA("vtkMRMLSegmentationNode") or node.GetScene() is not self.scene:
-            wrong = "is no segmentation of this scene"
-        elif not self.fits(node, reading):
-            wrong = "belongs to another image or slice"
-        if wrong is not None:
+        is_present = node.IsA("vtkMRMLSegmentationNode") and node.GetScene() is self.scene
+        if not is_present or not self.fits(node, reading):
+            wrong = "belongs to another image or slice" if is_present else "is no segmentation of this scene"
             raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
@@ -346,7 +343,7 @@ class Workspace:
         """Give a segmentation the place of a volume, unless somebody's segments in it would move."""
         parent = volume.GetParentTransformNode()
         is_ours = not segmentation.has_others_segments(node)
-        if is_ours and node.GetParentTransformNode() is not parent:
+        if is_ours and parent is not node.GetParentTransformNode():
             node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
         if outcomes.outcome_of(node).volume is None:
             node.CreateDefaultDisplayNodes()

@@ -81,3 +81,14 @@ def test_closing_the_scene_leaves_the_panel_in_use(module):
     slicer.mrmlScene.Clear(0)
     assert panel().is_entered and panel().parameters.volume is None
     assert panel().ui.segmentButton.toolTip == "Choose a radiograph first."
+
+
+def test_no_garbage_is_collected_in_the_thread_of_a_job():
+    import gc
+
+    from GrayscaleDetSegLib.logic.jobs import Job
+
+    seen = []
+    job = Job(lambda progress: seen.append(gc.isenabled()))
+    job.wait()
+    assert seen == [False] and gc.isenabled()

@@ -92,3 +92,27 @@ def test_no_garbage_is_collected_in_the_thread_of_a_job():
     job = Job(lambda progress: seen.append(gc.isenabled()))
     job.wait()
     assert seen == [False] and gc.isenabled()
+
+
+def test_pytorch_is_not_installed_twice_at_once(module, monkeypatch):
+    import slicer
+
+    from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
+    from GrayscaleDetSegLib.logic import dependencies
+
+    calls = []
+
+    def install(confirm, log):
+        calls.append(1)
+        with pytest.raises(GrayscaleDetSegError, match="being installed"):  # a click meanwhile
+            panel().prepare()
+        slicer.util.selectModule("SegmentEditor")
+
+    monkeypatch.setattr(dependencies, "missing", lambda: () if calls else ("torch>=2.1",))
+    monkeypatch.setattr(dependencies, "install", install)
+    before = panel()
+    with pytest.raises(GrayscaleDetSegError, match="left meanwhile"):
+        before.prepare()
+    assert calls == [1]
+    slicer.util.selectModule("GrayscaleDetSeg")
+    panel().prepare()

@@ -52,7 +52,7 @@ class Panel:
     def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
         self.ui, self.segmenter = ui, segmenter
         self.parameters: Parameters | None = None
-        self.is_entered = False
+        self.is_entered = self._is_preparing = False
         self._disconnect: Callable[[], None] | None = None
         self._seen: tuple = ()
         self._observers, self._of_volume = Observers(), Observers()
@@ -171,10 +171,19 @@ class Panel:
         )
 
     def prepare(self) -> None:
-        """See to it that PyTorch is there and loaded; DependencyError where it is not and is not wanted."""
-        if dependencies.missing():
-            dependencies.install(self._confirm_installing, self.messages.log)
-        load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+        """See to it that PyTorch is there; GrayscaleDetSegError where it is not, or the module was left meanwhile."""
+        if self._is_preparing:
+            # whoever clicks while pip is at work is heeded
+            raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
+        self._is_preparing = True
+        try:
+            if dependencies.missing():
+                dependencies.install(self._confirm_installing, self.messages.log)
+            load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+        finally:
+            self._is_preparing = False
+        if self.parameters is None:
+            raise GrayscaleDetSegError(_("The module was left meanwhile; nothing was changed."))
 
     def current_slice(self, volume) -> int | None:
         """The slice of a volume that the Red view shows; None where there is only one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import qt
@@ -53,7 +52,7 @@ class Panel:
         self.ui, self.segmenter = ui, segmenter
         self.parameters: Parameters | None = None
         self.is_entered = self._is_preparing = False
-        self._disconnect: Callable[[], None] | None = None
+        self._disconnect = None  # unties the widgets from the parameters
         self._seen: tuple = ()
         self._observers, self._of_volume = Observers(), Observers()
         self._gone = qt.QTimer()
@@ -172,8 +171,7 @@ class Panel:
 
     def prepare(self) -> None:
         """See to it that PyTorch is there; GrayscaleDetSegError where it is not, or the module was left meanwhile."""
-        if self._is_preparing:
-            # whoever clicks while pip is at work is heeded
+        if self._is_preparing:  # clicks are heeded while pip is at work
             raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
         self._is_preparing = True
         try:

@@ -69,7 +69,10 @@ class RegionWork:
         """Let regions lie where their objects were found, all of them if none is named; not those that are moved."""
         workspace, node = self._workspace, self._results.node
         outcome = None if node is None or node.GetScene() is None else workspace.outcome(node)
-        shown = None if outcome is None or outcome.volume is None else workspace.shown(node)
+        try:
+            shown = None if outcome is None else workspace.shown(node)
+        except GrayscaleDetSegError:  # it is the result of another image by now
+            return
         if shown is None:
             return
         with workspace.writing():

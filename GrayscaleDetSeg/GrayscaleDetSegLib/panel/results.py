@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
@@ -13,6 +14,7 @@ from ..core.labels import display_name
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.segmenter import Segmented
+from ..logic.shown import Shown
 from ..scene import volumes
 from ..scene.geometry import moved
 from ..scene.views import are_seen, image_view_ids
@@ -36,6 +38,7 @@ class ResultPanel:
         ui, workspace = panel.ui, self._workspace
         self._observers = Observers()
         self._nodes: list = []
+        self._stamp: int | None = None
         self.table = ObjectsTable(ui.objectsTable, self._on_selected, self._on_shown)
         self.thresholds = ThresholdEditor(ui, workspace, self._on_move, self._on_finish, self._clean_up)
         self.regions = RegionWork(panel, self)
@@ -78,9 +81,16 @@ class ResultPanel:
         is_new_place = panel.layout.shown and not was_shown  # else the user's zoom stays
         panel.layout.show_volume(volume, workspace.grid(self.node).index, fit=is_new_place)
         segmentation = slicer.vtkSegmentation
-        for event in (segmentation.SegmentAdded, segmentation.SegmentRemoved, segmentation.SegmentModified):
+        for event in (
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
+            segmentation.SegmentModified,
+            segmentation.SourceRepresentationModified,
+        ):
             self._observers.add(self.node, event, self._on_segments)
-        self._observers.add(volume, volume.ImageDataModifiedEvent, self._pixels.start)
+        self._stamp = volumes.stamp_of(volume)
+        for event in (volume.ImageDataModifiedEvent, vtk.vtkCommand.ModifiedEvent):  # scripts may send the second alone
+            self._observers.add(volume, event, self._pixels.start)
         self.refresh()
         chosen = workspace.outcome(self.node).shown_segment
         self.select(chosen if chosen in self.table.identities else next(iter(self.table.identities), None))
@@ -88,7 +98,7 @@ class ResultPanel:
     def refresh(self) -> None:
         """Bring table, thresholds and watched regions up to what the scene holds now."""
         node, workspace = self.node, self._workspace
-        shown = None if node is None else workspace.sync(node)
+        shown = None if node is None else self._asked(workspace.sync)
         colors, visible = {}, {}
         for identity in () if shown is None else shown.identities:
             colors[identity] = node.GetSegmentation().GetSegment(identity).GetColor()
@@ -154,11 +164,15 @@ class ResultPanel:
             self.stop()
 
     def _workspace_knows(self, node) -> bool:
+        return self._asked(self._workspace.shown, node) is not None
+
+    def _asked(self, call, node=None) -> Shown | None:
+        """What the workspace says of the node, or of another; says why where it has no answer, and gives None."""
         try:
-            return self._workspace.shown(node) is not None
+            return call(self.node if node is None else node)
         except GrayscaleDetSegError as error:
             self._panel.messages.fail(error)
-            return False
+            return None
 
     # the chosen object
 
@@ -173,7 +187,7 @@ class ResultPanel:
         node, panel, workspace = self.node, self._panel, self._workspace
         self.finish_edits()
         self.picking.disable()
-        shown = None if node is None or identity is None else workspace.shown(node)
+        shown = None if node is None or identity is None else self._asked(workspace.shown)
         if shown is not None and shown.object_of(identity) is not None:
             item, grid = shown.object_of(identity), workspace.grid(node)
             self._jump_to(item, workspace.outcome(node).volume, grid)
@@ -216,8 +230,10 @@ class ResultPanel:
     def _on_pixels(self) -> None:
         """The image was changed, or the sequence that it shows went on; its result may no longer be one."""
         if self.node is not None and self.node.GetScene() is not None:
-            self._workspace.forget(self.node)
-            self.show(self.node)
+            volume = self._workspace.outcome(self.node).volume
+            if volume is not None and volumes.stamp_of(volume) != self._stamp:
+                self._workspace.forget(self.node)
+                self.show(self.node)
 
     # thresholds
 
@@ -259,7 +275,10 @@ class ResultPanel:
         if identity is None or self._panel.runner.is_busy:
             return
         self.finish_edits()
-        name = self._workspace.shown(self.node).object_of(identity).name
+        shown = self._asked(self._workspace.shown)
+        if shown is None:
+            return
+        name = shown.object_of(identity).name
         self._workspace.remove_object(self.node, identity)
         self._panel.messages.say(_("{name} was deleted; Undo brings it back.").format(name=display_name(name)))
         self.refresh()

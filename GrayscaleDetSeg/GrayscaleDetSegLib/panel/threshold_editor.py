@@ -10,10 +10,12 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ..core.errors import GrayscaleDetSegError
 from ..core.gray import GRAY_MAX
 from ..core.result import SegmentedObject
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
+from ..logic.shown import Shown
 from ..logic.workspace import Workspace
 from ..scene.threshold_box import interval_of
 
@@ -75,8 +77,8 @@ class ThresholdEditor:
         self.finish()
         self._observers.remove_all()
         self._is_dragging = False
-        shown = None if node is None or node.GetScene() is None else self._workspace.shown(node)
-        item = None if shown is None or identity is None else shown.object_of(identity)
+        shown = None if node is None or identity is None else self._shown(node)
+        item = None if shown is None else shown.object_of(identity)
         self._node, self._identity, self._item = (node, identity, item) if item is not None else (None, None, None)
         self._mapping = None if item is None else shown.result.radiograph.mapping
         for widget in (self._gray, self._units):
@@ -109,7 +111,7 @@ class ThresholdEditor:
             self._move()
         drag, self._drag = self._drag, None
         self._is_dragging = False
-        if drag is None or not self._is_there():  # without its image, nothing can be told of a result
+        if drag is None or self._shown(self._node) is None:  # without its image, nothing can be told of a result
             return
         before = drag.result
         with self._workspace.writing():
@@ -119,12 +121,12 @@ class ThresholdEditor:
         self._workspace.update(self._node, result)
         self._on_finish(self._identity, drag)
 
-    def _is_there(self) -> bool:
-        """Whether the object is still there to be changed."""
-        if self._node is None or self._node.GetScene() is None:
-            return False
-        outcome, segmentation = self._workspace.outcome(self._node), self._node.GetSegmentation()
-        return outcome.volume is not None and segmentation.GetSegment(self._identity) is not None
+    def _shown(self, node) -> Shown | None:
+        """What a segmentation shows; None where it is gone, or its image, or the image has other pixels now."""
+        try:
+            return None if node is None or node.GetScene() is None else self._workspace.shown(node)
+        except GrayscaleDetSegError:
+            return None
 
     def _range_of_units(self) -> None:
         units = self._mapping.units
@@ -194,20 +196,24 @@ class ThresholdEditor:
 
     def _move(self) -> None:
         interval, self._wanted = self._wanted, None
-        if interval is None or not self._is_there():
+        if interval is None or self._node is None or self._node.GetScene() is None:
             return
         with self._workspace.writing():
             if self._drag is None:
                 self._drag = self._begin()
+            if self._drag is None:
+                return
             numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
         self._label.text = moving(numbers)
         self._on_move(self._identity, numbers)
 
-    def _begin(self) -> ThresholdDrag:
-        workspace, node = self._workspace, self._node
-        result, grid = workspace.shown(node).result, workspace.grid(node)
-        drag = ThresholdDrag(workspace.outcome(node), result, self._identity, grid, self._clean_up())
+    def _begin(self) -> ThresholdDrag | None:
+        workspace, node, shown = self._workspace, self._node, self._shown(self._node)
+        if shown is None or shown.object_of(self._identity) is None:
+            return None
+        outcome, grid = workspace.outcome(node), workspace.grid(node)
+        drag = ThresholdDrag(outcome, shown.result, self._identity, grid, self._clean_up())
         workspace.remember(node)
         return drag
 

@@ -30,7 +30,9 @@ class GrayscaleDetSeg(ScriptedLoadableModule):
         ).format(url="https://github.com/GrayscaleDetSeg/SlicerGrayscaleDetSeg")
         parent.acknowledgementText = _(
             "The method follows Ge Y, Zhang Q, Sun Y, Shen Y, Wang X: Grayscale medical image segmentation method "
-            "based on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022)."
+            "based on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022). The software was "
+            "written anew from the article, not by its authors. The model card, beside the weights, names the images "
+            "that they learned from."
         )
         slicer.app.connect("startupCompleted()", on_startup)
 

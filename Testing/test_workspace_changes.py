@@ -10,10 +10,10 @@ from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, RadiographError
 from GrayscaleDetSegLib.logic import history, threshold_view
 from GrayscaleDetSegLib.logic import workspace as workspaces
 from GrayscaleDetSegLib.logic.workspace import Workspace
-from GrayscaleDetSegLib.scene import cloud, kept_copies, record, regions, segmentation, table
+from GrayscaleDetSegLib.scene import cloud, kept_copies, masks, record, regions, segmentation, table
 from Testing.fakes import bar, found, letter_l
 from Testing.rigged import Bench, change
-from Testing.scene_nodes import add_volume, ids, scene_with_logics
+from Testing.scene_nodes import add_transform, add_volume, ids, scene_with_logics
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -239,3 +239,50 @@ def test_a_step_that_fails_half_way(into, step, scene, monkeypatch):
     assert after == before and not bench.space.is_writing
     assert bench.node is None or not bench.space.history.has(bench.node)
     assert bench.show(bench.node).segmentation is not None  # and now it works
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_undo_after_segment_editor_and_show_3d(kind, scene):
+    """Label maps that segments share, cropped to their pixels, and closed surfaces."""
+    bench = Bench(scene, "sideways")
+    bench.paint()
+    segments = bench.node.GetSegmentation()
+    segments.CollapseBinaryLabelmaps(False)
+    assert segments.GetNumberOfLayers() == 1
+    bench.node.CreateClosedSurfaceRepresentation()
+    assert masks.has_surface(bench.node)
+    bench.space.sync(bench.node)
+    before = bench.state()
+    CHANGES[kind](bench)
+    assert masks.has_surface(bench.node) and bench.state()["masks"] != before["masks"]
+    assert bench.space.undo(bench.node) and masks.has_surface(bench.node)
+    after = bench.state()
+    assert {**after, "nodes": 0} == {**before, "nodes": 0}
+
+
+@pytest.mark.parametrize("is_hardened", [False, True])
+def test_undo_after_image_and_result_were_moved(is_hardened, scene):
+    """What the user has placed elsewhere since stays there; its masks lie on the image as before."""
+    bench = Bench(scene)
+    painted = bench.paint()
+    bench.space.sync(bench.node)
+    CHANGES["delete"](bench)
+    transform = add_transform(scene)
+    moved = [bench.volume, bench.node, *bench.space.outcome(bench.node).regions.values()]
+    for node in moved:
+        node.SetAndObserveTransformNodeID(transform.GetID())
+        if is_hardened:
+            node.HardenTransform()
+    bench.reading = bench.read()
+    assert (bench.mask("femur_2") == bar()).all() and not bench.space.would_lose_edits(bench.node)
+    bench.show(bench.node)
+    assert (bench.mask("femur") == letter_l()).all()
+    assert bench.space.undo(bench.node) and bench.segments() == ["femur_2"]
+    assert (bench.mask("femur_2") == bar()).all()
+    if not is_hardened:
+        assert bench.space.undo(bench.node) and (bench.mask("femur") == painted).all()
+        assert bench.node.GetParentTransformNode() is transform
+    shown = bench.space.shown(bench.node)
+    for identity, box in bench.space.outcome(bench.node).regions.items():
+        roi = regions.region_of(box, bench.volume, bench.reading.grid)
+        assert roi == pytest.approx(shown.object_of(identity).roi, abs=0.02)

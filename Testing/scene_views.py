@@ -194,7 +194,6 @@ class SpaceView(_View):
         import slicer
 
         super().__init__(application, size)
-        self.renderer.SetUseDepthPeeling(True)
         self.logic = slicer.vtkMRMLViewLogic()
         self.logic.SetMRMLApplicationLogic(application.logic)
         application.logic.GetViewLogics().AddItem(self.logic)

@@ -141,6 +141,9 @@ def test_what_is_no_volume_at_all(scene, segmenter):
         with pytest.raises(RadiographError, match="no image volume; choose the volume node"):
             segmenter.segment(thing)
     volume = add_volume(scene, np.stack([film()] * 3))
+    volume.SetName(None)
+    assert segmenter.segment(volume, slice_index=1).segmentation.GetName() == "Image segmentation"
+    scene.RemoveNode(scene.GetFirstNodeByClass("vtkMRMLSegmentationNode"))
     for index in (3, -1):
         with pytest.raises(RadiographError, match="has no slice"):
             segmenter.segment(volume, slice_index=index)

@@ -80,4 +80,5 @@ class History:
 
     def _of(self, node: vtkMRMLSegmentationNode) -> list[State]:
         reference, states = self._states.get(node.GetID(), (None, []))
-        return states if reference is not None and reference.Get() is node else []
+        is_known = reference is not None and reference.Get() is node and node.GetScene() is not None
+        return states if is_known else []

@@ -114,8 +114,7 @@ def add_segmentation_for(
     name : str, optional
         Of the node; "<volume> segmentation" by default.
     """
-
-    name = name or f"{volume.GetName()} segmentation"
+    name = name or f"{volume.GetName() or 'Image'} segmentation"
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
     parent = volume.GetParentTransformNode()
     if parent is not None:

@@ -46,7 +46,7 @@ class ResultPanel:
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
         self._later.setInterval(50)
-        self._later.connect("timeout()", self.refresh)
+        self._later.connect("timeout()", self._look_at_segments)
         self._pixels = qt.QTimer()
         self._pixels.setSingleShot(True)
         self._pixels.setInterval(50)
@@ -224,8 +224,12 @@ class ResultPanel:
 
     def _on_segments(self) -> None:
         """Segments were changed by somebody else; several events make one look."""
-        if not self._workspace.is_writing and not self.thresholds.is_moving:
+        if not self._workspace.is_writing:
             self._later.start()
+
+    def _look_at_segments(self) -> None:
+        if not self.thresholds.is_moving:  # else all is looked at when they rest
+            self.refresh()
 
     def _on_pixels(self) -> None:
         """The image was changed, or the sequence that it shows went on; its result may no longer be one."""

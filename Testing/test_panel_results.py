@@ -40,9 +40,8 @@ def test_the_table(done):
     assert [table.horizontalHeaderItem(column).text() for column in range(7)] == [
         "Show", "Object", "Score", "Confidence", "Gray levels", "Area", "Stability"
     ]  # fmt: skip
-    assert done.cells(0) == [
-        "Femur", "0.93", f"{item.confidence:.2f}", "150 – 240", f"{item.area_mm2:.0f} mm²", f"{item.stability.value:.2f}"
-    ]  # fmt: skip
+    area, stability = f"{item.area_mm2:.0f} mm²", f"{item.stability.value:.2f}"
+    assert done.cells(0) == ["Femur", "0.93", f"{item.confidence:.2f}", "150 – 240", area, stability]
     assert done.cells(1)[:2] == ["Tibia", "0.71"]
     import qt
 

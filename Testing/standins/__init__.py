@@ -23,7 +23,7 @@ if "PySide6" not in sys.modules:
 
 if sys.version_info < (3, 12):
     # PySide6 6.12 takes a reference from None at each call that returns it; before Python 3.12 None can die of that
-    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 30
 
 NEEDED = ("PySide6.QtWidgets", "PySide6.QtUiTools", "slicer.util")
 

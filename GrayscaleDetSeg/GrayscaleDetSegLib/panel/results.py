@@ -60,6 +60,7 @@ class ResultPanel:
     def show(self, node) -> None:
         """Show another result, or the same anew; None shows none."""
         self.finish_edits()
+        before = self.table.selected if node is self.node else None
         self.stop()
         if node is not None and self._workspace_knows(node):
             self.node = node
@@ -92,7 +93,7 @@ class ResultPanel:
         for event in (volume.ImageDataModifiedEvent, vtk.vtkCommand.ModifiedEvent):  # scripts may send the second alone
             self._observers.add(volume, event, self._pixels.start)
         self.refresh()
-        chosen = workspace.outcome(self.node).shown_segment
+        chosen = workspace.outcome(self.node).shown_segment if before is None else before
         self.select(chosen if chosen in self.table.identities else next(iter(self.table.identities), None))
 
     def refresh(self) -> None:

@@ -18,6 +18,7 @@ class CasePanel:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
+        self._named: tuple[str, str] | None = None
         panel.ui.saveCaseButton.connect("clicked(bool)", lambda _on=False: self.save())
         panel.ui.caseFolderLineEdit.connect("currentPathChanged(QString)", lambda _path: self.update_button())
         # an empty line is no valid path, of which the signal above does not tell
@@ -25,8 +26,10 @@ class CasePanel:
         panel.ui.caseNameLineEdit.connect("textChanged(QString)", lambda _text: self.update_button())
 
     def name_after(self, volume) -> None:
-        """Propose a name for the case of another volume."""
-        self._panel.ui.caseNameLineEdit.text = "" if volume is None else volume.GetName()
+        """Propose a name for the case of another volume; for the same one, what the user has written stays."""
+        named, self._named = self._named, None if volume is None else (volume.GetID(), volume.GetName())
+        if self._named != named:
+            self._panel.ui.caseNameLineEdit.text = "" if volume is None else volume.GetName()
 
     def save(self) -> None:
         """Write the result that is shown to the chosen folder."""

@@ -314,8 +314,16 @@ def test_two_results_are_told_apart_by_their_undo(done):
 
 
 def test_a_batch_is_looked_at_once(done):
-    """Nodes go while the scene is in the midst of something: the panel waits for its end."""
-    scene = done.scene
+    """Nodes and choices go while the scene is in the midst of something: the panel waits for its end."""
+    scene, node = done.scene, done.node
+    scene.StartState(scene.BatchProcessState)
+    done.panel.parameters.segmentation = None
+    done.session.wait(lambda: False, 0.05)
+    assert done.node is node and done.names() == ["Femur", "Tibia"]
+    scene.EndState(scene.BatchProcessState)
+    done.session.wait(lambda: False, 0.05)
+    assert done.node is None and done.names() == []
+    done.ui.resultSelector.setCurrentNode(node)
     scene.StartState(scene.BatchProcessState)
     scene.RemoveNode(done.node)
     done.session.wait(lambda: False, 0.05)

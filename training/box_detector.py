@@ -103,10 +103,10 @@ class BoxValidation(Validation):
     @staticmethod
     @torch.no_grad()
     def _interval(module: BoxTraining, sample: BoxSample) -> np.ndarray:
-        points, gray = torch.from_numpy(sample.points)[None], torch.from_numpy(sample.gray)[None]
+        points, gray = (torch.from_numpy(values)[None].to(module.device) for values in (sample.points, sample.gray))
         pooled = module.network.pool_anchors(module.network.point_features(points)[0], gray, module.anchors)
         best = int(module.network.classify(pooled).softmax(-1)[0, :, 1 + sample.label].argmax())
-        offsets = module.offsets(pooled[:, best]).view(-1, 2)[sample.label].numpy()
+        offsets = module.offsets(pooled[:, best]).view(-1, 2)[sample.label].cpu().numpy()
         return apply_offsets(module.intervals[best : best + 1], offsets[None])[0]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 import GrayscaleDetSegLib
 
@@ -25,9 +26,10 @@ _log = logging.getLogger("training")
 
 
 def say(text: str) -> None:
-    """Print a line, and keep it in the log of the run that is open."""
-    print(text, flush=True)
-    _log.info(text)
+    """Print a line, and keep it in the log of the run that is open; of several processes, the first does."""
+    if rank_zero_only.rank == 0:
+        print(text, flush=True)
+        _log.info(text)
 
 
 def open_log(folder: Path) -> None:

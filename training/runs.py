@@ -316,7 +316,7 @@ class Run:
             enable_progress_bar=sys.stderr.isatty(),
             enable_model_summary=False,
             gradient_clip_val=clip,
-            log_every_n_steps=10,
+            log_every_n_steps=min(10, len(loader)),
         )
         options = {"ckpt_path": str(last) if last.exists() else None}
         if "weights_only" in inspect.signature(trainer.fit).parameters:  # since Lightning 2.6

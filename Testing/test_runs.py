@@ -236,6 +236,14 @@ def test_bad_data_stop_a_training_before_it_starts(data, tmp_path, capsys):
         assert "--skip-bad" in said.err and not (tmp_path / "run").exists()
     finally:
         label.write_bytes(content)
+    table = data / "simulated" / "split.csv"
+    content = table.read_text()
+    table.write_text(content.replace(",val", ",train"))
+    try:
+        assert box_detector.main(order(data, tmp_path / "run")) == 2
+        assert "No image of simulated is for validation" in capsys.readouterr().err
+    finally:
+        table.write_text(content)
     assert box_detector.main(order(data, tmp_path / "run", BOX.replace("batch_size = 3", "batch_size = 99"))) == 2
     assert "fewer than a batch of 99" in capsys.readouterr().err
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -60,6 +61,16 @@ def test_a_run_cut_off_between_epochs_and_one_that_is_finished(workers, tmp_path
     rest = train(tmp_path / "cut", Machine("cpu"), 0.5, workers=workers)
     assert rest.seen == whole.seen[7:], "saved at the end of an epoch alone"
     assert train(tmp_path / "cut", Machine("cpu"), 0.5).seen == []
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_a_run_that_is_told_to_end_saves_where_it_is(tmp_path, monkeypatch):
+    whole = train(tmp_path / "whole", Machine("cpu"), 0.5)
+    monkeypatch.setattr("Testing.toy_run.Toy.end", lambda self: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        train(tmp_path / "cut", Machine("cpu"), 0.5, stop=11)
+    rest = train(tmp_path / "cut", Machine("cpu"), 0.5)
+    assert rest.seen == whole.seen[12:]
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 

@@ -158,11 +158,16 @@ def parsed(*arguments):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the two processes are forked")
-def test_two_processes_share_what_one_would_do(tmp_path):
-    """On the CPU: the same images in every step, and after it the same weights but for rounding; also if cut off."""
+@pytest.mark.parametrize("begun_by", [1, 2])
+def test_two_processes_share_what_one_would_do(begun_by, tmp_path):
+    """On the CPU: the same images in every step, and after it the same weights but for rounding; also if cut off,
+    and if one process began what two go on with."""
     alone = train(tmp_path / "alone", Machine("cpu"))
     context = multiprocessing.get_context("fork")  # a fresh process takes its time to import torch
-    for stop in (12, None):
+    if begun_by == 1:
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(tmp_path / "two", OFTEN, stop=12)
+    for stop in (12, None)[2 - begun_by :]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

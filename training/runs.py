@@ -105,8 +105,13 @@ class Run:
             num_workers=self.workers,
         )
 
-    def fit(self, module: StagedTraining, loader: DataLoader, validation: Callback, clip: float) -> None:
-        """Train to the end of the schedule, from the last checkpoint if there is one; writes ``network.pt``."""
+    def fit(
+        self, module: StagedTraining, loader: DataLoader, validation: Callback, clip: float, quiet: bool = False
+    ) -> None:
+        """Train to the end of the schedule, from the last checkpoint if there is one; writes ``network.pt``.
+
+        `quiet` leaves out the progress bar, for callers that show progress themselves.
+        """
         if self.start:
             module.network.load_state_dict(torch.load(self.start / "network.pt", weights_only=True))
         trainer = lightning.Trainer(
@@ -114,7 +119,7 @@ class Run:
             accelerator="auto" if torch.cuda.is_available() else "cpu",
             logger=TensorBoardLogger(self.output, name="", version=""),
             callbacks=[validation, ModelCheckpoint(self.output / "checkpoints", save_last=True, every_n_epochs=1)],
-            enable_progress_bar=sys.stderr.isatty(),
+            enable_progress_bar=sys.stderr.isatty() and not quiet,
             enable_model_summary=False,
             gradient_clip_val=clip,
             log_every_n_steps=10,

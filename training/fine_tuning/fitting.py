@@ -8,6 +8,7 @@ import io
 import itertools
 import logging
 import os
+import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from .settings import NetworkSettings
 _EPOCH_SECONDS = 0.4  # a checkpoint, and the start of the process that prepares samples
 _SLACK = 0.93  # of the time that is planned with; the rest is for steps that take longer than the measured ones
 _SHORTEST_EPOCH = 10  # steps
+_TRIED = 15  # steps to measure with
 
 ROWS = {"detector": "output", "box": "classifier", "surfaces": "head"}
 """The layers that hold the rows of the classes."""
@@ -46,12 +48,15 @@ class Plan:
         Epochs from one look at val to the next.
     seconds : float
         How long it is to take; 0 if that was not asked for.
+    before : float
+        The figure on val at the start.
     """
 
     epochs: list[int]
     epoch_length: int
     every: int
     seconds: float = 0.0
+    before: float = -1.0
 
 
 def plan(settings: NetworkSettings, count: int, validations: int, timing: Timing | None) -> Plan:
@@ -90,15 +95,18 @@ class Timing:
     validation: float
 
 
-def seconds_per_step(module: StagedTraining, loader, steps: int = 5, limit: float = 30.0) -> float:
-    """The time of a training step of the whole network, samples included, measured on a copy."""
+def seconds_per_step(module: StagedTraining, loader, limit: float = 20.0) -> float:
+    """The time of a training step of the whole network, samples included: the median on a copy, once it has warmed up.
+
+    Measured over the batches of `loader`, or as many as `limit` seconds allow.
+    """
     trial = copy.deepcopy(module)
     trial.log_dict = lambda *_, **__: None
     trial.train()
     trial.freeze("all")
-    optimizer = trial.configure_optimizers()
+    optimizer = torch.optim.AdamW(trial.parameters(), 1e-4)
     times = [time.monotonic()]
-    for index, batch in enumerate(itertools.islice(loader, steps + 2)):
+    for index, batch in enumerate(loader):
         loss = trial.training_step(batch, index)
         optimizer.zero_grad()
         loss.backward()
@@ -106,8 +114,8 @@ def seconds_per_step(module: StagedTraining, loader, steps: int = 5, limit: floa
         times.append(time.monotonic())
         if times[-1] - times[0] > limit:
             break
-    first = min(2, len(times) - 2)  # the first steps are slower, if there are more
-    return (times[-1] - times[first]) / (len(times) - 1 - first)
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    return statistics.median(steps[len(steps) // 3 :])
 
 
 class Progress(Validation):
@@ -127,7 +135,7 @@ class Progress(Validation):
         super().__init__(plan.every)
         self.title, self.figures_of, self.key, self.what = title, figures, key, what
         self.plan, self.folder, self.context = plan, folder, context
-        self.best, self.best_epoch = -1.0, 0
+        self.best, self.best_epoch = plan.before, 0  # the start may be the best
         self._begun, self._first = time.monotonic(), None
 
     def state_dict(self) -> dict[str, Any]:
@@ -152,6 +160,10 @@ class Progress(Validation):
         left = self.seconds_left(trainer.global_step, total)
         self.context.reporter.draw(trainer.global_step, total, f"{text}, {duration(left)} left")
 
+    def where(self) -> str:
+        """When the network was best."""
+        return f"epoch {self.best_epoch}" if self.best_epoch else "at the start"
+
     def seconds_left(self, step: int, total: int) -> float:
         """By the pace so far, with what is planned for the networks after this one."""
         pace = (time.monotonic() - self._begun) / max(1, step - (self._first or 0))
@@ -172,7 +184,7 @@ class Progress(Validation):
             self.best, self.best_epoch = value, epoch
             save(module.network.state_dict(), self.folder / "best.pt")
         left = self.seconds_left(trainer.global_step, total * module.steps_per_epoch)
-        best = "" if self.best_epoch == epoch else f" (best {self.best:.3f}, epoch {self.best_epoch})"
+        best = "" if self.best_epoch == epoch else f" (best {self.best:.3f}, {self.where()})"
         until = f", {duration(left)} left" if self.context.budget or epoch < total else ""
         self.context.reporter.say(
             f"{self.title}: epoch {epoch} of {total}, {self.what} on val {value:.3f}{best}{until}"
@@ -214,20 +226,19 @@ def fit(
 
     known = read_json(folder / "plan.json")
     if known is None:
-        timing = None
+        timing, started = None, time.monotonic()
+        module.eval()
+        before = figures(module)[0][key[0]]
+        save(module.network.state_dict(), folder / "best.pt")
+        look = time.monotonic() - started
         if context.budget and not settings.is_fixed:
-            loader = run(settings.batch_size * 7).loader(dataset, collate)
-            started = time.monotonic()
-            module.eval()
-            figures(module)
-            look = time.monotonic() - started
-            step = seconds_per_step(module, loader)
+            step = seconds_per_step(module, run(settings.batch_size * _TRIED).loader(dataset, collate))
             allotted = context.budget.allotted(name) - reserve - (time.monotonic() - started)
             timing = Timing(allotted, step, look)
             context.reporter.note(f"{title}: {step:.3f} s a step, {look:.1f} s for val, {allotted:.0f} s to train")
         chosen = plan(settings, len(dataset), context.settings.validations, timing)
-        write_json(folder / "plan.json", vars(chosen))
-        known = vars(chosen)
+        known = {**vars(chosen), "before": before}
+        write_json(folder / "plan.json", known)
     chosen = Plan(**known)
     stages: list[Stage] = [stage.stage(epochs) for stage, epochs in zip(settings.stages, chosen.epochs)]
     if context.kept:  # what their rows work on must not move
@@ -236,7 +247,9 @@ def fit(
     loader = ordered.loader(dataset, collate)
     module.stages, module.steps_per_epoch = stages, len(loader)
     epochs = " + ".join(map(str, chosen.epochs))
-    context.reporter.say(f"{title}: {epochs} epochs of {chosen.epoch_length} samples")
+    context.reporter.say(
+        f"{title}: {key[1]} on val {chosen.before:.3f} at the start; {epochs} epochs of {chosen.epoch_length} samples"
+    )
     progress = Progress(title, figures, *key, chosen, folder, context)
     with quiet(context):
         try:

@@ -198,7 +198,7 @@ def test_time_that_a_network_leaves_goes_to_the_others():
         ('trainable = "output"', 'trainable = "head"', 'trainable of detector must be "all" or "output"'),
         ("share = 0.85\n", "epochs = 2\n", "give epochs to all or to none"),
         ("minutes = 25.0", "minutes = -1", "minutes must be above 0"),
-        ("[surfaces]\n", "[surface]\n", "lacks 'surfaces'"),
+        ("[surfaces]\n", "[surface]\n", "lacks share of [surfaces]"),
         ("seed = 1", "seed = = 1", "is no TOML file"),
     ],
 )

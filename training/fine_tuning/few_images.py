@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=20, help="in all (default 20)")
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--from", dest="start", type=Path, help="another bundle to start from than the shipped one")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -72,6 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
     model, started = options.output / "model", time.monotonic()
     train = ["train", *(str(folder / name) for name in options.sets), "--output", str(model), "--name", "few images"]
     train += ["--minutes", str(options.minutes), "--seed", str(options.seed), "--forget", *labels]
+    if options.start:
+        train += ["--from", str(options.start)]
     code = command([*train, "--overwrite"])
     if code:
         return code

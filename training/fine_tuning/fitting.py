@@ -28,7 +28,7 @@ from .settings import NetworkSettings
 _EPOCH_SECONDS = 0.4  # a checkpoint, and the start of the process that prepares samples
 _SLACK = 0.93  # of the time that is planned with; the rest is for steps that take longer than the measured ones
 _SHORTEST_EPOCH = 10  # steps
-_TRIED = 15  # steps to measure with
+_TRIED, _MEASURING = 15, 0.05  # steps to measure with, and the share of the time that this may take
 
 ROWS = {"detector": "output", "box": "classifier", "surfaces": "head"}
 """The layers that hold the rows of the classes."""
@@ -95,7 +95,7 @@ class Timing:
     validation: float
 
 
-def seconds_per_step(module: StagedTraining, loader, limit: float = 20.0) -> float:
+def seconds_per_step(module: StagedTraining, loader, limit: float) -> float:
     """The time of a training step of the whole network, samples included: the median on a copy, once it has warmed up.
 
     Measured over the batches of `loader`, or as many as `limit` seconds allow.
@@ -146,9 +146,9 @@ class Progress(Validation):
         """Go on from a checkpoint."""
         self.best, self.best_epoch = state["best"], state["best_epoch"]
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: StagedTraining) -> None:
-        """Random numbers (dropout) follow from the epoch: a resumed run draws what an unbroken one does."""
-        lightning.seed_everything(1000 * self.context.settings.seed + trainer.current_epoch, verbose=False)
+    def on_train_batch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Random numbers (dropout) follow from the step: a resumed run draws what an unbroken one does."""
+        torch.manual_seed(1000003 * self.context.settings.seed + trainer.global_step)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: StagedTraining, *_: Any) -> None:
         """Draw the progress, with the time left."""
@@ -232,7 +232,8 @@ def fit(
         save(module.network.state_dict(), folder / "best.pt")
         look = time.monotonic() - started
         if context.budget and not settings.is_fixed:
-            step = seconds_per_step(module, run(settings.batch_size * _TRIED).loader(dataset, collate))
+            trial = run(settings.batch_size * _TRIED).loader(dataset, collate)
+            step = seconds_per_step(module, trial, min(20.0, _MEASURING * context.budget.allotted(name)))
             allotted = context.budget.allotted(name) - reserve - (time.monotonic() - started)
             timing = Timing(allotted, step, look)
             context.reporter.note(f"{title}: {step:.3f} s a step, {look:.1f} s for val, {allotted:.0f} s to train")

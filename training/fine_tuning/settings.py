@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def read_settings(path: Path | None = None, **changes: Any) -> Settings:
         settings = _known(Settings, values, "the top level")
         problem = _impossible(settings)
     except KeyError as error:
-        raise FineTuningError(f"The configuration {path} lacks {error}; see {DEFAULTS.name} for all of it.") from error
+        raise FineTuningError(f"The configuration {path} lacks {error.args[0]}; see {DEFAULTS.name} for all of it.") from error
     except TypeError as error:
         raise FineTuningError(f"The configuration {path} does not fit: {error}.") from error
     if problem:
@@ -104,6 +104,9 @@ def _known(kind: type, values: dict[str, Any], where: str) -> Any:
     unknown = sorted(set(values) - set(names))
     if unknown:
         raise TypeError(f"{where} has no {unknown[0]}, only {', '.join(names)}")
+    for item in fields(kind):
+        if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
+            raise KeyError(f"{item.name} of {where}")
     return kind(**values)
 
 

@@ -119,7 +119,7 @@ def test_a_volume_that_slicer_saved_with_its_attributes_is_turned_over_in_traini
     assert (trained(tmp_path).pixels == shown.pixels).all()
     shown.volume.SetAttribute("GrayscaleDetSeg.PolarityPivot", None)
     files.write_node(shown.volume, tmp_path / "knee.nrrd")
-    assert "does not say which way round" in read_cases(tmp_path)[1][0]
+    assert "does not say which way round" in str(read_cases(tmp_path)[1][0])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int32, np.float32])

@@ -1,14 +1,16 @@
-"""Labelled radiographs from folders of images and label maps, as training and evaluation see them."""
+"""Labelled radiographs as training and evaluation see them, whatever form they are kept in.
+
+Three forms of a set are read: images with label maps (``folders``), COCO (``coco``), cases from Slicer (``cases``).
+"""
 
 from __future__ import annotations
 
-import csv
-import json
+import copy
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from GrayscaleDetSegLib.core import boxes
@@ -42,6 +44,8 @@ ABSENT = {
 """Classes that the images of a set cannot show: there the detector may learn that they are absent. A class that is
 neither here nor among a set's labels may show unmarked (the tibia in knee_femur) and stays out of its loss."""
 
+SPLITS = ("train", "val")
+
 # By the data's own README: bone is dark in these. They train the right way round, and are evaluated as they are.
 KNOWN_INVERTED = {("knee_femur", "3"), ("knee_femur", "73"), ("knee_tibia", "50"), ("knee_tibia", "92")}
 
@@ -57,13 +61,15 @@ class Case:
     ----------
     set_name, name, split : str
         `split` is "train" or "val".
-    pixels : ndarray of uint8, shape (rows, columns)
-        As in the file. Of any depth, and bone bright, where the case was saved in Slicer.
+    pixels : ndarray of any depth, shape (rows, columns)
+        As in the file; bone bright where the file says how (MONOCHROME1) or the case was saved in Slicer.
     label_map : ndarray of uint8, same shape
     labels : dict of str to int
         Class name to its value in the label map. Classes that are not in here are not marked, though they may show.
     inverted : bool
-        Whether bone is dark in the file.
+        Whether bone is dark in `pixels`.
+    patient : str
+        Whose image it is, where that is known: the images of one patient are on the same side of a split.
     """
 
     set_name: str
@@ -73,10 +79,17 @@ class Case:
     label_map: np.ndarray
     labels: dict[str, int]
     inverted: bool = False
+    patient: str = ""
 
     def radiograph(self) -> Radiograph:
         """Bone-bright radiograph, whatever the file's polarity."""
-        return Radiograph.from_array(255 - self.pixels if self.inverted else self.pixels)
+        return Radiograph.from_array(_turned_over(self.pixels) if self.inverted else self.pixels)
+
+    def moved(self, split: str) -> Case:
+        """The same case in another split."""
+        case = copy.copy(self)
+        object.__setattr__(case, "split", split)
+        return case
 
     def is_settled(self, label: str) -> bool:
         """Whether the label map tells where a class is and where it is not: it is marked, or cannot be there."""
@@ -92,6 +105,36 @@ class Case:
         return found
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a case, or with a set as a whole.
+
+    Parameters
+    ----------
+    set_name, name : str
+        Of the case; a file's name where the problem is of the whole set.
+    text : str
+        One sentence: what is wrong, and what to do where that is not plain.
+    severity : str
+        "error": a case is lost, or val would flatter; training asks first. "warning": to look at.
+    """
+
+    set_name: str
+    name: str
+    text: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+def _turned_over(pixels: np.ndarray) -> np.ndarray:
+    """Bright for dark, in the same type."""
+    if np.issubdtype(pixels.dtype, np.unsignedinteger):
+        return np.iinfo(pixels.dtype).max - pixels
+    return (pixels.max().astype(np.float64) + pixels.min() - pixels).astype(np.float32)
+
+
 def side_by_side(mask: np.ndarray, share: float = 0.2) -> list[np.ndarray]:
     """The mask's large parts if they lie side by side (no column in common), otherwise the mask as a whole."""
     parts, count = ndimage.label(mask)
@@ -105,42 +148,57 @@ def side_by_side(mask: np.ndarray, share: float = 0.2) -> list[np.ndarray]:
     return [parts == part for _, part in extents]
 
 
-def load_set(folder: Path, split: str | None = None) -> list[Case]:
-    """The cases of one set: ``images/NAME.png``, ``labels/NAME.png``, ``labels.json``, ``split.csv``.
-
-    Or cases that were saved in Slicer, see ``cases``.
+def read_set(folder: Path, split: str | None = None) -> tuple[list[Case], list[Problem]]:
+    """The cases of one set that can be used (of one `split`, or of both), and all that is wrong.
 
     Parameters
     ----------
     folder : Path
-        Its name becomes the set's name.
+        Its name becomes the set's name. With ``labels.json`` it is read by ``folders``, with segmentations by
+        ``cases``, else by ``coco``.
     split : "train", "val" or None for both
-    """
-    from .cases import is_case_folder, load_cases  # which builds on this module
 
-    if is_case_folder(folder):
-        return load_cases(folder, split)
-    labels = json.loads((folder / "labels.json").read_text())
-    cases = []
-    with open(folder / "split.csv", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if split is not None and row["split"] != split:
-                continue
-            name = row["name"]
-            pixels = np.asarray(Image.open(folder / "images" / f"{name}.png").convert("L"))
-            label_map = np.asarray(Image.open(folder / "labels" / f"{name}.png"))
-            if pixels.shape != label_map.shape:
-                raise ValueError(f"{folder.name}/{name}: image {pixels.shape} and labels {label_map.shape} differ.")
-            inverted = (folder.name, name) in KNOWN_INVERTED
-            cases.append(Case(folder.name, name, row["split"], pixels, label_map, labels, inverted))
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds none of these.
+    """
+    from . import cases, coco, folders  # which build on this module
+
+    for is_form, read in (
+        (folders.is_folder_set, folders.read_folders),
+        (cases.is_case_folder, cases.read_cases),
+        (coco.is_coco_folder, coco.read_coco),
+    ):
+        if is_form(folder):
+            return read(folder, split)
+    raise FileNotFoundError(
+        f"{folder} holds no labelled images: neither images/ and labels/ with labels.json, nor NAME.seg.nrrd beside "
+        "images, nor a COCO file."
+    )
+
+
+def load_set(folder: Path, split: str | None = None) -> list[Case]:
+    """The cases of one set that can be used, see `read_set`; the others are listed on stderr, one line each.
+
+    Raises
+    ------
+    FileNotFoundError
+        As `read_set`.
+    ValueError
+        If there are cases and none can be used.
+    """
+    cases, problems = read_set(folder, split)
+    if problems:
+        print(f"{folder}: {len(problems)} problems:", *problems, sep="\n  ", file=sys.stderr)
+    if not cases and split != "val" and any(problem.severity == "error" for problem in problems):
+        raise ValueError(f"{folder} has no case that can be used; see the list of what is wrong.")
     return cases
 
 
 def load_sets(data: Path, split: str | None = None, names: tuple[str, ...] = SETS) -> list[Case]:
     """The cases of several sets below one folder."""
-    from .cases import is_case_folder
-
-    missing = [name for name in names if not (data / name / "split.csv").exists() and not is_case_folder(data / name)]
+    missing = [name for name in names if not (data / name).is_dir()]
     if missing:
         raise FileNotFoundError(f"{data} has no set {', '.join(missing)}.")
     return [case for name in names for case in load_set(data / name, split)]

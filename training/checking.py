@@ -1,0 +1,310 @@
+"""What is wrong with labelled images, in one report before a training starts.
+
+    python -m training.checking FOLDER... [--all]
+
+A FOLDER is a set in any form that is read here, or holds sets. Exit codes: 0 nothing is wrong (there may be warnings),
+1 there are errors, 2 there is nothing to check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, WeightsError
+from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, PolarityCheck, PolarityNetwork
+from GrayscaleDetSegLib.core.weights import Bundle
+
+from .cases import is_case_folder
+from .coco import is_coco_folder
+from .data import CLASSES, SPLITS, Case, Problem, read_set
+from .folders import is_folder_set
+from .splits import fingerprint
+
+TINY = 16.0 / 256.0**2
+"""Share of the square around the image below which an object has under 16 px of a network's input of 256 px."""
+SPECK = 9
+"""Pixels that an object has at least, however small its image."""
+ALIKE = 0.99
+"""Correlation of two pictures of 32 x 32 px from which they look the same; of other patients' at most 0.98 was seen."""
+SHOWN = 12
+"""Lines of a kind in a report that is not told to show all."""
+
+
+class DataError(GrayscaleDetSegError):
+    """The data have errors that training must not pass over."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Parameters
+    ----------
+    cases : tuple of Case
+        Those that can be used, of both splits. Left out are cases that cannot be read, and of images or patients that
+        are in both splits those for training: with these gone nothing that training sees is in val.
+    problems : tuple of Problem
+    images : dict of (set, split) to int
+    objects : dict of (set, class, split) to int
+    print_of_data : str
+        Changes whenever a case, its labels or its split do.
+    """
+
+    cases: tuple[Case, ...]
+    problems: tuple[Problem, ...]
+    images: dict[tuple[str, str], int] = field(default_factory=dict)
+    objects: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    print_of_data: str = ""
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that stop a training."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The others."""
+        return [problem for problem in self.problems if problem.severity != "error"]
+
+    def of(self, split: str, sets: Iterable[str] | None = None) -> list[Case]:
+        """The cases of a split, of some sets or of all."""
+        wanted = None if sets is None else set(sets)
+        return [case for case in self.cases if case.split == split and (wanted is None or case.set_name in wanted)]
+
+    def text(self, shown: int | None = SHOWN) -> str:
+        """The report, to be printed; at most `shown` errors and warnings of each set."""
+        lines = []
+        for name in dict.fromkeys([*(key[0] for key in self.images), *(item.set_name for item in self.problems)]):
+            train, val = (self.images.get((name, split), 0) for split in SPLITS)
+            lines.append(f"{name}: {train + val} images, {train} for training, {val} for validation")
+            for label in sorted({key[1] for key in self.objects if key[0] == name}):
+                counts = [self.objects.get((name, label, split), 0) for split in SPLITS]
+                new = "" if label in CLASSES else "   (no class of the shipped model)"
+                lines.append(f"  {label:20s} {counts[0]:6d} objects for training, {counts[1]:5d} for validation{new}")
+            for title, found in (("errors", self.errors), ("warnings", self.warnings)):
+                here = [str(problem) for problem in found if problem.set_name == name]
+                if here:
+                    lines += [f"  {title} ({len(here)}):", *(f"    {line}" for line in here[:shown])]
+                    if shown is not None and len(here) > shown:
+                        lines.append(f"    and {len(here) - shown} more: python -m training.checking --all lists them.")
+        return "\n".join(lines)
+
+    def stop_if_bad(self, skip_bad: bool) -> None:
+        """Raise DataError, in one sentence, if there are errors that were not to be skipped or nothing to train on."""
+        count = len(self.errors)
+        if count and not skip_bad:
+            raise DataError(
+                f"The data have {count} error{'s' * (count > 1)}, see the list: correct them, or leave out what they "
+                "name with --skip-bad."
+            )
+        if not self.of("train"):
+            raise DataError("There is no image to train on: see what the list says of the folders.")
+
+
+def find_sets(folders: Iterable[Path]) -> list[Path]:
+    """The folders that are sets, and those sets that lie directly below the others."""
+
+    def is_set(folder: Path) -> bool:
+        return folder.is_dir() and any(is_form(folder) for is_form in (is_folder_set, is_case_folder, is_coco_folder))
+
+    found = []
+    for folder in map(Path, folders):
+        # a folder that is no set may hold some; given as such, it is read all the same, so that its faults are listed
+        below = sorted(path for path in folder.iterdir() if is_set(path)) if folder.is_dir() else []
+        found += [folder] if is_set(folder) or not below else below
+    return list(dict.fromkeys(found))
+
+
+def check(folders: Iterable[Path], look_at_polarity: bool = True) -> Report:
+    """Read sets once, with all that is wrong with them and with their splits.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Sets, or folders of sets.
+    look_at_polarity : bool
+        Whether the shipped network that tells inverted radiographs looks at every image (some ms each).
+    """
+    cases: list[Case] = []
+    problems: list[Problem] = []
+    names: dict[str, Path] = {}
+    for folder in find_sets(folders):
+        if folder.name in names:
+            text = f"two sets are called {folder.name} ({names[folder.name]} and {folder}); rename one."
+            problems.append(Problem(folder.name, "set", text))
+            continue
+        names[folder.name] = folder
+        try:
+            found, wrong = read_set(folder)
+        except OSError as error:
+            problems.append(Problem(folder.name, "set", f"{str(error).rstrip('.')}."))
+            continue
+        if not found:
+            wrong = [*wrong, Problem(folder.name, "set", "has no image that can be used.")]
+        cases += found
+        problems += wrong
+    prints = [fingerprint(case) for case in cases]
+    leaks = [*_copies(cases, prints), *_patients(cases)]
+    leaking = {(problem.set_name, problem.name) for problem in leaks if problem.severity == "error"}
+    problems += leaks
+    images, objects, digest = Counter(), Counter(), hashlib.sha256()
+    polarity = _polarity_check() if look_at_polarity else None
+    usable = []
+    for case, own in zip(cases, prints):
+        if case.split == "train" and (case.set_name, case.name) in leaking:
+            continue
+        usable.append(case)
+        images[case.set_name, case.split] += 1
+        digest.update(f"{case.set_name}/{case.name}/{case.split}/{own}/{case.labels}/{case.inverted}".encode())
+        digest.update(np.ascontiguousarray(case.label_map))
+        problems += _looked_at(case, polarity, objects)
+    problems += _classes(objects)
+    return Report(tuple(usable), tuple(problems), dict(images), dict(objects), digest.hexdigest())
+
+
+def announce(report: Report, skip_bad: bool = False) -> None:
+    """Print a report and stop, with DataError, where it says that training must not start."""
+    print(report.text(), flush=True)
+    report.stop_if_bad(skip_bad)
+
+
+def _polarity_check() -> PolarityCheck | None:
+    try:
+        return PolarityCheck(Bundle.open().load_into(PolarityNetwork(), "polarity"))
+    except WeightsError:  # a check that a training can do without
+        return None
+
+
+def _looked_at(case: Case, polarity: PolarityCheck | None, objects: Counter) -> list[Problem]:
+    """The problems of one case; its objects are counted."""
+    problems = []
+
+    def warn(text: str) -> None:
+        problems.append(Problem(case.set_name, case.name, text, "warning"))
+
+    longest, is_empty = max(case.label_map.shape), True
+    for label, mask in case.objects():
+        objects[case.set_name, label, case.split] += 1
+        is_empty, area = False, int(np.count_nonzero(mask))
+        if area < max(TINY * longest**2, SPECK):
+            left, top, *_ = boxes.of_mask(mask).astype(int)
+            warn(f"an object of {label} is tiny: {area} px at column {left}, row {top}; a slip of the brush?")
+    if is_empty:
+        missing = ", ".join(case.labels) or "any class"
+        warn(f"its label is empty: the image counts as one without {missing}.")
+    radiograph = case.radiograph()
+    if radiograph.pixels.min() == radiograph.pixels.max():
+        warn("all its pixels have one value.")
+    elif polarity is not None and polarity.inverted_probability(radiograph.gray()) >= CONFIDENT:
+        warn('bone looks dark; if it is, give the image the polarity "inverted" in split.csv.')
+    return problems
+
+
+def _copies(cases: list[Case], prints: list[str]) -> list[Problem]:
+    """Images that are there twice: errors where one trains and one validates, warnings within one split and set."""
+    problems, groups = [], defaultdict(list)
+    for case, own in zip(cases, prints):
+        groups[own].append(case)
+    for group in groups.values():
+        for split in SPLITS:
+            for name, members in _by_set(case for case in group if case.split == split).items():
+                if len(members) > 1:
+                    others = ", ".join(case.name for case in members[1:])
+                    problems.append(Problem(name, members[0].name, f"the same image as {others}.", "warning"))
+        held_out = [case for case in group if case.split == "val"]
+        for case in group:
+            if case.split == "train" and held_out:
+                other = _full_name(held_out[0])
+                problems.append(Problem(case.set_name, case.name, f"the same image is in val, as {other}; keep one."))
+    return problems + _lookalikes(cases, prints)
+
+
+def _by_set(cases: Iterable[Case]) -> dict[str, list[Case]]:
+    sets = defaultdict(list)
+    for case in cases:
+        sets[case.set_name].append(case)
+    return sets
+
+
+def _lookalikes(cases: list[Case], prints: list[str]) -> list[Problem]:
+    """Images for training that look like one of val without being its exact copy: saved anew, or scaled."""
+    held_out = [index for index, case in enumerate(cases) if case.split == "val"]
+    others = [index for index, case in enumerate(cases) if case.split == "train"]
+    if not held_out or not others:
+        return []
+    references = np.stack([_thumbnail(cases[index]) for index in held_out])
+    problems = []
+    for index in others:
+        likeness = references @ _thumbnail(cases[index])
+        best = int(likeness.argmax())
+        if likeness[best] >= ALIKE and prints[index] != prints[held_out[best]]:
+            text = f"looks like {_full_name(cases[held_out[best]])} in val; is it the same radiograph?"
+            problems.append(Problem(cases[index].set_name, cases[index].name, text, "warning"))
+    return problems
+
+
+def _thumbnail(case: Case) -> np.ndarray:
+    """32 x 32 means of the pixels, with mean 0 and length 1; 0 where all are equal."""
+    # every eighth of a cell will do, and large images stay quick
+    rows, columns = (np.linspace(0, size, 256, endpoint=False).astype(int) for size in case.pixels.shape)
+    small = case.pixels[np.ix_(rows, columns)].astype(np.float32).reshape(32, 8, 32, 8).mean((1, 3)).ravel()
+    small -= small.mean()
+    length = float(np.linalg.norm(small))
+    return small / length if length > 1e-6 else np.zeros_like(small)
+
+
+def _patients(cases: list[Case]) -> list[Problem]:
+    held_out = {(case.set_name, case.patient) for case in cases if case.split == "val" and case.patient}
+    return [
+        Problem(case.set_name, case.name, f"other images of its patient, {case.patient}, are in val; move some.")
+        for case in cases
+        if case.split == "train" and (case.set_name, case.patient) in held_out
+    ]
+
+
+def _full_name(case: Case) -> str:
+    return f"{case.set_name}/{case.name}"
+
+
+def _classes(objects: Counter) -> list[Problem]:
+    """Classes that only one of the splits shows, over all sets."""
+    shown = {split: {label for _, label, own in objects if own == split} for split in SPLITS}
+    where = {label: name for name, label, _ in objects}
+    if not shown["val"]:
+        return []  # to be split yet
+    unseen = [(label, "is only in val: nothing can be learnt.") for label in sorted(shown["val"] - shown["train"])]
+    unseen += [(label, "is not in val: nobody will know how well it is found.")
+               for label in sorted(shown["train"] - shown["val"])]  # fmt: skip
+    return [Problem(where[label], label, text, "warning") for label, text in unseen]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.checking", description=__doc__.split("\n\n")[0],
+                                     epilog=__doc__.rstrip().rpartition("\n\n")[2])  # fmt: skip
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="a set, or a folder of sets")
+    parser.add_argument("--all", action="store_true", help=f"list all problems, not {SHOWN} of a kind")
+    parser.add_argument("--no-polarity", action="store_true", help="do not look for images in which bone is dark")
+    options = parser.parse_args(arguments)
+    for folder in options.folders:
+        if not folder.is_dir():
+            print(f"{folder} is no folder; give the folder of a set.", file=sys.stderr)
+            return 2
+    report = check(options.folders, not options.no_polarity)
+    print(report.text(None if options.all else SHOWN))
+    if not report.cases and not any(problem.name != "set" for problem in report.problems):
+        return 2
+    print(f"{len(report.cases)} images can be used; {len(report.errors)} errors, {len(report.warnings)} warnings.")
+    return 1 if report.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,21 +18,21 @@ from GrayscaleDetSegLib.batch.main import main  # noqa: E402
 from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
 from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle  # noqa: E402
 from training.data import load_set  # noqa: E402
-from training.fine_tuning import fitting, tuning  # noqa: E402
+from training.fine_tuning import fitting, networks, tuning  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
 OLD = ["right lung", "left lung", "femur", "tibia", "teeth"]
 
 
-def configuration(path: Path, detector=(1, 1), box=(1, 1), surfaces=(1, 1)) -> Path:
-    """The shipped configuration with small batches and fixed epochs (last layers, everything)."""
+def configuration(path: Path, detector=(1, 1), box=(1, 1), surfaces=(1, 1), length=0) -> Path:
+    """The shipped configuration with small batches and fixed epochs (last layers, everything) of some length."""
     lines, epochs = [], iter((*detector, *box, *surfaces))
     stage = False
     for line in DEFAULTS.read_text().splitlines():
         stage = line.startswith("[[") or (stage and not line.startswith("["))
         if line.startswith("batch_size"):
-            line = "batch_size = 4"
+            line = f"batch_size = 4\nepoch_length = {length}"
         elif line.startswith("validations"):
             line = "validations = 2"
         elif stage and line.startswith("share"):
@@ -40,6 +40,14 @@ def configuration(path: Path, detector=(1, 1), box=(1, 1), surfaces=(1, 1)) -> P
         lines.append(line)
     path.write_text("\n".join(lines))
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_draws():
+    """The refinement is fitted to fewer clouds."""
+    before, networks.DRAWS = networks.DRAWS, 100
+    yield
+    networks.DRAWS = before
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +69,6 @@ def start(tmp_path_factory) -> Path:
     shutil.copytree(shipped_bundle(), folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     networks = manifest["networks"]
-    detector = networks["roi_detector"]["config"]
-    detector["input_size"] //= 2
-    detector["anchors"] = [[width / 2, height / 2] for width, height in detector["anchors"]]
     networks["box_detector"]["settings"]["side"] = 12
     networks["surfaces"]["config"]["grid"] //= 2
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -84,7 +89,7 @@ def command(*arguments: object) -> int:
 def trained(knees, start, tmp_path_factory) -> Path:
     """A bundle after enough epochs to find what it was taught."""
     folder = tmp_path_factory.mktemp("trained")
-    config = configuration(folder / "mine.toml", detector=(10, 12), box=(1, 1), surfaces=(2, 2))
+    config = configuration(folder / "mine.toml", detector=(2, 5), box=(1, 1), surfaces=(1, 1), length=32)
     assert command("--from", start, "--output", folder / "bundle", "--config", config, knees) == 0
     return folder
 
@@ -126,7 +131,7 @@ def test_the_run_keeps_what_it_was_made_of(trained):
     assert about["made_of"]["seed"] == 1 and about["code"] and about["versions"]["torch"]
     assert (work / "config.toml").read_text() == (trained / "mine.toml").read_text()
     log = (work / "log.txt").read_text()
-    for part in ("new: shin bone", "dropped", "right lung", "10 + 12 epochs", "2D detector: epoch 22 of 22"):
+    for part in ("new: shin bone", "dropped", "right lung", "2 + 5 epochs of 32", "2D detector: epoch 7 of 7"):
         assert part in log, part
     for name in ("detector", "box", "surfaces"):
         assert list((work / name).glob("events.out.tfevents.*")) and (work / name / "checkpoints" / "last.ckpt").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,14 +29,15 @@ from training.fine_tuning.splitting import split  # noqa: E402
 OLD = ("right lung", "left lung", "femur", "tibia", "teeth")
 
 
-def case(name: str, labels=("femur",), side: str = "train", set_name: str = "knees", seed: int | None = None) -> Case:
+def case(name, labels=("femur",), side="train", set_name="knees", seed=None, patient="") -> Case:
     """An image of noise with one object of each label; its own pixels, unless a seed is given twice."""
     generator = np.random.default_rng([ord(letter) for letter in f"{set_name}/{name}"] if seed is None else seed)
     label_map = np.zeros((12, 12), np.uint8)
     for value, _ in enumerate(labels, start=1):
         label_map[2 * value : 2 * value + 2, 3:9] = value
     values = {label: value for value, label in enumerate(labels, start=1)}
-    return Case(set_name, name, side, generator.integers(0, 255, (12, 12), np.uint8), label_map, values)
+    pixels = generator.integers(0, 255, (12, 12), np.uint8)
+    return Case(set_name, name, side, pixels, label_map, values, patient=patient)
 
 
 def sides(divided) -> tuple[set[str], set[str]]:
@@ -44,15 +46,14 @@ def sides(divided) -> tuple[set[str], set[str]]:
 
 def test_a_given_split_is_kept():
     cases = [case("a"), case("b"), case("c", side="val")]
-    divided = split(cases, {}, 0.5, 1)
+    divided = split(cases, 0.5, 1)
     assert sides(divided) == ({"a", "b"}, {"c"}) and divided.how == "as split.csv says"
 
 
 def test_images_of_a_patient_stay_together():
-    cases = [case(f"{number}") for number in range(20)]
-    patients = {("knees", f"{number}"): f"P{number // 4}" for number in range(20)}
+    cases = [case(f"{n}", set_name=f"set {n % 2}", patient=f"P{n // 4}") for n in range(20)]
     for seed in range(5):
-        training, validation = sides(split(cases, patients, 0.2, seed))
+        training, validation = sides(split(cases, 0.2, seed))
         assert len(validation) == 4 and len(training) == 16
         assert len({int(name) // 4 for name in validation}) == 1
 
@@ -60,25 +61,25 @@ def test_images_of_a_patient_stay_together():
 @pytest.mark.parametrize("form", ["P{:02d}_left", "P{:02d}_right", "{}-1", "{}-2"])
 def test_without_patients_the_names_tell_who_is_who(form):
     cases = [case(name) for number in range(10) for name in (form.format(number), f"{form.format(number)}b")]
-    divided = split(cases, {}, 0.2, 3)
+    divided = split(cases, 0.2, 3)
     assert "file names" in divided.how and len(divided.validation) == 4
     training, validation = ({name.rstrip("b") for name in names} for names in sides(divided))
     assert not training & validation
 
 
 def test_names_that_are_all_alike_tell_nothing():
-    divided = split([case(f"IM-0001-{number:04d}") for number in range(10)], {}, 0.3, 1)
+    divided = split([case(f"IM-0001-{number:04d}") for number in range(10)], 0.3, 1)
     assert "by image" in divided.how and len(divided.validation) == 3
 
 
 def test_the_same_pixels_are_never_on_both_sides():
     pairs = [case(f"{number}", set_name=name, seed=number) for name in ("one", "two") for number in range(10)]
     for seed in range(5):
-        training, validation = sides(split(pairs, {}, 0.3, seed))
+        training, validation = sides(split(pairs, 0.3, seed))
         assert validation and not training & validation
     given = [case("x", seed=1), case("y", seed=2), case("z", side="val", seed=3)]
     free = [case("x2", set_name="more", seed=1), case("z2", set_name="more", seed=3), case("w", set_name="more", seed=4)]
-    training, validation = sides(split(given + free, {}, 0.3, 1))
+    training, validation = sides(split(given + free, 0.3, 1))
     assert "z2" in validation and "x2" in training
 
 
@@ -86,18 +87,17 @@ def test_every_class_stays_in_training_and_shows_in_validation():
     cases = [case(f"{number}") for number in range(16)] + [case(f"p{number}x", ("patella",)) for number in range(3)]
     cases.append(case("only", ("fibula",)))
     for seed in range(5):
-        divided = split(cases, {}, 0.15, seed)
+        divided = split(cases, 0.15, seed)
         counts = [Counter(name for item in part for name in item.labels) for part in (divided.training, divided.validation)]
         assert counts[0]["fibula"] == 1 and min(counts[0]["patella"], counts[1]["patella"], counts[1]["femur"]) >= 1
 
 
 def test_what_a_split_complains_of():
     with pytest.raises(FineTuningError, match="two images or more"):
-        split([case("a")], {}, 0.2, 1)
-    both = {("knees", "a"): "P1", ("knees", "b"): "P1"}
+        split([case("a")], 0.2, 1)
     with pytest.raises(FineTuningError, match="patient P1 is in train and in val"):
-        split([case("a"), case("b", side="val")], both, 0.2, 1)
-    assert not split([case("a"), case("b", ("tibia",))], {}, 0.2, 1).validation, "each class is needed in training"
+        split([case("a", patient="P1"), case("b", side="val", patient="P1")], 0.2, 1)
+    assert not split([case("a"), case("b", ("tibia",))], 0.2, 1).validation, "each class is needed in training"
 
 
 def test_sides_swap_in_names_nobody_knows():
@@ -179,6 +179,7 @@ def test_fixed_epochs_see_every_image_once(tmp_path):
     settings = read_settings(tmp_path / "mine.toml", seed=7)
     assert settings.seed == 7 and settings.detector.is_fixed and not settings.box.is_fixed
     assert plan(settings.detector, 40, 3, None) == Plan([3, 4], 48, 2)
+    assert plan(replace(settings.detector, epoch_length=100), 40, 3, None) == Plan([3, 4], 112, 2)
 
 
 def test_time_that_a_network_leaves_goes_to_the_others():

@@ -73,6 +73,8 @@ def plan(settings: NetworkSettings, count: int, validations: int, timing: Timing
     whole = -(-count // batch)
     if timing is None:
         epochs = [stage.epochs for stage in settings.stages]
+        if settings.epoch_length:
+            whole = -(-settings.epoch_length // batch)
         return Plan(epochs, whole * batch, max(1, sum(epochs) // validations))
     seconds = max(0.0, _SLACK * timing.allotted - validations * timing.validation)
     steps = max(len(settings.stages), int(seconds / timing.step))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
+import copy
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..cases import is_case_folder, read_cases
-from ..data import Case, load_set
+from ..checking import check
+from ..data import Case
 from .errors import FineTuningError
 
 _NOWHERE = -1
@@ -24,16 +24,16 @@ class Material:
     Parameters
     ----------
     cases : list of Case
-        Set names are unique to a folder.
-    patients : dict of (set name, image name) to str
-        Where ``split.csv`` has a column ``patient``.
-    problems : list of str
-        One line for each thing that cannot be used.
+        Those that can be used.
+    report : str
+        What there is and all that is wrong, in lines for people.
+    errors : int
+        How many of the data cannot be used, or would make val flatter.
     """
 
     cases: list[Case]
-    patients: dict[tuple[str, str], str]
-    problems: list[str]
+    report: str
+    errors: int
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -48,7 +48,8 @@ class Material:
         """SHA-256 of all pixels and masks: another training, if anything changed."""
         digest = hashlib.sha256()
         for case in self.cases:
-            digest.update(f"{case.set_name}/{case.name}/{case.split}/{sorted(case.labels.items())}".encode())
+            facts = case.set_name, case.name, case.split, sorted(case.labels.items()), case.inverted, case.patient
+            digest.update(repr(facts).encode())
             digest.update(case.pixels.tobytes())
             for label, mask in case.objects():
                 digest.update(label.encode() + mask.tobytes())
@@ -56,78 +57,42 @@ class Material:
 
 
 def gather(folders: list[Path], is_complete: bool = False) -> Material:
-    """Read all folders.
+    """Read and check all folders.
 
     Parameters
     ----------
     folders : list of Path
-        Each a set, see ``data.load_set``.
+        Sets in any form that is read here, or folders of sets.
     is_complete : bool
         Whether every image has all its objects of all classes marked: then a class that is not marked is not there.
 
     Raises
     ------
     FineTuningError
-        If a folder is none, or holds no set.
+        If a folder is none, nothing can be used, or two labels differ in capitals alone.
     """
-    cases, problems, patients = [], [], {}
-    names = Counter(folder.resolve().name for folder in folders)
     for folder in folders:
-        folder = folder.resolve()
         if not folder.is_dir():
             raise FineTuningError(f"{folder} is no folder; give the folder of a set of labelled images.")
-        found, wrong = read_folder(folder)
-        set_name = folder.name if names[folder.name] == 1 else f"{folder.parent.name}/{folder.name}"
-        if names[folder.name] > 1:
-            found = [changed(case, set_name=set_name) for case in found]
-        cases += found
-        problems += [f"{set_name}: {line}" for line in wrong]
-        patients.update({(set_name, name): patient for name, patient in _patients(folder).items()})
-    material = Material(cases, patients, problems)
+    found = check([folder.resolve() for folder in folders])
+    if not found.cases:
+        reasons = " ".join(f"{problem.set_name}: {problem.text}" for problem in found.errors[:3])
+        raise FineTuningError(f"There is no image to train on. {reasons}".strip())
+    material = Material(list(found.cases), found.text(), len(found.errors))
     _check_spelling(material.labels)
     if is_complete:
         absent = dict.fromkeys(material.labels, _NOWHERE)
-        material = replace(material, cases=[changed(case, labels={**absent, **case.labels}) for case in cases])
+        cases = [changed(case, labels={**absent, **case.labels}) for case in material.cases]
+        material = replace(material, cases=cases)
     return material
 
 
-def read_folder(folder: Path) -> tuple[list[Case], list[str]]:
-    """The cases of one set, and a line for everything in it that cannot be used: the one place where data are checked.
-
-    Raises
-    ------
-    FineTuningError
-        If it is no set at all.
-    """
-    if is_case_folder(folder):
-        return read_cases(folder)
-    try:
-        return load_set(folder), []
-    except FileNotFoundError as error:
-        raise FineTuningError(
-            f"{folder} holds no set of labelled images ({error.filename or error} is missing); training/README.md says "
-            "what a set looks like."
-        ) from error
-    except (ValueError, KeyError, OSError) as error:
-        return [], [f"{str(error).rstrip('.')}."]
-
-
 def changed(case: Case, **values: Any) -> Case:
-    """A copy of a case with other values; the objects of a case from Slicer stay."""
-    copy = replace(case, **values)
-    if getattr(case, "parts", ()):
-        object.__setattr__(copy, "parts", case.parts)
-    return copy
-
-
-def _patients(folder: Path) -> dict[str, str]:
-    """Image name to patient, of the rows of ``split.csv`` that name one."""
-    path = folder / "split.csv"
-    if not path.is_file():
-        return {}
-    with open(path, newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
-    return {row["name"]: row["patient"].strip() for row in rows if (row.get("patient") or "").strip()}
+    """A copy of a case with other values, its objects as they were."""
+    other = copy.copy(case)
+    for name, value in values.items():
+        object.__setattr__(other, name, value)
+    return other
 
 
 def _check_spelling(labels: tuple[str, ...]) -> None:

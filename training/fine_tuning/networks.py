@@ -33,7 +33,7 @@ from .fitting import fit, quiet, save
 from .heads import moved_detector, moved_offsets, moved_pointnet, moved_surfaces, numpy_refinement, put_back
 
 _JUDGED = 60  # images of val at most, each time that a network is looked at
-_DRAWS, _DRAW_SECONDS = 1500, 0.03  # clouds that the refinement is fitted to, and what one takes
+DRAWS, _DRAW_SECONDS = 1500, 0.03  # clouds that the refinement is fitted to, and what one takes
 _RECALL = 0.8  # of the anchors at 3D IoU 0.7, below which their widths are chosen anew
 
 
@@ -149,7 +149,7 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
     moved_offsets(context.start, module.offsets, context.mover("box_detector"))
     before = _copied(module.network)
     judged = BoxDataset(_judges(context) or context.training, context.classes, side)
-    passes = int(np.clip(_DRAWS // len(dataset), 1, 30))
+    passes = int(np.clip(DRAWS // len(dataset), 1, 30))
     reserve = passes * len(dataset) * _DRAW_SECONDS
     figures = BoxValidation(judged, 1).figures
     key = ("share_of_ceiling", "share of the ceiling")

@@ -32,12 +32,16 @@ class StageSettings:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """How one network is trained; `augmentation` and `loss` are those of its own module."""
+    """How one network is trained; `augmentation` and `loss` are those of its own module.
+
+    `epoch_length`: samples in an epoch where epochs are fixed; 0 for as many as there are.
+    """
 
     stages: tuple[StageSettings, ...]
     share: float
     batch_size: int
     balance: float = 0.5
+    epoch_length: int = 0
     augmentation: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..data import Case
+from ..splits import fingerprint
 from .errors import FineTuningError
-from .material import Case, changed
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Split:
     how: str
 
 
-def split(cases: list[Case], patients: dict[tuple[str, str], str], share: float, seed: int) -> Split:
+def split(cases: list[Case], share: float, seed: int) -> Split:
     """Divide the cases.
 
     Sets that have images for both sides keep their own split. In the others, images of a patient stay together: those
-    with the same `patient`; without that column, those whose names agree up to the end of their first number
+    with the same patient, in whatever set; where none is known, those whose names agree up to the end of their first number
     ("P12_left", "P12_right"), unless that puts most images into one; and always images with the same pixels. As many
     patients as make up `share` of the images are drawn for validation, so that every class stays in training, and
     shows in validation where it can.
@@ -41,17 +41,17 @@ def split(cases: list[Case], patients: dict[tuple[str, str], str], share: float,
     given = {name for name in {case.set_name for case in cases} if len(_sides(cases, name)) == 2}
     kept = [case for case in cases if case.set_name in given]
     free = [case for case in cases if case.set_name not in given]
-    _check_patients(kept, patients)
+    _check_patients(kept)
     parts = ["as split.csv says"] if kept else []
     training = [case for case in kept if case.split == "train"]
     validation = [case for case in kept if case.split == "val"]
     if free:
-        groups, how = _groups(free, patients)
+        groups, how = _groups(free)
         # images that are already on a side take those with the same pixels along
-        sides = {_digest(case): case.split for case in kept}
+        sides = {fingerprint(case): case.split for case in kept}
         chosen = _choose(free, groups, share, seed, sides)
-        training += [changed(case, split="train") for case, is_chosen in zip(free, chosen) if not is_chosen]
-        validation += [changed(case, split="val") for case, is_chosen in zip(free, chosen) if is_chosen]
+        training += [case.moved("train") for case, is_chosen in zip(free, chosen) if not is_chosen]
+        validation += [case.moved("val") for case, is_chosen in zip(free, chosen) if is_chosen]
         parts.append(how)
     return Split(training, validation, ", ".join(parts))
 
@@ -60,23 +60,19 @@ def _sides(cases: list[Case], set_name: str) -> set[str]:
     return {case.split for case in cases if case.set_name == set_name}
 
 
-def _check_patients(cases: list[Case], patients: dict[tuple[str, str], str]) -> None:
+def _check_patients(cases: list[Case]) -> None:
     sides = defaultdict(set)
     for case in cases:
-        if (case.set_name, case.name) in patients:
-            sides[patients[case.set_name, case.name]].add(case.split)
+        if case.patient:
+            sides[case.patient].add(case.split)
     both = sorted(patient for patient, found in sides.items() if len(found) == 2)
     if both:
         raise FineTuningError(f"The patient {both[0]} is in train and in val of split.csv: put all images on one side.")
 
 
-def _digest(case: Case) -> str:
-    return hashlib.sha256(repr(case.pixels.shape).encode() + case.pixels.tobytes()).hexdigest()
-
-
-def _groups(cases: list[Case], patients: dict[tuple[str, str], str]) -> tuple[list[int], str]:
+def _groups(cases: list[Case]) -> tuple[list[int], str]:
     """The number of each case's group, and where the groups come from."""
-    known = [patients.get((case.set_name, case.name)) for case in cases]
+    known = [case.patient for case in cases]
     keys = [("patient", patient) if patient else None for patient in known]
     how = "by the patients of split.csv"
     if not all(known):
@@ -98,7 +94,7 @@ def _groups(cases: list[Case], patients: dict[tuple[str, str], str]) -> tuple[li
 
     first: dict[str, tuple] = {}
     for case, key in zip(cases, keys):
-        joined[root(key)] = root(first.setdefault(_digest(case), key))
+        joined[root(key)] = root(first.setdefault(fingerprint(case), key))
     numbers = {key: number for number, key in enumerate(dict.fromkeys(root(key) for key in keys))}
     return [numbers[root(key)] for key in keys], how
 
@@ -116,7 +112,7 @@ def _choose(cases: list[Case], groups: list[int], share: float, seed: int, sides
     for case, group in zip(cases, groups):
         labels[group].update({label for label, _ in case.objects()})
     left = sum(labels.values(), Counter())
-    bound = {group: sides[_digest(case)] for case, group in zip(cases, groups) if _digest(case) in sides}
+    bound = {group: sides[fingerprint(case)] for case, group in zip(cases, groups) if fingerprint(case) in sides}
     chosen = {group for group, side in bound.items() if side == "val"}
     order = [int(group) for group in np.random.default_rng(seed).permutation(len(sizes)) if int(group) not in bound]
     wanted, count = max(1, round(share * len(cases))), sum(sizes[group] for group in chosen)

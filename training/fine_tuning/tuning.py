@@ -52,7 +52,7 @@ class Order:
 
 
 class BadData(FineTuningError):
-    """Some of the data cannot be used; the message is the list of them."""
+    """Some of the data cannot be used; the message is the report of what is wrong."""
 
 
 def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str], None]) -> list[dict]:
@@ -74,7 +74,7 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     torch.set_num_threads(order.threads)
     material = gather(list(order.data), order.is_complete)
     _report_problems(material, order.skip_bad, say)
-    sides = split(material.cases, material.patients, settings.validation_share, settings.seed)
+    sides = split(material.cases, settings.validation_share, settings.seed)
     classes, kept, forgotten = _classes(start, material, order)
     work = order.work or order.output.with_name(order.output.name + ".work")
     _open_work(work, order, settings, start, material, classes)
@@ -134,15 +134,13 @@ def _calm_allocator() -> None:
 
 
 def _report_problems(material: Material, skip_bad: bool, say: Callable[[str], None]) -> None:
-    if not material.problems:
-        return
-    listed = "\n".join(f"  {line}" for line in material.problems)
-    if not skip_bad:
+    """Show what there is and what is wrong with it; errors stop it here, unless they are to be left out."""
+    if material.errors and not skip_bad:
+        number = f"{material.errors} error{'s' * (material.errors > 1)}"
         raise BadData(
-            f"{len(material.problems)} of the data cannot be used:\n{listed}\n"
-            "Correct them, or train without them: --skip-bad."
+            f"{material.report}\nThe data have {number}: correct them, or leave out what they name with --skip-bad."
         )
-    say(f"{len(material.problems)} of the data are left out:\n{listed}")
+    say(material.report)
 
 
 def _classes(
@@ -222,8 +220,7 @@ def _open_work(
 
 def _introduce(context: Context, material: Material, sides: Split) -> None:
     reporter, old = context.reporter, context.start.network("roi_detector")["config"]["classes"]
-    number, objects = len(material.cases), material.counts()
-    reporter.say(f"{number} images: {', '.join(f'{label} {count}' for label, count in objects.items())} objects")
+    reporter.note(material.report)
     if sides.validation:
         reporter.say(f"{len(sides.training)} to learn from, {len(sides.validation)} for validation: {sides.how}")
     else:

@@ -1,4 +1,4 @@
-"""`grayscale-detseg train` from end to end on simulated knees: new classes, kept ones, a kill, and all that is wrong."""
+"""`grayscale-detseg train` from end to end on simulated knees: new classes, kept ones, a kill, and what is wrong."""
 
 from __future__ import annotations
 
@@ -134,7 +134,8 @@ def test_the_run_keeps_what_it_was_made_of(trained):
     for part in ("new: shin bone", "dropped", "right lung", "2 + 5 epochs of 32", "2D detector: epoch 7 of 7"):
         assert part in log, part
     for name in ("detector", "box", "surfaces"):
-        assert list((work / name).glob("events.out.tfevents.*")) and (work / name / "checkpoints" / "last.ckpt").exists()
+        assert list((work / name).glob("events.out.tfevents.*"))
+        assert (work / name / "checkpoints" / "last.ckpt").exists()
     assert json.loads((work / "validation" / "summary.json").read_text())
 
 

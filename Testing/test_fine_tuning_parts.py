@@ -78,7 +78,7 @@ def test_the_same_pixels_are_never_on_both_sides():
         training, validation = sides(split(pairs, 0.3, seed))
         assert validation and not training & validation
     given = [case("x", seed=1), case("y", seed=2), case("z", side="val", seed=3)]
-    free = [case("x2", set_name="more", seed=1), case("z2", set_name="more", seed=3), case("w", set_name="more", seed=4)]
+    free = [case(name, set_name="more", seed=seed) for name, seed in (("x2", 1), ("z2", 3), ("w", 4))]
     training, validation = sides(split(given + free, 0.3, 1))
     assert "z2" in validation and "x2" in training
 
@@ -88,7 +88,8 @@ def test_every_class_stays_in_training_and_shows_in_validation():
     cases.append(case("only", ("fibula",)))
     for seed in range(5):
         divided = split(cases, 0.15, seed)
-        counts = [Counter(name for item in part for name in item.labels) for part in (divided.training, divided.validation)]
+        parts = divided.training, divided.validation
+        counts = [Counter(name for item in part for name in item.labels) for part in parts]
         assert counts[0]["fibula"] == 1 and min(counts[0]["patella"], counts[1]["patella"], counts[1]["femur"]) >= 1
 
 
@@ -132,15 +133,16 @@ def test_moved_networks_say_the_same_of_known_classes(shipped):
     before = heads.moved_detector(shipped, old, heads.mover(OLD, OLD)).eval()
     after = heads.moved_detector(shipped, other, move).eval()
     with torch.inference_mode():
-        (boxes_before, scores_before), (boxes_after, scores_after) = (decode(net, net(image)) for net in (before, after))
+        boxes_before, scores_before = decode(before, before(image))
+        boxes_after, scores_after = decode(after, after(image))
     assert torch.allclose(boxes_before, boxes_after, rtol=1e-3, atol=1e-2)
     assert torch.allclose(scores_before[..., order], scores_after[..., [0, 2]], atol=1e-6)
 
     entry = shipped.network("box_detector")["config"]
     pooled = torch.rand(1, 4, 768, generator=torch.Generator().manual_seed(2))
     nets = [
-        heads.moved_pointnet(shipped, PointNetConfig.from_dict({**entry, "classes": classes}), heads.mover(OLD, classes))
-        for classes in (OLD, new)
+        heads.moved_pointnet(shipped, PointNetConfig.from_dict({**entry, "classes": names}), heads.mover(OLD, names))
+        for names in (OLD, new)
     ]
     logits = [net.eval().classify(pooled) for net in nets]
     assert torch.allclose(logits[0][..., [0, 4, 1]], logits[1][..., [0, 1, 3]], atol=1e-5)

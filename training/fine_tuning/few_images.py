@@ -1,6 +1,6 @@
 """How far a handful of images leads: train on them alone, and compare with the model that saw all.
 
-    python -m training.fine_tuning.few_images --data ../shared/data --output runs/few_images [--images 20] [--minutes 25]
+    python -m training.fine_tuning.few_images --data ../shared/data --output runs/few_images
 
 By default 20 knees, half with a marked femur and half with a marked tibia, of the train parts; the rows of both classes
 in the shipped model are not used. The new model and the shipped one are then measured on the val parts, which the
@@ -56,7 +56,8 @@ def measured(model: Path | None, cases: list[Case]) -> list[dict]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.fine_tuning.few_images", description=__doc__.split("\n")[0])
+    program = "python -m training.fine_tuning.few_images"
+    parser = argparse.ArgumentParser(prog=program, description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
     parser.add_argument("--sets", nargs="+", default=["knee_femur", "knee_tibia"])
     parser.add_argument("--images", type=int, default=20, help="in all (default 20)")
@@ -69,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.output / "data"
     if not folder.exists():
         write_sets(options.data, options.sets, options.images, options.seed, folder)
-    labels = sorted({label for name in options.sets for label in json.loads((folder / name / "labels.json").read_text())})
+    files = [folder / name / "labels.json" for name in options.sets]
+    labels = sorted({label for file in files for label in json.loads(file.read_text(encoding="utf-8"))})
     model, started = options.output / "model", time.monotonic()
     train = ["train", *(str(folder / name) for name in options.sets), "--output", str(model), "--name", "few images"]
     train += ["--minutes", str(options.minutes), "--seed", str(options.seed), "--forget", *labels]

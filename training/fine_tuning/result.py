@@ -21,7 +21,7 @@ from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, save_weights
 from ..bundle import count
 from ..data import Case
 from ..evaluate import FINAL, SINGLE, evaluate_case, summarise, table
-from .context import Context, read_json, write_json
+from .context import Context, write_json
 
 CARD = """# Model card: {name} {version}
 
@@ -174,10 +174,10 @@ def _clean_up(context: Context) -> dict[str, Any]:
 
 def measure(context: Context, folder: Path) -> list[dict]:
     """The bundle's figures on val, a row per set and class; objects are kept in the run's folder as well."""
-    pipeline, records = load_pipeline(folder, "cpu"), []
+    pipeline, records, total = load_pipeline(folder, "cpu"), [], len(context.validation)
     for number, case in enumerate(context.validation, start=1):
         records += [record for record in evaluate_case(pipeline, case) if record["class"] in context.classes]
-        context.reporter.draw(number, len(context.validation), f"measuring on val, {number} of {len(context.validation)}")
+        context.reporter.draw(number, total, f"measuring on val, {number} of {total}")
     if not records:
         return []
     place = context.work / "validation"
@@ -199,8 +199,8 @@ def _card(context: Context, manifest: dict, rows: list[dict], facts: dict[str, A
     kept = ""
     if context.kept:
         kept = (
-            f"\nKept from {context.start.name} without training data, and not measured here: {', '.join(context.kept)}. "
-            "Only the last layers were trained, so that they do not change more than needed; check them before use.\n"
+            f"\nKept from {context.start.name} without training data, and not measured: {', '.join(context.kept)}. Only "
+            "the last layers were trained, so that they do not change more than needed; check them before use.\n"
         )
     is_same = context.validation is context.training
     return CARD.format(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from ..stages import Stage
 from .errors import FineTuningError
@@ -95,7 +96,8 @@ def read_settings(path: Path | None = None, **changes: Any) -> Settings:
         settings = _known(Settings, values, "the top level")
         problem = _impossible(settings)
     except KeyError as error:
-        raise FineTuningError(f"The configuration {path} lacks {error.args[0]}; see {DEFAULTS.name} for all of it.") from error
+        missing = error.args[0]
+        raise FineTuningError(f"The configuration {path} lacks {missing}; {DEFAULTS.name} has all of it.") from error
     except TypeError as error:
         raise FineTuningError(f"The configuration {path} does not fit: {error}.") from error
     if problem:

@@ -26,10 +26,10 @@ def split(cases: list[Case], share: float, seed: int) -> Split:
     """Divide the cases.
 
     Sets that have images for both sides keep their own split. In the others, images of a patient stay together: those
-    with the same patient, in whatever set; where none is known, those whose names agree up to the end of their first number
-    ("P12_left", "P12_right"), unless that puts most images into one; and always images with the same pixels. As many
-    patients as make up `share` of the images are drawn for validation, so that every class stays in training, and
-    shows in validation where it can.
+    with the same patient, in whatever set; where none is known, those whose names agree up to the end of their first
+    number ("P12_left", "P12_right"), unless that puts most images into one; and always images with the same pixels. As
+    many patients as make up `share` of the images are drawn for validation, so that every class stays in training,
+    and shows in validation where it can.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _groups(cases: list[Case]) -> tuple[list[int], str]:
         largest = Counter(names).most_common(1)[0][1]
         is_telling = len(set(names)) < len(names) and (largest <= max(2, len(names) // 4) or len(set(names)) >= 10)
         fallback = names if is_telling else [(case.set_name, case.name) for case in cases]
-        how = "by patients as told from the file names" if is_telling else "by image (nothing says who the patients are)"
+        how = "by patients as told from the file names" if is_telling else "by image (nothing tells the patients)"
         if any(known):
             how = f"by the patients of split.csv, where it names none {how}"
         keys = [key or ("name", *other) for key, other in zip(keys, fallback)]

@@ -199,8 +199,8 @@ def _card(context: Context, manifest: dict, rows: list[dict], facts: dict[str, A
     kept = ""
     if context.kept:
         kept = (
-            f"\nKept from {context.start.name} without training data, and not measured: {', '.join(context.kept)}. Only "
-            "the last layers were trained, so that they do not change more than needed; check them before use.\n"
+            f"\nKept from {context.start.name} without training data, and not measured: {', '.join(context.kept)}. "
+            "Only the last layers were trained, so that they change no more than needed; check them before use.\n"
         )
     is_same = context.validation is context.training
     return CARD.format(

@@ -128,7 +128,9 @@ def test_the_bundle_tells_what_it_is(trained):
 def test_the_run_keeps_what_it_was_made_of(trained):
     work = trained / "bundle.work"
     about = json.loads((work / "run.json").read_text())
-    assert about["made_of"]["seed"] == 1 and about["code"] and about["versions"]["torch"]
+    session = about["sessions"][-1]
+    assert about["made_of"]["seed"] == 1 and session["code"]["version"] and session["software"]["torch"]
+    assert session["outcome"] == "finished"
     assert (work / "config.toml").read_text() == (trained / "mine.toml").read_text()
     log = (work / "log.txt").read_text()
     for part in ("new: shin bone", "dropped", "right lung", "2 + 5 epochs of 32", "2D detector: epoch 7 of 7"):

@@ -22,8 +22,9 @@ from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets, targets
 
 from . import refinement
 from .box_data import BoxAugmentation, BoxDataset, BoxSample
-from .data import CLASSES, load_sets
-from .runs import Run, StagedTraining, Validation
+from .data import CLASSES
+from .record import say
+from .runs import Run, StagedTraining, Validation, command, is_first
 
 
 @dataclass(frozen=True)
@@ -102,24 +103,25 @@ class BoxValidation(Validation):
     @staticmethod
     @torch.no_grad()
     def _interval(module: BoxTraining, sample: BoxSample) -> np.ndarray:
-        points, gray = torch.from_numpy(sample.points)[None], torch.from_numpy(sample.gray)[None]
+        points, gray = (torch.from_numpy(values)[None].to(module.device) for values in (sample.points, sample.gray))
         pooled = module.network.pool_anchors(module.network.point_features(points)[0], gray, module.anchors)
         best = int(module.network.classify(pooled).softmax(-1)[0, :, 1 + sample.label].argmax())
-        offsets = module.offsets(pooled[:, best]).view(-1, 2)[sample.label].numpy()
+        offsets = module.offsets(pooled[:, best]).view(-1, 2)[sample.label].cpu().numpy()
         return apply_offsets(module.intervals[best : best + 1], offsets[None])[0]
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.box_detector", __doc__, arguments)
     settings, side = run.settings, run.settings["side"]
     augmentation = BoxAugmentation(**settings.get("augmentation", {}))
     training = BoxDataset(run.training_cases(), CLASSES, side, augmentation, settings["seed"])
-    validation = BoxDataset(load_sets(run.data, "val", run.sets), CLASSES, side)
+    validation = BoxDataset(run.validation_cases(), CLASSES, side)
     anchors = AnchorConfig.from_dict(settings["anchors"])
     intervals = np.array([training[index].interval for index in range(len(training))])
     for threshold in (0.5, 0.7, 0.8):
         recall = anchor_recall(anchors, intervals, threshold)
-        print(f"anchors: {len(anchors.intervals())}, recall of the training boxes at 3D IoU {threshold}: {recall:.4f}")
+        say(f"anchors: {len(anchors.intervals())}, recall of the training boxes at 3D IoU {threshold}: {recall:.4f}")
 
     config = PointNetConfig(CLASSES, settings["width"], settings["context"])
     run.describe({"config": config.to_dict(), "anchors": anchors.to_dict(), "side": side})
@@ -127,10 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     module = BoxTraining(config, anchors, BoxLoss(**settings.get("loss", {})), run.stages, len(loader))
     run.fit(module, loader, BoxValidation(validation, settings["validate_every"]), clip=5.0)
 
+    if not is_first():
+        return 0
     weights = refinement.fit(module.network, anchors, training, validation)
     torch.save({label: torch.from_numpy(matrix) for label, matrix in weights.items()}, run.output / "refinement.pt")
     for label, (closed, descended) in refinement.compare_descent(module.network, anchors, training).items():
-        print(f"   {label:11s} loss of eq. 6, 7 a proposal: closed form {closed:.5f}, SGD {descended:.5f}")
+        say(f"   {label:11s} loss of eq. 6, 7 a proposal: closed form {closed:.5f}, SGD {descended:.5f}")
     return 0
 
 

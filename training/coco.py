@@ -202,7 +202,7 @@ def mask_of(segmentation: object, shape: tuple[int, int]) -> np.ndarray:
 
 
 def decode_runs(code: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
-    """The mask of ``{"size": [rows, columns], "counts": ...}``: lengths of runs of 0 and 1 in turn, column by column."""
+    """The mask of ``{"size": [rows, columns], "counts": ...}``: lengths of runs of 0 and 1, column by column."""
     size, counts = code.get("size"), code.get("counts")
     if list(size or ()) != list(shape):
         raise ValueError(f"has a mask of the size {size}, and the image has {list(shape)} (rows, columns).")

@@ -18,11 +18,12 @@ from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
 
 from .anchors import cluster_anchors
 from .augmentation import AugmentationSettings
-from .data import CLASSES, Case, load_sets
+from .data import CLASSES, Case
 from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
 from .detection_metrics import roi_overlaps, summarise
-from .runs import Run, StagedTraining, Validation
+from .record import say
+from .runs import Run, StagedTraining, Validation, command
 
 
 class DetectorTraining(StagedTraining):
@@ -68,10 +69,11 @@ def training_anchors(dataset: DetectionDataset, count: int, passes: int = 3) -> 
         boxes = dataset[index].boxes
         sizes.append(boxes[:, 2:] - boxes[:, :2])
     anchors, fit = cluster_anchors(torch.cat(sizes).numpy(), count)
-    print(f"anchors {anchors.round(1).tolist()}, mean IoU with the training boxes {fit:.3f}", flush=True)
+    say(f"anchors {anchors.round(1).tolist()}, mean IoU with the training boxes {fit:.3f}")
     return [(float(width), float(height)) for width, height in anchors.round(1)]
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.detector", __doc__, arguments)
     settings = run.settings
@@ -86,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.describe(config.to_dict())
     loader = run.loader(dataset, collate)
     module = DetectorTraining(config, LossWeights(**settings.get("loss", {})), run.stages, len(loader))
-    validation = RoiValidation(load_sets(run.data, "val", run.sets), settings["validate_every"])
+    validation = RoiValidation(run.validation_cases(), settings["validate_every"])
     run.fit(module, loader, validation, clip=10.0)
     return 0
 

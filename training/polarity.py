@@ -15,7 +15,9 @@ from torch.nn import functional
 from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, SIZE, PolarityCheck, PolarityNetwork, fit_image
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
-from .data import Case, load_sets
+from .checking import announce, check
+from .data import SETS, Case
+from .runs import command
 from .sampling import seeded_generator
 
 # Close-ups and wide borders of any brightness: what counts is that bone is brighter than what surrounds it, not how a
@@ -85,6 +87,7 @@ def evaluate(network: PolarityNetwork, cases: list[Case]) -> dict[str, float]:
     return {name: count / len(cases) for name, count in counts.items()}
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.polarity", description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
@@ -92,16 +95,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--simulated", type=Path, help="folder with the simulated set, to train on as well")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--skip-bad", action="store_true", help="train without what the check of the data rejects")
     options = parser.parse_args(arguments)
+    further = [options.simulated / "simulated"] if options.simulated else []
     torch.set_num_threads(1)
-    cases = load_sets(options.data, "train")
-    if options.simulated:
-        cases += load_sets(options.simulated, "train", ("simulated",))
+    # the network that looks for inverted images is the one to be trained
+    report = check([options.data / name for name in SETS] + further, look_at_polarity=False)
+    announce(report, options.skip_bad)
+    cases = report.of("train")
     images = [fit_image(case.radiograph().gray()) for case in cases]
     network = train(images, options.steps, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), options.output / "network.pt")
-    for name, share in evaluate(network, load_sets(options.data, "val")).items():
+    for name, share in evaluate(network, report.of("val", SETS)).items():
         print(f"{name}: {share:.4f}")
     return 0
 

@@ -14,6 +14,7 @@ from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
 from GrayscaleDetSegLib.core.single_box.refinement import descend_ridge, refine, solve_ridge, targets, with_constant
 
 from .box_data import BoxDataset, Crop
+from .record import say
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -70,9 +71,7 @@ def fit(
             refined = refine(candidates[label]["proposal"], candidates[label]["features"], weights)
             scored.append((float(np.mean([mask_iou(*pair) for pair in zip(crops, refined)])), penalty, weights))
         score, penalty, weights = max(scored, key=lambda item: item[0])
-        print(
-            f"   {label:11s} penalty {penalty:g}: mask IoU on val {score:.4f} from {len(offsets)} proposals", flush=True
-        )
+        say(f"   {label:11s} penalty {penalty:g}: mask IoU on val {score:.4f} from {len(offsets)} proposals")
         chosen[label] = weights
     return chosen
 

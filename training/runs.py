@@ -1,24 +1,142 @@
-"""What all trainings share: their command line, their folder, and a loop that goes on where it was cut off."""
+"""What all trainings share: their command line, the check of their data, their folder, and how they are carried out.
+
+One process, several on one machine (``--devices``), or several machines (torchrun, which says itself how many): the
+``batch_size`` of the configuration is that of all processes together, so that the same images are seen in the same
+steps whatever the machine.
+"""
 
 from __future__ import annotations
 
 import argparse
+import functools
+import inspect
 import json
+import logging
+import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lightning
 import tomllib
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
-from .data import Case, load_set, load_sets
+from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
+
+from .checking import DataError, Report, check
+from .data import Case
+from .loop import Checkpoints, Progress, StagedTraining, Validation
+from .record import Record, open_log, say
 from .sampling import EpochSampler
-from .stages import Stage, stage_rate
+from .stages import Stage
+
+__all__ = ["Machine", "Run", "RunError", "StagedTraining", "Validation", "command"]
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+CONFIG, CHECKPOINT = "config.toml", Path("checkpoints") / "last.ckpt"
+
+
+class RunError(GrayscaleDetSegError):
+    """A run cannot be started as it was ordered."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run is computed on.
+
+    Parameters
+    ----------
+    accelerator : str
+        ``"auto"`` (CUDA where there is one, else the CPU), ``"cpu"`` or ``"cuda"``.
+    devices, nodes : int
+        Processes on each machine, and machines.
+    precision : str
+        ``"32"``, or mixed with 16 bits: ``"bf16"``, ``"16"``.
+    save_minutes : float
+        How often a checkpoint is written within an epoch.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32"
+    save_minutes: float = 5.0
+
+    @classmethod
+    def add_to(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options that :meth:`of` reads."""
+        add = parser.add_argument_group("machine").add_argument
+        add("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what to compute on (default: auto)")
+        add("--devices", type=int, help="processes on this machine, one for each GPU (default 1, or as torchrun says)")
+        add("--nodes", type=int, help="machines (default 1, or as torchrun says)")
+        add("--precision", choices=tuple(PRECISIONS), default="32", help="32 bits, or mixed with 16 (default 32)")
+        add("--save-minutes", type=float, default=5.0, help="between checkpoints within an epoch (default 5)")
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Machine:
+        """What was asked for; started by torchrun, what it says counts."""
+        devices, nodes = options.devices or 1, options.nodes or 1
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+            if (options.devices or local, options.nodes or world // local) != (local, world // local):
+                raise RunError(
+                    f"torchrun started {local} processes on each of {world // local} machines, and --devices or "
+                    "--nodes says otherwise; leave them out."
+                )
+            devices, nodes = local, world // local
+        return cls(options.accelerator, devices, nodes, options.precision, options.save_minutes)
+
+    @property
+    def processes(self) -> int:
+        """All of them together."""
+        return self.devices * self.nodes
+
+    def on_gpu(self) -> bool:
+        """Whether CUDA will be used."""
+        return self.accelerator == "cuda" or (self.accelerator == "auto" and torch.cuda.is_available())
+
+    def trainer(self, **options: Any) -> lightning.Trainer:
+        """Lightning's trainer for this machine."""
+        several = self.processes > 1
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of itself
+        return lightning.Trainer(
+            accelerator="cuda" if self.on_gpu() else "cpu",
+            devices=self.devices,
+            num_nodes=self.nodes,
+            # stages freeze parts: what does not learn has no gradient to wait for
+            strategy="ddp_find_unused_parameters_true" if several else "auto",
+            sync_batchnorm=several and self.on_gpu(),
+            precision=PRECISIONS[self.precision],
+            use_distributed_sampler=False,  # ours shares out its draws itself
+            enable_checkpointing=False,  # and so do our checkpoints
+            **options,
+        )
+
+
+def is_first() -> bool:
+    """Whether this is the first of the processes: it alone prints and writes."""
+    return rank_zero_only.rank == 0
+
+
+def command(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
+    """A training's `main` that says what is wrong with its data or its order in one sentence, and returns 2."""
+
+    @functools.wraps(main)
+    def wrapped(arguments: list[str] | None = None) -> int:
+        try:
+            return main(arguments)
+        except GrayscaleDetSegError as error:
+            if is_first():
+                print(error, file=sys.stderr)
+            return 2
+
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -37,6 +155,9 @@ class Run:
         Processes that prepare samples.
     also : tuple of Path
         Folders of further sets to train on.
+    machine : Machine
+    cases : tuple of Case
+        Of both splits; given up when the training starts, for the data sets have taken what they need.
     """
 
     data: Path
@@ -45,26 +166,71 @@ class Run:
     settings: dict[str, Any]
     workers: int
     also: tuple[Path, ...] = ()
+    machine: Machine = field(default_factory=Machine)
+    cases: tuple[Case, ...] = ()
 
     @classmethod
     def of(cls, module: str, description: str, arguments: list[str] | None) -> Run:
-        """Read the command line of ``python -m MODULE``, seed everything and make the run's folder."""
+        """Read the command line of ``python -m MODULE``, check the data, seed everything and make the run's folder.
+
+        Raises
+        ------
+        DataError
+            If the data have errors and ``--skip-bad`` was not given.
+        RunError
+            If the folder holds a run of another configuration or of other data.
+        """
         parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description.split("\n\n")[0])
         parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
         parser.add_argument("--config", type=Path, required=True, help="experiment, a TOML file")
         parser.add_argument("--output", type=Path, required=True, help="folder of the run")
         parser.add_argument("--from", dest="start", type=Path, help="folder of a finished run to start from")
         parser.add_argument("--also", type=Path, nargs="*", default=[], help="folders of further sets to train on")
+        parser.add_argument("--skip-bad", action="store_true", help="train without what the check of the data rejects")
         parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
         parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default 1)")
+        Machine.add_to(parser)
         options = parser.parse_args(arguments)
         torch.set_num_threads(options.threads)
-        text = options.config.read_text()
+        machine = Machine.of(options)
+        text = options.config.read_text(encoding="utf-8")
         settings = tomllib.loads(text)
+        folders = [options.data / name for name in settings["sets"]] + options.also
+        report = check(folders, look_at_polarity=is_first())
+        run = cls(options.data, options.output, options.start, settings, options.workers, tuple(options.also), machine,
+                  report.cases)  # fmt: skip
+        run._open(text, report, options.skip_bad)
         lightning.seed_everything(settings["seed"], workers=True, verbose=False)
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "config.toml").write_text(text)
-        return cls(options.data, options.output, options.start, settings, options.workers, tuple(options.also))
+        return run
+
+    def _open(self, text: str, report: Report, skip_bad: bool) -> None:
+        """Make the folder, if nothing speaks against it; the first process writes what made the run."""
+        if is_first():
+            print(report.text(), flush=True)
+        report.stop_if_bad(skip_bad)
+        record, kept = Record(self.output), self.output / CONFIG
+        if (self.output / CHECKPOINT).exists():
+            if kept.exists() and kept.read_text(encoding="utf-8") != text:
+                raise RunError(f"{self.output} holds a run of another configuration; choose another --output.")
+            if record.content.get("data", {}).get("print", report.print_of_data) != report.print_of_data:
+                raise RunError(
+                    f"{self.output} holds a run that was begun with other data; choose another --output, or bring "
+                    "back the data."
+                )
+        if not is_first():
+            return
+        self.output.mkdir(parents=True, exist_ok=True)
+        open_log(self.output)
+        kept.write_text(text, encoding="utf-8")
+        (self.output / "data.txt").write_text(report.text(None) + "\n", encoding="utf-8")
+        images = {split: len(report.of(split)) for split in ("train", "val")}
+        record.begin(
+            {
+                "seed": self.settings["seed"],
+                "start": str(self.start) if self.start else None,
+                "data": {"print": report.print_of_data, "images": images},
+            }
+        )
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -73,8 +239,11 @@ class Run:
 
     def training_cases(self) -> list[Case]:
         """The train part of the sets, and of further ones."""
-        further = [case for folder in self.also for case in load_set(folder, "train")]
-        return load_sets(self.data, "train", self.sets) + further
+        return [case for case in self.cases if case.split == "train"]
+
+    def validation_cases(self) -> list[Case]:
+        """The val part of the sets, without further ones."""
+        return [case for case in self.cases if case.split == "val" and case.set_name in self.sets]
 
     @property
     def stages(self) -> list[Stage]:
@@ -83,23 +252,48 @@ class Run:
 
     def describe(self, network: dict[str, Any]) -> None:
         """Keep what is needed to build the network again: ``network.json``."""
-        (self.output / "network.json").write_text(json.dumps(network, indent=1))
+        if is_first():
+            (self.output / "network.json").write_text(json.dumps(network, indent=1))
 
     def start_description(self) -> dict[str, Any] | None:
         """The ``network.json`` of the run to start from."""
         return json.loads((self.start / "network.json").read_text()) if self.start else None
 
+    @property
+    def batch_size(self) -> int:
+        """Images of a step that one process sees."""
+        size, rest = divmod(self.settings["batch_size"], self.machine.processes)
+        if rest or not size:
+            raise RunError(
+                f"A batch of {self.settings['batch_size']} cannot be shared by {self.machine.processes} processes; "
+                "change batch_size or --devices."
+            )
+        return size
+
     def loader(self, dataset: Dataset, collate=None) -> DataLoader:
-        """Batches of a data set that has `set_names`, drawn by `EpochSampler`."""
+        """Batches of a data set that has `set_names`, drawn by `EpochSampler`.
+
+        Raises
+        ------
+        DataError
+            If an epoch has fewer images than a batch.
+        """
+        sampler = EpochSampler(
+            dataset.set_names,
+            self.settings.get("balance", 1.0),
+            self.settings["seed"],
+            self.settings.get("epoch_length"),
+            self.machine.processes,
+        )
+        if sampler.length < self.settings["batch_size"]:
+            raise DataError(
+                f"An epoch has {sampler.length} images, fewer than a batch of {self.settings['batch_size']}; give "
+                "more images, a smaller batch_size or a longer epoch_length."
+            )
         return DataLoader(
             dataset,
-            self.settings["batch_size"],
-            sampler=EpochSampler(
-                dataset.set_names,
-                self.settings.get("balance", 1.0),
-                self.settings["seed"],
-                self.settings.get("epoch_length"),
-            ),
+            self.batch_size,
+            sampler=sampler,
             drop_last=True,
             collate_fn=collate,
             num_workers=self.workers,
@@ -110,84 +304,38 @@ class Run:
     ) -> None:
         """Train to the end of the schedule, from the last checkpoint if there is one; writes ``network.pt``.
 
-        `quiet` leaves out the progress bar, for callers that show progress themselves.
+        With several processes all of them return, with the same weights; see :func:`is_first`. `quiet` leaves out the
+        progress bar, for callers that show progress themselves.
         """
         if self.start:
             module.network.load_state_dict(torch.load(self.start / "network.pt", weights_only=True))
-        trainer = lightning.Trainer(
+        module.seed = self.settings["seed"]
+        last, record = self.output / CHECKPOINT, Record(self.output)
+        checkpoints = Checkpoints(last, loader.sampler, self.batch_size, self.machine.save_minutes)
+        trainer = self.machine.trainer(
             max_epochs=sum(stage.epochs for stage in module.stages),
-            accelerator="auto" if torch.cuda.is_available() else "cpu",
             logger=TensorBoardLogger(self.output, name="", version=""),
-            callbacks=[validation, ModelCheckpoint(self.output / "checkpoints", save_last=True, every_n_epochs=1)],
+            callbacks=[validation, Progress(), checkpoints],
             enable_progress_bar=sys.stderr.isatty() and not quiet,
             enable_model_summary=False,
             gradient_clip_val=clip,
-            log_every_n_steps=10,
+            log_every_n_steps=min(10, len(loader)),
         )
-        last = self.output / "checkpoints" / "last.ckpt"
-        trainer.fit(module, loader, ckpt_path=str(last) if last.exists() else None)
+        options = {"ckpt_path": str(last) if last.exists() else None}
+        if "weights_only" in inspect.signature(trainer.fit).parameters:  # since Lightning 2.6
+            options["weights_only"] = True
+        if is_first() and "ended" in record.content.get("sessions", [{"ended": None}])[-1]:  # not begun by `of`
+            open_log(self.output)
+            record.begin({"seed": module.seed})
+        object.__setattr__(self, "cases", ())
+        outcome = "cut off"
+        try:
+            trainer.fit(module, loader, **options)
+            outcome = "finished" if trainer.state.finished else "cut off"
+        finally:
+            if is_first():
+                record.end(outcome, trainer.global_step)
+                say(f"{outcome} at step {trainer.global_step}")
         module.network.cpu().eval()
-        torch.save(module.network.state_dict(), self.output / "network.pt")
-
-
-class StagedTraining(lightning.LightningModule):
-    """A network trained by stages: before every step the stage's learning rate is set and its freeze rule applied.
-
-    Parameters
-    ----------
-    network : torch module
-    stages : list of Stage
-    steps_per_epoch : int
-    weight_decay : float
-    """
-
-    def __init__(
-        self, network: torch.nn.Module, stages: list[Stage], steps_per_epoch: int, weight_decay: float
-    ) -> None:
-        super().__init__()
-        self.network, self.stages = network, stages
-        self.steps_per_epoch, self.weight_decay = steps_per_epoch, weight_decay
-
-    def learning_parts(self, trainable: str) -> set[torch.nn.Module]:
-        """The modules of the network that learn in a stage with this `trainable` other than ``"all"``."""
-        raise ValueError(f"{type(self).__name__} has no part called {trainable!r} that could learn alone.")
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.parameters(), self.stages[0].learning_rate, weight_decay=self.weight_decay)
-
-    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        stage, rate = stage_rate(self.stages, self.global_step, self.steps_per_epoch)
-        for group in self.optimizers().param_groups:
-            group["lr"] = rate
-        self.freeze(stage.trainable)
-
-    def freeze(self, trainable: str) -> None:
-        """Let everything learn (``"all"``) or one part alone; frozen norms keep their statistics."""
-        learning = set(self.network.modules()) if trainable == "all" else self.learning_parts(trainable)
-        for module in self.network.modules():
-            for parameter in module.parameters(recurse=False):
-                parameter.requires_grad_(module in learning)
-            if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
-                module.train(module in learning)
-
-
-class Validation(Callback):
-    """Every few epochs, and at the end: the subclass's figures on val, printed and logged."""
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: StagedTraining) -> None:
-        epoch = trainer.current_epoch + 1
-        if epoch % self.every and epoch != trainer.max_epochs:
-            return
-        module.eval()
-        figures, lines = self.figures(module)
-        module.train()
-        module.log_dict({f"val/{name}": value for name, value in figures.items()}, batch_size=1)
-        print(f"epoch {epoch}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-        print("\n".join(f"   {line}" for line in lines), flush=True)
-
-    def figures(self, module: StagedTraining) -> tuple[dict[str, float], list[str]]:
-        """Figures to log, and lines to print below them; for subclasses to say."""
-        return {}, []
+        if is_first():
+            torch.save(module.network.state_dict(), self.output / "network.pt")

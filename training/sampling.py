@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import distributed
 from torch.utils.data import Sampler
 
 
@@ -17,7 +18,9 @@ def seeded_generator(*numbers: int) -> torch.Generator:
 class EpochSampler(Sampler):
     """Draws an epoch's cases with replacement, small sets more often than their share.
 
-    Everything follows from the seed and the epoch, so that a run which was cut off goes on as if it had not been.
+    Everything follows from the seed and the epoch, so that a run which was cut off goes on as if it had not been, and
+    several processes share out between them what one alone would draw: of B images in a batch, each of n processes
+    takes every n-th.
 
     Parameters
     ----------
@@ -28,28 +31,39 @@ class EpochSampler(Sampler):
     seed : int
     length : int or None
         Cases in an epoch; as many as there are by default.
+    processes : int
+        How many share an epoch; which of them this is, torch.distributed knows when the epoch begins.
     """
 
-    def __init__(self, set_names: list[str], balance: float, seed: int, length: int | None = None) -> None:
+    def __init__(
+        self, set_names: list[str], balance: float, seed: int, length: int | None = None, processes: int = 1
+    ) -> None:
         names, counts = np.unique(set_names, return_counts=True)
         weight = dict(zip(names, counts ** (balance - 1.0)))
         self.weights = torch.tensor([weight[name] for name in set_names])
-        self.seed, self.epoch, self.length = seed, 0, length or len(set_names)
+        self.seed, self.epoch, self.length, self.processes = seed, 0, length or len(set_names), processes
+        self._seen = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the training loop before each epoch."""
         self.epoch = epoch
 
+    def resume(self, epoch: int, seen: int) -> None:
+        """Begin in this epoch, without the first `seen` draws of this process: a run before this one has used them."""
+        self.epoch = epoch  # with workers the loop asks for the first samples before it has told the epoch
+        self._seen = (epoch, seen)
+
     def __len__(self) -> int:
-        return self.length
+        return self.length // self.processes
 
     def __iter__(self) -> Iterator[int]:
         generator = seeded_generator(self.seed, self.epoch)
         drawn = torch.multinomial(self.weights, self.length, replacement=True, generator=generator)
         # the position makes two draws of one case in an epoch differ
-        return iter(
-            [
-                self.epoch * 1000003 * len(self.weights) + position * len(self.weights) + int(case)
-                for position, case in enumerate(drawn)
-            ]
-        )
+        indices = [
+            self.epoch * 1000003 * len(self.weights) + position * len(self.weights) + int(case)
+            for position, case in enumerate(drawn)
+        ]
+        rank = distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+        own = indices[rank :: self.processes][: len(self)]
+        return iter(own[self._seen[1] :] if self.epoch == self._seen[0] else own)

@@ -23,9 +23,9 @@ from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork, soft_interval, surfaces_at
 from GrayscaleDetSegLib.core.weights import Bundle
 
-from .data import CLASSES, Case, load_sets
+from .data import CLASSES, Case
 from .metrics import overlap
-from .runs import Run, StagedTraining, Validation
+from .runs import Run, StagedTraining, Validation, command
 from .surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals
 
 
@@ -112,13 +112,14 @@ def found_rois(detector, cases: list[Case]) -> dict[tuple[str, str, int], np.nda
     return found
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.surfaces", __doc__, arguments)
     settings = run.settings
     config = SurfaceConfig.from_dict({"classes": CLASSES, **settings.get("network", {})})
     run.describe({"config": config.to_dict(), "margin": settings["margin"]})
     roi_detector = load_roi_detector(Bundle.open())
-    cases, validation = run.training_cases(), load_sets(run.data, "val", run.sets)
+    cases, validation = run.training_cases(), run.validation_cases()
     dataset = SurfaceDataset(
         cases,
         CLASSES,

@@ -20,7 +20,7 @@ import lightning
 import torch
 from torch.utils.data import Dataset
 
-from ..runs import Run, StagedTraining, Validation
+from ..runs import CHECKPOINT, Run, StagedTraining, Validation
 from ..stages import Stage
 from .context import Context, read_json, write_json
 from .settings import NetworkSettings
@@ -148,10 +148,6 @@ class Progress(Validation):
         """Go on from a checkpoint."""
         self.best, self.best_epoch = state["best"], state["best_epoch"]
 
-    def on_train_batch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Random numbers (dropout) follow from the step: a resumed run draws what an unbroken one does."""
-        torch.manual_seed(1000003 * self.context.settings.seed + trainer.global_step)
-
     def on_train_batch_end(self, trainer: lightning.Trainer, module: StagedTraining, *_: Any) -> None:
         """Draw the progress, with the time left."""
         total = sum(self.plan.epochs) * module.steps_per_epoch
@@ -254,7 +250,9 @@ def fit(
         f"{title}: {key[1]} on val {chosen.before:.3f} at the start; {epochs} epochs of {chosen.epoch_length} samples"
     )
     progress = Progress(title, figures, *key, chosen, folder, context)
-    with quiet(context):
+    if (folder / CHECKPOINT).exists():
+        context.reporter.say(f"{title}: goes on from its last checkpoint")
+    with quiet():
         try:
             ordered.fit(module, loader, progress, clip, quiet=True)
         except SystemExit as leaving:  # what Lightning makes of Ctrl-C
@@ -265,21 +263,17 @@ def fit(
 
 
 @contextlib.contextmanager
-def quiet(context: Context):
-    """What libraries and shared parts of the training print goes to the log alone."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    printed = io.StringIO()
+def quiet():
+    """What libraries and shared parts of the training print is left out; the network's own log has it."""
+    logger = logging.getLogger("lightning.fabric")
+    level = logger.level
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            yield printed
+            yield
     finally:
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
-        context.reporter.note(printed.getvalue())
+        logger.setLevel(level)
 
 
 def save(tensors: dict[str, torch.Tensor], path: Path) -> None:

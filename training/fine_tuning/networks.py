@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import lightning
@@ -159,7 +158,7 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
     shown = {crop.label for crop in judged.crops}
     further = [case for case in context.training if any(label not in shown for label in case.labels)]
     judged = BoxDataset(_judges(context) + further, context.classes, side)
-    with quiet(context) as printed, contextlib.redirect_stdout(printed):
+    with quiet():
         found = refinement.fit(module.network, anchors, dataset, judged, passes)
     found.update(numpy_refinement(context.start, context.kept))
     save(module.network.state_dict(), context.work / name / "weights.pt")

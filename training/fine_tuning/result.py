@@ -229,22 +229,3 @@ def _set_lines(context: Context) -> list[str]:
 
 def _unique(sides: list[list[Case]]) -> list[Case]:
     return sides[0] + [case for case in sides[1] if not any(case is other for other in sides[0])]
-
-
-def code_version() -> str:
-    """The version of the library, with the commit where it runs from a checkout."""
-    import subprocess
-
-    from GrayscaleDetSegLib import __version__
-
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return __version__
-    try:
-        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return __version__
-    return f"{__version__}, commit {done.stdout.strip()}"
-
-

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import ctypes
 import datetime
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import lightning
 import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
 
-from .context import Budget, Context, Reporter, read_json, write_json
+from ..record import Record, code_version
+from .context import Budget, Context, Reporter
 from .errors import FineTuningError
 from .fitting import duration
 from .material import Material, gather
 from .networks import tune_box, tune_detector, tune_surfaces
-from .result import Parts, code_version, write
+from .result import Parts, write
 from .settings import DEFAULTS, LAST_LAYERS, Settings, read_settings
 from .splitting import Split, split
 
@@ -77,7 +77,7 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     sides = split(material.cases, settings.validation_share, settings.seed)
     classes, kept, forgotten = _classes(start, material, order)
     work = order.work or order.output.with_name(order.output.name + ".work")
-    _open_work(work, order, settings, start, material, classes)
+    record = _open_work(work, order, settings, start, material, classes)
     reporter = Reporter(work / "log.txt", say, draw)
     validation = sides.validation or sides.training
     context = Context(
@@ -98,12 +98,13 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     facts = {
         "name": order.name or order.output.name,
         "version": "1",
-        "code": code_version(),
+        "code": _said(code_version()),
         "date": datetime.date.today().isoformat(),
         "how": sides.how,
     }
     reporter.say("Measuring on val.")
     rows = write(context, Parts(detector, box, anchors, refinement, surfaces, polarity), order.output, facts)
+    record.note(outcome="finished")
     reporter.note(f"done after {duration(time.monotonic() - began)}")
     return rows
 
@@ -172,7 +173,7 @@ def _classes(
 
 def _open_work(
     work: Path, order: Order, settings: Settings, start: Bundle, material: Material, classes: tuple[str, ...]
-) -> None:
+) -> Record:
     """Make the run's folder with all that the run is made of, or check that the one that is there is of this run.
 
     Raises
@@ -191,36 +192,33 @@ def _open_work(
         "forget": list(order.forget),
         "complete": order.is_complete,
     }
-    before = read_json(work / "run.json")
+    record = Record(work)
+    before = record.content.get("made_of")
     if before is not None:
-        different = [name for name, value in made_of.items() if before["made_of"].get(name) != value]
+        different = [name for name, value in made_of.items() if before.get(name) != value]
         if different:
             raise FineTuningError(
                 f"{work} holds another training ({', '.join(different)} differ): remove it, or give another --work."
             )
-        return
-    if work.exists() and any(work.iterdir()):
+    elif work.exists() and any(work.iterdir()):
         raise FineTuningError(f"{work} holds something else than a training: give another --work.")
-    work.mkdir(parents=True, exist_ok=True)
-    (work / "config.toml").write_text(config, encoding="utf-8")
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "lightning": lightning.__version__}
-    write_json(
-        work / "run.json",
-        {
-            "code": code_version(),
-            "versions": versions,
-            "machine": platform.platform(),
-            "minutes": settings.minutes,
-            "data": [str(folder) for folder in order.data],
-            "started_from": start.name,
-            "made_of": made_of,
-        },
-    )
+    else:
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "config.toml").write_text(config, encoding="utf-8")
+        (work / "data.txt").write_text(material.report + "\n", encoding="utf-8")
+    folders = [str(folder) for folder in order.data]
+    record.begin({"made_of": made_of, "data": folders, "start": start.name, "minutes": settings.minutes})
+    return record
+
+
+def _said(version: dict[str, Any]) -> str:
+    """The version of the code, for the card."""
+    commit = f", commit {version['commit'][:12]}" if version["commit"] else ""
+    return f"{version['version']}{commit}{', changed since' if version['dirty'] else ''}"
 
 
 def _introduce(context: Context, material: Material, sides: Split) -> None:
     reporter, old = context.reporter, context.start.network("roi_detector")["config"]["classes"]
-    reporter.note(material.report)
     if sides.validation:
         reporter.say(f"{len(sides.training)} to learn from, {len(sides.validation)} for validation: {sides.how}")
     else:

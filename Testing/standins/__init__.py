@@ -5,6 +5,7 @@ Importing this imports neither; `Session` does, and takes back all that it puts 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import sys
@@ -19,6 +20,10 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if "PySide6" not in sys.modules:
     sys.pyside6_option_python_enum = 0x2  # enum values compare with ints, as in PythonQt
+
+if sys.version_info < (3, 12):
+    # PySide6 6.12 takes a reference from None at each call that returns it; before Python 3.12 None can die of that
+    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 30
 
 NEEDED = ("PySide6.QtWidgets", "PySide6.QtUiTools", "slicer.util")
 
@@ -55,6 +60,7 @@ class Session:
 
         from . import pythonqt
 
+        gc.freeze()  # what was there before need not be looked through at the end
         self._qt_application = QApplication.instance() or QApplication([])  # stays: Qt allows one in a process
         self._before = dict(sys.modules), dict(vars(slicer)), list(sys.path), sys.excepthook
         sys.excepthook = self._record
@@ -64,6 +70,7 @@ class Session:
             self._install(slicer)
         except BaseException:
             self._restore()
+            gc.unfreeze()
             raise
         return self
 
@@ -139,6 +146,7 @@ class Session:
         finally:
             self._restore()
             gc.collect()  # now, rather than in the midst of something else
+            gc.unfreeze()
         if self.errors and failure == (None, None, None):
             raise self.errors[0]
 

@@ -96,14 +96,22 @@ def _alike(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
-    """The index of the slice that a segmentation belongs to; None where it holds no result of ours."""
-    document = _document(node)
+    """The index of the slice that a segmentation belongs to; None where it holds none of our results."""
+    try:
+        document = _document(node)
+    except RadiographError:
+        return None
     return None if document is None else int(document["slice"])
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
     """What a segmentation says of its result, as text: another text means another result."""
     return attribute(node, _NAME)
+
+
+def set_document(node: vtkMRMLSegmentationNode, document: str | None) -> None:
+    """Let a segmentation say what :func:`kept_document` gave."""
+    set_attribute(node, _NAME, document)
 
 
 def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
@@ -196,7 +204,8 @@ def _object(item: SegmentedObject) -> dict:
         **{name: getattr(item, name) for name in _KEPT},
         "stability": asdict(item.stability),
         "field": {
-            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high)
+            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high),
+            "moved": [field.bottom, field.top], "reach": field.reach,
         },
     }
 
@@ -207,7 +216,9 @@ def _restored_object(entry: dict, mask: np.ndarray, area: float | None) -> Segme
     low, high = (_unpacked(field[name], tuple(field["shape"])) for name in ("low", "high"))
     return SegmentedObject(
         **kept,
-        field=ThresholdField(tuple(field["roi"]), low, high),
+        field=ThresholdField(
+            tuple(field["roi"]), low, high, *field["moved"], reach=field["reach"] and tuple(field["reach"])
+        ),
         mask=mask,
         area_mm2=area,
         stability=Stability(**entry["stability"]),

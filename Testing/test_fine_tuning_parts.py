@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
@@ -23,6 +25,7 @@ from training.fine_tuning import heads  # noqa: E402
 from training.fine_tuning.context import Budget  # noqa: E402
 from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.fitting import Plan, Timing, plan  # noqa: E402
+from training.fine_tuning.material import gather  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS, read_settings  # noqa: E402
 from training.fine_tuning.splitting import split  # noqa: E402
 
@@ -161,6 +164,34 @@ def test_moved_networks_say_the_same_of_known_classes(shipped):
             for classes in (OLD, new)
         ]
     assert torch.allclose(fields[0][:, order], fields[1][:, [0, 2]], atol=1e-5)
+
+
+def write(folder, labels, names=("a", "b")):
+    """A set of the noisy images."""
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    for name in names:
+        item = case(name, tuple(labels), set_name=folder.name)
+        Image.fromarray(np.kron(item.pixels, np.ones((5, 5), np.uint8))).save(folder / "images" / f"{name}.png")
+        Image.fromarray(np.kron(item.label_map, np.ones((5, 5), np.uint8))).save(folder / "labels" / f"{name}.png")
+    (folder / "labels.json").write_text(json.dumps({label: value for value, label in enumerate(labels, start=1)}))
+    return folder
+
+
+def test_sets_that_mark_all_they_show(tmp_path):
+    folders = [write(tmp_path / "one", ["femur"]), write(tmp_path / "two", ["patella", "fibula"])]
+    for is_complete in (False, True):
+        material = gather(folders, is_complete)
+        assert material.labels == ("femur", "patella", "fibula") and not material.errors
+        assert all(item.is_settled("femur") == (is_complete or item.set_name == "one") for item in material.cases)
+        assert material.counts() == {"femur": 2, "patella": 2, "fibula": 2}, "none is there that was not marked"
+    assert gather(folders).fingerprint() == gather(folders).fingerprint() != gather(folders, True).fingerprint()
+
+
+def test_labels_that_differ_in_capitals_alone(tmp_path):
+    folders = [write(tmp_path / "one", ["patella"]), write(tmp_path / "two", ["Patella"])]
+    with pytest.raises(FineTuningError, match="'patella' and 'Patella' differ in capitals alone"):
+        gather(folders)
 
 
 def test_a_plan_fits_its_time():

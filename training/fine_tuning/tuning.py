@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import datetime
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +68,6 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     _check_output(order)
     start = Bundle.open(order.start)
     _check_start(start)
-    _calm_allocator()
     torch.set_num_threads(order.threads)
     material = gather(list(order.data), order.is_complete)
     _report_problems(material, order.skip_bad, say)
@@ -125,13 +122,6 @@ def _check_start(start: Bundle) -> None:
         start.network(name)
     if start.network("roi_detector")["config"]["classes"] != start.network("box_detector")["config"]["classes"]:
         raise WeightsError(f"The networks of {start.folder} know different classes; start from another bundle.")
-
-
-def _calm_allocator() -> None:
-    """Let glibc keep freed memory: handing it back after every step costs more than the small networks themselves."""
-    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        library.mallopt(-3, 2**31 - 1)  # M_MMAP_THRESHOLD
-        library.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def _report_problems(material: Material, skip_bad: bool, say: Callable[[str], None]) -> None:
@@ -234,6 +224,12 @@ def _introduce(context: Context, material: Material, sides: Split) -> None:
     if dropped:
         parts.append(f"dropped, as the data do not show them (--keep): {', '.join(dropped)}")
     reporter.say("; ".join(parts))
+    unsettled = [label for label in trained if not all(case.is_settled(label) for case in material.cases)]
+    if unsettled:
+        reporter.say(
+            f"Not marked in all images, so where it is unmarked nothing is learnt of it: {', '.join(unsettled)}. If it "
+            "is not there in these images, say so: --complete."
+        )
     if context.budget:
         reporter.say(f"It will take about {context.settings.minutes:g} min; stopped, the same command goes on.")
 

@@ -236,7 +236,7 @@ def test_what_is_wrong_is_said_in_a_sentence(train, knees, trained, tmp_path, ca
         assert part in said and "fault" not in said, said
     assert not (tmp_path / "bundle").exists() and not (tmp_path / "bundle.work").exists()
     assert (tmp_path / "full" / "holiday.txt").exists()
-    for arguments in (["--minutes", "0"], ["--threads", "0"], []):
+    for arguments in (["--minutes", "0"], ["--threads", "0"], ["--workers", "-1"], []):
         assert main(["train", str(knees), *arguments]) == 2
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from GrayscaleDetSegLib.core.yolo.decode import decode  # noqa: E402
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
 from training.data import Case  # noqa: E402
 from training.fine_tuning import heads  # noqa: E402
-from training.fine_tuning.context import Budget  # noqa: E402
+from training.fine_tuning.context import Budget, Context  # noqa: E402
 from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.fitting import Plan, Timing, plan  # noqa: E402
 from training.fine_tuning.material import gather  # noqa: E402
@@ -192,6 +193,12 @@ def test_labels_that_differ_in_capitals_alone(tmp_path):
     folders = [write(tmp_path / "one", ["patella"]), write(tmp_path / "two", ["Patella"])]
     with pytest.raises(FineTuningError, match="'patella' and 'Patella' differ in capitals alone"):
         gather(folders)
+
+
+def test_one_side_alone_is_not_mirrored(shipped):
+    for classes, flip in ((("left lung", "femur"), 0.0), (("left lung", "right lung"), 0.5), (("left hip",), 0.0)):
+        context = Context(shipped, classes, (), (), [], [], read_settings(), Path(), None, None)
+        assert context.without_flip({"flip": 0.5})["flip"] == flip
 
 
 def test_a_plan_fits_its_time():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import Any
 
 from ..evaluate import FINAL, SINGLE, table
@@ -16,7 +18,7 @@ def run(arguments: argparse.Namespace, console: Any) -> int:
     """Train as the arguments say, with messages on a ``batch.console.Console``; returns the exit code."""
     order = Order(
         data=arguments.data,
-        output=arguments.output,
+        output=Path(os.path.abspath(arguments.output)),  # "." has no name
         start=arguments.start,
         work=arguments.work,
         config=arguments.config,

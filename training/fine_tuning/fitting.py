@@ -18,6 +18,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import Dataset
 
 from ..runs import CHECKPOINT, Run, StagedTraining, Validation
@@ -97,22 +98,23 @@ class Timing:
     validation: float
 
 
-def seconds_per_step(module: StagedTraining, loader, limit: float) -> float:
+def seconds_per_step(module: StagedTraining, loader, limit: float, device: str = "cpu") -> float:
     """The time of a training step of the whole network, samples included: the median on a copy, once it has warmed up.
 
     Measured over the batches of `loader`, or as many as `limit` seconds allow.
     """
-    trial = copy.deepcopy(module)
+    trial = copy.deepcopy(module).to(device)
     trial.log_dict = lambda *_, **__: None
     trial.train()
     trial.freeze("all")
     optimizer = torch.optim.AdamW(trial.parameters(), 1e-4)
     times = [time.monotonic()]
     for index, batch in enumerate(loader):
-        loss = trial.training_step(batch, index)
+        loss = trial.training_step(move_data_to_device(batch, torch.device(device)), index)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        float(loss.detach())  # wait for the device
         times.append(time.monotonic())
         if times[-1] - times[0] > limit:
             break
@@ -230,8 +232,10 @@ def fit(
         save(module.network.state_dict(), folder / "best.pt")
         look = time.monotonic() - started
         if context.budget and not settings.is_fixed:
-            trial = run(settings.batch_size * _TRIED).loader(dataset, collate)
-            step = seconds_per_step(module, trial, min(20.0, _MEASURING * context.budget.allotted(name)))
+            trial = run(settings.batch_size * _TRIED)
+            limit = min(20.0, _MEASURING * context.budget.allotted(name))
+            device = "cuda" if trial.machine.on_gpu() else "cpu"
+            step = seconds_per_step(module, trial.loader(dataset, collate), limit, device)
             allotted = context.budget.allotted(name) - reserve - (time.monotonic() - started)
             timing = Timing(allotted, step, look)
             context.reporter.note(f"{title}: {step:.3f} s a step, {look:.1f} s for val, {allotted:.0f} s to train")

@@ -29,9 +29,10 @@ Where two inputs would get the same name, or a result would replace an input, th
 
 _TRAIN = """Fine-tunes a model for the labels of your own images, and writes a model bundle that --model takes.
 
-DATA is a folder of labelled images, or several: images/, labels/ and labels.json, or cases saved in 3D Slicer. The new
-model knows the classes that DATA shows, new ones too. What the model it starts from knows besides is dropped, unless
---keep names it. Validation images are chosen by patient where split.csv has a column 'patient'.
+DATA is a folder of labelled images, or several: images with label maps, COCO, or cases saved in 3D Slicer. What is
+wrong with them is listed first. The new model knows the classes that DATA shows, new ones too. What the model it starts
+from knows besides is dropped, unless --keep names it. Part of the images is put aside to judge the model by: whole
+patients, where split.csv has a column 'patient' or the names tell.
 
 Stopped or killed, the same command goes on where it was."""
 
@@ -146,7 +147,7 @@ def _train(commands) -> None:
         help="the model to start from (default: the one that comes with it)",
     )
     command.add_argument(
-        "--minutes", type=_positive, help="how long it may take, split among the networks (default: 25)"
+        "--minutes", type=_positive, metavar="N", help="how long it may take, split among the networks (default: 25)"
     )
     command.add_argument(
         "--keep",
@@ -172,9 +173,11 @@ def _train(commands) -> None:
     command.add_argument("--name", help="the new model's name (default: the name of the output folder)")
     command.add_argument("--work", type=Path, metavar="DIR", help="folder of the run (default: OUTPUT.work)")
     command.add_argument("--config", type=Path, metavar="FILE", help="another configuration, a TOML file")
-    command.add_argument("--seed", type=int, help="of all random choices (default: 1)")
-    command.add_argument("--threads", type=_count, default=1, help="threads for the networks (default: 1)")
-    command.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default: 1)")
+    command.add_argument("--seed", type=_whole, metavar="N", help="of all random choices (default: 1)")
+    command.add_argument("--threads", type=_count, default=1, metavar="N", help="threads for the networks (default: 1)")
+    command.add_argument(
+        "--workers", type=_whole, default=1, metavar="N", help="processes that prepare samples (default: 1)"
+    )
     command.add_argument("--verbose", action="store_true", help="show where in the program a fault happened")
 
 
@@ -208,8 +211,12 @@ def _positive(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
+def _whole(text: str, least: int = 0) -> int:
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text} is not {least} or more")
     return value
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1)

@@ -89,7 +89,7 @@ def command(*arguments: object) -> int:
 def trained(knees, start, tmp_path_factory) -> Path:
     """A bundle after enough epochs to find what it was taught."""
     folder = tmp_path_factory.mktemp("trained")
-    config = configuration(folder / "mine.toml", detector=(2, 5), box=(1, 1), surfaces=(1, 1), length=32)
+    config = configuration(folder / "mine.toml", detector=(1, 3), box=(1, 1), surfaces=(1, 1), length=32)
     assert command("--from", start, "--output", folder / "bundle", "--config", config, knees) == 0
     return folder
 
@@ -133,7 +133,7 @@ def test_the_run_keeps_what_it_was_made_of(trained):
     assert session["outcome"] == "finished"
     assert (work / "config.toml").read_text() == (trained / "mine.toml").read_text()
     log = (work / "log.txt").read_text()
-    for part in ("new: shin bone", "dropped", "right lung", "2 + 5 epochs of 32", "2D detector: epoch 7 of 7"):
+    for part in ("new: shin bone", "dropped", "right lung", "1 + 3 epochs of 32", "2D detector: epoch 4 of 4"):
         assert part in log, part
     for name in ("detector", "box", "surfaces"):
         assert list((work / name).glob("events.out.tfevents.*"))

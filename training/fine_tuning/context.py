@@ -137,9 +137,14 @@ class Context:
     workers: int = 1
 
     def mover(self, network: str) -> Mover:
-        """How rows of a network (its name in the bundle) become those of `classes`."""
+        """How rows of a network (its name in the bundle) become those of `classes`.
+
+        The 2D detector asks of each class by itself whether it is there. Known classes deny what is none of them, and
+        so would their mean; fresh rows are undecided, which is nearer to the truth.
+        """
         old = tuple(self.start.network(network)["config"]["classes"])
-        return mover(old, self.classes, self.forgotten, self.settings.new_classes == "mean")
+        is_mean = self.settings.new_classes == "mean" and network != "roi_detector"
+        return mover(old, self.classes, self.forgotten, is_mean)
 
     def without_flip(self, augmentation: dict[str, Any]) -> dict[str, Any]:
         """Settings of an augmentation; images are not mirrored where a side has no class for the other one."""

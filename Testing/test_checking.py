@@ -152,6 +152,7 @@ def test_a_broken_labels_file_and_folders_without_sets(tmp_path, capsys):
     assert main([str(tmp_path / "empty")]) == 2
     assert "holds no labelled images" in capsys.readouterr().out
     assert main([str(tmp_path / "nowhere")]) == 2
+    assert "no folder" in str(check([tmp_path / "nowhere"]).errors[0])
     with pytest.raises(FileNotFoundError, match="no set nowhere"):
         load_sets(tmp_path, "train", ("nowhere",))
 

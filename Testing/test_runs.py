@@ -6,6 +6,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -60,6 +61,16 @@ def test_a_run_cut_off_between_epochs_and_one_that_is_finished(workers, tmp_path
     rest = train(tmp_path / "cut", Machine("cpu"), 0.5, workers=workers)
     assert rest.seen == whole.seen[7:], "saved at the end of an epoch alone"
     assert train(tmp_path / "cut", Machine("cpu"), 0.5).seen == []
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_a_run_that_is_told_to_end_saves_where_it_is(tmp_path, monkeypatch):
+    whole = train(tmp_path / "whole", Machine("cpu"), 0.5)
+    monkeypatch.setattr("Testing.toy_run.Toy.end", lambda self: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        train(tmp_path / "cut", Machine("cpu"), 0.5, stop=11)
+    rest = train(tmp_path / "cut", Machine("cpu"), 0.5)
+    assert rest.seen == whole.seen[12:]
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
@@ -147,11 +158,16 @@ def parsed(*arguments):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the two processes are forked")
-def test_two_processes_share_what_one_would_do(tmp_path):
-    """On the CPU: the same images in every step, and after it the same weights but for rounding; also if cut off."""
+@pytest.mark.parametrize("begun_by", [1, 2])
+def test_two_processes_share_what_one_would_do(begun_by, tmp_path):
+    """On the CPU: the same images in every step, and after it the same weights but for rounding; also if cut off,
+    and if one process began what two go on with."""
     alone = train(tmp_path / "alone", Machine("cpu"))
     context = multiprocessing.get_context("fork")  # a fresh process takes its time to import torch
-    for stop in (12, None):
+    if begun_by == 1:
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(tmp_path / "two", OFTEN, stop=12)
+    for stop in (12, None)[2 - begun_by :]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -236,6 +252,14 @@ def test_bad_data_stop_a_training_before_it_starts(data, tmp_path, capsys):
         assert "--skip-bad" in said.err and not (tmp_path / "run").exists()
     finally:
         label.write_bytes(content)
+    table = data / "simulated" / "split.csv"
+    content = table.read_text()
+    table.write_text(content.replace(",val", ",train"))
+    try:
+        assert box_detector.main(order(data, tmp_path / "run")) == 2
+        assert "No image of simulated is for validation" in capsys.readouterr().err
+    finally:
+        table.write_text(content)
     assert box_detector.main(order(data, tmp_path / "run", BOX.replace("batch_size = 3", "batch_size = 99"))) == 2
     assert "fewer than a batch of 99" in capsys.readouterr().err
 

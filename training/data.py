@@ -161,10 +161,12 @@ def read_set(folder: Path, split: str | None = None) -> tuple[list[Case], list[P
     Raises
     ------
     FileNotFoundError
-        If the folder holds none of these.
+        If the folder is missing or holds none of these.
     """
     from . import cases, coco, folders  # which build on this module
 
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}; check the path.")
     for is_form, read in (
         (folders.is_folder_set, folders.read_folders),
         (cases.is_case_folder, cases.read_cases),

@@ -18,6 +18,7 @@ from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
 
 from .anchors import cluster_anchors
 from .augmentation import AugmentationSettings
+from .convert import CONVERSION
 from .data import CLASSES, Case
 from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
@@ -80,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     augmentation = AugmentationSettings(**settings.get("augmentation", {}))
     dataset = DetectionDataset(run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"])
     start = run.start_description()
+    if run.start and (run.start / CONVERSION).exists():  # its output layers are fresh: the anchors may fit these data
+        start = None
     count = {"tiny": 6, "darknet53": 9}[settings["variant"]]
     anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(dataset, count))
     config = YoloConfig(

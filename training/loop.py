@@ -94,6 +94,8 @@ class Validation(Callback):
 class Checkpoints(Callback):
     """``last.ckpt`` at the end of every epoch and every few minutes within it, from which a run goes on at that step.
 
+    A single process that is told to end (SIGTERM, as schedulers send it) saves after the step it is at.
+
     Parameters
     ----------
     path : Path
@@ -112,7 +114,11 @@ class Checkpoints(Callback):
         self._saved = time.monotonic()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: StagedTraining, *_: Any) -> None:
-        if trainer.is_last_batch or trainer.global_step % self.LOOK_EVERY:
+        if trainer.is_last_batch:
+            return  # the end of the epoch saves
+        if trainer.received_sigterm and trainer.world_size == 1:  # Lightning stops after this step
+            self._save(trainer)
+        if trainer.global_step % self.LOOK_EVERY:
             return
         # the clocks of several processes differ, and all must save together
         if trainer.strategy.broadcast(time.monotonic() - self._saved >= 60.0 * self.minutes):

@@ -208,6 +208,8 @@ class Run:
         if is_first():
             print(report.text(), flush=True)
         report.stop_if_bad(skip_bad)
+        if not self.validation_cases():
+            raise DataError(f"No image of {', '.join(self.sets)} is for validation: set some aside in split.csv.")
         record, kept = Record(self.output), self.output / CONFIG
         if (self.output / CHECKPOINT).exists():
             if kept.exists() and kept.read_text(encoding="utf-8") != text:

@@ -1,6 +1,7 @@
 """Networks for other classes: the last layers' rows of known classes are copied, those of new ones made.
 
-A new class starts as the mean of the classes that the network knows, or as in a new network. Everything that does not depend on the classes is taken over as it is.
+A new class starts as the mean of the classes that the network knows, or as in a new network. Everything that does not
+depend on the classes is taken over as it is.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def main(
 
 def _after_stop(command: str) -> str:
     if command == "train":
-        return "The same command goes on from the last finished epoch."
+        return "The same command goes on from its last checkpoint."
     return "The results written so far are complete."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -15,14 +17,19 @@ pytest.importorskip("setuptools", minversion="77.0.3")
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "GrayscaleDetSegLib"
 LIBRARY = ROOT / "GrayscaleDetSeg" / PACKAGE
+TRAINING, INSTALLED = ROOT / "training", "GrayscaleDetSegTraining"
+"""The training is installed under another name than that of its folder."""
 SHIPPED = {".py", ".json", ".md", ".safetensors"}
 MODEL = ("manifest.json", "MODEL_CARD.md", "detector.safetensors")
 
 
 def files_in_source() -> set[str]:
-    """The library's files as they should lie in the wheel, leaving out what programs and editors leave behind."""
-    paths = (path for path in LIBRARY.rglob("*") if path.is_file() and path.suffix in SHIPPED)
-    return {f"{PACKAGE}/{path.relative_to(LIBRARY).as_posix()}" for path in paths if not path.name.startswith(".")}
+    """The files as they should lie in the wheel, leaving out what programs and editors leave behind."""
+    found = set()
+    for folder, name, endings in ((LIBRARY, PACKAGE, SHIPPED), (TRAINING, INSTALLED, {".py", ".toml"})):
+        paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in endings)
+        found |= {f"{name}/{path.relative_to(folder).as_posix()}" for path in paths if not path.name.startswith(".")}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,8 @@ def wheel(tmp_path_factory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.part", ".*")
-    shutil.copytree(ROOT / "GrayscaleDetSeg", source / "GrayscaleDetSeg", ignore=leave)
+    for name in ("GrayscaleDetSeg", "training"):
+        shutil.copytree(ROOT / name, source / name, ignore=leave)
     made_up = source / "GrayscaleDetSeg" / PACKAGE / "Models" / "made_up"
     made_up.mkdir(parents=True)
     for name in MODEL:
@@ -52,7 +60,7 @@ def contents(wheel) -> set[str]:
         return set(archive.namelist())
 
 
-def test_the_wheel_holds_the_library_and_nothing_else(contents):
+def test_the_wheel_holds_library_and_training_and_nothing_else(contents):
     library = {name for name in contents if ".dist-info/" not in name}
     assert library == files_in_source() | {f"{PACKAGE}/Models/made_up/{name}" for name in MODEL}
 
@@ -99,6 +107,35 @@ def test_the_wheel_works_without_the_repository(wheel, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("grayscale-detseg ")
+
+
+def test_the_training_works_under_its_installed_name(wheel, tmp_path):
+    """The command finds it, with its configuration, where there is no repository; it then misses nothing but data."""
+    pytest.importorskip("lightning", reason="training needs the extra 'training'")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from GrayscaleDetSegLib.batch.main import main\n"
+        "code = main(['train', 'nowhere', '--output', 'model'])\n"
+        "assert not [name for name in sys.modules if name == 'training' or name.startswith('training.')]\n"
+        "sys.exit(code)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False, env=environment
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr == "nowhere is no folder; give the folder of a set of labelled images.\n"
+
+
+def test_the_training_imports_itself_by_no_name():
+    """It has two."""
+    for path in TRAINING.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not [name for name in names if name.partition(".")[0] == "training"], path
 
 
 def test_the_citation_is_of_this_version():

@@ -136,7 +136,7 @@ def peak_memory(radiograph: Radiograph, method: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pixels.npy"
         np.save(path, radiograph.pixels)
-        code = f"import training.memory as m; print(m.peak({str(path)!r}, {method!r}))"
+        code = f"import {__package__}.memory as m; print(m.peak({str(path)!r}, {method!r}))"
         command = [sys.executable, "-W", "ignore", "-c", code]
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(answer.stdout.split()[-1])

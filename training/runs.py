@@ -301,10 +301,13 @@ class Run:
             num_workers=self.workers,
         )
 
-    def fit(self, module: StagedTraining, loader: DataLoader, validation: Callback, clip: float) -> None:
+    def fit(
+        self, module: StagedTraining, loader: DataLoader, validation: Callback, clip: float, quiet: bool = False
+    ) -> None:
         """Train to the end of the schedule, from the last checkpoint if there is one; writes ``network.pt``.
 
-        With several processes all of them return, with the same weights; see :func:`is_first`.
+        With several processes all of them return, with the same weights; see :func:`is_first`. `quiet` leaves out the
+        progress bar, for callers that show progress themselves.
         """
         if self.start:
             module.network.load_state_dict(torch.load(self.start / "network.pt", weights_only=True))
@@ -315,7 +318,7 @@ class Run:
             max_epochs=sum(stage.epochs for stage in module.stages),
             logger=TensorBoardLogger(self.output, name="", version=""),
             callbacks=[validation, Progress(), checkpoints],
-            enable_progress_bar=sys.stderr.isatty(),
+            enable_progress_bar=sys.stderr.isatty() and not quiet,
             enable_model_summary=False,
             gradient_clip_val=clip,
             log_every_n_steps=min(10, len(loader)),

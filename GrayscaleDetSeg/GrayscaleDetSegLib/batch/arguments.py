@@ -16,7 +16,7 @@ _EXIT_CODES = """exit codes:
   0    all done (an image in which nothing was found counts as done)
   1    a fault of the program or its installation; --verbose shows where
   2    bad arguments: also no inputs found, or an output folder that cannot be written to
-  3    some inputs failed, each named with its reason; the others are done
+  3    some inputs failed, each named with its reason; the others are done (train: nothing was done)
   4    the model's weights are missing or damaged, or a Python package that is needed is missing
   130  interrupted (Ctrl-C), 143 terminated; no half-written file is left
 """
@@ -26,6 +26,15 @@ folder: NAME.seg.nrrd (segmentation, opens in 3D Slicer), NAME.json (the result 
 
 NAME is the input's name without its extension. Files found in a folder keep their folders below the output folder.
 Where two inputs would get the same name, or a result would replace an input, the extension stays in the name."""
+
+_TRAIN = """Fine-tunes a model for the labels of your own images, and writes a model bundle that --model takes.
+
+DATA is a folder of labelled images, or several: images with label maps, COCO, or cases saved in 3D Slicer. What is
+wrong with them is listed first. The new model knows the classes that DATA shows, new ones too. What the model it starts
+from knows besides is dropped, unless --keep names it. Part of the images is put aside to judge the model by: whole
+patients, where split.csv has a column 'patient' or the names tell.
+
+Stopped or killed, the same command goes on where it was."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _segment(commands)
     _info(commands)
+    _train(commands)
     return top
 
 
@@ -117,6 +127,60 @@ def _info(commands) -> None:
     _reading(command)
 
 
+def _train(commands) -> None:
+    command = commands.add_parser(
+        "train",
+        help="teach a model your own labels",
+        description=_TRAIN,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("data", nargs="+", type=Path, metavar="DATA", help="folders of labelled images")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the new model goes; made at the end"
+    )
+    command.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="FOLDER",
+        help="the model to start from (default: the one that comes with it)",
+    )
+    command.add_argument(
+        "--minutes", type=_positive, metavar="N", help="how long it may take, split among the networks (default: 25)"
+    )
+    command.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="classes to keep although DATA does not show them, or all; then only the last layers learn",
+    )
+    command.add_argument(
+        "--forget",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="classes of the old model to learn as if it had never known them, or all",
+    )
+    command.add_argument(
+        "--complete",
+        action="store_true",
+        help="every image has all it shows of all classes marked: what is not marked is not there",
+    )
+    command.add_argument("--skip-bad", action="store_true", help="train without the images that cannot be used")
+    command.add_argument("--overwrite", action="store_true", help="replace the model in --output")
+    command.add_argument("--name", help="the new model's name (default: the name of the output folder)")
+    command.add_argument("--work", type=Path, metavar="DIR", help="folder of the run (default: OUTPUT.work)")
+    command.add_argument("--config", type=Path, metavar="FILE", help="another configuration, a TOML file")
+    command.add_argument("--seed", type=_whole, metavar="N", help="of all random choices (default: 1)")
+    command.add_argument("--threads", type=_count, default=1, metavar="N", help="threads for the networks (default: 1)")
+    command.add_argument(
+        "--workers", type=_whole, default=1, metavar="N", help="processes that prepare samples (default: 1)"
+    )
+    command.add_argument("--verbose", action="store_true", help="show where in the program a fault happened")
+
+
 def _reading(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--polarity",
@@ -138,3 +202,21 @@ def _score(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _whole(text: str, least: int = 0) -> int:
+    value = int(text)
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text} is not {least} or more")
+    return value
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1)

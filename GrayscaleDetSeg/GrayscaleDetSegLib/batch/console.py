@@ -40,6 +40,11 @@ class Console:
         if what:
             self._draw(f"{self._name}: {what[0]}")
 
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Show how far work is that has no inputs to count."""
+        self._done, self._total = done, total
+        self._draw(text)
+
     def done(self, text: str) -> None:
         """One input is segmented."""
         self._done += 1

@@ -50,12 +50,16 @@ def main(
     try:
         if arguments.command == "info":
             return _info(arguments, console, read)
+        if arguments.command == "train":
+            from .training import run_training
+
+            return run_training(arguments, console)
         return _segment(arguments, console, load_pipeline, read)
     except KeyboardInterrupt:
-        console.complain("Interrupted. The results written so far are complete.")
+        console.complain(f"Interrupted. {_after_stop(arguments.command)}")
         return INTERRUPTED
     except Terminated:
-        console.complain("Terminated. The results written so far are complete.")
+        console.complain(f"Terminated. {_after_stop(arguments.command)}")
         return TERMINATED
     except (WeightsError, DependencyError) as error:
         console.complain(str(error))
@@ -74,6 +78,12 @@ def main(
         return FAULT
     finally:
         console.close()
+
+
+def _after_stop(command: str) -> str:
+    if command == "train":
+        return "The same command goes on from its last checkpoint."
+    return "The results written so far are complete."
 
 
 def _segment(arguments: argparse.Namespace, console: Console, load_pipeline, read) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -61,8 +62,18 @@ def anatomy(name: str) -> Anatomy:
 
 
 def mirrored(name: str) -> str:
-    """The class that `name` becomes in the mirror image."""
-    return anatomy(name).mirrored or name
+    """The class that `name` becomes in the mirror image: "left hip" becomes "right hip", in the same capitals."""
+    return anatomy(name).mirrored or _SIDE.sub(_other_side, name)
+
+
+_SIDE = re.compile(r"(?<![^\W_])(left|right)(?![^\W_])", re.IGNORECASE)
+"""The word by itself, also between underscores: not the beginning of "leftover"."""
+
+
+def _other_side(found: re.Match[str]) -> str:
+    word = found.group()
+    other = "right" if word.lower() == "left" else "left"
+    return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
 
 
 def display_name(name: str) -> str:

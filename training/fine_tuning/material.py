@@ -1,0 +1,103 @@
+"""The images to train on: read from the folders, with everything that is wrong listed before training starts."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..checking import check
+from ..data import Case
+from .errors import FineTuningError
+
+_NOWHERE = -1
+"""A value that no label map holds: a class that has it is settled, and is not there."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What was read.
+
+    Parameters
+    ----------
+    cases : list of Case
+        Those that can be used.
+    report : str
+        What there is and all that is wrong, in lines for people.
+    errors : int
+        How many of the data cannot be used, or would make val flatter.
+    """
+
+    cases: list[Case]
+    report: str
+    errors: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All classes that some image shows, in the order of their first appearance."""
+        return tuple(dict.fromkeys(label for case in self.cases for label, _ in case.objects()))
+
+    def counts(self) -> dict[str, int]:
+        """Objects of every class."""
+        return dict(Counter(label for case in self.cases for label, _ in case.objects()))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all pixels and masks: another training, if anything changed."""
+        digest = hashlib.sha256()
+        for case in self.cases:
+            facts = case.set_name, case.name, case.split, sorted(case.labels.items()), case.inverted, case.patient
+            digest.update(repr(facts).encode())
+            digest.update(case.pixels.tobytes())
+            for label, mask in case.objects():
+                digest.update(label.encode() + mask.tobytes())
+        return digest.hexdigest()
+
+
+def gather(folders: list[Path], is_complete: bool = False) -> Material:
+    """Read and check all folders.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Sets in any form that is read here, or folders of sets.
+    is_complete : bool
+        Whether every image has all its objects of all classes marked: then a class that is not marked is not there.
+
+    Raises
+    ------
+    FineTuningError
+        If a folder is none, nothing can be used, or two labels differ in capitals alone.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise FineTuningError(f"{folder} is no folder; give the folder of a set of labelled images.")
+    found = check([folder.resolve() for folder in folders])
+    if not found.cases:
+        reasons = " ".join(f"{problem.set_name}: {problem.text}" for problem in found.errors[:3])
+        raise FineTuningError(f"There is no image to train on. {reasons}".strip())
+    material = Material(list(found.cases), found.text(), len(found.errors))
+    _check_spelling(material.labels)
+    if is_complete:
+        absent = dict.fromkeys(material.labels, _NOWHERE)
+        cases = [changed(case, labels={**absent, **case.labels}) for case in material.cases]
+        material = replace(material, cases=cases)
+    return material
+
+
+def changed(case: Case, **values: Any) -> Case:
+    """A copy of a case with other values, its objects as they were."""
+    other = copy.copy(case)
+    for name, value in values.items():
+        object.__setattr__(other, name, value)
+    return other
+
+
+def _check_spelling(labels: tuple[str, ...]) -> None:
+    spelled: dict[str, str] = {}
+    for label in labels:
+        other = spelled.setdefault(label.casefold(), label)
+        if other != label:
+            raise FineTuningError(f"The labels '{other}' and '{label}' differ in capitals alone: spell them alike.")

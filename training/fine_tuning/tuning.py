@@ -1,0 +1,236 @@
+"""A fine-tuning from the folders to the bundle."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from GrayscaleDetSegLib.core.errors import WeightsError
+from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
+
+from ..record import Record, code_version
+from .context import Budget, Context, Reporter
+from .errors import FineTuningError
+from .fitting import duration
+from .material import Material, gather
+from .networks import tune_box, tune_detector, tune_surfaces
+from .result import Parts, write
+from .settings import DEFAULTS, LAST_LAYERS, Settings, read_settings
+from .splitting import Split, split
+
+_SECONDS_PER_IMAGE = 0.8  # of measuring on val
+_RESERVE = 20.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for, see the help of ``grayscale-detseg train``."""
+
+    data: Sequence[Path]
+    output: Path
+    start: Path | None = None
+    work: Path | None = None
+    config: Path | None = None
+    minutes: float | None = None
+    seed: int | None = None
+    name: str | None = None
+    keep: Sequence[str] = ()
+    forget: Sequence[str] = ()
+    is_complete: bool = False
+    skip_bad: bool = False
+    overwrite: bool = False
+    threads: int = 1
+    workers: int = 1
+
+
+class BadData(FineTuningError):
+    """Some of the data cannot be used; the message is the report of what is wrong."""
+
+
+def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str], None]) -> list[dict]:
+    """Do it all, or go on with it; returns the figures on val, see ``evaluate.summarise``.
+
+    Raises
+    ------
+    FineTuningError
+        If it cannot be done as asked; ``BadData`` if that is because of some of the images.
+    WeightsError
+        If the bundle to start from is missing or damaged.
+    """
+    began = time.monotonic()
+    settings = read_settings(order.config, minutes=order.minutes, seed=order.seed)
+    _check_output(order)
+    start = Bundle.open(order.start)
+    _check_start(start)
+    torch.set_num_threads(order.threads)
+    material = gather(list(order.data), order.is_complete)
+    _report_problems(material, order.skip_bad, say)
+    sides = split(material.cases, settings.validation_share, settings.seed)
+    classes, kept, forgotten = _classes(start, material, order)
+    work = order.work or order.output.with_name(order.output.name + ".work")
+    record = _open_work(work, order, settings, start, material, classes)
+    reporter = Reporter(work / "log.txt", say, draw)
+    validation = sides.validation or sides.training
+    context = Context(
+        start, classes, kept, forgotten, sides.training, validation, settings, work, reporter, None, order.workers
+    )
+    if not settings.is_fixed:
+        reserve = _RESERVE + _SECONDS_PER_IMAGE * len(validation) + time.monotonic() - began
+        shares = {name: getattr(settings, name).share for name in LAST_LAYERS}
+        if "surfaces" not in start.manifest["networks"]:
+            del shares["surfaces"]
+        context.budget = Budget(60.0 * settings.minutes, reserve, shares)
+    _introduce(context, material, sides)
+
+    detector = tune_detector(context)
+    box, anchors, refinement = tune_box(context)
+    surfaces = tune_surfaces(context, detector)
+    polarity = start.tensors("polarity") if "polarity" in start.manifest["networks"] else None
+    facts = {
+        "name": order.name or order.output.name,
+        "version": "1",
+        "code": _said(code_version()),
+        "date": datetime.date.today().isoformat(),
+        "how": sides.how,
+    }
+    reporter.say("Measuring on val.")
+    rows = write(context, Parts(detector, box, anchors, refinement, surfaces, polarity), order.output, facts)
+    record.note(outcome="finished")
+    reporter.note(f"done after {duration(time.monotonic() - began)}")
+    return rows
+
+
+def _check_output(order: Order) -> None:
+    for folder in (order.output, order.work):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise FineTuningError(f"{folder} is a file; give a folder.")
+    if order.output.exists() and any(order.output.iterdir()):
+        if not order.overwrite:
+            raise FineTuningError(f"{order.output} exists already: use another output folder, or --overwrite.")
+        if not (order.output / MANIFEST).exists():
+            raise FineTuningError(f"{order.output} is no model bundle and is not replaced: use another output folder.")
+
+
+def _check_start(start: Bundle) -> None:
+    for name in ("roi_detector", "box_detector", "refinement"):
+        start.network(name)
+    if start.network("roi_detector")["config"]["classes"] != start.network("box_detector")["config"]["classes"]:
+        raise WeightsError(f"The networks of {start.folder} know different classes; start from another bundle.")
+
+
+def _report_problems(material: Material, skip_bad: bool, say: Callable[[str], None]) -> None:
+    """Show what there is and what is wrong with it; errors stop it here, unless they are to be left out."""
+    if material.errors and not skip_bad:
+        number = f"{material.errors} error{'s' * (material.errors > 1)}"
+        raise BadData(
+            f"{material.report}\nThe data have {number}: correct them, or leave out what they name with --skip-bad."
+        )
+    say(material.report)
+
+
+def _classes(
+    start: Bundle, material: Material, order: Order
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The new bundle's classes, and which of the start's are kept without data, or forgotten.
+
+    Raises
+    ------
+    FineTuningError
+        If there are no objects, or a name is not known.
+    """
+    old, shown = tuple(start.network("roi_detector")["config"]["classes"]), material.labels
+    if not shown:
+        raise FineTuningError("No image has an object marked: there is nothing to learn.")
+    for option, names in (("--keep", order.keep), ("--forget", order.forget)):
+        unknown = [name for name in names if name not in old and name != "all"]
+        if unknown:
+            raise FineTuningError(f"{option}: {start.name} does not know '{unknown[0]}', only {', '.join(old)}.")
+    forgotten = old if "all" in order.forget else tuple(name for name in old if name in order.forget)
+    wanted = old if "all" in order.keep else order.keep
+    kept = tuple(name for name in old if name in wanted and name not in shown)
+    both = [name for name in kept if name in forgotten]
+    if both:
+        raise FineTuningError(f"'{both[0]}' cannot be kept and forgotten: leave out one of --keep and --forget.")
+    new = tuple(sorted(name for name in shown if name not in old))
+    return tuple(name for name in old if name in shown) + new + kept, kept, forgotten
+
+
+def _open_work(
+    work: Path, order: Order, settings: Settings, start: Bundle, material: Material, classes: tuple[str, ...]
+) -> Record:
+    """Make the run's folder with all that the run is made of, or check that the one that is there is of this run.
+
+    Raises
+    ------
+    FineTuningError
+        If it belongs to another training.
+    """
+    config = (order.config or DEFAULTS).read_text(encoding="utf-8")
+    made_of = {
+        "configuration": config,
+        "seed": settings.seed,
+        "start": {name: entry["sha256"] for name, entry in start.manifest["networks"].items()},
+        "data": material.fingerprint(),
+        "classes": list(classes),
+        "keep": list(order.keep),
+        "forget": list(order.forget),
+        "complete": order.is_complete,
+    }
+    record = Record(work)
+    before = record.content.get("made_of")
+    if before is not None:
+        different = [name for name, value in made_of.items() if before.get(name) != value]
+        if different:
+            raise FineTuningError(
+                f"{work} holds another training ({', '.join(different)} differ): remove it, or give another --work."
+            )
+    elif work.exists() and any(work.iterdir()):
+        raise FineTuningError(f"{work} holds something else than a training: give another --work.")
+    else:
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "config.toml").write_text(config, encoding="utf-8")
+        (work / "data.txt").write_text(material.report + "\n", encoding="utf-8")
+    folders = [str(folder) for folder in order.data]
+    record.begin({"made_of": made_of, "data": folders, "start": start.name, "minutes": settings.minutes})
+    return record
+
+
+def _said(version: dict[str, Any]) -> str:
+    """The version of the code, for the card."""
+    commit = f", commit {version['commit'][:12]}" if version["commit"] else ""
+    return f"{version['version']}{commit}{', changed since' if version['dirty'] else ''}"
+
+
+def _introduce(context: Context, material: Material, sides: Split) -> None:
+    reporter, old = context.reporter, context.start.network("roi_detector")["config"]["classes"]
+    if sides.validation:
+        reporter.say(f"{len(sides.training)} to learn from, {len(sides.validation)} for validation: {sides.how}")
+    else:
+        reporter.say("No image can be spared for validation: the figures will be those on the training images.")
+    known = [label for label in context.classes if label in old and label not in context.forgotten]
+    trained = [label for label in context.classes if label not in context.kept]
+    new = [label for label in trained if label not in known]
+    dropped = [label for label in old if label not in context.classes]
+    parts = [f"known to {context.start.name}: {', '.join(label for label in trained if label in known) or 'none'}"]
+    parts.append(f"new: {', '.join(new) or 'none'}")
+    if context.kept:
+        parts.append(f"kept as they are (only last layers learn): {', '.join(context.kept)}")
+    if dropped:
+        parts.append(f"dropped, as the data do not show them (--keep): {', '.join(dropped)}")
+    reporter.say("; ".join(parts))
+    unsettled = [label for label in trained if not all(case.is_settled(label) for case in material.cases)]
+    if unsettled:
+        reporter.say(
+            f"Not marked in all images, so where it is unmarked nothing is learnt of it: {', '.join(unsettled)}. If it "
+            "is not there in these images, say so: --complete."
+        )
+    if context.budget:
+        reporter.say(f"It will take about {context.settings.minutes:g} min; stopped, the same command goes on.")
+
+

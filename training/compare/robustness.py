@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from ..data import Case
-from .accuracy import Masks, means, records_of
+from .accuracy import records_of
+from .contestants import Contestant
+from .records import Store, code_digest
+from .statistics import Bootstrap
+from .tables import table
 
 
 def _pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Case], Case]:
@@ -30,13 +36,17 @@ def _shaded(values: np.ndarray) -> np.ndarray:
     return values + np.linspace(-25.0, 25.0, values.shape[1])[None]
 
 
-def _turned(case: Case) -> Case:
-    """By 8 degrees, as if pixels were square; corners are black."""
-    return replace(
-        case,
-        pixels=ndimage.rotate(case.pixels, 8.0, reshape=False, order=1),
-        label_map=ndimage.rotate(case.label_map, 8.0, reshape=False, order=0),
-    )
+def _turned(angle: float) -> Callable[[Case], Case]:
+    """By some degrees, as if pixels were square; corners are black."""
+
+    def altered(case: Case) -> Case:
+        return replace(
+            case,
+            pixels=ndimage.rotate(case.pixels, angle, reshape=False, order=1),
+            label_map=ndimage.rotate(case.label_map, angle, reshape=False, order=0),
+        )
+
+    return altered
 
 
 def _covered(case: Case) -> Case:
@@ -57,26 +67,53 @@ def _larger(case: Case) -> Case:
 
 ALTERATIONS: dict[str, Callable[[Case], Case]] = {
     "as it is": lambda case: case,
+    "overexposed": _pixels(lambda values: 1.4 * values - 20.0),
+    "underexposed": _pixels(lambda values: 0.5 * values),
     "gamma 0.6": _pixels(lambda values: 255.0 * (values / 255.0) ** 0.6),
     "gamma 1.6": _pixels(lambda values: 255.0 * (values / 255.0) ** 1.6),
     "half the contrast": _pixels(lambda values: 64.0 + values / 2.0),
     "exposure falls off": _pixels(_shaded),
     "noise, 12 levels": _pixels(_noisy),
     "inverted": _pixels(lambda values: 255.0 - values),
-    "turned by 8 degrees": _turned,
+    "turned by 8 degrees": _turned(8.0),
+    "turned by 20 degrees": _turned(20.0),
     "collimated": _covered,
     "3 x larger, noisy": _larger,
 }
 
 
-def robustness(methods: dict[str, Masks], cases: list[Case]) -> str:
-    """Mean IoU over sets and classes of every method under every alteration, as Markdown."""
-    lines = ["| alteration | " + " | ".join(methods) + " |", "|---" * (1 + len(methods)) + "|"]
+def robustness(contestants: list[Contestant], cases: list[Case], images: str, store: Store) -> list[dict]:
+    """Figures of every method under every alteration, object by object; `images` is the digest of the cases.
+
+    Kept in the store for each method and alteration, so that what was cut off goes on.
+    """
+    rows = []
     for title, alter in ALTERATIONS.items():
-        altered = [alter(case) for case in cases]
-        cells = []
-        for name, masks in methods.items():
-            by_group = means(records_of(name, masks, altered))
-            cells.append(f"{np.mean([found[name] for found in by_group.values()]):.3f}")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        altered = cache(lambda alter=alter: [alter(case) for case in cases])
+        for item in contestants:
+            depends = {**item.depends, "images": images, "alterations": code_digest(Path(__file__))}
+
+            def compute(item=item, altered=altered, title=title) -> list[dict]:
+                print(f"{title}: {item.name}", flush=True)
+                return [{"alteration": title, **row} for row in records_of(item.name, item.masks, altered())]
+
+            rows += store.rows(f"robustness/{title}/{item.name}", depends, compute)
+    return rows
+
+
+def summary(rows: list[dict], methods: list[str]) -> list[str]:
+    """Markdown: mean IoU of every method under every alteration, and what it lost on the same images."""
+    titles = list(dict.fromkeys(row["alteration"] for row in rows))
+    # a method under an alteration is a method of its own to the bootstrap
+    statistics = Bootstrap([{**row, "method": (row["alteration"], row["method"])} for row in rows])
+    groups, (plain, *altered) = statistics.groups, titles
+    means = [[title, *(statistics.estimate((title, name), groups).text() for name in methods)] for title in titles]
+    changes = [
+        [title, *(statistics.difference((title, name), (plain, name), groups).text(signed=True) for name in methods)]
+        for title in altered
+    ]
+    titles = ["alteration", *methods]
+    return [
+        "Mean IoU over sets and classes:", table(titles, means),
+        "Change against the same images as they are:", table(titles, changes),
+    ]  # fmt: skip

@@ -57,16 +57,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _cross(session: Session) -> list[str]:
     options = session.options
-    budget = Budget(options.cross_images, options.search_images)
+    budget = Budget(options.cross_images, options.cross_search_images)
     folds = {test: cross.fold(session, test, options.cross_sets, budget) for test in options.cross_sets}
+    chosen = "a learning rate chosen on their val part" if options.cross_search_images else "the middle learning rate"
     together = []
     for item in session.finished:
         if item.name in ("surfaces", cross.RIVAL):
             together += session.rows(item)
     return [
         f"Of {', '.join(options.cross_sets)} each is left out once. The methods are trained on the others, with"
-        f" {options.cross_images} images seen and a learning rate chosen on the val part of these, and tested on the val"
-        " part of the one left out. The surfaces work in the regions of the bundle's 2D detector, which has seen"
+        f" {options.cross_images} images seen and {chosen}, and tested on the val part"
+        " of the one left out. The surfaces work in the regions of the bundle's 2D detector, which has seen"
         f" training images of all sets; in the boxes of the {cross.RIVAL}'s masks nothing has seen the one left out.",
         *cross.summary(folds, together),
     ]
@@ -130,6 +131,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--altered", type=int, default=8, help="images of each set for robustness (default 8)")
     parser.add_argument("--cross-sets", nargs="+", default=list(CHESTS), help="sets of which each is left out once")
     parser.add_argument("--cross-images", type=int, default=4800, help="images seen with a set left out (default 4800)")
+    parser.add_argument(
+        "--cross-search-images", type=int, default=960,
+        help="images for every learning rate with a set left out (default 960; 0: the middle rate, without a search)",
+    )  # fmt: skip
     parser.add_argument("--curve-set", default="jsrt_lungs", help="set of the learning curves")
     parser.add_argument("--curve-class", default="right lung", help="class of the learning curves")
     parser.add_argument("--curve-images", type=int, default=640, help="images seen for each point of a learning curve")

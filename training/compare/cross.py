@@ -20,9 +20,10 @@ from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
 from GrayscaleDetSegLib.core.result import Candidate
 
 from ..data import Case
+from ..rivals import contest
 from ..rivals.contest import Budget, train
 from .accuracy import Masks, records_of
-from .contestants import Contestant, Regions, of_rival, of_surfaces, train_surfaces, with_surfaces
+from .contestants import RATES, Contestant, Regions, of_rival, of_surfaces, train_surfaces, with_surfaces
 from .records import cases_digest, code_digest
 from .session import Session
 from .statistics import Bootstrap
@@ -42,10 +43,11 @@ def fold(session: Session, test: str, names: list[str], budget: Budget) -> list[
     if not (training and validation and cases):
         raise ValueError(f"There is nothing to train or to test on for '{test}': name sets with train and val parts.")
     folder = session.folder / "cross" / test
-    network = train(RIVAL, training, validation[::3], classes, budget, folder / RIVAL)
+    few = slice(None) if budget.search_images else slice(1, 2)
+    network = train(RIVAL, training, validation[::3], classes, budget, folder / RIVAL, contest.RATES[few])
     regions = Regions(session.pipeline.roi_detector, training, validation, session.settings["margin"])
     config = replace(session.surface_config, classes=classes)
-    trained = train_surfaces(config, training, validation[::3], regions, budget, folder / "surfaces")
+    trained = train_surfaces(config, training, validation[::3], regions, budget, folder / "surfaces", RATES[few])
     rival = of_rival(RIVAL, network, classes, folder / RIVAL)
     surfaces = of_surfaces("surfaces", session.pipeline, trained, folder / "surfaces")
     pipeline = with_surfaces(session.pipeline, trained.network)
@@ -98,7 +100,7 @@ def summary(folds: dict[str, list[dict]], together: list[dict]) -> list[str]:
     """
     rows, blocks = [row for found in folds.values() for row in found], []
     statistics = Bootstrap(rows + [{**row, "method": ("all", row["method"])} for row in together])
-    groups = [group for group in statistics.groups if group[0] in folds]
+    groups = sorted({(row["set"], row["class"]) for row in rows})
     figures = ("iou", "dsc", "fn", "fp")
     lines = []
     for test in (*folds, "mean"):

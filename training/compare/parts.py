@@ -65,8 +65,8 @@ def _costs(session: Session) -> str:
             count = images_seen(item.folder / "final", session.budget.batch_size)
             seen[item.name] = "unknown" if count is None else str(count)
     note = (
-        f"CPU time: median (5 % to 95 %) of {len(cases)} val images, {session.options.threads} thread(s), all methods in"
-        " turn in one run. Ours look for all classes; the others enlarge the masks of the classes of the image's set."
+        f"CPU time: median (5 % to 95 %) of {len(cases)} val images, {session.options.threads} thread(s), all methods"
+        " in turn in one run. Ours look for all classes; the others enlarge the masks of those that a set marks alone."
     )
     return f"{note}\n\n{tables.costs(contestants, times.summary(rows), seen)}"
 

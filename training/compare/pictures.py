@@ -75,7 +75,7 @@ def side_by_side(cases: dict[str, Case], contestants: list[Contestant], path: Pa
     _save_small(figure, path)
 
 
-STAGES = ("image", "truth", "regions", "points and thresholds", "mask in the region", "mask in the image")
+STAGES = ("image", "truth", "regions", "points (taken: green)", "mask in the region", "mask in the image")
 
 
 def stages(cases: dict[str, Case], pipeline: Pipeline, method: str, path: Path) -> None:
@@ -142,8 +142,9 @@ def _cloud(axis, gray: np.ndarray, mask: np.ndarray) -> None:
     row, column = np.mgrid[: gray.shape[0] : step, : gray.shape[1] : step].reshape(2, -1)
     taken = mask[row, column]
     for where, colour in ((~taken, "0.75"), (taken, RIGHT)):
-        axis.scatter(column[where], row[where], gray[row, column][where], s=0.4, color=colour, linewidths=0)
+        axis.scatter(column[where], row[where], gray[row, column][where], s=1.5, color=colour, linewidths=0)
     axis.set_zlim(0, 255)
+    axis.set_box_aspect((1.0, 1.0, 1.0), zoom=1.2)
     axis.invert_yaxis()
     axis.tick_params(labelsize=4, pad=-4)
     axis.set_zlabel("gray", fontsize=5, labelpad=-10)

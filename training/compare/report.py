@@ -68,12 +68,12 @@ def _command(arguments: list[str], part: str) -> str:
 def _origins(known: dict[str, dict]) -> list[str]:
     if not known:
         return []
-    lines = ["| part | finished | took, s | data | code | command |", "|---|---|---|---|---|---|"]
+    lines = ["| part | finished | took, s | data | code |", "|---|---|---|---|---|"]
     for name, facts in known.items():
         data = facts.get("data digest", "")[:12] or "simulated"
         cells = [name, facts["finished"], f"{facts['seconds']:.0f}", data, facts["versions"]["GrayscaleDetSeg"]]
-        lines.append(f"| {' | '.join(cells)} | `{facts['command']}` |")
-    blocks = ["\n".join(lines)]
+        lines.append(f"| {' | '.join(cells)} |")
+    blocks = ["\n".join(lines), "\n".join(f"- {name}: `{facts['command']}`" for name, facts in known.items())]
     digests = {facts["data digest"] for facts in known.values() if facts.get("data digest")}
     if len(digests) > 1:
         blocks.append("**Not all parts saw the same data** (column `data`): compute those again that matter.")

@@ -28,8 +28,8 @@ def _pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Case], Case
     return altered
 
 
-def _noisy(values: np.ndarray) -> np.ndarray:
-    return values + np.random.default_rng(0).normal(0.0, 12.0, values.shape)
+def _noise(shape: tuple[int, ...], deviation: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0.0, deviation, shape)
 
 
 def _shaded(values: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ def _covered(case: Case) -> Case:
 def _larger(case: Case) -> Case:
     """Three times as many pixels each way, with noise of their own."""
     pixels = ndimage.zoom(case.pixels.astype(np.float32), 3, order=1)
-    pixels = pixels + np.random.default_rng(0).normal(0.0, 15.0, pixels.shape)
+    pixels = pixels + _noise(pixels.shape, 15.0)
     label_map = case.label_map.repeat(3, axis=0).repeat(3, axis=1)
     return replace(case, pixels=np.clip(pixels, 0, 255).astype(np.uint8), label_map=label_map)
 
@@ -68,12 +68,12 @@ def _larger(case: Case) -> Case:
 ALTERATIONS: dict[str, Callable[[Case], Case]] = {
     "as it is": lambda case: case,
     "overexposed": _pixels(lambda values: 1.4 * values - 20.0),
-    "underexposed": _pixels(lambda values: 0.5 * values),
+    "underexposed, noisy": _pixels(lambda values: 0.4 * values + _noise(values.shape, 5.0)),
     "gamma 0.6": _pixels(lambda values: 255.0 * (values / 255.0) ** 0.6),
     "gamma 1.6": _pixels(lambda values: 255.0 * (values / 255.0) ** 1.6),
     "half the contrast": _pixels(lambda values: 64.0 + values / 2.0),
     "exposure falls off": _pixels(_shaded),
-    "noise, 12 levels": _pixels(_noisy),
+    "noise, 12 levels": _pixels(lambda values: values + _noise(values.shape, 12.0)),
     "inverted": _pixels(lambda values: 255.0 - values),
     "turned by 8 degrees": _turned(8.0),
     "turned by 20 degrees": _turned(20.0),

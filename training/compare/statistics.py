@@ -19,16 +19,16 @@ Group = tuple[str, str]
 
 
 class Estimate(NamedTuple):
-    """A mean and its 95 % bootstrap interval."""
+    """A mean and its 95 % bootstrap interval; NaN where one image is all there is of a set and class."""
 
     mean: float
     low: float
     high: float
 
     def text(self, signed: bool = False) -> str:
-        """Three decimals each; with their signs for differences."""
+        """Three decimals each, with their signs for differences; the mean alone where there is no interval."""
         form = "{:+.3f} ({:+.3f} to {:+.3f})" if signed else "{:.3f} ({:.3f} to {:.3f})"
-        return form.format(*self)
+        return (form.split(" ")[0] if np.isnan(self.low) else form).format(*self)
 
 
 class Bootstrap:
@@ -94,6 +94,8 @@ class Bootstrap:
             means.append(float(found[there].mean()))
         if not means:
             return Estimate(np.nan, np.nan, np.nan)
+        if min(np.count_nonzero(~np.isnan(found)) for found in values if not np.isnan(found).all()) < 2:
+            return Estimate(_mean(means), np.nan, np.nan)
         low, high = np.nanpercentile(np.mean(drawn, axis=0), (2.5, 97.5))
         return Estimate(_mean(means), float(low), float(high))
 

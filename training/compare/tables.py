@@ -107,8 +107,8 @@ def legend(has_shipped: bool) -> str:
     lines = [
         "- surfaces: the whole pipeline with threshold surfaces trained here, on as many images as the rivals.",
         "- single box: the whole pipeline with the article's one box for each object, of the model bundle.",
-        "- Otsu, multi-Otsu: their thresholds in the place of the 3D detector; same regions, same clean-up. Of the"
-        " three gray classes of multi-Otsu, one or two are the object, as is best on the training images of each class.",
+        "- Otsu, multi-Otsu: their thresholds in the place of the 3D detector, in the same regions, with the same"
+        " clean-up. Of the three gray classes of multi-Otsu, one or two are the object: what is best on train.",
         "- FCN, U-Net, U-Net++, Res-UNet, Attention U-Net: networks that label every pixel (MONAI's blocks).",
         f"- {' and '.join(CEILINGS)}: the most that these boxes can reach, from the truth; no method.",
     ]

@@ -170,7 +170,8 @@ def test_smaller_choices_are_part_of_larger_ones():
 
 def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_path, capsys, monkeypatch):
     """In two runs, parts in any order; a third, with every network there, trains nothing and measures nothing anew."""
-    monkeypatch.setattr(robustness, "ALTERATIONS", dict(list(robustness.ALTERATIONS.items())[::6]))
+    few = ("as it is", "turned by 8 degrees", "collimated")
+    monkeypatch.setattr(robustness, "ALTERATIONS", {name: robustness.ALTERATIONS[name] for name in few})
     common = [
         "--data", data, "--output", tmp_path, "--sets", "simulated", "others", "--rivals", "FCN", "--config", config,
         "--images", "8", "--search-images", "4", "--timed", "1", "--altered", "1", "--counts", "2",

@@ -188,9 +188,9 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
     assert first.count("**Missing.**") == 4 and "--parts robustness" in first
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pt")}
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv")}
-    assert len(made) == 12 and {"ceilings.csv", "times.csv", "FCN.csv"} <= {path.name for path in kept}
-    rows = (tmp_path / "records" / "FCN.csv").read_text().splitlines()
-    assert rows[0] == "method,set,class,name,iou,dsc,fn,fp" and len(rows) == 7, "two lungs, femur, tibia; two lungs"
+    assert len(made) == 12 and len(kept) == 2 * (7 + 1) + 2, "6 methods, ceilings, confidences"
+    rows = (tmp_path / "records" / "FCN" / "simulated.csv").read_text().splitlines()
+    assert rows[0] == "method,set,class,name,iou,dsc,fn,fp" and len(rows) == 5, "two lungs, femur, tibia"
     second = run("--parts", "cross", "pictures", "robustness")
     assert "| surfaces in the U-Net's boxes |" in second and "| collimated |" in second
     assert first.split("## Accuracy")[1].split("## Pictures")[0] in second, "finished parts stay in the report"

@@ -59,6 +59,10 @@ def _cross(session: Session) -> list[str]:
     options = session.options
     budget = Budget(options.cross_images, options.cross_search_images)
     folds = {test: cross.fold(session, test, options.cross_sets, budget) for test in options.cross_sets}
+    absent = [test for test, rows in folds.items() if not rows]
+    folds = {test: rows for test, rows in folds.items() if rows}
+    if not folds:
+        return ["**Missing.** Nothing was trained yet: run this part without `--no-training`."]
     chosen = "a learning rate chosen on their val part" if options.cross_search_images else "the middle learning rate"
     together = []
     for item in session.finished:
@@ -69,6 +73,7 @@ def _cross(session: Session) -> list[str]:
         f" {options.cross_images} images seen and {chosen}, and tested on the val part"
         " of the one left out. The surfaces work in the regions of the bundle's 2D detector, which has seen"
         f" training images of all sets; in the boxes of the {cross.RIVAL}'s masks nothing has seen the one left out.",
+        *([f"**Missing:** {', '.join(absent)}, not trained yet."] if absent else []),
         *cross.summary(folds, together),
     ]
 

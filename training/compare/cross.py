@@ -18,10 +18,12 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
 from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceNetwork
 
 from ..data import Case
 from ..rivals import contest
 from ..rivals.contest import Budget, train
+from ..rivals.networks import build
 from .accuracy import Masks, records_of
 from .contestants import RATES, Contestant, Regions, of_rival, of_surfaces, train_surfaces, with_surfaces
 from .records import cases_digest, code_digest
@@ -35,7 +37,10 @@ METHODS = ("surfaces", IN_ITS_BOXES, RIVAL)
 
 
 def fold(session: Session, test: str, names: list[str], budget: Budget) -> list[dict]:
-    """Rows of the methods that were trained on all of `names` but `test`, on the val part of `test`."""
+    """Rows of the methods that were trained on all of `names` but `test`, on the val part of `test`.
+
+    Empty where nothing is to be trained and something is not.
+    """
     training = [case for case in session.training if case.set_name in names and case.set_name != test]
     validation = [case for case in session.validation if case.set_name in names and case.set_name != test]
     classes = tuple(name for name in session.surface_config.classes if any(name in case.labels for case in training))
@@ -44,9 +49,16 @@ def fold(session: Session, test: str, names: list[str], budget: Budget) -> list[
         raise ValueError(f"There is nothing to train or to test on for '{test}': name sets with train and val parts.")
     folder = session.folder / "cross" / test
     few = slice(None) if budget.search_images else slice(1, 2)
+    config = replace(session.surface_config, classes=classes)
+    if session.options.no_training:
+        there = [
+            contest.finished(lambda: build(RIVAL, len(classes)), folder / RIVAL, contest.RATES[few]),
+            contest.finished(lambda: SurfaceNetwork(config), folder / "surfaces", RATES[few]),
+        ]
+        if None in there:
+            return []
     network = train(RIVAL, training, validation[::3], classes, budget, folder / RIVAL, contest.RATES[few])
     regions = Regions(session.pipeline.roi_detector, training, validation, session.settings["margin"])
-    config = replace(session.surface_config, classes=classes)
     trained = train_surfaces(config, training, validation[::3], regions, budget, folder / "surfaces", RATES[few])
     rival = of_rival(RIVAL, network, classes, folder / RIVAL)
     surfaces = of_surfaces("surfaces", session.pipeline, trained, folder / "surfaces")

@@ -75,7 +75,7 @@ def side_by_side(cases: dict[str, Case], contestants: list[Contestant], path: Pa
     _save_small(figure, path)
 
 
-STAGES = ("image", "truth", "regions", "points (taken: green)", "mask in the region", "mask in the image")
+STAGES = ("image", "truth", "regions", "x, y, gray; taken: green", "mask in the region", "mask in the image")
 
 
 def stages(cases: dict[str, Case], pipeline: Pipeline, method: str, path: Path) -> None:
@@ -112,7 +112,7 @@ def _grid(cases: dict[str, Case], titles, clouds: tuple[int, ...] = ()):
     from matplotlib import pyplot
 
     heights = [TILE * min(TALLEST, case.pixels.shape[0] / case.pixels.shape[1]) + 0.25 for case in cases.values()]
-    figure = pyplot.figure(figsize=(TILE * len(titles), sum(heights) + 0.3))
+    figure = pyplot.figure(figsize=(TILE * len(titles), sum(heights) + 0.3), layout="constrained")
     grid = figure.add_gridspec(len(cases), len(titles), height_ratios=heights)
     axes = []
     for row in range(len(cases)):
@@ -147,7 +147,6 @@ def _cloud(axis, gray: np.ndarray, mask: np.ndarray) -> None:
     axis.set_box_aspect((1.0, 1.0, 1.0), zoom=1.2)
     axis.invert_yaxis()
     axis.tick_params(labelsize=4, pad=-4)
-    axis.set_zlabel("gray", fontsize=5, labelpad=-10)
 
 
 def _save_small(figure, path: Path, colours: int = 128) -> None:

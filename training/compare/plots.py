@@ -86,6 +86,7 @@ def save(figure, path: Path) -> None:
     """Write a figure as PNG and close it."""
     from matplotlib import pyplot
 
-    figure.tight_layout()
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 from ..data import Case
+from ..simulate.sets import write_aside
 
 TEXT = ("method", "set", "class", "name", "alteration")
 """Columns that hold words; all others hold numbers."""
@@ -50,7 +50,7 @@ class Store:
         """
         path = self.folder / f"{name}.csv"
         if not self.is_current(path, depends):
-            write_aside(path, _to_csv(compute()).encode())
+            keep_file(path, _to_csv(compute()).encode())
             self.settle(path, depends)
         with open(path, newline="", encoding="utf-8") as stream:
             return [
@@ -79,19 +79,17 @@ class Store:
 
     def settle(self, path: Path, depends: Mapping[str, str]) -> None:
         """Note what a file was made from; only then it counts as finished."""
-        write_aside(_key(path), (json.dumps(dict(depends), indent=1) + "\n").encode())
+        keep_file(_key(path), (json.dumps(dict(depends), indent=1) + "\n").encode())
 
 
 def _key(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that a cut leaves no half of it."""
+def keep_file(path: Path, content: bytes) -> None:
+    """Write a file, and the folders above it, so that a cut leaves no half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.part")
-    aside.write_bytes(content)
-    os.replace(aside, path)
+    write_aside(path, content)
 
 
 def _to_csv(rows: list[dict]) -> str:

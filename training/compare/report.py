@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import provenance
 from .html import page
-from .records import write_aside
+from .records import keep_file
 
 TITLE = "Our methods beside FCN, U-Net, U-Net++, Res-UNet and Attention U-Net"
 PARTS = {
@@ -26,15 +26,15 @@ PARTS = {
 
 def keep(folder: Path, name: str, text: str, facts: dict) -> None:
     """Keep what a part found: its text in Markdown, and where it comes from."""
-    write_aside(folder / "parts" / f"{name}.md", (text.strip() + "\n").encode())
-    write_aside(folder / "parts" / f"{name}.json", (json.dumps(facts, indent=1) + "\n").encode())
+    keep_file(folder / "parts" / f"{name}.md", (text.strip() + "\n").encode())
+    keep_file(folder / "parts" / f"{name}.json", (json.dumps(facts, indent=1) + "\n").encode())
 
 
 def write(folder: Path, arguments: list[str]) -> str:
     """Write ``report.md`` and ``report.html`` of all parts that are there; returns the first."""
     text = markdown(folder, arguments)
-    write_aside(folder / "report.md", text.encode())
-    write_aside(folder / "report.html", page(text, TITLE, folder).encode())
+    keep_file(folder / "report.md", text.encode())
+    keep_file(folder / "report.html", page(text, TITLE, folder).encode())
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import cached_property
 
 import tomllib
@@ -122,23 +123,27 @@ class Session:
 
     def rows(self, contestant: Contestant) -> list[dict]:
         """The figures of a method on val, object by object."""
-
-        def compute() -> list[dict]:
-            print(f"figures of {contestant.name} on {len(self.validation)} images", flush=True)
-            return records_of(contestant.name, contestant.masks, self.validation)
-
-        return self.store.rows(contestant.name, {**contestant.depends, "images": self.digests["val"]}, compute)
+        return self.by_set(
+            contestant.name, contestant.depends, lambda cases: records_of(contestant.name, contestant.masks, cases)
+        )
 
     def ceiling_rows(self) -> list[dict]:
         """The figures of the best boxes on val, object by object."""
         code = code_digest(HERE / "ceilings.py", *CODE["figures"], CODE["pipeline"][0] / "single_box" / "intervals.py")
-        depends = {"images": self.digests["val"], "code": code}
+        return self.by_set("ceilings", {"code": code}, ceilings)
 
-        def compute() -> list[dict]:
-            print(f"figures of the best boxes on {len(self.validation)} images", flush=True)
-            return ceilings(self.validation)
+    def by_set(self, name: str, depends: dict[str, str], compute: Callable[[list[Case]], list[dict]]) -> list[dict]:
+        """Rows on val, kept for each set, so that a set more or less leaves those of the others as they are."""
+        rows = []
+        for set_name in dict.fromkeys(case.set_name for case in self.validation):
+            cases = [case for case in self.validation if case.set_name == set_name]
 
-        return self.store.rows("ceilings", depends, compute)
+            def of_set(cases=cases, set_name=set_name) -> list[dict]:
+                print(f"{name}: {set_name}, {len(cases)} images", flush=True)
+                return compute(cases)
+
+            rows += self.store.rows(f"{name}/{set_name}", {**depends, "images": cases_digest(cases)}, of_set)
+        return rows
 
 
 def spread(cases: list[Case], count: int) -> list[Case]:

@@ -106,12 +106,16 @@ def legend(has_shipped: bool) -> str:
     """What the names of the methods mean."""
     lines = [
         "- surfaces: the whole pipeline with threshold surfaces trained here, on as many images as the rivals.",
-        "- single box: the whole pipeline with the article's one box for each object, of the model bundle.",
+        "- single box: the article's method: the whole pipeline with one box for each object, of the model bundle.",
         "- Otsu, multi-Otsu: their thresholds in the place of the 3D detector, in the same regions, with the same"
         " clean-up. Of the three gray classes of multi-Otsu, one or two are the object: what is best on train.",
         "- FCN, U-Net, U-Net++, Res-UNet, Attention U-Net: networks that label every pixel (MONAI's blocks).",
-        f"- {' and '.join(CEILINGS)}: the most that these boxes can reach, from the truth; no method.",
+        f"- {' and '.join(CEILINGS)}: the most that the rule of these boxes can reach in the true region, known from"
+        " the truth. No methods; a clean-up after the rule can exceed them.",
+        "- The 2D detector, which finds the regions of all pipelines, and the single box are those of the model bundle:"
+        " trained on the same train part and on simulated radiographs.",
     ]
     if has_shipped:
-        lines.insert(1, "- shipped: the same with the surfaces of the model bundle, which were trained longer.")
+        longer = "- shipped: the same with the surfaces of the model bundle, trained longer, on simulated radiographs too."
+        lines.insert(1, longer)
     return "\n".join(lines)

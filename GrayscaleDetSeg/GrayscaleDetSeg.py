@@ -30,7 +30,9 @@ class GrayscaleDetSeg(ScriptedLoadableModule):
         ).format(url="https://github.com/GrayscaleDetSeg/SlicerGrayscaleDetSeg")
         parent.acknowledgementText = _(
             "The method follows Ge Y, Zhang Q, Sun Y, Shen Y, Wang X: Grayscale medical image segmentation method "
-            "based on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022)."
+            "based on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022). The software was "
+            "written anew from the article, not by its authors. The model card, beside the weights, names the images "
+            "that they learned from."
         )
         slicer.app.connect("startupCompleted()", on_startup)
 
@@ -47,9 +49,9 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Places the panel, and tells it when the user and the scene come and go."""
 
     def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = self.panel = None
+        ScriptedLoadableModuleWidget.__init__(self, parent)  # which sets up where there is no parent
 
     def setup(self) -> None:
         """Called when the module is opened for the first time."""
@@ -67,6 +69,7 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.enterAgain()  # after a reload, Slicer does not do it
 
     def enter(self) -> None:
         """Called whenever the user comes to the module."""
@@ -89,12 +92,15 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty."""
-        if self.parent.isEntered:
-            self.enter()
+        self.enterAgain()
 
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded; its parameters may have come with it."""
-        if self.parent.isEntered:
+        self.enterAgain()
+
+    def enterAgain(self) -> None:
+        """Enter if the user is in the module; a widget that was made alone, without a module, is never left."""
+        if getattr(self.parent, "isEntered", True):
             self.enter()
 
 

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from Testing.panel_helpers import bench  # noqa: F401 (a fixture)
 from Testing.panel_screen import screen  # noqa: F401 (a fixture)
 from Testing.standins import panel_session  # noqa: F401 (a fixture)
 

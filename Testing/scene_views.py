@@ -136,19 +136,25 @@ class _View:
 
 
 class SliceView(_View):
-    """A slice view on one slice of a volume, turned into its plane, as close to axial as that goes."""
+    """A slice view on one slice of a volume, turned into its plane, as close to axial as that goes.
 
-    def __init__(self, application: Application, volume, grid, size=(700, 500), tag: str = "Red") -> None:
+    It has a slice logic and a node of its own, or draws what the `logic` of a layout's view shows.
+    """
+
+    def __init__(self, application: Application, volume, grid, size=(700, 500), tag: str = "Red", logic=None) -> None:
         import slicer
         import vtk
 
         super().__init__(application, size)
         self.renderer.GetActiveCamera().ParallelProjectionOn()
-        self.logic = slicer.vtkMRMLSliceLogic()
-        self.logic.SetMRMLApplicationLogic(application.logic)
-        application.logic.GetSliceLogics().AddItem(self.logic)
-        self.logic.SetMRMLScene(self.scene)
-        node = self.logic.AddSliceNode(tag)
+        self.logic = logic
+        if logic is None:
+            self.logic = slicer.vtkMRMLSliceLogic()
+            self.logic.SetMRMLApplicationLogic(application.logic)
+            application.logic.GetSliceLogics().AddItem(self.logic)
+            self.logic.SetMRMLScene(self.scene)
+            self.logic.AddSliceNode(tag)
+        node = self.logic.GetSliceNode()
         self._manage(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), IN_SLICE, node)
         self.logic.ResizeSliceNode(*size)
         self.logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
@@ -188,7 +194,6 @@ class SpaceView(_View):
         import slicer
 
         super().__init__(application, size)
-        self.renderer.SetUseDepthPeeling(True)
         self.logic = slicer.vtkMRMLViewLogic()
         self.logic.SetMRMLApplicationLogic(application.logic)
         application.logic.GetViewLogics().AddItem(self.logic)

@@ -33,7 +33,7 @@ def test_layout_comes_and_the_users_returns(layout):
     layout.show()
     layout.show()
     assert layout.shown and layout.view_ids == ("vtkMRMLViewNodePointCloud",)
-    assert not layout.view.GetBoxVisible() and layout.view.GetUseDepthPeeling()
+    assert not layout.view.GetBoxVisible() and not layout.view.GetUseDepthPeeling()
     assert {"vtkMRMLSliceNodeRed", "vtkMRMLViewNode1"} <= set(layout.other_view_ids)
     assert not set(layout.view_ids) & set(layout.other_view_ids)
     layout.restore()

@@ -176,6 +176,25 @@ def test_the_cloud_before_and_after_a_drag(application, tmp_path):
     assert 0.1 * len(drawn) < len(fewer) < 0.8 * len(drawn)
 
 
+@pytest.mark.parametrize("size", [(450, 600), (700, 500)])
+@pytest.mark.parametrize("roi", [(10.0, 25.0, 155.0, 190.0), (60.0, 5.0, 90.0, 195.0), (5.0, 90.0, 155.0, 110.0)])
+def test_cloud_and_axis_fit_into_the_view(roi, size, application, tmp_path):
+    from Testing.scene_views import SpaceView
+
+    view = SpaceView(application, size=size)
+    views.dress_view(view.node)
+    image = volumes.read_volume(add_volume(application.scene, knee_like()))
+    frame, ids = CloudFrame.of(image, roi), [view.node.GetID()]
+    threshold_box.add_threshold_box(application.scene, frame, roi, (0.0, 255.0), "femur", ORANGE, ids)
+    axis.add_axis(application.scene, frame, roi, "femur", ids)
+    views.aim_camera(view.camera, frame, roi)
+    drawn = np.argwhere(view.picture(tmp_path / "fits.png").max(axis=-1) > 60)
+    margins = (*drawn.min(axis=0), *(np.array(size[::-1]) - 1 - drawn.max(axis=0)))
+    assert min(margins) >= 3
+    if size[0] < size[1]:  # a view as in the module's layout is filled
+        assert min((margins[0] + margins[2]) / size[1], (margins[1] + margins[3]) / size[0]) < 0.2
+
+
 def test_the_surfaces_in_the_cloud(application, tmp_path):
     from Testing.scene_views import SpaceView
 

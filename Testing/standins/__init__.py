@@ -55,6 +55,7 @@ class Session:
 
         from . import pythonqt
 
+        gc.freeze()  # what was there before need not be looked through at the end
         self._qt_application = QApplication.instance() or QApplication([])  # stays: Qt allows one in a process
         self._before = dict(sys.modules), dict(vars(slicer)), list(sys.path), sys.excepthook
         sys.excepthook = self._record
@@ -64,6 +65,7 @@ class Session:
             self._install(slicer)
         except BaseException:
             self._restore()
+            gc.unfreeze()
             raise
         return self
 
@@ -139,6 +141,7 @@ class Session:
         finally:
             self._restore()
             gc.collect()  # now, rather than in the midst of something else
+            gc.unfreeze()
         if self.errors and failure == (None, None, None):
             raise self.errors[0]
 

@@ -235,10 +235,10 @@ class Wrapper:
         return self._parameter(name) is not None
 
     def connectGui(self, gui):
-        """All widgets with the dynamic property, below a widget or among an object's attributes."""
+        """All widgets with the dynamic property, below a widget or among an object's attributes; no tag, as in 5.8."""
         widgets = gui.findChildren(QtWidgets.QWidget) if isinstance(gui, QtWidgets.QWidget) else vars(gui).values()
         named = {w.property(SlicerParameterNamePropertyName): w for w in widgets if isinstance(w, QtCore.QObject)}
-        return self.connectParametersToGui({name: widget for name, widget in named.items() if name})
+        self.connectParametersToGui({name: widget for name, widget in named.items() if name})
 
     def connectParametersToGui(self, mapping):
         ties = [Connector(widget, self._parameter(name)) for name, widget in mapping.items()]
@@ -249,15 +249,16 @@ class Wrapper:
                 slots.append((getattr(tie.widget, tie.signal), self._slot(tie)))
                 slots[-1][0].connect(slots[-1][1])
         tag = max(self._ties, default=-1) + 1
-        self._ties[tag] = ties, slots, self.AddObserver("ModifiedEvent", lambda *_: self._show())
+        self._ties[tag] = ties, slots
+        self.AddObserver("ModifiedEvent", lambda *_: self._show(), 0.0)
         return tag
 
     def disconnectGui(self, tag):
+        """Unties the widgets; the observer stays on the node, as up to 5.10."""
         if tag in self._ties:
-            _, slots, observer = self._ties.pop(tag)
+            _, slots = self._ties.pop(tag)
             for signal, slot in slots:
                 signal.disconnect(slot)
-            self.RemoveObserver(observer)
 
     def _slot(self, tie):
         def changed():
@@ -270,7 +271,7 @@ class Wrapper:
         if not self._updating:
             self._updating = True
             try:
-                for ties, _, _ in list(self._ties.values()):
+                for ties, _ in list(self._ties.values()):
                     for tie in ties:
                         tie.write(self.getValue(tie.parameter.name))
             finally:

@@ -84,7 +84,10 @@ def _header(path: Path) -> dict[str, str]:
         return {}
     facts = {}
     for keyword in KEYWORDS:
-        value = header.get(keyword)
+        try:
+            value = header.get(keyword)
+        except Exception:  # values are decoded only now, and one that is damaged takes no other with it
+            continue
         if value is not None:
             many = not isinstance(value, str) and hasattr(value, "__iter__")
             facts[keyword] = "\\".join(map(str, value)) if many else str(value)

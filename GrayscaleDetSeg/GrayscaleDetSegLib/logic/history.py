@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .workspace import Shown
+    from slicer import vtkMRMLSegmentationNode
+
+    from .shown import Shown
 
 STATES = 20
 """States kept of a segmentation, at most."""
@@ -16,43 +18,67 @@ PIXELS = 2**28
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A segmentation as it was: its segments (``scene.segmentation.snapshot``), and the result that they showed."""
+    """A segmentation as it was.
+
+    Parameters
+    ----------
+    segments : object
+        ``scene.segmentation.snapshot``.
+    shown : Shown or None
+        None where it showed no result, or one that its image no longer fitted.
+    document : str or None
+        What the node said of its result.
+    pixels : int
+        How many pixels the label maps of the segments hold.
+    """
 
     segments: Any
-    shown: Shown
-
-    @property
-    def pixels(self) -> int:
-        """How many pixels its label maps hold, about."""
-        result = self.shown.result
-        return result.radiograph.pixels.size * max(1, len(result.objects))
+    shown: Shown | None
+    document: str | None
+    pixels: int
 
 
 class History:
-    """The states of each segmentation, by the id of its node."""
+    """The states of each segmentation node; they go with it, and another node with its id has none."""
 
     def __init__(self) -> None:
-        self._states: dict[str, list[State]] = {}
+        self._states: dict[str, tuple[Any, list[State]]] = {}  # by the node's id: a weak reference to it, its states
 
-    def push(self, node_id: str, state: State) -> None:
+    def push(self, node: vtkMRMLSegmentationNode, state: State) -> None:
         """Keep a state; the oldest go where they are too many."""
-        states = self._states.setdefault(node_id, [])
+        self.drop_gone()
+        if not self._of(node):
+            import vtk
+
+            reference = vtk.vtkWeakReference()
+            reference.Set(node)
+            self._states[node.GetID()] = reference, []
+        states = self._of(node)
         states.append(state)
         while len(states) > 1 and (len(states) > STATES or sum(each.pixels for each in states) > PIXELS):
             del states[0]
 
-    def pop(self, node_id: str) -> State | None:
+    def pop(self, node: vtkMRMLSegmentationNode) -> State | None:
         """Take the last state out; None where there is none."""
-        states = self._states.get(node_id)
+        states = self._of(node)
         return states.pop() if states else None
 
-    def has(self, node_id: str) -> bool:
+    def has(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether there is a state to bring back."""
-        return bool(self._states.get(node_id))
+        return bool(self._of(node))
 
-    def clear(self, node_id: str | None = None) -> None:
-        """Drop the states of a segmentation, or of all."""
-        if node_id is None:
-            self._states.clear()
-        else:
-            self._states.pop(node_id, None)
+    def clear(self) -> None:
+        """Drop all states."""
+        self._states.clear()
+
+    def drop_gone(self) -> None:
+        """Drop the states of nodes that are no longer in a scene."""
+        for identity, (reference, _states) in list(self._states.items()):
+            node = reference.Get()
+            if node is None or node.GetScene() is None:
+                del self._states[identity]
+
+    def _of(self, node: vtkMRMLSegmentationNode) -> list[State]:
+        reference, states = self._states.get(node.GetID(), (None, []))
+        is_known = reference is not None and reference.Get() is node and node.GetScene() is not None
+        return states if is_known else []

@@ -7,6 +7,7 @@ because an import in a thread would take that sleep for minutes.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -84,10 +85,16 @@ class Job(Generic[Outcome]):
         return self._outcome
 
     def _run(self) -> None:
+        # garbage may hold widgets, timers and nodes of the scene, and those must not be deleted in this thread
+        was_enabled = gc.isenabled()
+        gc.disable()
         try:
             self._outcome = self._work(self._progress)
         except BaseException as error:  # handed on to who asks for the outcome
             self._error = error
+        finally:
+            if was_enabled:
+                gc.enable()
 
     def _progress(self, stage: str) -> None:
         if self._cancelled.is_set():

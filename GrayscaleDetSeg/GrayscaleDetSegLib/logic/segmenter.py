@@ -14,7 +14,8 @@ from ..scene.outcome import Outcome
 from .dependencies import require
 from .engine import Engine
 from .options import Options
-from .workspace import Reading, Workspace
+from .shown import Reading
+from .workspace import Workspace
 
 if TYPE_CHECKING:
     from slicer import (
@@ -110,10 +111,14 @@ class Segmenter:
         ------
         GrayscaleDetSegError
             With one sentence that says what is wrong and what to do; the scene is as before.
+        ValueError
+            If there is no such method or polarity.
         """
         options = self._options(method, polarity, clean_up, score_threshold, device, model)
-        self.check(segmentation, replace_edits)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
+        if segmentation is not None:
+            self.workspace.check_place(segmentation, reading)
+            self._check_edits(segmentation, replace_edits)
         require()
         return self._shown(reading, self.engine.segment(reading.radiograph, options, progress), segmentation)
 
@@ -150,7 +155,9 @@ class Segmenter:
         """
         options = self._options(method, polarity, clean_up, None, device, model)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
-        roi = regions.region_of(region, volume, reading.grid)
+        if segmentation is not None:
+            self.workspace.check_place(segmentation, reading)
+        roi = regions.region_of(_region(region), volume, reading.grid)
         if roi is None:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
         require()
@@ -169,15 +176,8 @@ class Segmenter:
         """Bring back what a segmentation showed before the last change; whether there was such a state."""
         return self.workspace.undo(segmentation)
 
-    def check(self, segmentation: vtkMRMLSegmentationNode | None, replace_edits: bool) -> None:
-        """Refuse to write to a segmentation that was edited by hand.
-
-        Raises
-        ------
-        GrayscaleDetSegError
-            Unless `replace_edits`.
-        """
-        if segmentation is not None and not replace_edits and self.workspace.would_lose_edits(segmentation):
+    def _check_edits(self, segmentation: vtkMRMLSegmentationNode, replace_edits: bool) -> None:
+        if not replace_edits and self.workspace.would_lose_edits(segmentation):
             raise GrayscaleDetSegError(
                 f"{segmentation.GetName()} was edited by hand; choose another segmentation, or replace the edits "
                 "(replace_edits=True)."
@@ -197,6 +197,16 @@ class Segmenter:
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:
-    if volume is None or not volume.IsA("vtkMRMLScalarVolumeNode"):
+    if not _is_a(volume, "vtkMRMLScalarVolumeNode"):
         raise RadiographError("That is no image volume; choose the volume node of a radiograph.")
     return volume
+
+
+def _region(region: vtkMRMLMarkupsROINode | None) -> vtkMRMLMarkupsROINode:
+    if not _is_a(region, "vtkMRMLMarkupsROINode"):
+        raise RadiographError("That is no region; choose the ROI node of a box over the image.")
+    return region
+
+
+def _is_a(node: object, kind: str) -> bool:
+    return hasattr(node, "IsA") and bool(node.IsA(kind))

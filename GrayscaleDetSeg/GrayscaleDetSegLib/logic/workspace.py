@@ -6,54 +6,28 @@ where the node says something else, because a scene was loaded or another worksp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..core.editing import without_object
-from ..core.errors import GrayscaleDetSegError
-from ..core.radiograph import Radiograph
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.errors import GrayscaleDetSegError, RadiographError
+from ..core.result import SegmentationResult
 from ..scene import outcome as outcomes
 from ..scene import record, regions, segmentation, table, volumes
 from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid
 from ..scene.kept_copies import keep_copy
-from ..scene.masks import mask_of
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
 from .facts import facts_of
 from .history import History, State
+from .shown import Reading, Shown, as_it_is, leaving
 from .threshold_view import set_interactive, show_thresholds
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """A slice of a volume as a radiograph, and where its pixels lie."""
-
-    volume: vtkMRMLScalarVolumeNode
-    grid: PixelGrid
-    radiograph: Radiograph
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What a segmentation shows: a result, and the id of the segment of each of its objects."""
-
-    result: SegmentationResult
-    identities: tuple[str, ...]
-    document: str | None = None
-    """What the node said of its result then."""
-
-    def object_of(self, identity: str) -> SegmentedObject | None:
-        """The object that a segment shows; None where it shows none of them."""
-        return dict(zip(self.identities, self.result.objects)).get(identity)
 
 
 class Workspace:
@@ -73,6 +47,8 @@ class Workspace:
         """Ids of the views for regions and masks; all views where there are none."""
         self.cloud_views: Sequence[str] = ()
         """Ids of the views for point clouds."""
+        self.held: Callable[[], Collection[str]] = tuple
+        """The ids of the segments whose regions somebody is moving at this moment: they are left where they are."""
         self._shown: dict[str, Shown] = {}
         self._depth = 0
 
@@ -99,13 +75,20 @@ class Workspace:
         """Drop what is kept of a segmentation, because the image below it may be another one now."""
         self._shown.pop(node.GetID(), None)
 
+    def forget_gone(self) -> None:
+        """Drop what is kept of segmentations that are no longer in the scene."""
+        self.history.drop_gone()
+        for identity in list(self._shown):
+            if self.scene.GetNodeByID(identity) is None:
+                del self._shown[identity]
+
     def read(
         self, volume: vtkMRMLScalarVolumeNode, polarity: str = "auto", slice_index: int | None = None
     ) -> Reading:
         """A slice of a volume as a radiograph, with all that DICOM says of it; errors as ``volumes.read_volume``."""
-        grid = volumes.grid_of(volume, slice_index)
+        stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
         image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume))
-        return Reading(volume, grid, image)
+        return Reading(volume, grid, image, stamp)
 
     def show(
         self,
@@ -124,28 +107,41 @@ class Workspace:
         Raises
         ------
         GrayscaleDetSegError
-            If `into` belongs to another image or slice.
+            As :meth:`check_place`.
         """
         if into is not None:
-            self._check_place(into, reading)
-            self.remember(into)
-        with self.writing():
-            volume, grid = reading.volume, reading.grid
+            self.check_place(into, reading)
+        volume, grid = reading.volume, reading.grid
+        with self._change(into):
+            if into is None:
+                node = segmentation.add_segmentation_for(volume, grid, result, self.scene)
+            else:
+                node = into
+                self._adopt(node, volume)
+                segmentation.show_objects(node, volume, grid, result.objects)
+            found = self._refresh(node, volume, grid, result, segmentation.segment_ids(node), reading.stamp)
             volumes.note_reading(volume, result.radiograph)
-            node = into
-            try:
-                if node is None:
-                    node = segmentation.add_segmentation_for(volume, grid, result, self.scene)
-                else:
-                    self._adopt(node, volume)
-                    segmentation.show_objects(node, volume, grid, result.objects)
-                return self._refresh(node, volume, grid, result, segmentation.segment_ids(node))
-            except Exception:  # a scene that is half built is worse than the error
-                if into is not None:
-                    self.undo(into)
-                elif node is not None:
-                    outcomes.remove_outcome(outcomes.outcome_of(node))
-                raise
+        return found
+
+    def fits(self, node: vtkMRMLSegmentationNode, reading: Reading) -> bool:
+        """Whether a segmentation can show results on this slice: it shows one, or none of ours yet."""
+        held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
+        if held is None:  # what belonged to an image that is gone belongs to no other
+            return index is None
+        return held is reading.volume and index in (None, reading.grid.index)
+
+    def check_place(self, node: vtkMRMLSegmentationNode, reading: Reading) -> None:
+        """See to it that a segmentation can show a result on a slice.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If it belongs to another image or slice, or is no segmentation of the scene.
+        """
+        is_present = node.IsA("vtkMRMLSegmentationNode") and node.GetScene() is self.scene
+        if not is_present or not self.fits(node, reading):
+            wrong = "belongs to another image or slice" if is_present else "is no segmentation of this scene"
+            raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
         """What a segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
@@ -158,14 +154,30 @@ class Workspace:
         volume = outcomes.outcome_of(node).volume
         if volume is None:
             return None
-        kept = self._shown.get(node.GetID())
-        if kept is None or kept.document != record.kept_document(node):
+        kept, now = self._shown.get(node.GetID()), (record.kept_document(node), volumes.stamp_of(volume))
+        if kept is None or (kept.document, kept.stamp) != now:
             result = record.kept_result(node, volume)
             if result is None:
                 return None
-            kept = Shown(result, tuple(record.kept_segments(node)), record.kept_document(node))
-            self._shown[node.GetID()] = kept
-        return self._as_it_is(node, volume, kept)
+            kept = self._shown[node.GetID()] = Shown(result, tuple(record.kept_segments(node)), *now)
+        return as_it_is(node, volume, self.grid(node), kept)
+
+    def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
+        """What a segmentation shows; what was painted or deleted by hand comes into table, regions and cloud, too.
+
+        Nothing is written where nothing was done by hand. Errors as :meth:`shown`.
+        """
+        shown = self.shown(node)
+        if shown is None:
+            return None
+        found = outcomes.outcome_of(node)
+        with self.writing():
+            if found.table is not None and not table.is_of(found.table, shown.result):
+                table.fill_table(found.table, shown.result)
+            outcomes.remove_regions(found, [each for each in found.regions if each not in shown.identities])
+            if found.shown_segment is not None and found.shown_segment not in shown.identities:
+                outcomes.remove_thresholds(found)
+        return shown
 
     def outcome(self, node: vtkMRMLSegmentationNode) -> Outcome:
         """The nodes that belong to a segmentation."""
@@ -179,6 +191,18 @@ class Workspace:
         """The segmentations that show a result on a volume, the oldest first."""
         found = outcomes.outcomes_of(self.scene, volume)
         return [each.segmentation for each in found if record.kept_slice(each.segmentation) is not None]
+
+    def takes(self, node: vtkMRMLSegmentationNode, reading: Reading) -> bool:
+        """Whether another result on the same image can be shown in a segmentation; what it shows can be brought back.
+
+        Not where it belongs to another image or slice, or to other pixels than the volume has now.
+        """
+        try:
+            self.check_place(node, reading)
+            self.shown(node)
+        except GrayscaleDetSegError:
+            return False
+        return True
 
     def would_lose_edits(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether another run into a segmentation would replace what was changed by hand since it was written.
@@ -196,7 +220,8 @@ class Workspace:
     ) -> str:
         """Show one object of a new result in its segment, the others stay; returns the segment's id.
 
-        A segment that was edited by hand is kept as a hidden copy.
+        The others are those that are shown now, which may have changed since the new result was begun; pixels that they
+        have stay theirs. A segment that was edited by hand is kept as a hidden copy.
 
         Parameters
         ----------
@@ -204,17 +229,29 @@ class Workspace:
             Of the object that is new or was changed.
         identity : str, optional
             Of its segment; a new one if there is none.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the image is gone or shows other pixels.
         """
-        before, volume, grid = self.shown(node), outcomes.outcome_of(node).volume, self.grid(node)
-        self.remember(node)
+        before = self.shown(node)
+        if before is None:
+            raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
+        volume, grid = outcomes.outcome_of(node).volume, self.grid(node)
         (item,) = (each for each in result.objects if each.name == name)
-        with self.writing():
-            if identity is not None and segmentation.is_repainted(node, volume, grid, identity, name):
-                keep_copy(node, identity)
+        others = [each for each in before.result.objects if each.name != name]
+        item = leaving(item, others, result)
+        order = {each.name: each for each in before.result.objects}
+        result = replace(before.result, objects=tuple({**order, name: item}.values()))
+        with self._change(node):
+            if identity is not None and node.GetSegmentation().GetSegment(identity) is not None:
+                if segmentation.is_repainted(node, volume, grid, identity, name):
+                    keep_copy(node, identity)
             written = segmentation.write_object(node, volume, grid, item, identity)
             held = dict(zip((each.name for each in before.result.objects), before.identities))
             identities = [written if each is item else held[each.name] for each in result.objects]
-            self._refresh(node, volume, grid, result, identities)
+            self._refresh(node, volume, grid, result, identities, before.stamp)
         return written
 
     def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
@@ -223,34 +260,41 @@ class Workspace:
         item = None if before is None else before.object_of(identity)
         if item is None:
             return
-        self.remember(node)
-        with self.writing():
+        with self._change(node):
             segmentation.remove_object(node, identity)
             identities = [each for each in before.identities if each != identity]
-            volume = outcomes.outcome_of(node).volume
-            self._refresh(node, volume, self.grid(node), without_object(before.result, item.name), identities)
+            volume, result = outcomes.outcome_of(node).volume, without_object(before.result, item.name)
+            self._refresh(node, volume, self.grid(node), result, identities, before.stamp)
 
     def update(self, node: vtkMRMLSegmentationNode, result: SegmentationResult) -> None:
         """Take a result whose masks are written already: regions, table and what is stored follow."""
-        volume = outcomes.outcome_of(node).volume
+        volume, shown = outcomes.outcome_of(node).volume, self.shown(node)
         with self.writing():
-            self._refresh(node, volume, self.grid(node), result, self.shown(node).identities)
+            self._refresh(node, volume, self.grid(node), result, shown.identities, shown.stamp)
 
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`; call it before changing it."""
-        shown = self.shown(node)
-        if shown is not None:
-            self.history.push(node.GetID(), State(segmentation.snapshot(node), shown))
+        segments = segmentation.snapshot(node)
+        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.pixels))
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Bring back the last state that was remembered, hand edits of then included; whether there was one."""
-        state = self.history.pop(node.GetID())
+        state = self.history.pop(node)
         if state is None:
             return False
-        volume = outcomes.outcome_of(node).volume
         with self.writing():
             segmentation.bring_back(node, state.segments)
-            self._refresh(node, volume, self.grid(node), state.shown.result, state.shown.identities)
+            record.set_document(node, state.document)
+            if state.shown is not None:
+                self._shown[node.GetID()] = state.shown
+            shown, found = self._fitting(node), outcomes.outcome_of(node)
+            if shown is not None:
+                volumes.note_reading(found.volume, shown.result.radiograph)
+                self._refresh(node, found.volume, self.grid(node), shown.result, shown.identities, shown.stamp)
+            else:  # it showed no result, or the image of that is another one now
+                outcomes.remove_helpers(found)
+                found.volume = None if state.document is None else found.volume
+                outcomes.connect(found)
         return True
 
     def show_object(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
@@ -274,22 +318,37 @@ class Workspace:
                 if each.GetDisplayNode() is not None:
                     show_in(each.GetDisplayNode(), self.image_views)
 
-    def _check_place(self, node: vtkMRMLSegmentationNode, reading: Reading) -> None:
-        held = outcomes.outcome_of(node).volume
-        index = record.kept_slice(node)
-        if (held is not None and held is not reading.volume) or index not in (None, reading.grid.index):
-            raise GrayscaleDetSegError(
-                f"{node.GetName()} belongs to another image or slice; choose another segmentation, or a new one."
-            )
+    @contextmanager
+    def _change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
+        """Around a change that can be undone, or the making of a new node: all of it happens, or nothing."""
+        if node is not None:
+            self.remember(node)
+        with self.writing():
+            try:
+                with outcomes.no_leftovers(self.scene):
+                    yield
+            except Exception:  # a scene that is half built is worse than the error
+                if node is not None:
+                    self.undo(node)
+                raise
+
+    def _fitting(self, node: vtkMRMLSegmentationNode) -> Shown | None:
+        """What a segmentation shows; None also where its image shows other pixels by now."""
+        try:
+            return self.shown(node)
+        except RadiographError:
+            return None
 
     def _adopt(self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
-        """Give a segmentation that somebody made the place of a volume."""
+        """Give a segmentation the place of a volume, unless somebody's segments in it would move."""
         parent = volume.GetParentTransformNode()
-        if node.GetParentTransformNode() is not parent:
+        is_ours = not segmentation.has_others_segments(node)
+        if is_ours and parent is not node.GetParentTransformNode():
             node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
         if outcomes.outcome_of(node).volume is None:
             node.CreateDefaultDisplayNodes()
-            node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+            if is_ours or node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is None:
+                node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
 
     def _refresh(
         self,
@@ -298,17 +357,22 @@ class Workspace:
         grid: PixelGrid,
         result: SegmentationResult,
         identities: Sequence[str],
+        stamp: int | None,
     ) -> Outcome:
         """Bring all that belongs to a segmentation up to a result whose masks it shows already."""
         found = outcomes.outcome_of(node)
         found.volume = volume
+        record.keep_result(node, result, grid, identities)
+        # others may have been edited by hand since the result was made
+        written = Shown(result, tuple(identities), record.kept_document(node), stamp)
+        shown = as_it_is(node, volume, grid, written)
+        result, identities = shown.result, shown.identities
         self._place_regions(found, grid, result, identities)
         if found.table is None:
             found.table = table.add_table(self.scene, result, f"{node.GetName()} results")
         else:
             table.fill_table(found.table, result)
-        record.keep_result(node, result, grid, identities)
-        self._shown[node.GetID()] = Shown(result, tuple(identities), record.kept_document(node))
+        self._shown[node.GetID()] = shown
         if node.GetDisplayNode() is not None:
             show_in(node.GetDisplayNode(), self.image_views)
         outcomes.connect(found)
@@ -330,25 +394,5 @@ class Workspace:
                 found.regions[identity] = regions.add_region(
                     self.scene, found.volume, grid, item.roi, item.name, color, self.image_views
                 )
-            elif regions.region_of(node, found.volume, grid) != item.roi:
+            elif identity not in self.held() and regions.region_of(node, found.volume, grid) != item.roi:
                 regions.place_region(node, found.volume, grid, item.roi)
-
-    def _as_it_is(
-        self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, kept: Shown
-    ) -> Shown:
-        """The same with the masks that the segments have now; objects whose segment is gone are left out."""
-        grid, present, objects = self.grid(node), [], []
-        for identity, item in zip(kept.identities, kept.result.objects):
-            if node.GetSegmentation().GetSegment(identity) is None:
-                continue
-            mask = mask_of(node, identity, volume, grid)
-            if not np.array_equal(mask, item.mask):
-                mask.flags.writeable = False
-                spacing = kept.result.radiograph.spacing
-                area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
-                item = replace(item, mask=mask, area_mm2=area)
-            present.append(identity)
-            objects.append(item)
-        if len(objects) == len(kept.identities) and all(a is b for a, b in zip(objects, kept.result.objects)):
-            return kept
-        return Shown(replace(kept.result, objects=tuple(objects)), tuple(present), kept.document)

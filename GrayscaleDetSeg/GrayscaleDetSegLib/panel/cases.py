@@ -20,6 +20,8 @@ class CasePanel:
         self._panel = panel
         panel.ui.saveCaseButton.connect("clicked(bool)", lambda _on=False: self.save())
         panel.ui.caseFolderLineEdit.connect("currentPathChanged(QString)", lambda _path: self.update_button())
+        # an empty line is no valid path, of which the signal above does not tell
+        panel.ui.caseFolderLineEdit.connect("validInputChanged(bool)", lambda _valid: self.update_button())
         panel.ui.caseNameLineEdit.connect("textChanged(QString)", lambda _text: self.update_button())
 
     def name_after(self, volume) -> None:
@@ -42,9 +44,9 @@ class CasePanel:
         ui.caseFolderLineEdit.addCurrentPathToHistory()
         panel.messages.say(_("Saved {file} and its segmentation beside it.").format(file=image))
 
-    def update_button(self, busy: bool = False) -> None:
+    def update_button(self) -> None:
         """Whether there is something to save, and where to."""
-        ui = self._panel.ui
+        ui, busy = self._panel.ui, self._panel.runner.is_busy
         if self._panel.results.node is None:
             reason = _("There is no result to save.")
         elif not ui.caseFolderLineEdit.currentPath:

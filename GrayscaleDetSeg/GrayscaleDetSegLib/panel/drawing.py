@@ -148,8 +148,7 @@ class RegionDrawing:
         """Take back all but the node."""
         self._observers.remove_all()
         shortcut, self._shortcut = self._shortcut, None
-        shortcut.disconnect("activated()", self.cancel)
-        shortcut.setEnabled(False)
+        shortcut.setEnabled(False)  # its own signal may be what brought us here, so its connection goes with it, later
         shortcut.deleteLater()
         node, self._node = self._node, None
         kind, place_id, persistence = self._before

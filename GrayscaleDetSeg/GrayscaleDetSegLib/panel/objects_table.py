@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from ..core.labels import display_name
 from ..core.result import SegmentedObject
-from ..logic.workspace import Shown
+from ..logic.shown import Shown
 
 Color = tuple[float, float, float]
 
@@ -69,8 +69,11 @@ class ObjectsTable:
     @property
     def selected(self) -> str | None:
         """The segment of the chosen row."""
-        rows = {index.row() for index in self._table.selectionModel().selectedRows()}
-        return self._identities[min(rows)] if rows and min(rows) < len(self._identities) else None
+        for row, identity in enumerate(self._identities[: self._table.rowCount]):
+            item = self._table.item(row, 0)
+            if item is not None and item.isSelected():
+                return identity
+        return None
 
     def fill(self, shown: Shown | None, colors: dict[str, Color], visible: dict[str, bool]) -> None:
         """Show the objects of a result; who is chosen stays chosen, and nobody is told.

@@ -2,11 +2,13 @@
 
 # No "from __future__ import annotations" here: the decorator looks at the types themselves.
 import enum
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Annotated
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
 from ..logic.options import Options
 
@@ -74,3 +76,33 @@ def options_of(parameters: Parameters) -> Options:
         score_threshold=parameters.scoreThreshold,
         device=parameters.device.value,
     )
+
+
+def connect(parameters: Parameters, ui: SimpleNamespace) -> Callable[[], None]:
+    """Tie the widgets of a .ui file to the parameters that they name; returns what unties them.
+
+    Slicer 5.8's ``connectGui`` does not give back the tag by which ``disconnectGui`` would know it, and in 5.8 and 5.10
+    ``disconnectGui`` leaves its observer on the node: a second visit of the module would tie all widgets twice.
+    """
+    node, tags, widgets = parameters.parameterNode, [], {}
+    for widget in vars(ui).values():
+        name = widget.property(SlicerParameterNamePropertyName)
+        if name:
+            widgets[name] = widget
+
+    def observe(event, call, priority: float = 0.0) -> int:
+        tags.append(node.AddObserver(event, call, priority))
+        return tags[-1]
+
+    parameters.AddObserver = observe  # while they are tied, in place of the class's own
+    try:
+        tag = parameters.connectParametersToGui(widgets)
+    finally:
+        del parameters.AddObserver
+
+    def disconnect() -> None:
+        parameters.disconnectGui(tag)
+        for each in tags:
+            node.RemoveObserver(each)
+
+    return disconnect

@@ -30,22 +30,39 @@ class RegionWatch:
         self._on_moved, self._is_own = on_moved, is_own
         self._observers = Observers()
         self._moved: list[str] = []
-        self._is_dragging = False
+        self._dragged: str | None = None
+        self._segmentation = None
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST)
         self._timer.connect("timeout()", self._report)
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The segments whose regions are being moved, or were moved and not reported yet."""
+        dragged = () if self._dragged is None else (self._dragged,)
+        return tuple(dict.fromkeys((*dragged, *self._moved)))
+
     def watch(self, outcome: Outcome | None) -> None:
-        """Watch the regions of a result, and no others; None watches nothing."""
+        """Watch the regions of a result, and no others; None watches nothing.
+
+        What was moved and not reported yet stays so, if it is the same result.
+        """
         self._observers.remove_all()
-        self._timer.stop()
-        self._moved, self._is_dragging = [], False
+        before, self._segmentation = self._segmentation, None if outcome is None else outcome.segmentation
+        if outcome is None or before is not outcome.segmentation:
+            self._timer.stop()
+            self._moved, self._dragged = [], None
         if outcome is None:
             return
+        self._moved = [identity for identity in self._moved if identity in outcome.regions]
+        if self._dragged not in outcome.regions:
+            self._dragged = None
         markups = slicer.vtkMRMLMarkupsNode
         for identity, node in outcome.regions.items():
-            self._observers.add(node, markups.PointStartInteractionEvent, self._start)
+            self._observers.add(
+                node, markups.PointStartInteractionEvent, lambda identity=identity: self._start(identity)
+            )
             self._observers.add(node, markups.PointEndInteractionEvent, lambda identity=identity: self._end(identity))
             self._observers.add(node, vtk.vtkCommand.ModifiedEvent, lambda identity=identity: self._changed(identity))
 
@@ -58,18 +75,18 @@ class RegionWatch:
         if identity not in self._moved:
             self._moved.append(identity)
 
-    def _start(self) -> None:
-        self._is_dragging = True
+    def _start(self, identity: str) -> None:
+        self._dragged = identity
 
     def _changed(self, identity: str) -> None:
         if self._is_own():
             return
         self._note(identity)
-        if not self._is_dragging:
+        if self._dragged is None:
             self._timer.start()
 
     def _end(self, identity: str) -> None:
-        self._is_dragging = False
+        self._dragged = None
         self._note(identity)
         self._timer.stop()
         qt.QTimer.singleShot(0, self._report)  # after the event has run through all its observers

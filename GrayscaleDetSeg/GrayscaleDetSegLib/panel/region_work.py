@@ -33,6 +33,7 @@ class RegionWork:
         workspace = self._workspace
         self.watch = RegionWatch(self.on_moved, lambda: workspace.is_writing)
         self.drawing = RegionDrawing()
+        workspace.held = lambda: self.watch.held
 
     def on_moved(self, identity: str) -> None:
         """A region was moved: look for its object again."""
@@ -42,18 +43,18 @@ class RegionWork:
         if panel.runner.is_busy:
             self.watch.later(identity)
             return
-        outcome, shown = workspace.outcome(node), workspace.shown(node)
-        region, item = outcome.regions.get(identity), None if shown is None else shown.object_of(identity)
-        if region is None or item is None:
-            return
         try:
+            outcome, shown = workspace.outcome(node), workspace.shown(node)
+            region, item = outcome.regions.get(identity), None if shown is None else shown.object_of(identity)
+            if region is None or item is None:
+                return
             roi = regions.region_of(region, outcome.volume, workspace.grid(node))
         except GrayscaleDetSegError as error:
             panel.messages.fail(error)
             return
         if roi is None:
             panel.messages.say(_("The region lies beside the image; it was put back."))
-            self._put_back(identity)
+            self.put_back(identity)
             return
         if all(abs(a - b) <= SAME for a, b in zip(roi, item.roi)):
             return
@@ -61,17 +62,24 @@ class RegionWork:
             _("Looking for {name} in its new region...").format(name=item.name),
             lambda engine, options, progress: engine.replace_region(shown.result, item.name, roi, options, progress),
             lambda result: self._written(node, result, item.name, identity),
-            lambda: self._put_back(identity),
+            lambda: self.put_back(identity),
         )
 
-    def _put_back(self, identity: str) -> None:
+    def put_back(self, *identities: str) -> None:
+        """Let regions lie where their objects were found, all of them if none is named; not those that are moved."""
         workspace, node = self._workspace, self._results.node
-        if node is None or node.GetScene() is None:
+        outcome = None if node is None or node.GetScene() is None else workspace.outcome(node)
+        try:
+            shown = None if outcome is None else workspace.shown(node)
+        except GrayscaleDetSegError:  # it is the result of another image by now
             return
-        outcome, item = workspace.outcome(node), workspace.shown(node).object_of(identity)
-        if identity in outcome.regions and item is not None:
-            with workspace.writing():
-                regions.place_region(outcome.regions[identity], outcome.volume, workspace.grid(node), item.roi)
+        if shown is None:
+            return
+        with workspace.writing():
+            for identity in {*(identities or outcome.regions)} - {*self.watch.held}:
+                item, region = shown.object_of(identity), outcome.regions.get(identity)
+                if item is not None and region is not None:
+                    regions.place_region(region, outcome.volume, workspace.grid(node), item.roi)
 
     def draw(self) -> None:
         """Let the user draw a region, or leave that be if it is under way."""
@@ -85,8 +93,10 @@ class RegionWork:
         ui, volume = panel.ui, panel.parameters.volume
         label = ui.classComboBox.itemData(ui.classComboBox.currentIndex)
         try:
-            node = self._results.node
-            grid = volumes.grid_of(volume, panel.current_slice(volume)) if node is None else self._workspace.grid(node)
+            grid = volumes.grid_of(volume, panel.current_slice(volume))
+            into = self._results.node
+            if into is not None and self._workspace.grid(into).index != grid.index:
+                into = None  # another slice has a result of its own
             panel.prepare()
         except Exception as error:
             panel.messages.fail(error)
@@ -98,12 +108,12 @@ class RegionWork:
             _("Drawn region"),
             volume,
             grid,
-            lambda node: self._drawn(node, volume, grid, label),
+            lambda node: self._drawn(node, volume, grid, label, into),
             lambda: (panel.messages.say(_("No region was drawn.")), panel.update_buttons()),
         )
         panel.update_buttons()
 
-    def _drawn(self, drawn, volume, grid, label: str) -> None:
+    def _drawn(self, drawn, volume, grid, label: str, into) -> None:
         """The region that was drawn becomes that of an object."""
         roi = regions.region_of(drawn, volume, grid)
         remove(slicer.mrmlScene, [drawn])
@@ -115,13 +125,17 @@ class RegionWork:
         except GrayscaleDetSegError as error:
             panel.messages.fail(error)
             return
-        self.segment_region(reading, roi, label, self._results.node)
+        self.segment_region(reading, roi, label, into)
 
     def segment_region(self, reading, roi, label: str, into) -> None:
         """Look for an object in a region; it joins the result `into`, or makes a new one."""
         workspace, panel = self._workspace, self._panel
         text = _("Looking for {label} in the region...").format(label=label)
-        shown = None if into is None or into.GetScene() is None else workspace.shown(into)
+        try:
+            shown = None if into is None or into.GetScene() is None else workspace.shown(into)
+        except GrayscaleDetSegError as error:
+            panel.messages.fail(error)
+            return
         if shown is not None:
             self._run(
                 text,
@@ -131,7 +145,7 @@ class RegionWork:
             return
 
         def done(result) -> None:
-            if reading.volume.GetScene() is not None:
+            if panel.is_still_there(reading.volume):
                 panel.show_result(Segmented(result, workspace.show(reading, result)))
 
         self._run(
@@ -148,6 +162,11 @@ class RegionWork:
             panel.messages.fail(error)
             undone()
             return
+        if panel.runner.is_busy:
+            panel.messages.say(_("Another run is on; wait until it has ended, then try again."))
+            undone()
+            return
+        panel.messages.drop_question()
         panel.messages.say(text)
         options, engine = options_of(panel.parameters), panel.segmenter.engine
 
@@ -159,7 +178,8 @@ class RegionWork:
 
     def _written(self, node, result, name: str, identity: str | None) -> None:
         """One object of a result is new or has changed: show it."""
-        if node.GetScene() is None or self._panel.parameters is None:
+        if node.GetScene() is None or self._workspace.outcome(node).volume is None:
+            self._panel.messages.say(_("The result or its image was removed meanwhile; nothing was changed."))
             return
         written = self._workspace.write_object(node, result, name, identity)
         (item,) = (each for each in result.objects if each.name == name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
@@ -13,6 +14,7 @@ from ..core.labels import display_name
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.segmenter import Segmented
+from ..logic.shown import Shown
 from ..scene import volumes
 from ..scene.geometry import moved
 from ..scene.views import are_seen, image_view_ids
@@ -35,6 +37,8 @@ class ResultPanel:
         """The segmentation that is shown."""
         ui, workspace = panel.ui, self._workspace
         self._observers = Observers()
+        self._nodes: list = []
+        self._stamp: int | None = None
         self.table = ObjectsTable(ui.objectsTable, self._on_selected, self._on_shown)
         self.thresholds = ThresholdEditor(ui, workspace, self._on_move, self._on_finish, self._clean_up)
         self.regions = RegionWork(panel, self)
@@ -42,7 +46,7 @@ class ResultPanel:
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
         self._later.setInterval(50)
-        self._later.connect("timeout()", self.refresh)
+        self._later.connect("timeout()", self._look_at_segments)
         self._pixels = qt.QTimer()
         self._pixels.setSingleShot(True)
         self._pixels.setInterval(50)
@@ -55,6 +59,7 @@ class ResultPanel:
 
     def show(self, node) -> None:
         """Show another result, or the same anew; None shows none."""
+        self.finish_edits()
         self.stop()
         if node is not None and self._workspace_knows(node):
             self.node = node
@@ -76,9 +81,16 @@ class ResultPanel:
         is_new_place = panel.layout.shown and not was_shown  # else the user's zoom stays
         panel.layout.show_volume(volume, workspace.grid(self.node).index, fit=is_new_place)
         segmentation = slicer.vtkSegmentation
-        for event in (segmentation.SegmentAdded, segmentation.SegmentRemoved, segmentation.SegmentModified):
+        for event in (
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
+            segmentation.SegmentModified,
+            segmentation.SourceRepresentationModified,
+        ):
             self._observers.add(self.node, event, self._on_segments)
-        self._observers.add(volume, volume.ImageDataModifiedEvent, self._pixels.start)
+        self._stamp = volumes.stamp_of(volume)
+        for event in (volume.ImageDataModifiedEvent, vtk.vtkCommand.ModifiedEvent):  # scripts may send the second alone
+            self._observers.add(volume, event, self._pixels.start)
         self.refresh()
         chosen = workspace.outcome(self.node).shown_segment
         self.select(chosen if chosen in self.table.identities else next(iter(self.table.identities), None))
@@ -86,7 +98,7 @@ class ResultPanel:
     def refresh(self) -> None:
         """Bring table, thresholds and watched regions up to what the scene holds now."""
         node, workspace = self.node, self._workspace
-        shown = None if node is None else workspace.shown(node)
+        shown = None if node is None else self._asked(workspace.sync)
         colors, visible = {}, {}
         for identity in () if shown is None else shown.identities:
             colors[identity] = node.GetSegmentation().GetSegment(identity).GetColor()
@@ -97,6 +109,7 @@ class ResultPanel:
         self.regions.watch.watch(None if node is None else workspace.outcome(node))
         if node is not None:
             workspace.set_interactive(node, True)
+        self._note_nodes()
         self._panel.update_buttons()
 
     def stop(self) -> None:
@@ -116,6 +129,8 @@ class ResultPanel:
     def freeze(self) -> None:
         """Before the user goes elsewhere: what moves is finished, and nothing can be dragged that nobody watches."""
         self.finish_edits()
+        self.regions.watch.watch(None)
+        self.regions.put_back()
         if self.node is not None and self.node.GetScene() is not None:
             self._workspace.image_views = ()
             self._workspace.apply_views(self.node)
@@ -131,12 +146,17 @@ class ResultPanel:
 
     def drop_gone(self) -> None:
         """Nodes were removed from the scene."""
-        if self.node is None:
+        if self.node is None or all(each is not None and each.GetScene() for each in self._nodes):
             return
         if self.node.GetScene() is None or self._workspace.outcome(self.node).volume is None:
             self.stop()
         else:
             self.refresh()
+
+    def _note_nodes(self) -> None:
+        """Keep in mind what is shown, to tell whether it is gone."""
+        outcome = None if self.node is None else self._workspace.outcome(self.node)
+        self._nodes = [] if outcome is None else [self.node, outcome.volume, *outcome.helpers]
 
     def select_first_of(self, found: Segmented) -> None:
         """After a run: the first object is the chosen one."""
@@ -144,11 +164,15 @@ class ResultPanel:
             self.stop()
 
     def _workspace_knows(self, node) -> bool:
+        return self._asked(self._workspace.shown, node) is not None
+
+    def _asked(self, call, node=None) -> Shown | None:
+        """What the workspace says of the node, or of another; says why where it has no answer, and gives None."""
         try:
-            return self._workspace.shown(node) is not None
+            return call(self.node if node is None else node)
         except GrayscaleDetSegError as error:
             self._panel.messages.fail(error)
-            return False
+            return None
 
     # the chosen object
 
@@ -163,7 +187,7 @@ class ResultPanel:
         node, panel, workspace = self.node, self._panel, self._workspace
         self.finish_edits()
         self.picking.disable()
-        shown = None if node is None or identity is None else workspace.shown(node)
+        shown = None if node is None or identity is None else self._asked(workspace.shown)
         if shown is not None and shown.object_of(identity) is not None:
             item, grid = shown.object_of(identity), workspace.grid(node)
             self._jump_to(item, workspace.outcome(node).volume, grid)
@@ -173,6 +197,7 @@ class ResultPanel:
                 self.picking.watch(outcome.cloud, outcome.volume, grid.index, shown.result.radiograph.gray_image())
                 self.picking.enable()
             workspace.set_interactive(node, True)
+            self._note_nodes()
         self.thresholds.edit(node, identity)
         panel.update_buttons()
 
@@ -180,28 +205,39 @@ class ResultPanel:
         """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
         x0, y0, x1, y1 = item.roi
         middle = ((x0 + x1) / 2.0, (y0 + y1) / 2.0, 0.0)
-        places = moved(volumes.pixel_to_world(volume, grid), [middle, (x0, y0, 0.0), (x1, y1, 0.0)])
+        try:
+            to_world = volumes.pixel_to_world(volume, grid)
+        except GrayscaleDetSegError:  # a transform that bends: there is no one place to go to
+            return
+        places = moved(to_world, [middle, (x0, y0, 0.0), (x1, y1, 0.0)])
         scene, node = slicer.mrmlScene, slicer.vtkMRMLSliceNode
         view = scene.GetNodeByID("vtkMRMLSliceNodeRed")
         is_seen = view is None or are_seen(view, places[1:])
         node.JumpAllSlices(scene, *places[0], node.OffsetJumpSlice if is_seen else node.CenteredJumpSlice)
 
     def _on_shown(self, identity: str, on: bool) -> None:
-        self.node.GetDisplayNode().SetSegmentVisibility(identity, on)
+        if self.node.GetDisplayNode() is not None:
+            self.node.GetDisplayNode().SetSegmentVisibility(identity, on)
         region = self._workspace.outcome(self.node).regions.get(identity)
         if region is not None and region.GetDisplayNode() is not None:
             region.GetDisplayNode().SetVisibility(on)
 
     def _on_segments(self) -> None:
         """Segments were changed by somebody else; several events make one look."""
-        if not self._workspace.is_writing and not self.thresholds.is_moving:
+        if not self._workspace.is_writing:
             self._later.start()
+
+    def _look_at_segments(self) -> None:
+        if not self.thresholds.is_moving:  # else all is looked at when they rest
+            self.refresh()
 
     def _on_pixels(self) -> None:
         """The image was changed, or the sequence that it shows went on; its result may no longer be one."""
         if self.node is not None and self.node.GetScene() is not None:
-            self._workspace.forget(self.node)
-            self.show(self.node)
+            volume = self._workspace.outcome(self.node).volume
+            if volume is not None and volumes.stamp_of(volume) != self._stamp:
+                self._workspace.forget(self.node)
+                self.show(self.node)
 
     # thresholds
 
@@ -243,7 +279,10 @@ class ResultPanel:
         if identity is None or self._panel.runner.is_busy:
             return
         self.finish_edits()
-        name = self._workspace.shown(self.node).object_of(identity).name
+        shown = self._asked(self._workspace.shown)
+        if shown is None:
+            return
+        name = shown.object_of(identity).name
         self._workspace.remove_object(self.node, identity)
         self._panel.messages.say(_("{name} was deleted; Undo brings it back.").format(name=display_name(name)))
         self.refresh()
@@ -265,15 +304,16 @@ class ResultPanel:
     def update_buttons(self, busy: bool, obstacle: str) -> None:
         """Which buttons can be used, and why the others cannot."""
         ui, wait = self._panel.ui, _("Wait until the run has ended.") if busy else ""
-        has_undo = self.node is not None and self._workspace.history.has(self.node.GetID())
+        has_undo = self.node is not None and self._workspace.history.has(self.node)
         chosen = "" if self.table.selected is not None else _("Choose an object in the table first.")
         drawing = self.regions.drawing.active
+        unknown = "" if ui.classComboBox.count else _("The model is missing, so no class can be chosen; reinstall it.")
         for button, reason, text in (
             (ui.undoButton, wait or ("" if has_undo else _("There is nothing to undo.")),
              _("Bring back the state before the last change (Ctrl+Shift+Z).")),
             (ui.deleteButton, wait or chosen, _("Take this object out of the result; Undo brings it back.")),
             (ui.editButton, wait or chosen, _("Correct this object by hand in Segment Editor (Ctrl+Shift+E).")),
-            (ui.drawButton, wait or obstacle,
+            (ui.drawButton, wait or obstacle or unknown,
              _("Draw a rectangle around an object in the slice view, and segment it there (Ctrl+Shift+D).")),
         ):  # fmt: skip
             button.enabled, button.toolTip = not reason, reason or text

@@ -105,7 +105,8 @@ def load_torch(say: Callable[[str], object], text: str) -> None:
     """Import PyTorch and all that needs it, here on the main thread: in a thread it would take minutes."""
     if "torch" not in sys.modules:
         say(text)
-        slicer.app.processEvents()
+        # the text is drawn, and nothing can be clicked: nobody looks at clicks before torch is there
+        slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
     import torch  # noqa: F401
 
     from ..core import editing, loading  # noqa: F401

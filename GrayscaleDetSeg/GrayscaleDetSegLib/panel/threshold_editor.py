@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 import qt
@@ -10,10 +10,12 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ..core.errors import GrayscaleDetSegError
 from ..core.gray import GRAY_MAX
 from ..core.result import SegmentedObject
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
+from ..logic.shown import Shown
 from ..logic.workspace import Workspace
 from ..scene.threshold_box import interval_of
 
@@ -52,6 +54,7 @@ class ThresholdEditor:
         self._observers = Observers()
         self._node = self._identity = self._item = self._mapping = None
         self._last = (0.0, GRAY_MAX)
+        self._said = [self._last, self._last]
         self._drag: ThresholdDrag | None = None
         self._wanted: tuple[float, float] | None = None
         self._by_box = self._is_dragging = self._is_setting = False
@@ -74,8 +77,8 @@ class ThresholdEditor:
         self.finish()
         self._observers.remove_all()
         self._is_dragging = False
-        shown = None if node is None or node.GetScene() is None else self._workspace.shown(node)
-        item = None if shown is None or identity is None else shown.object_of(identity)
+        shown = None if node is None or identity is None else self._shown(node)
+        item = None if shown is None else shown.object_of(identity)
         self._node, self._identity, self._item = (node, identity, item) if item is not None else (None, None, None)
         self._mapping = None if item is None else shown.result.radiograph.mapping
         for widget in (self._gray, self._units):
@@ -108,17 +111,22 @@ class ThresholdEditor:
             self._move()
         drag, self._drag = self._drag, None
         self._is_dragging = False
-        if drag is None:
+        if drag is None or self._shown(self._node) is None:  # without its image, nothing can be told of a result
             return
         before = drag.result
         with self._workspace.writing():
             result = drag.finish(self._last)
-        if result is before and self._node is not None:  # back where it began: there is nothing to undo
-            self._workspace.history.pop(self._node.GetID())
-        identity = self._identity
-        if self._node is not None and self._node.GetScene() is not None:
-            self._workspace.update(self._node, result)
-        self._on_finish(identity, drag)
+        if result is before:  # back where it began: there is nothing to undo
+            self._workspace.history.pop(self._node)
+        self._workspace.update(self._node, result)
+        self._on_finish(self._identity, drag)
+
+    def _shown(self, node) -> Shown | None:
+        """What a segmentation shows; None where it is gone, or its image, or the image has other pixels now."""
+        try:
+            return None if node is None or node.GetScene() is None else self._workspace.shown(node)
+        except GrayscaleDetSegError:
+            return None
 
     def _range_of_units(self) -> None:
         units = self._mapping.units
@@ -140,14 +148,27 @@ class ThresholdEditor:
             self._units.setValues(*map(float, self._mapping.to_units(list(self._last))))
         finally:
             self._is_setting = False
+        self._said = [(widget.minimumValue, widget.maximumValue) for widget in (self._gray, self._units)]
 
     def _gray_changed(self, low: float, high: float) -> None:
         if not self._is_setting and self._item is not None:
-            self._want((low, high), by_box=False)
+            self._want(self._meant(self._gray, self._said[0], (low, high), (low, high)), by_box=False)
 
     def _units_changed(self, low: float, high: float) -> None:
         if not self._is_setting and self._item is not None:
-            self._want(tuple(map(float, self._mapping.to_gray([low, high]))), by_box=False)
+            gray = self._mapping.to_gray([low, high])
+            self._want(self._meant(self._units, self._said[1], (low, high), gray), by_box=False)
+
+    def _meant(
+        self, widget, before: Sequence[float], values: Sequence[float], gray: Sequence[float]
+    ) -> tuple[float, float]:
+        """The gray levels that a slider's ends mean: they are rounded, so one that was not moved stays where it is."""
+        ends = []
+        for value, said, level, last in zip(values, before, gray, self._last):
+            is_same = abs(value - said) < 0.5 * 10.0**-widget.decimals
+            is_open = value >= widget.maximum or value <= widget.minimum
+            ends.append(last if is_same else float(level) if not is_open else GRAY_MAX * (value >= widget.maximum))
+        return ends[0], ends[1]
 
     def _start(self) -> None:
         self._is_dragging = True
@@ -180,16 +201,21 @@ class ThresholdEditor:
         with self._workspace.writing():
             if self._drag is None:
                 self._drag = self._begin()
+            if self._drag is None:
+                return
             numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
         self._label.text = moving(numbers)
         self._on_move(self._identity, numbers)
 
-    def _begin(self) -> ThresholdDrag:
-        workspace, node = self._workspace, self._node
+    def _begin(self) -> ThresholdDrag | None:
+        workspace, node, shown = self._workspace, self._node, self._shown(self._node)
+        if shown is None or shown.object_of(self._identity) is None:
+            return None
+        outcome, grid = workspace.outcome(node), workspace.grid(node)
+        drag = ThresholdDrag(outcome, shown.result, self._identity, grid, self._clean_up())
         workspace.remember(node)
-        result, grid = workspace.shown(node).result, workspace.grid(node)
-        return ThresholdDrag(workspace.outcome(node), result, self._identity, grid, self._clean_up())
+        return drag
 
 
 def area_text(pixels: int, area: float | None) -> str:

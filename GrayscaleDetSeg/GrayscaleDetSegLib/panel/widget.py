@@ -21,7 +21,7 @@ from ..scene.nodes import attribute
 from .cases import CasePanel
 from .layout import CloudLayout
 from .messages import Messages
-from .parameters import Parameters, options_of
+from .parameters import Parameters, connect, options_of
 from .results import ResultPanel
 from .run import Runner, load_torch
 
@@ -51,10 +51,10 @@ class Panel:
     def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
         self.ui, self.segmenter = ui, segmenter
         self.parameters: Parameters | None = None
-        self.is_entered = False
-        self._tag = None
+        self.is_entered = self._is_preparing = False
+        self._disconnect = None  # unties the widgets from the parameters
         self._seen: tuple = ()
-        self._observers = Observers()
+        self._observers, self._of_volume = Observers(), Observers()
         self._gone = qt.QTimer()
         self._gone.setSingleShot(True)
         self._gone.connect("timeout()", self._look_for_gone)
@@ -63,8 +63,11 @@ class Panel:
         self.runner = Runner(self._on_stage)
         self.results = ResultPanel(self)
         self.cases = CasePanel(self)
-        for label in known_classes():
-            ui.classComboBox.addItem(display_name(label), label)
+        try:
+            for label in known_classes():
+                ui.classComboBox.addItem(display_name(label), label)
+        except GrayscaleDetSegError as error:  # without its model the panel can still show results
+            self.messages.fail(error)
         ui.segmentButton.connect("clicked(bool)", lambda _on=False: self.segment_or_cancel())
         ui.drawButton.connect("clicked(bool)", lambda _on=False: self.results.regions.draw())
         self._shortcuts = [
@@ -79,13 +82,16 @@ class Panel:
 
     def enter(self, parameters: Parameters) -> None:
         """The user has come to the module, or a scene has been opened in it."""
+        if self.is_entered:
+            self.results.finish_edits()
         self.leave_scene()
         self.is_entered = True
         self.parameters = parameters
-        self._tag = parameters.connectGui(self.ui)
+        self._disconnect = connect(parameters, self.ui)
         self._observers.add(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
         scene = slicer.mrmlScene
         self._observers.add(scene, scene.NodeRemovedEvent, self._on_nodes_removed)
+        self._observers.add(scene, scene.EndBatchProcessEvent, self._on_nodes_removed)
         if parameters.volume is None:
             parameters.volume = self._likely_volume()
         self._seen = ()
@@ -94,16 +100,20 @@ class Panel:
 
     def leave_scene(self) -> None:
         """Let go of the scene: the user leaves the module, or the scene is closed."""
+        if self.runner.is_busy:
+            self.messages.say(_("The run was ended; nothing was changed."))
         self.runner.abandon()
         self._gone.stop()
         self.results.stop()
         self._observers.remove_all()
+        self._of_volume.remove_all()
         self.messages.drop_question()
         self._enable_shortcuts(False)
-        if self.parameters is not None and self._tag is not None:
-            self.parameters.disconnectGui(self._tag)
-        self.parameters, self._tag, self._seen = None, None, ()
+        if self._disconnect is not None:
+            self._disconnect()
+        self.parameters, self._disconnect, self._seen = None, None, ()
         self.is_entered = False
+        self.update_buttons()
 
     def leave(self) -> None:
         """The user goes to another module."""
@@ -131,18 +141,25 @@ class Panel:
 
     def segment(self, into_new: bool = False, replace_edits: bool = False) -> None:
         """Segment the chosen volume; ask before what was edited by hand is replaced."""
+        if self.runner.is_busy or self.parameters is None:
+            return
         self.messages.drop_question()
+        self.results.regions.drawing.cancel()
         self.results.finish_edits()
         parameters, workspace = self.parameters, self.segmenter.workspace
         volume, into = parameters.volume, None if into_new else parameters.segmentation
         try:
+            reading = workspace.read(volume, parameters.polarity.value, self.current_slice(volume))
+            if into is not None and not workspace.fits(into, reading):
+                into = None  # another slice of the same image has a result of its own
             if into is not None and not replace_edits and workspace.would_lose_edits(into):
                 self._ask_about_edits(into)
                 return
-            reading = workspace.read(volume, parameters.polarity.value, self.current_slice(volume))
             self.prepare()
         except Exception as error:
             self.messages.fail(error)
+            return
+        if self.runner.is_busy or self.parameters is None:  # a run was started, or the module left, meanwhile
             return
         options = options_of(parameters)
         self.messages.say(_("Segmenting {name}...").format(name=volume.GetName()))
@@ -153,10 +170,18 @@ class Panel:
         )
 
     def prepare(self) -> None:
-        """See to it that PyTorch is there and loaded; DependencyError where it is not and is not wanted."""
-        if dependencies.missing():
-            dependencies.install(self._confirm_installing, self.messages.log)
-        load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+        """See to it that PyTorch is there; GrayscaleDetSegError where it is not, or the module was left meanwhile."""
+        if self._is_preparing:  # clicks are heeded while pip is at work
+            raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
+        self._is_preparing = True
+        try:
+            if dependencies.missing():
+                dependencies.install(self._confirm_installing, self.messages.log)
+            load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+        finally:
+            self._is_preparing = False
+        if self.parameters is None:
+            raise GrayscaleDetSegError(_("The module was left meanwhile; nothing was changed."))
 
     def current_slice(self, volume) -> int | None:
         """The slice of a volume that the Red view shows; None where there is only one."""
@@ -179,7 +204,7 @@ class Panel:
     def _show(self, reading, result, into) -> None:
         """What a run has found, in the scene."""
         self._show_device()
-        if reading.volume.GetScene() is None or self.parameters is None:
+        if not self.is_still_there(reading.volume):
             return
         if not result.objects:
             self.messages.say(result.message)
@@ -194,13 +219,24 @@ class Panel:
             return
         self.show_result(Segmented(result, outcome))
 
+    def is_still_there(self, volume) -> bool:
+        """Whether the volume of a run that has ended is in the scene; says so where it is not."""
+        if volume.GetScene() is None:
+            self.messages.say(_("The image was removed meanwhile, and its result with it."))
+            return False
+        return self.parameters is not None
+
     def show_result(self, found: Segmented) -> None:
-        """Choose a result that has just come into the scene."""
+        """Choose a result that has just come into the scene, unless the user has gone on to another image."""
         seconds = sum(found.result.seconds.values())
         notes = "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in found.result.radiograph.notes)
         text = _("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes
         note = self.segmenter.engine.device_note
-        self.messages.say(f"{text} {note}" if note else text)
+        text = f"{text} {note}" if note else text
+        if self.parameters.volume is not found.outcome.volume:
+            self.messages.say(f"{found.outcome.volume.GetName()}: {text}")
+            return
+        self.messages.say(text)
         self.results.select_first_of(found)
         if self.parameters.segmentation is found.segmentation:
             self._seen = ()
@@ -257,10 +293,12 @@ class Panel:
     def _on_parameters(self) -> None:
         """Something else was chosen."""
         parameters = self.parameters
-        if parameters is None:
+        if parameters is None or slicer.mrmlScene.IsBatchProcessing():  # half a scene; we look at its end
             return
         volume, node, cloud = parameters.volume, parameters.segmentation, parameters.showCloud
         before, self._seen = self._seen, (volume, node, cloud)
+        if before and before[1] is not node:
+            self.messages.drop_question()  # it was about the other result
         self.ui.readingLabel.text = reading_text(volume)
         own = None if node is None else self.segmenter.workspace.outcome(node).volume
         if before and before[1] is not node and own is not None and own is not volume:
@@ -277,6 +315,10 @@ class Panel:
     def _on_volume(self, volume) -> None:
         """Another volume: show it, and the last result on it."""
         self.messages.drop_question()
+        self._of_volume.remove_all()
+        if volume is not None:  # it may get its pixels later, or another name
+            self._of_volume.add(volume, volume.ImageDataModifiedEvent, self.update_buttons)
+            self._of_volume.add(volume, vtk.vtkCommand.ModifiedEvent, self.update_buttons)
         self.layout.show_volume(volume)
         node = self.parameters.segmentation
         known = [] if volume is None else self.segmenter.workspace.results_on(volume)
@@ -306,7 +348,7 @@ class Panel:
                 name=parameters.volume.GetName()
             )
         self.results.update_buttons(busy, reason)
-        self.cases.update_button(busy)
+        self.cases.update_button()
 
     @staticmethod
     def _obstacle(volume) -> str:

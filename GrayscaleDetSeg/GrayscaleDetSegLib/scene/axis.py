@@ -45,8 +45,8 @@ def add_axis(
     with folded(display):
         for set_color in (display.SetColor, display.SetSelectedColor, display.SetActiveColor):
             set_color(*_COLOR)
-        display.SetGlyphTypeFromString("Vertex2D")
-        display.SetGlyphScale(0.5)
+        display.SetGlyphTypeFromString("Sphere3D")
+        display.SetGlyphScale(0.01)  # too small to be seen: texts alone
         display.SetTextScale(2.5)
         display.SetPropertiesLabelVisibility(False)
         display.SetPointLabelsVisibility(True)

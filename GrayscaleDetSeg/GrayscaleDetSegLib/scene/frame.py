@@ -10,7 +10,7 @@ import numpy as np
 from ..core.gray import GRAY_MAX
 from ..core.radiograph import Radiograph
 
-HEIGHT = 0.6
+HEIGHT = 0.8
 """Height of the cloud from gray 0 to 255, as a share of the longer side of its region."""
 
 

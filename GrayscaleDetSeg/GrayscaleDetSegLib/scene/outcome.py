@@ -5,7 +5,8 @@ The segmentation refers to the others, so that a saved scene comes back connecte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
         vtkMRMLTableNode,
     )
 
+_KINDS = (
+    "vtkMRMLSegmentationNode", "vtkMRMLMarkupsNode", "vtkMRMLModelNode", "vtkMRMLTableNode", "vtkMRMLDisplayNode"
+)
 _SEGMENT, _PLACED = "segment", "placed"
 _SINGLE = {"cloud": "cloud", "axis": "axis", "labels": "levels", "box": "box", "table": "table"}
 
@@ -163,11 +167,30 @@ def remove_regions(outcome: Outcome, segment_ids: Sequence[str]) -> None:
     _remove(outcome.segmentation.GetScene(), [outcome.regions.pop(i) for i in segment_ids if i in outcome.regions])
 
 
+def remove_helpers(outcome: Outcome) -> None:
+    """Remove all nodes of a result but the segmentation and the volume."""
+    _remove(outcome.segmentation.GetScene(), outcome.helpers)
+    outcome.cloud = outcome.axis = outcome.labels = outcome.box = outcome.table = None
+    outcome.regions, outcome.surfaces = {}, ()
+
+
 def remove_outcome(outcome: Outcome) -> None:
     """Remove all nodes of a result from the scene, the segmentation last; the volume stays."""
     scene = outcome.segmentation.GetScene()
     if scene is not None:
         _remove(scene, [*outcome.helpers, outcome.segmentation])
+
+
+@contextmanager
+def no_leftovers(scene: vtkMRMLScene) -> Iterator[None]:
+    """Takes nodes that were added meanwhile, of the kinds that show results, away again where an error is raised."""
+    before = {scene.GetNthNode(number).GetID() for number in range(scene.GetNumberOfNodes())}
+    try:
+        yield
+    except BaseException:
+        nodes = [scene.GetNthNode(number) for number in range(scene.GetNumberOfNodes())]
+        _remove(scene, [node for node in nodes if node.GetID() not in before and any(map(node.IsA, _KINDS))])
+        raise
 
 
 def _remove(scene: vtkMRMLScene, nodes: Sequence[vtkMRMLNode]) -> None:

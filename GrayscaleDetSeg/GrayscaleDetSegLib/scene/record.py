@@ -96,14 +96,22 @@ def _alike(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
-    """The index of the slice that a segmentation belongs to; None where it holds no result of ours."""
-    document = _document(node)
+    """The index of the slice that a segmentation belongs to; None where it holds none of our results."""
+    try:
+        document = _document(node)
+    except RadiographError:
+        return None
     return None if document is None else int(document["slice"])
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
     """What a segmentation says of its result, as text: another text means another result."""
     return attribute(node, _NAME)
+
+
+def set_document(node: vtkMRMLSegmentationNode, document: str | None) -> None:
+    """Let a segmentation say what :func:`kept_document` gave."""
+    set_attribute(node, _NAME, document)
 
 
 def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:

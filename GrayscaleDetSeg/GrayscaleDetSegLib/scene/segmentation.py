@@ -13,6 +13,7 @@ import numpy as np
 from ..core.labels import Anatomy, anatomy
 from ..core.result import SegmentationResult, SegmentedObject
 from .geometry import PixelGrid, ijk_to_ras, vtk_matrix
+from .kept_copies import is_copy
 from .masks import (
     binary,
     digest_of,
@@ -25,7 +26,7 @@ from .masks import (
     write_mask,
     write_window,
 )
-from .nodes import attribute, color_of, set_attribute
+from .nodes import attribute, color_of, folded, set_attribute
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode, vtkSegment, vtkSegmentation
@@ -113,8 +114,7 @@ def add_segmentation_for(
     name : str, optional
         Of the node; "<volume> segmentation" by default.
     """
-
-    name = name or f"{volume.GetName()} segmentation"
+    name = name or f"{volume.GetName() or 'Image'} segmentation"
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
     parent = volume.GetParentTransformNode()
     if parent is not None:
@@ -145,7 +145,7 @@ def show_objects(
     had_surface, whole = has_surface(node), (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
     wanted: dict[str, SegmentedObject] = {}
     for item in objects:
-        wanted[_identity(segmentation, item.name, ours)] = item
+        wanted[_identity(segmentation, item.name, ours, wanted)] = item
     for old in set(ours) - set(wanted):
         if segmentation.GetSegment(old) is not None:
             segmentation.RemoveSegment(old)
@@ -182,7 +182,7 @@ def write_object(
     """
     segmentation, ours = node.GetSegmentation(), _digests(node)
     if identity is None or segmentation.GetSegment(identity) is None:
-        identity = _identity(segmentation, item.name, ())
+        identity = _identity(segmentation, item.name)
         segment = _segment_for(item)
         segment.AddRepresentation(binary(), label_map(node, volume, grid, item.mask))
         segmentation.AddSegment(segment, identity)
@@ -204,6 +204,13 @@ def remove_object(node: vtkMRMLSegmentationNode, identity: str) -> None:
 def segment_ids(node: vtkMRMLSegmentationNode) -> list[str]:
     """The ids of the segments that we wrote, in the order of the result's objects; some may have been deleted."""
     return list(_digests(node))
+
+
+def has_others_segments(node: vtkMRMLSegmentationNode) -> bool:
+    """Whether a segmentation has segments that neither we wrote nor are copies of such."""
+    segmentation, ours = node.GetSegmentation(), _digests(node)
+    present = [segmentation.GetNthSegmentID(number) for number in range(segmentation.GetNumberOfSegments())]
+    return any(identity not in ours and not is_copy(node, identity) for identity in present)
 
 
 def note_written(
@@ -260,29 +267,65 @@ def is_repainted(
     return _digests(node).get(identity) not in written or lies_elsewhere(node, identity, volume, grid)
 
 
-def snapshot(node: vtkMRMLSegmentationNode) -> tuple[vtkSegmentation, str | None]:
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All segments of a segmentation as they were, how they were shown, and what was known of their pixels."""
+
+    segments: vtkSegmentation
+    display: dict[str, dict[str, bool | float]]
+    digests: str | None
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the label maps hold."""
+        images = [
+            self.segments.GetNthSegment(number).GetRepresentation(binary())
+            for number in range(self.segments.GetNumberOfSegments())
+        ]
+        return sum(image.GetNumberOfPoints() for image in images if image is not None)
+
+
+def snapshot(node: vtkMRMLSegmentationNode) -> Snapshot:
     """A copy of all segments as they are, hand edits included, for :func:`bring_back`."""
     import slicer
 
-    copy = slicer.vtkSegmentation()
+    copy, display = slicer.vtkSegmentation(), node.GetDisplayNode()
     copy.DeepCopy(node.GetSegmentation())
-    return copy, attribute(node, _DIGESTS)
+    identities = () if display is None else [copy.GetNthSegmentID(n) for n in range(copy.GetNumberOfSegments())]
+    shown = {
+        identity: {name: getattr(display, f"GetSegment{name}")(identity) for name in _DISPLAYED}
+        for identity in identities
+    }
+    return Snapshot(copy, shown, attribute(node, _DIGESTS))
 
 
-def bring_back(node: vtkMRMLSegmentationNode, former: tuple[vtkSegmentation, str | None]) -> None:
+def bring_back(node: vtkMRMLSegmentationNode, former: Snapshot) -> None:
     """Give a segmentation the segments of a :func:`snapshot` again; the snapshot can be used again."""
-    node.GetSegmentation().DeepCopy(former[0])
-    set_attribute(node, _DIGESTS, former[1])
+    node.GetSegmentation().DeepCopy(former.segments)
+    set_attribute(node, _DIGESTS, former.digests)
+    display = node.GetDisplayNode()
+    if display is not None:  # every segment is a new one to it, and would be shown
+        with folded(display):
+            for identity, values in former.display.items():
+                for name, value in values.items():
+                    getattr(display, f"SetSegment{name}")(identity, value)
 
 
+# how the display node shows a single segment
+_DISPLAYED = (
+    "Visibility", "Visibility3D", "Visibility2DFill", "Visibility2DOutline",
+    "Opacity3D", "Opacity2DFill", "Opacity2DOutline",
+)  # fmt: skip
 _DIGESTS = "written"
 
 
-def _identity(segmentation: vtkSegmentation, name: str, ours: Iterable[str]) -> str:
-    """The id for the segment of an object: that which it had, or one that nobody else's segment has."""
+def _identity(
+    segmentation: vtkSegmentation, name: str, ours: Iterable[str] = (), taken: Iterable[str] = ()
+) -> str:
+    """The id for the segment of an object: that which it had, or one that no other segment has or will have."""
     identity = plain = segment_id(name)
     number = 1
-    while segmentation.GetSegment(identity) is not None and identity not in ours:
+    while identity in taken or (segmentation.GetSegment(identity) is not None and identity not in ours):
         number += 1
         identity = f"{plain}-{number}"
     return identity

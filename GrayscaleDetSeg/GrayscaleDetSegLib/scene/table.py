@@ -60,6 +60,13 @@ def fill_table(node: vtkMRMLTableNode, result: SegmentationResult) -> None:
             node.SetColumnTitle(name, f"{name} [{unit}]" if unit else name)
 
 
+def is_of(node: vtkMRMLTableNode, result: SegmentationResult) -> bool:
+    """Whether a table node has the objects of a result, with as many pixels; they may have been edited since."""
+    rows = range(node.GetNumberOfRows())
+    held = [(node.GetCellText(row, 0), node.GetCellText(row, COLUMNS.index("Pixels"))) for row in rows]
+    return held == [(item.name, str(item.pixel_count)) for item in result.objects]
+
+
 # texts where a number can be missing, which a column of numbers cannot say
 _TEXT = {"Object", "Method", "Bottom (image)", "Top (image)", "Area"}
 

@@ -19,8 +19,10 @@ Roi = tuple[float, float, float, float]
 CLOUD_TAG = "PointCloud"
 """The singleton tag of the cloud's view, as a layout description names it."""
 _TOP, _GROUND = (0.08, 0.08, 0.11), (0.0, 0.0, 0.0)
-_FROM = np.array([0.25, 0.8, 0.55])  # from the front, from above, a little from the viewer's left
+_FROM = np.array([0.25, 0.8, 0.6])  # from the front, from above, a little from the viewer's left
 _ANGLE = 30.0
+_AXIS, _GRAY = 0.14, (-12.0, GRAY_MAX + 12.0)  # what the gray axis and its labels need besides the region
+_ASPECT = 0.75  # width by height of the narrowest view in which nothing is cut off: half a window, or less
 
 
 def cloud_view(scene: vtkMRMLScene) -> vtkMRMLViewNode | None:
@@ -42,7 +44,7 @@ def image_view_ids(scene: vtkMRMLScene) -> tuple[str, ...]:
 
 
 def dress_view(view: vtkMRMLViewNode) -> None:
-    """Nothing of the patient in the cloud's view: no cube, no letters, no ruler, on black; see-through in order."""
+    """Nothing of the patient in the cloud's view: no cube, no letters, no ruler, on black."""
     with folded(view):
         view.SetBoxVisible(False)
         view.SetAxisLabelsVisible(False)
@@ -50,21 +52,31 @@ def dress_view(view: vtkMRMLViewNode) -> None:
         view.SetBackgroundColor2(*_TOP)
         view.SetOrientationMarkerType(view.OrientationMarkerTypeNone)
         view.SetRulerType(view.RulerTypeNone)
-        view.SetUseDepthPeeling(True)
+        view.SetUseDepthPeeling(False)  # cloud and surfaces look the same without it, and are drawn three times as fast
 
 
 def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi) -> None:
-    """Look at the cloud over a region, (x0, y0, x1, y1) in px, as the image is hung, from the front and from above."""
+    """Look at the cloud over a region, (x0, y0, x1, y1) in px, as the image is hung, from the front and from above.
+
+    Cloud and gray axis fill the view, and fit into it, also where it is higher than wide.
+    """
     x0, y0, x1, y1 = roi
-    corners = frame.to_view([(x0, y0, 0.0), (x1, y1, GRAY_MAX)])
-    middle, radius = corners.mean(axis=0), 0.5 * float(np.linalg.norm(corners[1] - corners[0]))
-    distance = 1.05 * radius / np.sin(np.radians(_ANGLE / 2.0))
+    longer = max((x1 - x0) * frame.spacing[0], (y1 - y0) * frame.spacing[1])
+    left = x0 - _AXIS * longer / frame.spacing[0]
+    places = [(x, y, gray) for x in (left, x1) for y in (y0, y1) for gray in _GRAY]
+    middle = frame.to_view([((x0 + x1) / 2.0, (y0 + y1) / 2.0, GRAY_MAX / 2.0)])[0]
+    towards = _FROM / np.linalg.norm(_FROM)
+    across = np.cross([0.0, 0.0, 1.0], towards)
+    across /= np.linalg.norm(across)
+    offsets = frame.to_view(places) - middle
+    extents = np.maximum(np.abs(offsets @ np.cross(towards, across)), np.abs(offsets @ across) / _ASPECT)
+    distance = 1.02 * float((offsets @ towards + extents / np.tan(np.radians(_ANGLE / 2.0))).max())
     with folded(camera):
         camera.SetViewAngle(_ANGLE)
         camera.SetFocalPoint(middle.tolist())
-        camera.SetPosition((middle + distance * _FROM / np.linalg.norm(_FROM)).tolist())
+        camera.SetPosition((middle + distance * towards).tolist())
         camera.SetViewUp([0.0, 0.0, 1.0])
-        camera.SetParallelScale(1.05 * radius)
+        camera.SetParallelScale(1.02 * float(extents.max()))
     camera.ResetClippingRange()
 
 

@@ -139,6 +139,12 @@ def read_volume(
     )
 
 
+def stamp_of(volume: vtkMRMLVolumeNode) -> int | None:
+    """A number that is another one when a volume has other pixels; None without any. It says nothing to a later run."""
+    image = volume.GetImageData()
+    return None if image is None else image.GetMTime()
+
+
 def note_reading(volume: vtkMRMLVolumeNode, radiograph: Radiograph) -> None:
     """Store on the volume's node how its values were understood, where the user and a saved scene find it.
 

@@ -72,7 +72,9 @@ class StandinsDemoWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self.parameters, vtk.vtkCommand.ModifiedEvent, self.update)
         self.parameters = parameters
         if parameters:
-            self.tag = parameters.connectGui(self.ui)
+            widgets = [each for each in vars(self.ui).values() if each.property("SlicerParameterName")]
+            named = {each.property("SlicerParameterName"): each for each in widgets}
+            self.tag = parameters.connectParametersToGui(named)  # connectGui gives no tag
             self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self.update)
             self.update()
 

@@ -1,0 +1,76 @@
+"""What is read of a volume, and what a segmentation shows of it, hand edits included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.radiograph import Radiograph, Spacing
+from ..core.result import SegmentationResult, SegmentedObject
+from ..scene.geometry import PixelGrid
+from ..scene.masks import mask_of
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A slice of a volume as a radiograph, and where its pixels lie."""
+
+    volume: vtkMRMLScalarVolumeNode
+    grid: PixelGrid
+    radiograph: Radiograph
+    stamp: int | None = None
+    """Which pixels the volume had then, ``volumes.stamp_of``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a segmentation shows: a result, and the id of the segment of each of its objects."""
+
+    result: SegmentationResult
+    identities: tuple[str, ...]
+    document: str | None = None
+    """What the node said of its result then."""
+    stamp: int | None = None
+    """Which pixels the image had then, ``scene.volumes.stamp_of``."""
+
+    def object_of(self, identity: str) -> SegmentedObject | None:
+        """The object that a segment shows; None where it shows none of them."""
+        return dict(zip(self.identities, self.result.objects)).get(identity)
+
+
+def as_it_is(
+    node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, kept: Shown
+) -> Shown:
+    """The same with the masks that the segments have now; objects whose segment is gone are left out."""
+    present, objects = [], []
+    for identity, item in zip(kept.identities, kept.result.objects):
+        if node.GetSegmentation().GetSegment(identity) is not None:
+            mask = mask_of(node, identity, volume, grid)
+            present.append(identity)
+            is_same = np.array_equal(mask, item.mask)
+            objects.append(item if is_same else _with_mask(item, mask, kept.result.radiograph.spacing))
+    if len(objects) == len(kept.identities) and all(a is b for a, b in zip(objects, kept.result.objects)):
+        return kept
+    return replace(kept, result=replace(kept.result, objects=tuple(objects)), identities=tuple(present))
+
+
+def leaving(item: SegmentedObject, others: Sequence[SegmentedObject], result: SegmentationResult) -> SegmentedObject:
+    """An object without the pixels that others have."""
+    taken = np.zeros_like(item.mask)
+    for each in others:
+        taken |= each.mask
+    if not (item.mask & taken).any():
+        return item
+    return _with_mask(item, item.mask & ~taken, result.radiograph.spacing)
+
+
+def _with_mask(item: SegmentedObject, mask: np.ndarray, spacing: Spacing | None) -> SegmentedObject:
+    mask.flags.writeable = False
+    area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
+    return replace(item, mask=mask, area_mm2=area)

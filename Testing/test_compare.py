@@ -188,7 +188,7 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
     assert first.count("**Missing.**") == 4 and "--parts robustness" in first
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pt")}
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv")}
-    assert len(made) == 12 and len(kept) == 2 * (7 + 1) + 2, "6 methods, ceilings, confidences"
+    assert len(made) == 12 and len(kept) == 2 * (6 + 2) + 3, "8 per set; multi-Otsu, times, curves"
     rows = (tmp_path / "records" / "FCN" / "simulated.csv").read_text().splitlines()
     assert rows[0] == "method,set,class,name,iou,dsc,fn,fp" and len(rows) == 5, "two lungs, femur, tibia"
     second = run("--parts", "cross", "pictures", "robustness")
@@ -199,9 +199,9 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
     assert page.count("<img ") == 3 + 2 * 2 and "<script" not in page and str(tmp_path) in page
     assert all(path.stat().st_mtime_ns == when for path, when in {**made, **kept}.items())
     everything = {path: path.stat().st_mtime_ns for kind in ("*.pt", "*.csv") for path in tmp_path.rglob(kind)}
-    again = run("--parts", "robustness", "accuracy", "cross", "--no-training")
+    again = run("--parts", "robustness", "accuracy", "curves", "cross", "--no-training")
     assert all(path.stat().st_mtime_ns == when for path, when in everything.items())
-    assert second.split("## Accuracy")[1].split("## Few")[0] == again.split("## Accuracy")[1].split("## Few")[0]
+    assert second.split("## Accuracy")[1].split("## Time")[0] == again.split("## Accuracy")[1].split("## Time")[0]
 
 
 def test_the_benchmark_tells_stages_growth_and_memory(monkeypatch):

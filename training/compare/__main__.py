@@ -11,7 +11,6 @@ again only where weights, images or code have changed. The report is OUTPUT/repo
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -23,9 +22,11 @@ from ..data import SETS
 from ..rivals.contest import Budget
 from ..rivals.networks import NETWORKS
 from . import cross, plots, provenance, report
+from .contestants import CODE, HERE
 from .curves import curve
 from .curves import summary as curve_summary
 from .parts import accuracy, pictures, robustness
+from .records import cases_digest, code_digest, files_digest, weights_digest
 from .session import Session, data_facts
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "surfaces.toml"
@@ -82,18 +83,23 @@ def _curves(session: Session) -> list[str]:
     options = session.options
     parts = session.training, session.validation
     kept = [[case for case in cases if case.set_name == options.curve_set] for cases in parts]
-    records = curve(
-        options.curve_class,
-        *kept,
-        session.regions,
-        session.surface_config,
-        Budget(options.curve_images, 0),
-        options.counts,
-        options.output / "curves",
-        1e-3,
-        2e-3,
-    )
-    (options.output / "curves.json").write_text(json.dumps(records))
+    folder, budget = options.output / "curves", Budget(options.curve_images, 0)
+
+    def depends() -> dict[str, str]:
+        chosen = (options.curve_class, options.counts, budget, session.surface_config, session.settings["margin"])
+        return {
+            "settings": str(chosen),
+            "images": "".join(cases_digest(cases) for cases in kept),
+            "weights": files_digest(folder, "network.pt"),
+            "regions": weights_digest(session.pipeline.roi_detector.network),
+            "code": code_digest(HERE / "curves.py", *(path for paths in CODE.values() for path in paths)),
+        }
+
+    def compute() -> list[dict]:
+        label, surface = options.curve_class, session.surface_config
+        return curve(label, *kept, session.regions, surface, budget, options.counts, folder, 1e-3, 2e-3)
+
+    records = [{**row, "images": int(row["images"])} for row in session.store.rows("curves", depends, compute)]
     plots.curves(records, options.output / "curves.png")
     return [
         f"{options.curve_class}, {options.curve_set}, mean IoU on val. Every network was trained from nothing and has"

@@ -27,7 +27,7 @@ code { font-size: 0.9em; background: #f2f2f2; padding: 1px 3px; overflow-wrap: a
 @media print {
   @page { size: A4 landscape; margin: 12mm; }
   body { margin: 0; padding: 0; max-width: none; font-size: 10pt; }
-  .wide { overflow: visible; } table { font-size: 7.5pt; } th, td { padding: 1px 4px; }
+  .wide { overflow: visible; } table { font-size: 7pt; } th, td { padding: 1px 4px; } small { white-space: normal; }
   thead { display: table-header-group; } tr, figure { break-inside: avoid; } h2, h3 { break-after: avoid; }
   code { background: none; }
 }

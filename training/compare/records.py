@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from GrayscaleDetSegLib.core.weights import sha256
+
 from ..data import Case
 from ..simulate.sets import write_aside
 
@@ -36,7 +38,12 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def rows(self, name: str, depends: Mapping[str, str], compute: Callable[[], list[dict]]) -> list[dict]:
+    def rows(
+        self,
+        name: str,
+        depends: Mapping[str, str] | Callable[[], Mapping[str, str]],
+        compute: Callable[[], list[dict]],
+    ) -> list[dict]:
         """The rows of that name: the kept ones if they were computed from the same things, otherwise new ones.
 
         Parameters
@@ -44,14 +51,16 @@ class Store:
         name : str
             A path below the folder, without an ending.
         depends : mapping of str to str
-            What the rows depend on, each with a digest or a setting in words.
+            What the rows depend on, each with a digest or a setting in words. A callable that gives it is asked once
+            more after `compute`, for what comes into being there.
         compute : callable
             Gives the rows; all have the same columns.
         """
         path = self.folder / f"{name}.csv"
-        if not self.is_current(path, depends):
+        ask = depends if callable(depends) else lambda: depends
+        if not self.is_current(path, ask()):
             keep_file(path, _to_csv(compute()).encode())
-            self.settle(path, depends)
+            self.settle(path, ask())
         with open(path, newline="", encoding="utf-8") as stream:
             return [
                 {key: value if key in TEXT else float(value) for key, value in row.items()}
@@ -111,6 +120,14 @@ def weights_digest(*parts: torch.nn.Module | Mapping[str, np.ndarray] | None) ->
             values = np.ascontiguousarray(tensor.detach().cpu().numpy() if torch.is_tensor(tensor) else tensor)
             digest.update(f"{name} {values.shape} {values.dtype};".encode())
             digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def files_digest(folder: Path, pattern: str) -> str:
+    """Hexadecimal SHA-256 of the names and contents of all files below a folder that match a pattern."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob(pattern)):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256(path)};".encode())
     return digest.hexdigest()
 
 

@@ -116,6 +116,6 @@ def legend(has_shipped: bool) -> str:
         " trained on the same train part and on simulated radiographs.",
     ]
     if has_shipped:
-        longer = "- shipped: the same with the surfaces of the model bundle, trained longer, on simulated radiographs too."
+        longer = "- shipped: the same with the surfaces of the model bundle: trained longer, and on simulated ones too."
         lines.insert(1, longer)
     return "\n".join(lines)

@@ -220,6 +220,17 @@ def test_alterations_change_what_they_say(name):
     assert moved == name.startswith(("turned", "collimated", "3 x"))
 
 
+def test_squeezed_long_legs_stay_in_the_picture_when_turned():
+    bar = np.zeros((1000, 125), np.uint8)
+    bar[50:950, 60:65] = 1
+    altered = robustness.ALTERATIONS["turned by 8 degrees"](Case("s", "1", "val", bar * 200, bar, {"femur": 1}))
+    assert 0.98 < altered.label_map.sum() / bar.sum() < 1.02
+    rows, columns = np.nonzero(altered.label_map)
+    lean = np.polyfit(rows, columns, 1)[0] * 1000 / 125 / 2.5  # in pixels as high as wide
+    assert abs(np.degrees(np.arctan(lean))) == pytest.approx(8.0, abs=0.2)
+    np.testing.assert_array_equal(altered.pixels[altered.label_map == 1] > 0, True)
+
+
 # Pictures
 
 

@@ -13,28 +13,29 @@ matplotlib.use("Agg")
 
 
 def accuracy(statistics: Bootstrap, methods: list[str], path: Path) -> None:
-    """A bar per method in a panel per set and class, with its 95 % interval; the best that boxes can do as lines."""
+    """A point per method in a panel per set and class, with its 95 % interval; the best that boxes can do as lines."""
     from matplotlib import pyplot
 
-    columns = 4
+    columns = min(4, len(statistics.groups))
     rows = -(-len(statistics.groups) // columns)
     figure, axes = pyplot.subplots(rows, columns, figsize=(4.2 * columns, 2.9 * rows), squeeze=False)
     drawn = [method for method in methods if not method.endswith("best")]
     colours = pyplot.get_cmap("tab10")(np.arange(len(drawn)))
     for axis, group in zip(axes.flat, statistics.groups):
         found = np.array([statistics.estimate(method, [group]) for method in drawn])
-        errors = np.abs(found[:, 1:] - found[:, :1]).T
-        axis.bar(range(len(drawn)), found[:, 0], color=colours, yerr=errors, error_kw={"lw": 1, "ecolor": "0.3"})
+        for place, (mean, low, high) in enumerate(found):
+            axis.plot([place, place], [low, high], color=colours[place], linewidth=2)
+            axis.plot(place, mean, "o", color=colours[place], markersize=5)
         for method in methods:
             if method.endswith("best"):
                 style = "--" if method.startswith("one") else ":"
                 axis.axhline(statistics.mean(method, [group]), color="0.4", linestyle=style, label=method)
         axis.set_title(f"{group[1]}, {group[0]}", fontsize=9)
-        axis.set_ylim(0.3 if found.min() > 0.3 else 0.0, 1.0)
+        axis.grid(axis="y", color="0.9")
         axis.set_xticks(range(len(drawn)), drawn, rotation=40, ha="right", fontsize=7)
     for axis in axes.flat[len(statistics.groups) :]:
         axis.set_visible(False)
-    axes.flat[0].legend(fontsize=6, loc="lower left")
+    axes.flat[0].legend(fontsize=6)
     axes.flat[0].set_ylabel("mean IoU")
     save(figure, path)
 

@@ -17,6 +17,9 @@ from .records import Store, code_digest
 from .statistics import Bootstrap
 from .tables import table
 
+TALLEST = 2.5
+"""Pictures that are taller than this, for their width, were squeezed when they were stored (long legs to 8 times)."""
+
 
 def _pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Case], Case]:
     """An alteration of the gray values 0..255 alone."""
@@ -37,14 +40,19 @@ def _shaded(values: np.ndarray) -> np.ndarray:
 
 
 def _turned(angle: float) -> Callable[[Case], Case]:
-    """By some degrees, as if pixels were square; corners are black."""
+    """By some degrees, as if pixels were square, or squeezed where the picture is very tall; corners are black."""
 
     def altered(case: Case) -> Case:
-        return replace(
-            case,
-            pixels=ndimage.rotate(case.pixels, angle, reshape=False, order=1),
-            label_map=ndimage.rotate(case.label_map, angle, reshape=False, order=0),
+        rows, columns = case.pixels.shape
+        squeeze = np.diag([1.0, max(1.0, rows / columns / TALLEST)])
+        cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        turn = np.linalg.inv(squeeze) @ np.array([[cosine, sine], [-sine, cosine]]) @ squeeze
+        centre = (np.array([rows, columns]) - 1.0) / 2.0
+        pixels, label_map = (
+            ndimage.affine_transform(values, turn, centre - turn @ centre, order=order)
+            for values, order in ((case.pixels, 1), (case.label_map, 0))
         )
+        return replace(case, pixels=pixels, label_map=label_map)
 
     return altered
 

@@ -60,7 +60,7 @@ def test_rows_are_computed_again_when_what_they_depend_on_changes(tmp_path, depe
     store = Store(tmp_path)
     store.rows("a", {"weights": "1"}, lambda: [ROW])
     assert store.rows("a", depends, lambda: [{**ROW, "iou": 0.5}])[0]["iou"] == 0.5
-    assert "a: done again" in capsys.readouterr().out
+    assert "a: done again" in capsys.readouterr().err
 
 
 def test_half_written_rows_do_not_count(tmp_path):
@@ -285,6 +285,12 @@ def test_missing_parts_are_named_with_their_command(tmp_path):
     report.keep(tmp_path, "cross", "that as well", {**facts, "data digest": "other"})
     assert "**Not all parts saw the same data**" in report.write(tmp_path, [])
     assert "that as well" in (tmp_path / "report.html").read_text()
+
+
+def test_sets_that_are_not_there_are_named(tmp_path, capsys):
+    arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--sets", "knees", "--parts", "accuracy"]
+    assert compare.main(arguments) == 2
+    assert "has no set knees" in capsys.readouterr().err
 
 
 def test_pictures_of_data_stay_out_of_the_repository(capsys):

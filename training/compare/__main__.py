@@ -17,6 +17,8 @@ from pathlib import Path
 
 import torch
 
+from GrayscaleDetSegLib.core.errors import WeightsError
+
 from .. import benchmark
 from ..data import SETS
 from ..rivals.contest import Budget
@@ -44,7 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     for name in report.PARTS:
         if name in options.parts:
             start = time.perf_counter()
-            blocks = STEPS[name](session)
+            try:
+                blocks = STEPS[name](session)
+            except (FileNotFoundError, WeightsError) as error:  # sets or a model that are not there
+                print(f"error: {error}", file=sys.stderr)
+                return 2
             facts = provenance.facts(arguments, time.perf_counter() - start)
             facts["model"] = f"{session.pipeline.model} ({options.model or 'as shipped'})"
             if name != "time":

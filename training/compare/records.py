@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -83,7 +84,7 @@ class Store:
         kept = json.loads(key.read_text(encoding="utf-8"))
         changed = [name for name in {**kept, **depends} if kept.get(name) != depends.get(name)]
         if changed:
-            print(f"{path.stem}: done again, as {', '.join(changed)} changed", flush=True)
+            print(f"{path.stem}: done again, as {', '.join(changed)} changed", file=sys.stderr, flush=True)
         return not changed
 
     def settle(self, path: Path, depends: Mapping[str, str]) -> None:

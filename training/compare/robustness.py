@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -102,7 +103,7 @@ def robustness(contestants: list[Contestant], cases: list[Case], images: str, st
             depends = {**item.depends, "images": images, "alterations": code_digest(Path(__file__))}
 
             def compute(item=item, altered=altered, title=title) -> list[dict]:
-                print(f"{title}: {item.name}", flush=True)
+                print(f"{title}: {item.name}", file=sys.stderr, flush=True)
                 return [{"alteration": title, **row} for row in records_of(item.name, item.masks, altered())]
 
             rows += store.rows(f"robustness/{title}/{item.name}", depends, compute)

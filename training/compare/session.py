@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from functools import cached_property
 
@@ -139,7 +140,7 @@ class Session:
             cases = [case for case in self.validation if case.set_name == set_name]
 
             def of_set(cases=cases, set_name=set_name) -> list[dict]:
-                print(f"{name}: {set_name}, {len(cases)} images", flush=True)
+                print(f"{name}: {set_name}, {len(cases)} images", file=sys.stderr, flush=True)
                 return compute(cases)
 
             rows += self.store.rows(f"{name}/{set_name}", {**depends, "images": cases_digest(cases)}, of_set)

@@ -64,14 +64,10 @@ def curves(records: list[dict], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(figsize=(6, 4))
-    generator = np.random.default_rng(0)
     counts = sorted({record["images"] for record in records})
+    statistics = Bootstrap([{**record, "method": (record["images"], record["method"])} for record in records])
     for method in dict.fromkeys(record["method"] for record in records):
-        lines = []
-        for count in counts:
-            found = np.array([r["iou"] for r in records if r["method"] == method and r["images"] == count])
-            drawn = generator.choice(found, (1000, len(found))).mean(1)
-            lines.append((found.mean(), *np.percentile(drawn, (2.5, 97.5))))
+        lines = [statistics.estimate((count, method), statistics.groups) for count in counts]
         middle, low, high = np.array(lines).T
         (line,) = axis.plot(counts, middle, marker="o", label=method)
         axis.fill_between(counts, low, high, color=line.get_color(), alpha=0.15)

@@ -30,6 +30,7 @@ from training.rivals.contest import Trained, finished, images_seen  # noqa: E402
 from training.rivals.networks import build  # noqa: E402
 from training.rivals.thresholds import ThresholdDetector, multi_otsu, otsu  # noqa: E402
 from training.simulate import simulate  # noqa: E402
+from training.simulate.sets import write_set  # noqa: E402
 
 ROW = {"method": "m", "set": "s", "class": "c", "name": "1", "iou": 0.1 + 0.2, "dsc": 1.0, "fn": 1e-17, "fp": 0.0}
 
@@ -291,6 +292,14 @@ def test_sets_that_are_not_there_are_named(tmp_path, capsys):
     arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--sets", "knees", "--parts", "accuracy"]
     assert compare.main(arguments) == 2
     assert "has no set knees" in capsys.readouterr().err
+    write_set(tmp_path / "knees", ["knee"], 1, 64)
+    assert compare.main(arguments) == 2
+    assert "No image for val in knees" in capsys.readouterr().err
+    write_set(tmp_path / "knees", ["knee"], 5, 64)
+    write_set(tmp_path / "jaws", ["teeth"], 5, 64)
+    arguments = [*arguments[:-2], "jaws", "--parts", "cross", "--cross-sets", "knees", "jaws"]
+    assert compare.main(arguments) == 2
+    assert "No class of 'knees' is marked in the other sets" in capsys.readouterr().err
 
 
 def test_pictures_of_data_stay_out_of_the_repository(capsys):

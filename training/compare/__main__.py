@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             start = time.perf_counter()
             try:
                 blocks = STEPS[name](session)
-            except (FileNotFoundError, WeightsError) as error:  # sets or a model that are not there
+            except (FileNotFoundError, WeightsError, cross.NothingInCommon) as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 2
             facts = provenance.facts(arguments, time.perf_counter() - start)

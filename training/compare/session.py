@@ -43,12 +43,19 @@ class Session:
     @cached_property
     def training(self) -> list[Case]:
         """The train part of the sets."""
-        return load_sets(self.options.data, "train", tuple(self.options.sets))
+        return self._load("train")
 
     @cached_property
     def validation(self) -> list[Case]:
         """The val part of the sets."""
-        return load_sets(self.options.data, "val", tuple(self.options.sets))
+        return self._load("val")
+
+    def _load(self, split: str) -> list[Case]:
+        cases = load_sets(self.options.data, split, tuple(self.options.sets))
+        absent = set(self.options.sets) - {case.set_name for case in cases}
+        if absent:
+            raise FileNotFoundError(f"No image for {split} in {', '.join(sorted(absent))}: split.csv has to name some.")
+        return cases
 
     @cached_property
     def digests(self) -> dict[str, str]:

@@ -69,7 +69,11 @@ def test_an_object_tells_what_it_was_made_from():
     (item,) = assemble(noisy(), [given], None)
     assert (item.name, item.label, item.roi_score, item.roi) == ("tibia", "tibia", 0.83, ROI)
     assert (item.box, item.proposal, item.box_score) == (given.box.box, given.box.proposal, 0.7)
-    assert item.method == "surfaces" and item.field is given.field and item.interval == (90.0, 240.0)
+    assert item.method == "surfaces" and item.interval == (90.0, 240.0)
+    assert item.field.low is not given.field.low and (item.field.roi, item.field.bottom) == (given.field.roi, 0.0)
+    np.testing.assert_array_equal(np.stack(item.field.cells), np.stack(given.field.cells))
+    gray = noisy().gray()[item.mask]
+    assert gray.min() <= item.field.reach[0] < item.field.reach[1] <= gray.max()
 
 
 @pytest.mark.parametrize("inverted", [False, True])

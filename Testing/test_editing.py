@@ -22,6 +22,7 @@ from GrayscaleDetSegLib.core.editing import (
     with_thresholds,
     without_object,
 )
+from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
@@ -68,17 +69,39 @@ def test_an_object_gives_back_what_it_was_made_from():
         given_finding = finding(method)
         back = finding_of(assemble(image(), [given_finding], None)[0])
         assert (back.region, back.box, back.method) == (given_finding.region, given_finding.box, method)
-        assert back.field is given_finding.field
+        for name in ("roi", "bottom", "top"):
+            assert getattr(back.field, name) == getattr(given_finding.field, name)
+        np.testing.assert_array_equal(np.stack(back.field.cells), np.stack(given_finding.field.cells))
 
 
 def test_moving_all_thresholds_moves_the_box_too():
     before = finding()
     after = moved(before, bottom=-7.5, top=4.0)
-    np.testing.assert_array_equal(after.field.low, before.field.low - np.float32(7.5))
-    np.testing.assert_array_equal(after.field.high, before.field.high + np.float32(4))
+    assert (after.field.bottom, after.field.top) == (-7.5, 4.0) and after.field.low is not None
+    np.testing.assert_array_equal(after.field.cells[0], before.field.low - np.float32(7.5))
+    np.testing.assert_array_equal(after.field.cells[1], np.minimum(before.field.high, 255) + np.float32(4))
     assert after.box.box == (*ROIS["femur"][:2], 82.5, *ROIS["femur"][2:], 244.0)
     assert after.box.proposal == before.box.proposal and after.region == before.region
     assert before.box.box[2] == 90.0, "a finding stays as it was"
+
+
+def test_a_move_bites_inside_of_the_object():
+    """The network leaves the inside open; a bottom that is raised by hand takes the darkest pixels all the same."""
+    wide = ThresholdField(ROIS["femur"], np.full((3, 3), -400.0), np.full((3, 3), 700.0))
+    box = DetectedBox((*ROIS["femur"][:2], 90.0, *ROIS["femur"][2:], 240.0), (*ROIS["femur"][:2], 90.0,
+                      *ROIS["femur"][2:], 240.0), 0.7)  # fmt: skip
+    picture = replace(image(), mapping=GrayMapping.window(-2000, 5000, "full range"))
+    region = Candidate("femur", 0.9, ROIS["femur"])
+    objects = assemble(picture, [Finding(region, box, "surfaces", wide)], None)
+    before = SegmentationResult(picture, objects, None, 0.5, (), "stored", "cpu", {}, "rigged")
+    gray = picture.gray()[before.objects[0].mask]
+    darkest, brightest = before.objects[0].field.reach
+    assert 0 < gray.min() <= darkest < np.quantile(gray, 0.02) and np.quantile(gray, 0.98) < brightest <= gray.max()
+    after = with_thresholds(before, "femur", bottom=30.0).objects[0]
+    np.testing.assert_array_equal(after.mask[before.objects[0].mask], gray >= darkest + np.float32(30.0))
+    assert after.field.reach == before.objects[0].field.reach, "it stays that of the object as it was found"
+    twice = with_thresholds(with_thresholds(before, "femur", bottom=30.0), "femur", bottom=-30.0).objects[0]
+    np.testing.assert_array_equal(twice.mask, before.objects[0].mask)
 
 
 def test_moving_one_cell_leaves_the_box_and_the_others():
@@ -162,7 +185,7 @@ def test_the_edited_object_follows_its_thresholds_and_the_others_keep_theirs(met
     after = with_thresholds(before, "tibia", bottom=-35.0, top=12.0, clean_up=clean_up)
     femur, tibia = after.objects
     assert femur is before.objects[0] and after.radiograph is before.radiograph
-    expected = moved(finding(method, "tibia"), -35.0, 12.0)
+    expected = moved(finding_of(before.objects[1]), -35.0, 12.0)
     rule = expected.rule(before.radiograph)
     cleaned = rule if clean_up is None else clean_up.apply(rule, "tibia")
     np.testing.assert_array_equal(tibia.mask, whole(cleaned, ROIS["tibia"]) & ~femur.mask)

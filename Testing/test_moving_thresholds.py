@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,16 @@ def test_as_the_moved_field(shift, shape, roi):
     found = moving.mask(*shift)
     assert found.dtype == bool and found.shape == expected.shape
     assert np.count_nonzero(found != expected) <= 1  # a pixel on its threshold to the last digit
+
+
+@pytest.mark.parametrize("before", [(12.0, 0.0), (0.0, -9.5), (-30.0, 18.0)])
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (-12.0, 9.5), (30.0, -18.0), (7.0, 7.0)])
+def test_a_field_that_was_moved_before(before, shift):
+    """Also back to where it began, where the darkest and brightest pixels come back, too."""
+    field = replace(field_over((3.0, 4.5, 110.0, 88.0), (7, 6)), reach=(60.0, 190.0)).shifted(*before)
+    image = radiograph()
+    expected = editing.live_mask(image, field.shifted(*shift))
+    assert np.count_nonzero(editing.MovingThresholds(image, field).mask(*shift) != expected) <= 1
 
 
 def test_moves_do_not_add_up():

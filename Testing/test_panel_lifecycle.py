@@ -105,14 +105,14 @@ def test_pytorch_is_not_installed_twice_at_once(module, monkeypatch):
     def install(confirm, log):
         calls.append(1)
         with pytest.raises(GrayscaleDetSegError, match="being installed"):  # a click meanwhile
-            panel().prepare()
+            panel().desk.prepare()
         slicer.util.selectModule("SegmentEditor")
 
     monkeypatch.setattr(dependencies, "missing", lambda: () if calls else ("torch>=2.1",))
     monkeypatch.setattr(dependencies, "install", install)
     before = panel()
     with pytest.raises(GrayscaleDetSegError, match="left meanwhile"):
-        before.prepare()
+        before.desk.prepare()
     assert calls == [1]
     slicer.util.selectModule("GrayscaleDetSeg")
-    panel().prepare()
+    panel().desk.prepare()

@@ -262,14 +262,14 @@ def test_choices_reach_the_method(bench, monkeypatch):
 def test_two_clicks_start_one_run(bench, monkeypatch):
     """While PyTorch is imported, events are let through."""
     bench.volume()
-    load = bench.panel.prepare
+    load = bench.panel.desk.prepare
 
     def prepare():
-        monkeypatch.setattr(bench.panel, "prepare", load)
+        monkeypatch.setattr(bench.panel.desk, "prepare", load)
         bench.ui.segmentButton.click()  # the second of a double click
         load()
 
-    monkeypatch.setattr(bench.panel, "prepare", prepare)
+    monkeypatch.setattr(bench.panel.desk, "prepare", prepare)
     bench.ui.segmentButton.click()
     bench.finish()
     assert bench.names() == ["Femur", "Tibia"] and len(bench.rig.loads) == 1

@@ -25,7 +25,7 @@ def module(panel_session, monkeypatch, tmp_path):
     slicer.mrmlScene.SetCacheManager(cache)
     slicer.mrmlScene.SetDataIOManager(manager)
     panel_session.load(MODULE)
-    from GrayscaleDetSegLib.panel import self_test, samples
+    from GrayscaleDetSegLib.panel import samples, self_test
 
     def load_sample(name="knee"):
         import SimpleITK

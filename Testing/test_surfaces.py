@@ -177,11 +177,29 @@ def test_closed_cells():
     assert field.closed.tolist() == [[False, True, True, True, False, False]]
 
 
+@pytest.mark.parametrize("reach, ends", [(None, (0.0, 255.0)), ((40.0, 200.0), (40.0, 200.0))])
+def test_thresholds_beyond_the_object_move_from_where_they_take_effect(reach, ends):
+    """After interpolation, so that the outline between open and closed cells stays where it is."""
+    low, high = np.array([[-300, 90, 300]], np.float32), np.array([[600, 180, -20]], np.float32)
+    field = ThresholdField((0, 0, 30, 10), low, high, reach=reach)
+    whole = (slice(0, 10), slice(0, 30))
+    before = field.surfaces(whole)
+    moved = field.shifted(bottom=20.0, top=-10.0).surfaces(whole)
+    np.testing.assert_allclose(moved[0], np.maximum(before[0], ends[0]) + 20.0, rtol=1e-6)
+    np.testing.assert_allclose(moved[1], np.minimum(before[1], ends[1]) - 10.0, rtol=1e-6)
+    for end, one in enumerate((field.shifted(bottom=20.0), field.shifted(top=-10.0))):
+        np.testing.assert_array_equal(one.surfaces(whole)[1 - end], before[1 - end])
+        np.testing.assert_array_equal(one.surfaces(whole)[end], moved[end])
+
+
 def test_shifting_all_cells_or_one():
     field = oblique()
     shifted = field.shifted(bottom=2.5, top=-4.0)
-    np.testing.assert_array_equal(shifted.low, field.low + np.float32(2.5))
-    np.testing.assert_array_equal(shifted.high, field.high - np.float32(4.0))
+    np.testing.assert_array_equal(shifted.cells[0], field.low + np.float32(2.5))
+    np.testing.assert_array_equal(shifted.cells[1], np.minimum(field.high, 255) - np.float32(4.0))
+    again = shifted.shifted(bottom=-2.5, top=4.0)
+    assert (again.bottom, again.top) == (0.0, 0.0) and again.low is not None
+    np.testing.assert_array_equal(np.stack(again.cells), np.stack([field.low, field.high]))
     one = field.shifted(bottom=-7.0, top=1.0, cell=(2, 3))
     changed = np.zeros(field.shape, bool)
     changed[2, 3] = True

@@ -5,6 +5,7 @@ Importing this imports neither; `Session` does, and takes back all that it puts 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import sys
@@ -19,6 +20,10 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if "PySide6" not in sys.modules:
     sys.pyside6_option_python_enum = 0x2  # enum values compare with ints, as in PythonQt
+
+if sys.version_info < (3, 12):
+    # PySide6 6.12 takes a reference from None at each call that returns it; before Python 3.12 None can die of that
+    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 30
 
 NEEDED = ("PySide6.QtWidgets", "PySide6.QtUiTools", "slicer.util")
 

@@ -163,13 +163,18 @@ class qMRMLNodeComboBox(Observing, QWidget):
             self.setCurrentNodeID(wanted)
 
     def _update(self) -> None:
-        """Lists the nodes anew, keeps the choice or makes it as the real one would, and tells of a change."""
+        """Lists the nodes anew, keeps the choice or makes it as the real one would, and tells of a change.
+
+        Not while a scene is closed or imported, as there: at the end of it.
+        """
+        if self._scene is not None and (self._scene.IsClosing() or self._scene.IsImporting()):
+            return
         before, row, had = (self.currentNodeID, self._box.currentText), self._row(), bool(self._ids)
         self._ignore()
         nodes = []
         if self._scene is not None:
-            events = [self._scene.NodeAddedEvent, self._scene.NodeRemovedEvent, self._scene.EndBatchProcessEvent]
-            self._observe(self._scene, events, self._update)
+            names = ("NodeAdded", "NodeRemoved", "EndClose", "EndImport", "EndBatchProcess")
+            self._observe(self._scene, [getattr(self._scene, name + "Event") for name in names], self._update)
             nodes = [self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes())]
             nodes = [node for node in nodes if self._lists(node)]
         for node in nodes:

@@ -105,7 +105,7 @@ def _object(item: SegmentedObject, label_value: int) -> dict:
 def _surfaces(field: ThresholdField) -> dict:
     rows, columns = field.shape
     # adding 0 takes the sign off a negative zero
-    low, high = ((np.round(values.astype(np.float64), 1) + 0.0).tolist() for values in (field.low, field.high))
+    low, high = ((np.round(values.astype(np.float64), 1) + 0.0).tolist() for values in field.cells)
     return {"roi": _box(field.roi), "rows": rows, "columns": columns, "low": low, "high": high}
 
 

@@ -5,7 +5,7 @@ No network takes part: this is also what runs after every edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from .surfaces.field import ThresholdField
 
 PROBES = 112
 """Objects are explained by PROBES x PROBES pixels of their ROI, or by all where there are fewer."""
+REACH = (0.005, 0.995)
+"""Quantiles of an object's gray levels that count as its darkest and its brightest, see ``ThresholdField.reach``."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ def describe_object(
     x, y, gray = probes(radiograph.gray_image(), field.roi).T
     low, high = field.at(x, y)
     by_field = (gray >= low) & (gray <= high)
+    is_as_found = field.reach is None and not (field.bottom or field.top)
+    if finding.method != "box" and is_as_found and by_field.any():
+        field = replace(field, reach=tuple(map(float, np.quantile(gray[by_field], REACH))))
     return SegmentedObject(
         name=name,
         label=finding.region.label,

@@ -105,16 +105,22 @@ class MovingThresholds:
     def __init__(self, radiograph: Radiograph, field: ThresholdField) -> None:
         self.window = boxes.pixel_slices(field.roi, radiograph.shape)
         pixels = radiograph.pixels[self.window]
+        self._moved, (darkest, brightest) = (field.bottom, field.top), field.ends
         self._above, self._below = np.empty((2, *pixels.shape), np.float32)
-        for rows, (low, high) in field.bands(self.window):
+        self._unmoved = np.empty((2, *pixels.shape), bool)  # by bottoms and by tops as the network has put them
+        for rows, (low, high) in replace(field, bottom=0.0, top=0.0).bands(self.window):
             gray = radiograph.mapping.to_gray(pixels[rows])
-            np.subtract(gray, low, out=self._above[rows])
-            np.subtract(high, gray, out=self._below[rows])
+            np.greater_equal(gray, low, out=self._unmoved[0, rows])
+            np.less_equal(gray, high, out=self._unmoved[1, rows])
+            # as in ThresholdField, thresholds beyond the object move from where they take effect
+            np.subtract(gray, np.maximum(low, np.float32(darkest)), out=self._above[rows])
+            np.subtract(np.minimum(high, np.float32(brightest)), gray, out=self._below[rows])
 
     def mask(self, bottom: float = 0.0, top: float = 0.0) -> np.ndarray:
         """The mask (bool, in `window`) with all bottoms and all tops moved by so many gray levels from the start."""
-        mask = self._above >= np.float32(bottom)
-        mask &= self._below >= np.float32(-top)
+        bottom, top = self._moved[0] + bottom, self._moved[1] + top
+        mask = self._above >= np.float32(bottom) if bottom else self._unmoved[0].copy()
+        mask &= self._below >= np.float32(-top) if top else self._unmoved[1]
         return mask
 
 

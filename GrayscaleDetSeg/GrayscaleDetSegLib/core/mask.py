@@ -52,7 +52,7 @@ def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | N
     """
     window = boxes.pixel_slices(field.roi, radiograph.shape) if window is None else window
     if field.shape == (1, 1):
-        return _between(radiograph, window, float(field.low[0, 0]), float(field.high[0, 0]))
+        return _between(radiograph, window, *(float(ends[0, 0]) for ends in field.cells))
     pixels = radiograph.pixels[window]
     mask = np.empty(pixels.shape, bool)
     for rows, (low, high) in field.bands(window):

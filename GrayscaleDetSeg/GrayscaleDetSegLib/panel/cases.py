@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
 from ..logic.cases import save_case
-
-if TYPE_CHECKING:
-    from .widget import Panel
+from .desk import Desk
 
 
 class CasePanel:
-    """The section "Training case" of the panel."""
+    """The section "Training case" of the panel; `finish_edits` makes final what is being moved."""
 
-    def __init__(self, panel: Panel) -> None:
-        self._panel = panel
-        panel.ui.saveCaseButton.connect("clicked(bool)", lambda _on=False: self.save())
-        panel.ui.caseFolderLineEdit.connect("currentPathChanged(QString)", lambda _path: self.update_button())
+    def __init__(self, desk: Desk, finish_edits: Callable[[], object]) -> None:
+        self._desk, self._finish_edits = desk, finish_edits
+        self._named: tuple[str, str] | None = None
+        desk.ui.saveCaseButton.connect("clicked(bool)", lambda _on=False: self.save())
+        desk.ui.caseFolderLineEdit.connect("currentPathChanged(QString)", lambda _path: self.update_button())
         # an empty line is no valid path, of which the signal above does not tell
-        panel.ui.caseFolderLineEdit.connect("validInputChanged(bool)", lambda _valid: self.update_button())
-        panel.ui.caseNameLineEdit.connect("textChanged(QString)", lambda _text: self.update_button())
+        desk.ui.caseFolderLineEdit.connect("validInputChanged(bool)", lambda _valid: self.update_button())
+        desk.ui.caseNameLineEdit.connect("textChanged(QString)", lambda _text: self.update_button())
 
     def name_after(self, volume) -> None:
-        """Propose a name for the case of another volume."""
-        self._panel.ui.caseNameLineEdit.text = "" if volume is None else volume.GetName()
+        """Propose a name for the case of another volume; for the same one, what the user has written stays."""
+        named, self._named = self._named, None if volume is None else (volume.GetID(), volume.GetName())
+        if self._named != named:
+            self._desk.ui.caseNameLineEdit.text = "" if volume is None else volume.GetName()
 
     def save(self) -> None:
         """Write the result that is shown to the chosen folder."""
-        panel, ui = self._panel, self._panel.ui
-        panel.results.finish_edits()
-        node, workspace = panel.results.node, panel.segmenter.workspace
+        desk, ui = self._desk, self._desk.ui
+        self._finish_edits()
+        node, workspace = desk.node, desk.workspace
         folder = Path(ui.caseFolderLineEdit.currentPath)
         try:
             image, _segments = save_case(
                 node, workspace.outcome(node).volume, folder, workspace.grid(node), ui.caseNameLineEdit.text.strip()
             )
         except Exception as error:
-            panel.messages.fail(error)
+            desk.messages.fail(error)
             return
         ui.caseFolderLineEdit.addCurrentPathToHistory()
-        panel.messages.say(_("Saved {file} and its segmentation beside it.").format(file=image))
+        desk.messages.say(_("Saved {file} and its segmentation beside it.").format(file=image))
 
     def update_button(self) -> None:
         """Whether there is something to save, and where to."""
-        ui, busy = self._panel.ui, self._panel.runner.is_busy
-        if self._panel.results.node is None:
+        ui, busy = self._desk.ui, self._desk.runner.is_busy
+        if self._desk.node is None:
             reason = _("There is no result to save.")
         elif not ui.caseFolderLineEdit.currentPath:
             reason = _("Choose a folder first.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import qt
 import slicer
 import vtk
@@ -18,30 +16,26 @@ from ..logic.shown import Shown
 from ..scene import volumes
 from ..scene.geometry import moved
 from ..scene.views import are_seen, image_view_ids
+from .desk import Desk
 from .objects_table import ObjectsTable
 from .parameters import options_of
 from .picking import LinkedPicking
 from .region_work import RegionWork
 from .threshold_editor import ThresholdEditor, area_text
 
-if TYPE_CHECKING:
-    from .widget import Panel
-
 
 class ResultPanel:
     """The sections "Objects" and "Thresholds" of the panel, and the views that belong to them."""
 
-    def __init__(self, panel: Panel) -> None:
-        self._panel, self._workspace = panel, panel.segmenter.workspace
-        self.node = None
-        """The segmentation that is shown."""
-        ui, workspace = panel.ui, self._workspace
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._workspace = desk, desk.workspace
+        ui, workspace = desk.ui, desk.workspace
         self._observers = Observers()
         self._nodes: list = []
         self._stamp: int | None = None
         self.table = ObjectsTable(ui.objectsTable, self._on_selected, self._on_shown)
         self.thresholds = ThresholdEditor(ui, workspace, self._on_move, self._on_finish, self._clean_up)
-        self.regions = RegionWork(panel, self)
+        self.regions = RegionWork(desk, self.finish_edits, self._on_written)
         self.picking = LinkedPicking(self._on_pixel, lambda: self._say_pixel(""))
         self._later = qt.QTimer()
         self._later.setSingleShot(True)
@@ -57,29 +51,33 @@ class ResultPanel:
 
     # showing
 
+    @property
+    def node(self):
+        """The segmentation that is shown; None where none is."""
+        return self._desk.node
+
     def show(self, node) -> None:
         """Show another result, or the same anew; None shows none."""
         self.finish_edits()
+        before = self.table.selected if node is self.node else None
         self.stop()
         if node is not None and self._workspace_knows(node):
-            self.node = node
-        panel, workspace = self._panel, self._workspace
-        was_shown = panel.layout.shown
-        if panel.parameters.showCloud and self.node is not None:
-            panel.layout.show()
-        elif not panel.parameters.showCloud:
-            panel.layout.restore()
+            self._desk.node = node
+        desk, workspace = self._desk, self._workspace
+        was_shown = desk.layout.shown
+        if desk.parameters.showCloud and self.node is not None:
+            desk.layout.show()
+        elif not desk.parameters.showCloud:
+            desk.layout.restore()
         workspace.image_views = image_view_ids(slicer.mrmlScene)
-        workspace.cloud_views = panel.layout.view_ids
+        workspace.cloud_views = desk.layout.view_ids
         if self.node is None:
-            panel.cases.name_after(panel.parameters.volume)
             self.refresh()
             return
         workspace.apply_views(self.node)
         volume = workspace.outcome(self.node).volume
-        panel.cases.name_after(volume)
-        is_new_place = panel.layout.shown and not was_shown  # else the user's zoom stays
-        panel.layout.show_volume(volume, workspace.grid(self.node).index, fit=is_new_place)
+        is_new_place = desk.layout.shown and not was_shown  # else the user's zoom stays
+        desk.layout.show_volume(volume, workspace.grid(self.node).index, fit=is_new_place)
         segmentation = slicer.vtkSegmentation
         for event in (
             segmentation.SegmentAdded,
@@ -92,7 +90,7 @@ class ResultPanel:
         for event in (volume.ImageDataModifiedEvent, vtk.vtkCommand.ModifiedEvent):  # scripts may send the second alone
             self._observers.add(volume, event, self._pixels.start)
         self.refresh()
-        chosen = workspace.outcome(self.node).shown_segment
+        chosen = workspace.outcome(self.node).shown_segment if before is None else before
         self.select(chosen if chosen in self.table.identities else next(iter(self.table.identities), None))
 
     def refresh(self) -> None:
@@ -110,7 +108,7 @@ class ResultPanel:
         if node is not None:
             workspace.set_interactive(node, True)
         self._note_nodes()
-        self._panel.update_buttons()
+        self._desk.changed()
 
     def stop(self) -> None:
         """Let go of the result; what moves is not finished."""
@@ -122,7 +120,7 @@ class ResultPanel:
         self.picking.watch(None)
         self.regions.watch.watch(None)
         self.thresholds.stop()
-        self.node = None
+        self._desk.node = None
         self.table.fill(None, {}, {})
         self._say_pixel("")
 
@@ -171,7 +169,7 @@ class ResultPanel:
         try:
             return call(self.node if node is None else node)
         except GrayscaleDetSegError as error:
-            self._panel.messages.fail(error)
+            self._desk.messages.fail(error)
             return None
 
     # the chosen object
@@ -184,22 +182,22 @@ class ResultPanel:
             self._on_selected(identity)
 
     def _on_selected(self, identity: str | None) -> None:
-        node, panel, workspace = self.node, self._panel, self._workspace
+        node, desk, workspace = self.node, self._desk, self._workspace
         self.finish_edits()
         self.picking.disable()
         shown = None if node is None or identity is None else self._asked(workspace.shown)
         if shown is not None and shown.object_of(identity) is not None:
             item, grid = shown.object_of(identity), workspace.grid(node)
             self._jump_to(item, workspace.outcome(node).volume, grid)
-            if panel.layout.shown:  # without its own view, the cloud would lie among the patient's organs
-                panel.layout.aim(workspace.show_object(node, identity), item.field.roi)
+            if desk.layout.shown:  # without its own view, the cloud would lie among the patient's organs
+                desk.layout.aim(workspace.show_object(node, identity), item.field.roi)
                 outcome = workspace.outcome(node)
                 self.picking.watch(outcome.cloud, outcome.volume, grid.index, shown.result.radiograph.gray_image())
                 self.picking.enable()
             workspace.set_interactive(node, True)
             self._note_nodes()
         self.thresholds.edit(node, identity)
-        panel.update_buttons()
+        desk.changed()
 
     def _jump_to(self, item, volume, grid) -> None:
         """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
@@ -242,10 +240,10 @@ class ResultPanel:
     # thresholds
 
     def _clean_up(self):
-        parameters = self._panel.parameters
+        parameters = self._desk.parameters
         if parameters is None or not parameters.cleanUp:
             return None
-        return self._panel.segmenter.engine.clean_up(options_of(parameters))
+        return self._desk.segmenter.engine.clean_up(options_of(parameters))
 
     def _on_move(self, identity: str, numbers: Numbers) -> None:
         self.table.update_row(identity, numbers.interval, area_text(numbers.pixel_count, numbers.area_mm2))
@@ -257,26 +255,32 @@ class ResultPanel:
         )
         if drag.kept_edited is not None:
             text += " " + _("What was edited by hand is kept as a hidden segment.")
-        self._panel.messages.say(text)
+        self._desk.messages.say(text)
         if self.node is not None:
             self.refresh()
+
+    def _on_written(self, node, identity: str) -> None:
+        """A region's object was written."""
+        if self.node is node:
+            self.refresh()
+            self.select(identity)
 
     # the buttons below the table
 
     def undo(self) -> None:
         """Bring back the state before the last change."""
-        if self.node is None or self._panel.runner.is_busy:
+        if self.node is None or self._desk.runner.is_busy:
             return
         self.finish_edits()
         if self._workspace.undo(self.node):
-            self._panel.messages.say(_("The former state is back."))
+            self._desk.messages.say(_("The former state is back."))
             self.refresh()
             self.select(self._workspace.outcome(self.node).shown_segment or next(iter(self.table.identities), None))
 
     def delete(self) -> None:
         """Take the chosen object out of the result."""
         identity = self.table.selected
-        if identity is None or self._panel.runner.is_busy:
+        if identity is None or self._desk.runner.is_busy:
             return
         self.finish_edits()
         shown = self._asked(self._workspace.shown)
@@ -284,7 +288,7 @@ class ResultPanel:
             return
         name = shown.object_of(identity).name
         self._workspace.remove_object(self.node, identity)
-        self._panel.messages.say(_("{name} was deleted; Undo brings it back.").format(name=display_name(name)))
+        self._desk.messages.say(_("{name} was deleted; Undo brings it back.").format(name=display_name(name)))
         self.refresh()
         self.select(next(iter(self.table.identities), None))
 
@@ -303,7 +307,7 @@ class ResultPanel:
 
     def update_buttons(self, busy: bool, obstacle: str) -> None:
         """Which buttons can be used, and why the others cannot."""
-        ui, wait = self._panel.ui, _("Wait until the run has ended.") if busy else ""
+        ui, wait = self._desk.ui, _("Wait until the run has ended.") if busy else ""
         has_undo = self.node is not None and self._workspace.history.has(self.node)
         chosen = "" if self.table.selected is not None else _("Choose an object in the table first.")
         drawing = self.regions.drawing.active
@@ -327,4 +331,4 @@ class ResultPanel:
         )
 
     def _say_pixel(self, text: str) -> None:
-        self._panel.ui.pointLabel.text = text
+        self._desk.ui.pointLabel.text = text

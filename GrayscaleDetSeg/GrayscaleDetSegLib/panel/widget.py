@@ -11,19 +11,15 @@ from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
-from ..logic import dependencies
 from ..logic.engine import known_classes
-from ..logic.jobs import Cancelled
 from ..logic.observers import Observers
 from ..logic.segmenter import Segmented, Segmenter
 from ..scene import volumes
 from ..scene.nodes import attribute
 from .cases import CasePanel
-from .layout import CloudLayout
-from .messages import Messages
-from .parameters import Parameters, connect, options_of
+from .desk import Desk, current_slice
+from .parameters import Parameters, connect
 from .results import ResultPanel
-from .run import Runner, load_torch
 
 STAGES = {
     "loading the model": "Loading the model",
@@ -49,20 +45,18 @@ class Panel:
     """
 
     def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
-        self.ui, self.segmenter = ui, segmenter
-        self.parameters: Parameters | None = None
-        self.is_entered = self._is_preparing = False
+        desk = self.desk = Desk(ui, segmenter, self.update_buttons, self._on_stage, self.show_result)
+        self.ui, self.segmenter, self.messages = ui, segmenter, desk.messages
+        self.layout, self.runner = desk.layout, desk.runner
+        self.is_entered = False
         self._disconnect = None  # unties the widgets from the parameters
         self._seen: tuple = ()
         self._observers, self._of_volume = Observers(), Observers()
         self._gone = qt.QTimer()
         self._gone.setSingleShot(True)
         self._gone.connect("timeout()", self._look_for_gone)
-        self.messages = Messages(ui)
-        self.layout = CloudLayout()
-        self.runner = Runner(self._on_stage)
-        self.results = ResultPanel(self)
-        self.cases = CasePanel(self)
+        self.results = ResultPanel(desk)
+        self.cases = CasePanel(desk, self.results.finish_edits)
         try:
             for label in known_classes():
                 ui.classComboBox.addItem(display_name(label), label)
@@ -78,6 +72,11 @@ class Panel:
         ]
         self._enable_shortcuts(False)
 
+    @property
+    def parameters(self) -> Parameters | None:
+        """The user's choices; None while the module is not in use."""
+        return self.desk.parameters
+
     # entering and leaving
 
     def enter(self, parameters: Parameters) -> None:
@@ -86,7 +85,7 @@ class Panel:
             self.results.finish_edits()
         self.leave_scene()
         self.is_entered = True
-        self.parameters = parameters
+        self.desk.parameters = parameters
         self._disconnect = connect(parameters, self.ui)
         self._observers.add(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
         scene = slicer.mrmlScene
@@ -111,7 +110,7 @@ class Panel:
         self._enable_shortcuts(False)
         if self._disconnect is not None:
             self._disconnect()
-        self.parameters, self._disconnect, self._seen = None, None, ()
+        self.desk.parameters, self._disconnect, self._seen = None, None, ()
         self.is_entered = False
         self.update_buttons()
 
@@ -149,62 +148,25 @@ class Panel:
         parameters, workspace = self.parameters, self.segmenter.workspace
         volume, into = parameters.volume, None if into_new else parameters.segmentation
         try:
-            reading = workspace.read(volume, parameters.polarity.value, self.current_slice(volume))
+            reading = workspace.read(volume, parameters.polarity.value, current_slice(volume))
             if into is not None and not workspace.fits(into, reading):
                 into = None  # another slice of the same image has a result of its own
             if into is not None and not replace_edits and workspace.would_lose_edits(into):
                 self._ask_about_edits(into)
                 return
-            self.prepare()
         except Exception as error:
             self.messages.fail(error)
             return
-        if self.runner.is_busy or self.parameters is None:  # a run was started, or the module left, meanwhile
-            return
-        options = options_of(parameters)
-        self.messages.say(_("Segmenting {name}...").format(name=volume.GetName()))
-        self.runner.start(
-            lambda progress: self.segmenter.engine.segment(reading.radiograph, options, progress),
+        self.desk.start(
+            _("Segmenting {name}...").format(name=volume.GetName()),
+            lambda engine, options, progress: engine.segment(reading.radiograph, options, progress),
             lambda result: self._show(reading, result, into),
-            self.on_failed,
         )
-
-    def prepare(self) -> None:
-        """See to it that PyTorch is there; GrayscaleDetSegError where it is not, or the module was left meanwhile."""
-        if self._is_preparing:  # clicks are heeded while pip is at work
-            raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
-        self._is_preparing = True
-        try:
-            if dependencies.missing():
-                dependencies.install(self._confirm_installing, self.messages.log)
-            load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
-        finally:
-            self._is_preparing = False
-        if self.parameters is None:
-            raise GrayscaleDetSegError(_("The module was left meanwhile; nothing was changed."))
-
-    def current_slice(self, volume) -> int | None:
-        """The slice of a volume that the Red view shows; None where there is only one."""
-        grid = volumes.grid_of(volume, 0)
-        if grid.dimensions[grid.axes[2]] == 1:
-            return None
-        node = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
-        if node is None:
-            return grid.dimensions[grid.axes[2]] // 2
-        matrix = node.GetSliceToRAS()
-        return volumes.slice_at(volume, tuple(matrix.GetElement(row, 3) for row in range(3)))
-
-    def on_failed(self, error: BaseException) -> None:
-        """Say why a job gave no result."""
-        if isinstance(error, Cancelled):
-            self.messages.say(_("Cancelled; nothing was changed."))
-        else:
-            self.messages.fail(error)
 
     def _show(self, reading, result, into) -> None:
         """What a run has found, in the scene."""
         self._show_device()
-        if not self.is_still_there(reading.volume):
+        if not self.desk.is_still_there(reading.volume):
             return
         if not result.objects:
             self.messages.say(result.message)
@@ -218,13 +180,6 @@ class Panel:
             self.messages.fail(error)
             return
         self.show_result(Segmented(result, outcome))
-
-    def is_still_there(self, volume) -> bool:
-        """Whether the volume of a run that has ended is in the scene; says so where it is not."""
-        if volume.GetScene() is None:
-            self.messages.say(_("The image was removed meanwhile, and its result with it."))
-            return False
-        return self.parameters is not None
 
     def show_result(self, found: Segmented) -> None:
         """Choose a result that has just come into the scene, unless the user has gone on to another image."""
@@ -267,14 +222,6 @@ class Panel:
             ],
         )
 
-    def _confirm_installing(self, requirements: tuple[str, ...]) -> bool:
-        return slicer.util.confirmOkCancelDisplay(
-            _("The first run needs {packages}. Install now? The download can take some minutes.").format(
-                packages=", ".join(requirements)
-            ),
-            _("GrayscaleDetSeg needs PyTorch"),
-        )
-
     # what the panel shows
 
     def _on_stage(self, stage: str | None) -> None:
@@ -310,6 +257,7 @@ class Panel:
                 return  # choosing the volume's result has brought us here again
         if not before or before[0] is not volume or before[1] is not node or before[2] != cloud:
             self.results.show(node)
+        self.cases.name_after(volume)
         self.update_buttons()
 
     def _on_volume(self, volume) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..core import boxes
 from ..core.gray import GRAY_MAX
-from ..core.interpolation import interpolated_rows
 from ..core.radiograph import Radiograph
 from ..core.surfaces.field import SMALLEST, ThresholdField
 from .frame import CloudFrame
@@ -73,7 +72,7 @@ def inside(
     x0, y0, x1, y1 = field.roi
     down, across = (rows + 0.5 - y0) / max(y1 - y0, SMALLEST), (columns + 0.5 - x0) / max(x1 - x0, SMALLEST)
     found = np.empty(gray.shape, bool)
-    for part, (low, high) in interpolated_rows((field.low, field.high), down, across):
+    for part, (low, high) in field.bands_at(rows + 0.5, columns + 0.5):
         found[part] = (gray[part] >= low) & (gray[part] <= high)
     found &= ((down >= 0.0) & (down <= 1.0))[:, None] & (across >= 0.0) & (across <= 1.0)
     return found

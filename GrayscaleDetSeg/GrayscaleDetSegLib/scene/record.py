@@ -204,7 +204,8 @@ def _object(item: SegmentedObject) -> dict:
         **{name: getattr(item, name) for name in _KEPT},
         "stability": asdict(item.stability),
         "field": {
-            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high)
+            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high),
+            "moved": [field.bottom, field.top], "reach": field.reach,
         },
     }
 
@@ -215,7 +216,9 @@ def _restored_object(entry: dict, mask: np.ndarray, area: float | None) -> Segme
     low, high = (_unpacked(field[name], tuple(field["shape"])) for name in ("low", "high"))
     return SegmentedObject(
         **kept,
-        field=ThresholdField(tuple(field["roi"]), low, high),
+        field=ThresholdField(
+            tuple(field["roi"]), low, high, *field["moved"], reach=field["reach"] and tuple(field["reach"])
+        ),
         mask=mask,
         area_mm2=area,
         stability=Stability(**entry["stability"]),

@@ -82,8 +82,10 @@ def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi) -> None:
 
 def are_seen(view: vtkMRMLSliceNode, places: np.ndarray) -> bool:
     """Whether places (n, 3) in RAS (mm) all lie within the frame of a slice view, at whatever depth."""
-    to_screen = np.linalg.inv(numpy_matrix(view.GetXYToRAS()))
-    across, up, _depth = moved(to_screen, places).T
+    matrix = numpy_matrix(view.GetXYToRAS())
+    if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 4:  # a view that has no size yet
+        return False
+    across, up, _depth = moved(np.linalg.inv(matrix), places).T
     width, height, _one = view.GetDimensions()
     return bool(((across >= 0) & (across <= width) & (up >= 0) & (up <= height)).all())
 

@@ -68,7 +68,7 @@ def merged_cells(field: ThresholdField, tolerance: float) -> np.ndarray:
 
 def _shown(field: ThresholdField) -> tuple[np.ndarray, np.ndarray]:
     """Bottoms and tops as float64, cut off at 0 and 255."""
-    low, high = (np.clip(values, 0.0, GRAY_MAX).astype(np.float64) for values in (field.low, field.high))
+    low, high = (np.clip(values, 0.0, GRAY_MAX).astype(np.float64) for values in field.cells)
     return low, high
 
 

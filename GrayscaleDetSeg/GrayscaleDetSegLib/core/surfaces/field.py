@@ -35,6 +35,12 @@ class ThresholdField:
     low, high : ndarray of float32, shape (rows, columns) of cells
         Gray levels. A bottom at or below 0 and a top at or above 255 are open. A cell whose bottom lies above its top
         is closed. Read-only copies.
+    bottom, top : float
+        How far all bottoms and all tops were moved by hand.
+    reach : tuple of 2 float or None
+        The darkest and the brightest gray level of the object; 0 and 255 if None. Inside of an object the network puts
+        bottoms and tops far beyond its points. When all are moved, those below and above `reach` move from there, where
+        they begin to take effect: else a move would change nothing but the outline.
 
     Raises
     ------
@@ -45,13 +51,16 @@ class ThresholdField:
     roi: Roi
     low: np.ndarray
     high: np.ndarray
+    bottom: float = 0.0
+    top: float = 0.0
+    reach: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.low.shape != self.high.shape or self.low.ndim != 2 or self.low.size == 0:
             raise ValueError(f"A field needs as many bottoms as tops, not {self.low.shape} and {self.high.shape}.")
         for name in ("low", "high"):
             values = np.array(getattr(self, name), np.float32)
-            if not np.isfinite(values).all():
+            if not np.isfinite([*values.ravel(), self.bottom, self.top]).all():
                 raise ValueError("The thresholds of a field must be finite.")
             values.flags.writeable = False
             object.__setattr__(self, name, values)
@@ -67,9 +76,20 @@ class ThresholdField:
         return self.low.shape
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The gray levels from which bottoms below and tops above them move, see `reach`."""
+        return (0.0, GRAY_MAX) if self.reach is None else self.reach
+
+    @property
     def closed(self) -> np.ndarray:
         """bool (rows, columns): the cells whose middle no gray level can belong to."""
-        return np.maximum(self.low, 0.0) > np.minimum(self.high, GRAY_MAX)
+        low, high = self.cells
+        return np.maximum(low, 0.0) > np.minimum(high, GRAY_MAX)
+
+    @property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bottoms and tops in the middles of the cells, float32 (rows, columns), after all moves."""
+        return self._moved(self.low.copy(), self.high.copy())
 
     def shifted(self, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> ThresholdField:
         """The field with its bottoms and tops moved by so many gray levels, of all cells or of one (row, column).
@@ -79,7 +99,9 @@ class ThresholdField:
         IndexError
             If there is no such cell.
         """
-        where = (slice(None), slice(None)) if cell is None else self._checked(cell)
+        if cell is None:
+            return replace(self, bottom=self.bottom + float(bottom), top=self.top + float(top))
+        where = self._checked(cell)
         low, high = self.low.copy(), self.high.copy()
         low[where] += bottom
         high[where] += top
@@ -106,8 +128,8 @@ class ThresholdField:
         for grid in (self.low, self.high):
             above = grid[upper, left] + (grid[upper, right] - grid[upper, left]) * share_across
             below = grid[lower, left] + (grid[lower, right] - grid[lower, left]) * share_across
-            found.append(above + (below - above) * share_down)
-        return found[0], found[1]
+            found.append(np.asarray(above + (below - above) * share_down, np.float32))
+        return self._moved(*found)
 
     def surfaces(self, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
         """Bottom and top, float32, of every pixel in a window of the image (slices of rows and columns)."""
@@ -126,8 +148,12 @@ class ThresholdField:
         surfaces : list of 2 ndarray of float32, shape (rows, columns of the window)
             Bottom and top.
         """
-        y, x = (np.arange(part.start, part.stop) + 0.5 for part in window)
-        return interpolated_rows((self.low, self.high), *self._shares(y, x))
+        return self.bands_at(*(np.arange(part.start, part.stop) + 0.5 for part in window))
+
+    def bands_at(self, y: np.ndarray, x: np.ndarray) -> Iterator[tuple[slice, list[np.ndarray]]]:
+        """As :meth:`bands`, where rows `y` (n,) and columns `x` (m,), places in px, cross."""
+        for rows, surfaces in interpolated_rows((self.low, self.high), *self._shares(y, x)):
+            yield rows, list(self._moved(*surfaces))
 
     def reach_of(self, cell: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
         """The window of an image of `shape` (rows, columns) outside of which a cell's thresholds have no say.
@@ -150,6 +176,16 @@ class ThresholdField:
             last = whole.stop if index == count - 1 else np.ceil(start + (index + 1.5) * size - 0.5 + SMALLEST)
             reach.append(slice(*(int(np.clip(edge, whole.start, whole.stop)) for edge in (first, last))))
         return reach[0], reach[1]
+
+    def _moved(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Interpolated bottoms and tops after all moves; the arrays are changed in place."""
+        if self.bottom:
+            np.maximum(low, np.float32(self.ends[0]), out=low)
+            low += np.float32(self.bottom)
+        if self.top:
+            np.minimum(high, np.float32(self.ends[1]), out=high)
+            high += np.float32(self.top)
+        return low, high
 
     def _checked(self, cell: tuple[int, int]) -> tuple[int, int]:
         row, column = cell

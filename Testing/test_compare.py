@@ -18,9 +18,10 @@ from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwo
 from Testing.fakes import letter_l  # noqa: E402
 from training import benchmark, surfaces  # noqa: E402
 from training.compare import __main__ as compare  # noqa: E402
-from training.compare.accuracy import interval_of_difference, means, table  # noqa: E402
+from training.compare import robustness, tables  # noqa: E402
 from training.compare.ceilings import field_ceiling  # noqa: E402
 from training.compare.curves import chosen, of_one_class  # noqa: E402
+from training.compare.statistics import Bootstrap  # noqa: E402
 from training.data import CLASSES, Case  # noqa: E402
 from training.metrics import overlap  # noqa: E402
 from training.rivals.networks import NETWORKS, build  # noqa: E402
@@ -53,9 +54,10 @@ epochs = 1
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A folder with one small set of knees and chests."""
+    """A folder with a small set of knees and chests, and one of chests."""
     folder = tmp_path_factory.mktemp("data")
     write_set(folder / "simulated", ["chest", "knee"], 6, 96, 0)
+    write_set(folder / "others", ["chest"], 5, 96, 50)
     return folder
 
 
@@ -148,16 +150,15 @@ def test_the_ceiling_of_one_cell_is_that_of_one_box_and_more_cells_reach_further
 
 
 def test_tables_name_the_best_rival_and_how_sure_the_difference_is():
-    records = [
+    rows = [
         {"method": method, "set": "s", "class": "c", "name": str(image), "iou": iou + 0.01 * (image % 3)}
         for method, iou in (("ours", 0.9), ("a", 0.8), ("b", 0.85))
         for image in range(12)
     ]
-    assert means(records)["s", "c"]["b"] == pytest.approx(0.86)
-    low, high = interval_of_difference(records, "ours", "b")["s", "c"]
-    assert low == pytest.approx(0.05) and high == pytest.approx(0.05)
-    row = table(records, ["ours", "a", "b"], "ours", ["a", "b"]).splitlines()[2]
-    assert row == "| s | c | 12 | 0.910 | 0.810 | 0.860 | b | +0.050 | +0.050 to +0.050 |"
+    statistics = Bootstrap(rows)
+    assert statistics.mean("b", [("s", "c")]) == pytest.approx(0.86)
+    row = tables.by_class(statistics, ["ours", "a", "b"], "ours", ["a", "b"]).splitlines()[2]
+    assert row == "| s | c | 12 | 0.910 | 0.810 | 0.860 | b | +0.050 (+0.050 to +0.050) |"
 
 
 def test_smaller_choices_are_part_of_larger_ones():
@@ -167,22 +168,40 @@ def test_smaller_choices_are_part_of_larger_ones():
     assert {id(case) for case in chosen(femurs, 2)} < {id(case) for case in chosen(femurs, 5)}
 
 
-def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_path, capsys):
-    arguments = [
-        "--data", data, "--output", tmp_path, "--sets", "simulated", "--rivals", "FCN", "--config", config,
-        "--images", "8", "--search-images", "4", "--parts", "accuracy", "robustness", "curves",
-        "--curve-set", "simulated", "--curve-class", "femur", "--curve-images", "8", "--counts", "2",
+def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_path, capsys, monkeypatch):
+    """In two runs, parts in any order; a third, with every network there, trains nothing and measures nothing anew."""
+    few = ("as it is", "turned by 8 degrees", "collimated")
+    monkeypatch.setattr(robustness, "ALTERATIONS", {name: robustness.ALTERATIONS[name] for name in few})
+    common = [
+        "--data", data, "--output", tmp_path, "--sets", "simulated", "others", "--rivals", "FCN", "--config", config,
+        "--images", "8", "--search-images", "4", "--timed", "1", "--altered", "1", "--counts", "2",
+        "--cross-sets", "simulated", "others", "--cross-images", "4", "--cross-search-images", "0",
+        "--curve-set", "simulated", "--curve-class", "femur", "--curve-images", "8",
     ]  # fmt: skip
-    assert compare.main([str(argument) for argument in arguments]) == 0
-    first = capsys.readouterr().out
-    assert "| simulated | femur |" in first and "| U-Net in the ROI |" in first and "| turned by 8 degrees |" in first
-    assert {"accuracy.png", "curves.png", "records.json", "report.md"} <= {path.name for path in tmp_path.iterdir()}
-    weights = tmp_path / "rivals" / "FCN" / "final" / "network.pt"
-    before = weights.stat().st_mtime_ns
-    (tmp_path / "report.md").unlink()
-    assert compare.main([str(argument) for argument in arguments]) == 0
-    assert weights.stat().st_mtime_ns == before, "finished parts are not trained again"
-    assert (tmp_path / "report.md").read_text().strip() in first
+
+    def run(*more: str) -> str:
+        assert compare.main([str(argument) for argument in (*common, *more)]) == 0
+        return capsys.readouterr().out
+
+    first = run("--parts", "curves", "accuracy")
+    assert "| simulated | femur |" in first and "| U-Net in the ROI |" in first
+    assert first.count("**Missing.**") == 4 and "--parts robustness" in first
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pt")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv")}
+    assert len(made) == 12 and len(kept) == 2 * (6 + 2) + 3, "8 per set; multi-Otsu, times, curves"
+    rows = (tmp_path / "records" / "FCN" / "simulated.csv").read_text().splitlines()
+    assert rows[0] == "method,set,class,name,iou,dsc,fn,fp" and len(rows) == 5, "two lungs, femur, tibia"
+    second = run("--parts", "cross", "pictures", "robustness")
+    assert "| surfaces in the U-Net's boxes |" in second and "| collimated |" in second
+    assert first.split("## Accuracy")[1].split("## Pictures")[0] in second, "finished parts stay in the report"
+    assert second.count("**Missing.**") == 1
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<img ") == 3 + 2 * 2 and "<script" not in page and str(tmp_path) in page
+    assert all(path.stat().st_mtime_ns == when for path, when in {**made, **kept}.items())
+    everything = {path: path.stat().st_mtime_ns for kind in ("*.pt", "*.csv") for path in tmp_path.rglob(kind)}
+    again = run("--parts", "robustness", "accuracy", "curves", "cross", "--no-training")
+    assert all(path.stat().st_mtime_ns == when for path, when in everything.items())
+    assert second.split("## Accuracy")[1].split("## Time")[0] == again.split("## Accuracy")[1].split("## Time")[0]
 
 
 def test_the_benchmark_tells_stages_growth_and_memory(monkeypatch):

@@ -22,6 +22,7 @@ Masks = Callable[[Case], dict[str, np.ndarray]]
 """From a case to the mask of every class that it marks."""
 
 GRIDS = (64,)
+CEILINGS = ("one box, best", *(f"{grid} x {grid} boxes, best" for grid in GRIDS))
 
 
 def records_of(name: str, masks: Masks, cases: list[Case]) -> list[dict]:
@@ -82,53 +83,6 @@ def ceilings(cases: list[Case]) -> list[dict]:
     return records
 
 
-def means(records: list[dict], figure: str = "iou") -> dict[tuple[str, str], dict[str, float]]:
-    """(set, class) -> method -> mean of a figure over the images."""
-    groups: dict = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        groups[record["set"], record["class"]][record["method"]].append(record[figure])
-    return {
-        key: {method: float(np.mean(values)) for method, values in methods.items()}
-        for key, methods in sorted(groups.items())
-    }
-
-
-def interval_of_difference(
-    records: list[dict], first: str, second: str, draws: int = 2000, seed: int = 0
-) -> dict[tuple[str, str], tuple[float, float]]:
-    """(set, class) -> 95 % bootstrap interval of the mean difference in IoU, `first` minus `second`, image by image."""
-    values: dict = defaultdict(dict)
-    for record in records:
-        values[record["set"], record["class"], record["name"]][record["method"]] = record["iou"]
-    differences = defaultdict(list)
-    for (set_name, label, _), by_method in values.items():
-        if first in by_method and second in by_method:
-            differences[set_name, label].append(by_method[first] - by_method[second])
-    generator, intervals = np.random.default_rng(seed), {}
-    for key, difference in sorted(differences.items()):
-        drawn = generator.choice(np.array(difference), (draws, len(difference))).mean(1)
-        low, high = np.percentile(drawn, (2.5, 97.5))
-        intervals[key] = float(low), float(high)
-    return intervals
-
-
-def table(records: list[dict], methods: list[str], ours: str, rivals: list[str]) -> str:
-    """Mean IoU per set and class as Markdown, with the best rival and the difference to it."""
-    by_group = means(records)
-    titles = ["set", "class", "n", *methods, "best rival", "difference", "95 %"]
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    for (set_name, label), found in by_group.items():
-        images = {record["name"] for record in records if (record["set"], record["class"]) == (set_name, label)}
-        cells = [set_name, label, str(len(images)), *(f"{found[method]:.3f}" for method in methods)]
-        best = max(rivals, key=lambda name: found[name])
-        low, high = interval_of_difference(records, ours, best)[set_name, label]
-        cells += [best, f"{found[ours] - found[best]:+.3f}", f"{low:+.3f} to {high:+.3f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    average = {method: np.mean([found[method] for found in by_group.values()]) for method in methods}
-    lines.append("| mean | | | " + " | ".join(f"{average[method]:.3f}" for method in methods) + " | | | |")
-    return "\n".join(lines)
-
-
 def confidences(pipeline: Pipeline, cases: list[Case]) -> list[dict]:
     """For every object that was found: its set, IoU with the truth, confidence and stability."""
     rows = []
@@ -143,6 +97,7 @@ def confidences(pipeline: Pipeline, cases: list[Case]) -> list[dict]:
                     {
                         "set": case.set_name,
                         "class": label,
+                        "name": case.name,
                         "iou": max(ious),
                         "confidence": best.confidence,
                         "stability": best.stability.value,

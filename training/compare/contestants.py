@@ -1,31 +1,99 @@
-"""Our surfaces, trained like the rivals: the same images, budget and choice of a learning rate."""
+"""Who takes part, and our surfaces trained like the rivals: the same images, budget and choice of a learning rate."""
 
 from __future__ import annotations
 
+import copy
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
+import GrayscaleDetSegLib
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.folding import fold_batch_norms
+from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 
+from .. import metrics, rivals
 from ..data import Case
-from ..rivals.contest import Budget, Trained, fit, with_best_rate
-from ..surface_data import SurfaceAugmentation, SurfaceDataset, collate
-from ..surfaces import SurfaceTraining, SurfaceValidation
+from ..metrics import overlap
+from ..rivals.contest import Budget, Trained, finished, fit, predict_case, with_best_rate
+from ..rivals.thresholds import ThresholdDetector, multi_otsu
+from ..surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals
+from ..surfaces import SurfaceTraining, SurfaceValidation, found_rois
+from .accuracy import Masks, pipeline_masks
+from .records import code_digest, weights_digest
 
 RATES = (4e-3, 2e-3, 1e-3)
 
+OURS = ("surfaces", "shipped", "single box")
+THRESHOLDS = ("Otsu", "multi-Otsu")
+
+HERE, RIVALS = Path(__file__).parent, Path(rivals.__file__).parent
+CODE = {
+    "pipeline": (Path(GrayscaleDetSegLib.__file__).parent / "core", RIVALS / "thresholds.py"),
+    "networks": (RIVALS / "networks.py", RIVALS / "training.py", RIVALS / "contest.py"),
+    "figures": (HERE / "accuracy.py", Path(metrics.__file__)),
+}
+"""What decides a method's masks, and the figures made of them: rows are computed again when it changes."""
+
 
 @dataclass(frozen=True)
-class Regions:
-    """What the 2D detector gives: its errors on the training images, its ROIs on val, and the margin added to them."""
+class Contestant:
+    """A method that is compared.
 
-    residuals: Mapping[str, np.ndarray]
-    found: dict
-    margin: float
+    Parameters
+    ----------
+    name : str
+    masks : callable
+        From a case to the mask of every class that it marks.
+    depends : dict of str to str
+        Digests and settings that decide its masks.
+    parameters : int
+        Numbers in its networks, all of them that take part.
+    rate : float or None
+        The learning rate chosen on val, where it was trained here.
+    folder : Path or None
+        Of that training.
+    pipeline : Pipeline or None
+        What makes its masks, if that is a pipeline, and by which of its methods.
+    method : str or None
+    """
+
+    name: str
+    masks: Masks
+    depends: dict[str, str] = field(default_factory=dict)
+    parameters: int = 0
+    rate: float | None = None
+    folder: Path | None = None
+    pipeline: Pipeline | None = None
+    method: str | None = None
+
+
+class Regions:
+    """What the 2D detector gives: its errors on the training images, its ROIs on val, and the margin added to them.
+
+    Both are found when they are first asked for.
+    """
+
+    def __init__(self, detector, training: list[Case], validation: list[Case], margin: float) -> None:
+        self._detector, self._training, self._validation = detector, training, validation
+        self.margin = margin
+
+    @cached_property
+    def residuals(self) -> Mapping[str, np.ndarray]:
+        """See `surface_data.detector_residuals`."""
+        return detector_residuals(self._detector, self._training)
+
+    @cached_property
+    def found(self) -> dict:
+        """See `surfaces.found_rois`."""
+        return found_rois(self._detector, self._validation)
 
 
 def train_surfaces(
@@ -39,6 +107,9 @@ def train_surfaces(
     augmentation: SurfaceAugmentation | None = None,
 ) -> Trained:
     """A surface network trained on `cases` from nothing, with the rate that was best in the found ROIs of val."""
+    done = finished(lambda: SurfaceNetwork(config), output, rates)
+    if done is not None:
+        return done
     augmentation = augmentation or SurfaceAugmentation()
     dataset = SurfaceDataset(cases, config.classes, config.side, augmentation, regions.residuals, budget.seed)
 
@@ -50,3 +121,97 @@ def train_surfaces(
         return float(np.mean([np.mean([found for _, found in values]) for values in rows.values()]))
 
     return with_best_rate(run, score, budget, output, rates)
+
+
+def with_parts(pipeline: Pipeline, **parts: object) -> Pipeline:
+    """The same pipeline with other detectors in some places."""
+    twin = copy.copy(pipeline)
+    for name, part in parts.items():
+        setattr(twin, name, part)
+    return twin
+
+
+def with_surfaces(pipeline: Pipeline, network: SurfaceNetwork) -> Pipeline:
+    """The same pipeline with other surfaces, as they would be in a bundle."""
+    return with_parts(pipeline, surface_detector=SurfaceDetector(fold_batch_norms(copy.deepcopy(network))))
+
+
+def of_surfaces(
+    name: str, pipeline: Pipeline, trained: Trained | None = None, folder: Path | None = None
+) -> Contestant:
+    """The whole pipeline with threshold surfaces: its own, or those that were trained here."""
+    if trained is not None:
+        pipeline = with_surfaces(pipeline, trained.network)
+    return _of_pipeline(name, pipeline, "surfaces", trained.rate if trained else None, folder)
+
+
+def of_single_box(pipeline: Pipeline) -> Contestant:
+    """The whole pipeline with the article's single box."""
+    return _of_pipeline("single box", with_parts(pipeline, surface_detector=None), "box")
+
+
+def of_thresholds(name: str, pipeline: Pipeline, parts: Mapping[str, int] | None = None) -> Contestant:
+    """The whole pipeline with Otsu's thresholds in the place of the 3D detector."""
+    detector = ThresholdDetector(parts)
+    return _of_pipeline(name, with_parts(pipeline, surface_detector=None, box_detector=detector), "box")
+
+
+def of_rival(name: str, trained: Trained, classes: tuple[str, ...], folder: Path) -> Contestant:
+    """A network that labels every pixel."""
+    return Contestant(
+        name,
+        lambda case: predict_case(trained.network, case, classes),
+        {"weights": weights_digest(trained.network), "code": code_digest(*CODE["networks"], *CODE["figures"])},
+        _count(trained.network),
+        trained.rate,
+        folder,
+    )
+
+
+def _of_pipeline(name: str, pipeline: Pipeline, method: str, rate=None, folder: Path | None = None) -> Contestant:
+    networks = [pipeline.roi_detector.network]
+    networks += [part.network for part in (pipeline.polarity_check, pipeline.surface_detector) if part is not None]
+    box, refinement = pipeline.box_detector, None
+    settings = {"method": method, "margin": pipeline.margin}
+    if pipeline.surface_detector is not None:
+        settings["surfaces"] = pipeline.surface_detector.network.config
+    if isinstance(box, ThresholdDetector):
+        settings["parts"] = dict(box.parts or {})
+    else:
+        networks.append(box.network)
+        refinement, settings["box"] = box.refinement, (box.anchors, box.settings)
+    settings["regions"], settings["clean-up"] = pipeline.roi_detector.settings, pipeline.clean_up
+    depends = {
+        "weights": weights_digest(*networks, refinement),
+        "settings": str(settings),
+        "code": code_digest(*CODE["pipeline"], *CODE["figures"]),
+    }
+    count = sum(map(_count, networks))
+    return Contestant(name, pipeline_masks(pipeline, method), depends, count, rate, folder, pipeline, method)
+
+
+def _count(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def best_parts(cases: list[Case]) -> list[dict]:
+    """For every class and both choices of :func:`multi_otsu` the mean IoU in the true ROIs of training images."""
+    found: dict = defaultdict(list)
+    for case in cases:
+        gray = case.radiograph().gray()
+        for label, truth in case.objects():
+            window = boxes.pixel_slices(boxes.of_mask(truth), truth.shape)
+            for parts in (1, 2):
+                found[label, parts].append(overlap(multi_otsu(gray[window], label, parts), truth[window]).iou)
+    return [{"class": label, "parts": parts, "iou": float(np.mean(ious))} for (label, parts), ious in found.items()]
+
+
+def chosen_parts(rows: list[dict]) -> dict[str, int]:
+    """Class -> the number of gray classes that was best."""
+    best: dict[str, dict] = {}
+    for row in rows:
+        if row["class"] not in best or row["iou"] > best[row["class"]]["iou"]:
+            best[row["class"]] = row
+    return {label: int(row["parts"]) for label, row in best.items()}
+
+

@@ -26,6 +26,8 @@ from ..rivals.training import AUGMENTATION, RivalTraining, WholeImageDataset, pr
 from ..surface_data import SurfaceAugmentation
 from .accuracy import records_of
 from .contestants import Regions, train_surfaces
+from .statistics import Bootstrap
+from .tables import table
 
 ANCHORS = AnchorConfig(64, (26, 38, 50), 2)
 METHODS = ("surfaces", "single box", "U-Net", "U-Net in the ROI")
@@ -134,15 +136,11 @@ def _single_box(label: str, cases: list[Case], budget: Budget, folder: Path) -> 
 
 
 def summary(records: list[dict]) -> str:
-    """Mean IoU by number of training images as Markdown."""
+    """Mean IoU with its 95 % interval by number of training images as Markdown."""
     counts = sorted({record["images"] for record in records})
-    lines = ["| method | " + " | ".join(f"{count} images" for count in counts) + " |", "|---" * (len(counts) + 1) + "|"]
-    for method in METHODS:
-        cells = []
-        for count in counts:
-            found = [r["iou"] for r in records if r["method"] == method and r["images"] == count]
-            cells.append(f"{np.mean(found):.3f}")
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
+    statistics = Bootstrap([{**record, "method": (record["images"], record["method"])} for record in records])
+    rows = [
+        [method, *(statistics.estimate((count, method), statistics.groups).text() for count in counts)]
+        for method in METHODS
+    ]
+    return table(["method", *(f"{count} images" for count in counts)], rows)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from ..data import Case
-from .accuracy import Masks, means, records_of
+from .accuracy import records_of
+from .contestants import Contestant
+from .records import Store, code_digest
+from .statistics import Bootstrap
+from .tables import table
+
+TALLEST = 2.5
+"""Pictures that are taller than this, for their width, were squeezed when they were stored (long legs to 8 times)."""
 
 
 def _pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Case], Case]:
@@ -22,21 +32,30 @@ def _pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Case], Case
     return altered
 
 
-def _noisy(values: np.ndarray) -> np.ndarray:
-    return values + np.random.default_rng(0).normal(0.0, 12.0, values.shape)
+def _noise(shape: tuple[int, ...], deviation: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0.0, deviation, shape)
 
 
 def _shaded(values: np.ndarray) -> np.ndarray:
     return values + np.linspace(-25.0, 25.0, values.shape[1])[None]
 
 
-def _turned(case: Case) -> Case:
-    """By 8 degrees, as if pixels were square; corners are black."""
-    return replace(
-        case,
-        pixels=ndimage.rotate(case.pixels, 8.0, reshape=False, order=1),
-        label_map=ndimage.rotate(case.label_map, 8.0, reshape=False, order=0),
-    )
+def _turned(angle: float) -> Callable[[Case], Case]:
+    """By some degrees, as if pixels were square, or squeezed where the picture is very tall; corners are black."""
+
+    def altered(case: Case) -> Case:
+        rows, columns = case.pixels.shape
+        squeeze = np.diag([1.0, max(1.0, rows / columns / TALLEST)])
+        cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        turn = np.linalg.inv(squeeze) @ np.array([[cosine, sine], [-sine, cosine]]) @ squeeze
+        centre = (np.array([rows, columns]) - 1.0) / 2.0
+        pixels, label_map = (
+            ndimage.affine_transform(values, turn, centre - turn @ centre, order=order)
+            for values, order in ((case.pixels, 1), (case.label_map, 0))
+        )
+        return replace(case, pixels=pixels, label_map=label_map)
+
+    return altered
 
 
 def _covered(case: Case) -> Case:
@@ -50,33 +69,60 @@ def _covered(case: Case) -> Case:
 def _larger(case: Case) -> Case:
     """Three times as many pixels each way, with noise of their own."""
     pixels = ndimage.zoom(case.pixels.astype(np.float32), 3, order=1)
-    pixels = pixels + np.random.default_rng(0).normal(0.0, 15.0, pixels.shape)
+    pixels = pixels + _noise(pixels.shape, 15.0)
     label_map = case.label_map.repeat(3, axis=0).repeat(3, axis=1)
     return replace(case, pixels=np.clip(pixels, 0, 255).astype(np.uint8), label_map=label_map)
 
 
 ALTERATIONS: dict[str, Callable[[Case], Case]] = {
     "as it is": lambda case: case,
+    "overexposed": _pixels(lambda values: 1.4 * values - 20.0),
+    "underexposed, noisy": _pixels(lambda values: 0.4 * values + _noise(values.shape, 5.0)),
     "gamma 0.6": _pixels(lambda values: 255.0 * (values / 255.0) ** 0.6),
     "gamma 1.6": _pixels(lambda values: 255.0 * (values / 255.0) ** 1.6),
     "half the contrast": _pixels(lambda values: 64.0 + values / 2.0),
     "exposure falls off": _pixels(_shaded),
-    "noise, 12 levels": _pixels(_noisy),
+    "noise, 12 levels": _pixels(lambda values: values + _noise(values.shape, 12.0)),
     "inverted": _pixels(lambda values: 255.0 - values),
-    "turned by 8 degrees": _turned,
+    "turned by 8 degrees": _turned(8.0),
+    "turned by 20 degrees": _turned(20.0),
     "collimated": _covered,
     "3 x larger, noisy": _larger,
 }
 
 
-def robustness(methods: dict[str, Masks], cases: list[Case]) -> str:
-    """Mean IoU over sets and classes of every method under every alteration, as Markdown."""
-    lines = ["| alteration | " + " | ".join(methods) + " |", "|---" * (1 + len(methods)) + "|"]
+def robustness(contestants: list[Contestant], cases: list[Case], images: str, store: Store) -> list[dict]:
+    """Figures of every method under every alteration, object by object; `images` is the digest of the cases.
+
+    Kept in the store for each method and alteration, so that what was cut off goes on.
+    """
+    rows = []
     for title, alter in ALTERATIONS.items():
-        altered = [alter(case) for case in cases]
-        cells = []
-        for name, masks in methods.items():
-            by_group = means(records_of(name, masks, altered))
-            cells.append(f"{np.mean([found[name] for found in by_group.values()]):.3f}")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        altered = cache(lambda alter=alter: [alter(case) for case in cases])
+        for item in contestants:
+            depends = {**item.depends, "images": images, "alterations": code_digest(Path(__file__))}
+
+            def compute(item=item, altered=altered, title=title) -> list[dict]:
+                print(f"{title}: {item.name}", file=sys.stderr, flush=True)
+                return [{"alteration": title, **row} for row in records_of(item.name, item.masks, altered())]
+
+            rows += store.rows(f"robustness/{title}/{item.name}", depends, compute)
+    return rows
+
+
+def summary(rows: list[dict], methods: list[str]) -> list[str]:
+    """Markdown: mean IoU of every method under every alteration, and what it lost on the same images."""
+    titles = list(dict.fromkeys(row["alteration"] for row in rows))
+    # a method under an alteration is a method of its own to the bootstrap
+    statistics = Bootstrap([{**row, "method": (row["alteration"], row["method"])} for row in rows])
+    groups, (plain, *altered) = statistics.groups, titles
+    means = [[title, *(statistics.estimate((title, name), groups).text() for name in methods)] for title in titles]
+    changes = [
+        [title, *(statistics.difference((title, name), (plain, name), groups).text(signed=True) for name in methods)]
+        for title in altered
+    ]
+    titles = ["alteration", *methods]
+    return [
+        "Mean IoU over sets and classes:", table(titles, means),
+        "Change against the same images as they are:", table(titles, changes),
+    ]  # fmt: skip

@@ -63,6 +63,9 @@ def train(
     rates: tuple[float, ...] = RATES,
 ) -> Trained:
     """A rival, trained on `cases`, with the learning rate that was best on `validation`."""
+    done = finished(lambda: build(name, len(classes)), output, rates)
+    if done is not None:
+        return done
     dataset = WholeImageDataset(cases, classes, AUGMENTATION, budget.seed)
 
     def run(rate: float, images: int, folder: Path) -> torch.nn.Module:
@@ -72,6 +75,27 @@ def train(
         return mean_iou(lambda case: predict_case(network, case, classes), validation)
 
     return with_best_rate(run, score, budget, output, rates)
+
+
+def finished(make: Callable[[], torch.nn.Module], output: Path, rates: tuple[float, ...]) -> Trained | None:
+    """What is kept in the folder of a training that has come to its end; None if it has not."""
+    path, tried = output / "rates.json", {}
+    if len(rates) > 1:
+        tried = {float(key): value for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
+        if any(rate not in tried for rate in rates):
+            return None
+    weights = output / "final" / "network.pt"
+    if not weights.exists():
+        return None
+    network = make()
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    return Trained(network.eval(), max(rates, key=lambda rate: tried.get(rate, 0.0)), tried)
+
+
+def images_seen(folder: Path, batch_size: int) -> int | None:
+    """How many images a finished run has seen, by its last checkpoint's name; None if there is none."""
+    steps = [int(path.stem.rsplit("step=", 1)[1]) for path in (folder / "checkpoints").glob("epoch=*-step=*.ckpt")]
+    return batch_size * max(steps) if steps else None
 
 
 def with_best_rate(

@@ -80,11 +80,11 @@ def _res_unet(classes: int) -> nn.Module:
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "FCN": FCN,
     "U-Net": _unet,
+    "U-Net++": _unet_plus_plus,
     "Res-UNet": _res_unet,
     "Attention U-Net": _attention_unet,
-    "U-Net++": _unet_plus_plus,
 }
-"""Name -> network of a number of classes."""
+"""Name -> network of a number of classes, in the article's order."""
 
 
 def build(name: str, classes: int) -> nn.Module:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from skimage.filters import threshold_multiotsu, threshold_otsu
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.gray import GRAY_MAX
+from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 
 DARK = ("right lung", "left lung")
 """Classes that are darker than what surrounds them; the others are brighter."""
@@ -24,3 +30,38 @@ def multi_otsu(gray: np.ndarray, label: str, parts: int = 1) -> np.ndarray:
         return otsu(gray, label)
     thresholds = threshold_multiotsu(levels, classes=3)
     return levels <= thresholds[parts - 1] if label in DARK else levels > thresholds[-parts]
+
+
+class ThresholdDetector:
+    """Otsu's thresholds in the place of the 3D detector: the same ROIs, the same rule, the same clean-up.
+
+    Parameters
+    ----------
+    parts : mapping of str to int, optional
+        Class to how many of three gray classes are the object (1 or 2), see :func:`multi_otsu`; without it, `otsu`.
+    """
+
+    def __init__(self, parts: Mapping[str, int] | None = None) -> None:
+        self.parts = parts
+
+    def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> DetectedBox:
+        """The box over a ROI whose interval holds the gray levels that the threshold takes.
+
+        Parameters
+        ----------
+        gray : ndarray or GrayImage, shape (rows, columns)
+            Gray levels 0..255 of the whole image.
+        roi : tuple of 4 float
+            (x0, y0, x1, y1) in px.
+        label : str
+        """
+        levels = gray[boxes.pixel_slices(roi, gray.shape)]
+        taken = otsu(levels, label) if self.parts is None else multi_otsu(levels, label, self.parts.get(label, 1))
+        low, high = 0.0, GRAY_MAX
+        if not taken.all():  # halfway between the last gray level that is taken and the first that is not
+            if label in DARK:
+                high = (float(levels[taken].max()) + float(levels[~taken].min())) / 2.0
+            else:
+                low = (float(levels[taken].min()) + float(levels[~taken].max())) / 2.0
+        box = tuple(map(float, boxes.extrude(np.asarray(roi), low, high)))
+        return DetectedBox(box, box, 1.0)

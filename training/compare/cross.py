@@ -1,0 +1,149 @@
+"""How methods do on a set that they were not trained on: trained on the others of its kind, tested on its val part.
+
+The surfaces need regions. Those of the bundle's 2D detector come from a network that has seen training images of every
+set, so that they alone would say too much. The same surfaces in the boxes of the masks of the U-Net that was trained
+alike depend on nothing that has seen the set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.orientation import Orientation
+from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
+from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceNetwork
+
+from ..data import Case
+from ..rivals import contest
+from ..rivals.contest import Budget, train
+from ..rivals.networks import build
+from .accuracy import Masks, records_of
+from .contestants import RATES, Contestant, Regions, of_rival, of_surfaces, train_surfaces, with_surfaces
+from .records import cases_digest, code_digest
+from .session import Session
+from .statistics import Bootstrap
+from .tables import table
+
+RIVAL = "U-Net"
+IN_ITS_BOXES = f"surfaces in the {RIVAL}'s boxes"
+METHODS = ("surfaces", IN_ITS_BOXES, RIVAL)
+
+
+class NothingInCommon(ValueError):
+    """The sets have no class that could be learnt from the others."""
+
+
+def fold(session: Session, test: str, names: list[str], budget: Budget) -> list[dict]:
+    """Rows of the methods that were trained on all of `names` but `test`, on the val part of `test`.
+
+    Empty where nothing is to be trained and something is not.
+    """
+    training = [case for case in session.training if case.set_name in names and case.set_name != test]
+    validation = [case for case in session.validation if case.set_name in names and case.set_name != test]
+    classes = tuple(name for name in session.surface_config.classes if any(name in case.labels for case in training))
+    cases = [_of_classes(case, classes) for case in session.validation if case.set_name == test]
+    if not any(case.labels for case in cases):
+        raise NothingInCommon(f"No class of '{test}' is marked in the other sets: leave it out of --cross-sets.")
+    folder = session.folder / "cross" / test
+    few = slice(None) if budget.search_images else slice(1, 2)
+    config = replace(session.surface_config, classes=classes)
+    if session.options.no_training:
+        there = [
+            contest.finished(lambda: build(RIVAL, len(classes)), folder / RIVAL, contest.RATES[few]),
+            contest.finished(lambda: SurfaceNetwork(config), folder / "surfaces", RATES[few]),
+        ]
+        if None in there:
+            return []
+    network = train(RIVAL, training, validation[::3], classes, budget, folder / RIVAL, contest.RATES[few])
+    regions = Regions(session.pipeline.roi_detector, training, validation, session.settings["margin"])
+    trained = train_surfaces(config, training, validation[::3], regions, budget, folder / "surfaces", RATES[few])
+    rival = of_rival(RIVAL, network, classes, folder / RIVAL)
+    surfaces = of_surfaces("surfaces", session.pipeline, trained, folder / "surfaces")
+    pipeline = with_surfaces(session.pipeline, trained.network)
+    inside = Contestant(
+        IN_ITS_BOXES, in_boxes(pipeline, rival.masks), {**surfaces.depends, "boxes": rival.depends["weights"]}
+    )
+    images = {"images": cases_digest(cases), "cross": code_digest(Path(__file__))}
+    rows = []
+    for item in (surfaces, inside, rival):
+        rows += session.store.rows(
+            f"cross/{test}/{item.name}",
+            {**item.depends, **images},
+            lambda item=item: records_of(item.name, item.masks, cases),
+        )
+    return rows
+
+
+def _of_classes(case: Case, classes: tuple[str, ...]) -> Case:
+    return replace(case, labels={name: value for name, value in case.labels.items() if name in classes})
+
+
+def in_boxes(pipeline: Pipeline, guide: Masks) -> Masks:
+    """The pipeline's masks in the boxes of the largest parts of other masks, instead of the regions that it finds."""
+
+    def masks(case: Case) -> dict[str, np.ndarray]:
+        found = {label: np.zeros(case.label_map.shape, bool) for label in case.labels}
+        candidates = []
+        for label, mask in guide(case).items():
+            parts, count = ndimage.label(mask)
+            if count:
+                largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+                candidates.append(Candidate(label, 1.0, tuple(map(float, boxes.of_mask(largest)))))
+        regions = FoundRegions(tuple(candidates), candidates[0] if candidates else None, Orientation())
+        for item in pipeline.segment_regions(case.radiograph(), regions, method="surfaces").objects:
+            found[item.label] |= item.mask
+        return found
+
+    return masks
+
+
+def summary(folds: dict[str, list[dict]], together: list[dict]) -> list[str]:
+    """Markdown: IoU, DSC, FN and FP by left-out set, beside the same methods trained on all sets.
+
+    Parameters
+    ----------
+    folds : dict of str to list of dict
+        Left-out set -> its rows.
+    together : list of dict
+        Rows of the methods that were trained on all sets; may be empty.
+    """
+    rows, blocks = [row for found in folds.values() for row in found], []
+    statistics = Bootstrap(rows + [{**row, "method": ("all", row["method"])} for row in together])
+    groups = sorted({(row["set"], row["class"]) for row in rows})
+    figures = ("iou", "dsc", "fn", "fp")
+    lines = []
+    for test in (*folds, "mean"):
+        chosen = [group for group in groups if test in (group[0], "mean")]
+        for method in METHODS:
+            cells = [statistics.estimate(method, chosen, figure).text() for figure in figures]
+            lines.append([test, method, *cells])
+    blocks += [table(["tested on", "method", "IoU", "DSC", "FN", "FP"], lines)]
+    lines = []
+    for test in (*folds, "mean"):
+        chosen = [group for group in groups if test in (group[0], "mean")]
+        cells = [statistics.difference(ours, RIVAL, chosen).text(signed=True) for ours in METHODS[:2]]
+        lines.append([test, *cells])
+    blocks += [f"IoU minus that of the {RIVAL}, on the same images:", table(["tested on", *METHODS[:2]], lines)]
+    known = {row["method"] for row in together}
+    if known:
+        lines = []
+        for test in (*folds, "mean"):
+            chosen = [group for group in groups if test in (group[0], "mean")]
+            for method in METHODS:
+                same = RIVAL if method == RIVAL else "surfaces"
+                if same in known:
+                    before, change = ("all", same), statistics.difference(method, ("all", same), chosen)
+                    cells = [statistics.estimate(before, chosen).text(), change.text(signed=True)]
+                    lines.append([test, method, *cells])
+        blocks += [
+            "IoU of the same methods trained on all sets (part accuracy, its number of images), and the change:",
+            table(["tested on", "method", "IoU, trained on all", "change"], lines),
+        ]
+    return blocks

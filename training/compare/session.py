@@ -1,0 +1,182 @@
+"""What the parts of a comparison share: its options, data, contestants and kept rows, each made when first needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import cached_property
+
+import tomllib
+
+from GrayscaleDetSegLib.core.loading import load_pipeline
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
+
+from ..data import CLASSES, Case, load_sets
+from ..rivals import contest
+from ..rivals.contest import Budget, Trained
+from ..rivals.networks import build
+from . import contestants
+from .accuracy import ceilings, records_of
+from .contestants import CODE, HERE, RATES, Contestant, Regions
+from .records import Store, cases_digest, code_digest
+
+
+class Session:
+    """One comparison in its folder.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The command line, see ``__main__``.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.folder = options, options.output
+        self.store = Store(options.output / "records")
+
+    @cached_property
+    def pipeline(self):
+        """The model bundle's pipeline."""
+        return load_pipeline(self.options.model, "cpu")
+
+    @cached_property
+    def training(self) -> list[Case]:
+        """The train part of the sets."""
+        return self._load("train")
+
+    @cached_property
+    def validation(self) -> list[Case]:
+        """The val part of the sets."""
+        return self._load("val")
+
+    def _load(self, split: str) -> list[Case]:
+        cases = load_sets(self.options.data, split, tuple(self.options.sets))
+        absent = set(self.options.sets) - {case.set_name for case in cases}
+        if absent:
+            raise FileNotFoundError(f"No image for {split} in {', '.join(sorted(absent))}: split.csv has to name some.")
+        return cases
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Part of the data -> digest of its images and labels."""
+        return {"train": cases_digest(self.training), "val": cases_digest(self.validation)}
+
+    @cached_property
+    def settings(self) -> dict:
+        """The experiment file of the surfaces."""
+        return tomllib.loads(self.options.config.read_text(encoding="utf-8"))
+
+    @cached_property
+    def surface_config(self) -> SurfaceConfig:
+        """The design of the surfaces."""
+        return SurfaceConfig.from_dict({"classes": CLASSES, **self.settings["network"]})
+
+    @property
+    def budget(self) -> Budget:
+        """What every method may see."""
+        return Budget(self.options.images, self.options.search_images)
+
+    @cached_property
+    def regions(self) -> Regions:
+        """What the bundle's 2D detector finds."""
+        return Regions(self.pipeline.roi_detector, self.training, self.validation, self.settings["margin"])
+
+    @cached_property
+    def contestants(self) -> list[Contestant]:
+        """Ours, thresholds and rivals. Those that were not trained yet are, unless the options say otherwise."""
+        return self._collect(training=not self.options.no_training)
+
+    @cached_property
+    def finished(self) -> list[Contestant]:
+        """The contestants that are trained already."""
+        return self._collect(training=False)
+
+    def _collect(self, training: bool) -> list[Contestant]:
+        pipeline, found = self.pipeline, []
+        surfaces = self._surfaces(training)
+        if surfaces is not None:
+            found.append(contestants.of_surfaces("surfaces", pipeline, surfaces, self.folder / "surfaces"))
+        if pipeline.surface_detector is not None:
+            found.append(contestants.of_surfaces("shipped", pipeline))
+        found.append(contestants.of_single_box(pipeline))
+        found.append(contestants.of_thresholds("Otsu", pipeline))
+        found.append(contestants.of_thresholds("multi-Otsu", pipeline, self.threshold_parts))
+        for name in self.options.rivals:
+            trained = self._rival(name, training)
+            if trained is not None:
+                found.append(contestants.of_rival(name, trained, CLASSES, self.folder / "rivals" / name))
+        return found
+
+    def _surfaces(self, training: bool) -> Trained | None:
+        folder = self.folder / "surfaces"
+        if not training:
+            return contest.finished(lambda: SurfaceNetwork(self.surface_config), folder, RATES)
+        return contestants.train_surfaces(
+            self.surface_config, self.training, self.validation[::3], self.regions, self.budget, folder
+        )
+
+    def _rival(self, name: str, training: bool) -> Trained | None:
+        folder = self.folder / "rivals" / name
+        if not training:
+            return contest.finished(lambda: build(name, len(CLASSES)), folder, contest.RATES)
+        return contest.train(name, self.training, self.validation[::3], CLASSES, self.budget, folder)
+
+    @cached_property
+    def threshold_parts(self) -> dict[str, int]:
+        """How many of three gray classes multi-Otsu takes, by class: what is best on the training images."""
+        depends = {"images": self.digests["train"], "code": code_digest(CODE["pipeline"][1], HERE / "contestants.py")}
+        rows = self.store.rows("multi-Otsu on train", depends, lambda: contestants.best_parts(self.training))
+        return contestants.chosen_parts(rows)
+
+    def rows(self, contestant: Contestant) -> list[dict]:
+        """The figures of a method on val, object by object."""
+        return self.by_set(
+            contestant.name, contestant.depends, lambda cases: records_of(contestant.name, contestant.masks, cases)
+        )
+
+    def ceiling_rows(self) -> list[dict]:
+        """The figures of the best boxes on val, object by object."""
+        code = code_digest(HERE / "ceilings.py", *CODE["figures"], CODE["pipeline"][0] / "single_box" / "intervals.py")
+        return self.by_set("ceilings", {"code": code}, ceilings)
+
+    def by_set(self, name: str, depends: dict[str, str], compute: Callable[[list[Case]], list[dict]]) -> list[dict]:
+        """Rows on val, kept for each set, so that a set more or less leaves those of the others as they are."""
+        rows = []
+        for set_name in dict.fromkeys(case.set_name for case in self.validation):
+            cases = [case for case in self.validation if case.set_name == set_name]
+
+            def of_set(cases=cases, set_name=set_name) -> list[dict]:
+                print(f"{name}: {set_name}, {len(cases)} images", file=sys.stderr, flush=True)
+                return compute(cases)
+
+            rows += self.store.rows(f"{name}/{set_name}", {**depends, "images": cases_digest(cases)}, of_set)
+        return rows
+
+
+def spread(cases: list[Case], count: int) -> list[Case]:
+    """Up to so many cases of every set, evenly spread over it."""
+    chosen = []
+    for name in dict.fromkeys(case.set_name for case in cases):
+        members = [case for case in cases if case.set_name == name]
+        step = max(1, -(-len(members) // count))
+        chosen += members[::step]
+    return chosen
+
+
+def data_facts(cases: list[Case]) -> list[dict]:
+    """Set by set: how many images of which labels, and their digest."""
+    facts = []
+    for name in dict.fromkeys(case.set_name for case in cases):
+        members = [case for case in cases if case.set_name == name]
+        facts.append(
+            {
+                "set": name,
+                "split": members[0].split,
+                "images": len(members),
+                "labels": ", ".join(members[0].labels),
+                "digest": cases_digest(members),
+            }
+        )
+    return facts
+

@@ -62,14 +62,14 @@ def options(command: str) -> set[str]:
     return {name for action in commands.choices[command]._actions for name in action.option_strings} - {"-h", "--help"}
 
 
-@pytest.mark.parametrize("command", ["segment", "info"])
+@pytest.mark.parametrize("command", ["segment", "info", "train"])
 def test_every_option_is_described(command):
     assert not {name for name in options(command) if not re.search(rf"`[^`]*{name}\b", section("Command line"))}
 
 
 def test_every_option_described_exists():
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"pip (install|download) [^`]*", "", README)))
-    assert named <= options("segment") | options("info") | {"--version", "--help"} | SLICERS
+    assert named <= options("segment") | options("info") | options("train") | {"--version", "--help"} | SLICERS
 
 
 def test_the_exit_codes_are_those_of_the_help():

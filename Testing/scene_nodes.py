@@ -10,6 +10,22 @@ from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, vtk_matrix
 _applications: dict = {}
 
 
+def forget_converter_rules() -> None:
+    """To be called before another logic of segmentations is made.
+
+    Every such logic registers the same rules with a factory of the process, and every segmentation gets all of them:
+    after hundreds of logics, as only tests make them, copying a segmentation takes seconds.
+    """
+    import slicer
+
+    names = "Binary labelmap", "Closed surface", "Fractional labelmap"
+    factory = slicer.vtkSegmentationConverterFactory.GetInstance()
+    for source in names:
+        for target in names:
+            while factory.DisableConverterRule(source, target):
+                pass
+
+
 def scene_with_logics(folder=None):
     """A scene with the logics that know its nodes, their files and conversions; bundles are unpacked in `folder`.
 
@@ -20,6 +36,7 @@ def scene_with_logics(folder=None):
     scene = slicer.vtkMRMLScene()
     application = slicer.vtkSlicerApplicationLogic()
     application.SetMRMLScene(scene)
+    forget_converter_rules()
     for kind in (slicer.vtkSlicerSegmentationsModuleLogic, slicer.vtkSlicerMarkupsLogic):
         logic = kind()
         logic.SetMRMLScene(scene)

@@ -19,6 +19,7 @@ from PySide6.QtCore import Property, QObject, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMainWindow, QScrollArea, QToolBar, QVBoxLayout
 
+from ..scene_nodes import forget_converter_rules
 from .ctk import kept
 from .mrml_widgets import qSlicerWidget
 from .qt import QSettings
@@ -214,6 +215,7 @@ class Application(QObject):
 
     def _add_logics(self):
         shown = vtk.vtkObject.GetGlobalWarningDisplay()
+        forget_converter_rules()
         vtk.vtkObject.GlobalWarningDisplayOff()  # the wheel lacks the files of terminologies and colours
         for name, kind in LOGICS.items():
             logic = getattr(slicer, kind)()

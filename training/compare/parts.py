@@ -110,8 +110,7 @@ def pictures(session: Session) -> list[str]:
     reference = contestants[0]
     pipeline, method = reference.pipeline, reference.method
     rows = session.rows(reference)
-    depends = {item.name: f"{item.depends}" for item in contestants}
-    depends.update(images=session.digests["val"], code=code_digest(HERE / "pictures.py", *CODE["figures"]))
+    code = code_digest(HERE / "pictures.py", HERE / "plots.py", *CODE["figures"])
     blocks = [
         f"Of every set the images with the best, the median and the worst mean IoU of {reference.name}. Green is right,"
         " blue missed, orange wrongly taken. Narrow images are drawn wider than they are."
@@ -132,6 +131,8 @@ def pictures(session: Session) -> list[str]:
         blocks.append(f"### {name}")
         for kind, make in wanted.items():
             place = Path("pictures") / f"{name}_{kind}.png"
+            shown = contestants if kind == "methods" else [reference]
+            depends = {item.name: f"{item.depends}" for item in shown} | {"images": cases_digest(cases), "code": code}
             session.store.file(session.folder / place, depends, make)
             blocks.append(f"![{titles[kind]}]({place.as_posix()})")
     return blocks

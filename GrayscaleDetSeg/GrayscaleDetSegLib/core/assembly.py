@@ -15,7 +15,7 @@ from .explain import agreement, confidence, stability
 from .gray_image import GrayImage
 from .mask import Box2D, field_mask, placed, rule_mask, settle_overlaps, without_overlaps
 from .point_cloud import point_cloud, sample_points
-from .radiograph import Radiograph
+from .radiograph import Radiograph, area_of
 from .result import Candidate, SegmentedObject
 from .single_box.detected import DetectedBox
 from .stopwatch import Stopwatch
@@ -107,7 +107,7 @@ def describe_object(
         interval_file=radiograph.polarity.interval_to_file(*units),
         mask=mask,
         rule_pixel_count=rule_pixel_count,
-        area_mm2=radiograph.spacing and float(pixel_count) * radiograph.spacing.pixel_area,
+        area_mm2=area_of(pixel_count, radiograph.spacing),
         stability=stability(gray, low, high),
     )
 

@@ -28,6 +28,11 @@ class Spacing:
         return self.row * self.column
 
 
+def area_of(pixel_count: int, spacing: Spacing | None) -> float | None:
+    """The area of so many pixels in mm2; None where the spacing is not known."""
+    return None if spacing is None else float(pixel_count) * spacing.pixel_area
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Placement of the pixel grid as Slicer loads the file: ITK's convention, patient coordinates LPS, mm.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .orientation import Orientation, canonical
-from .radiograph import Radiograph
+from .radiograph import Radiograph, Spacing, area_of
 from .surfaces.field import ThresholdField
 
 
@@ -112,6 +112,11 @@ class SegmentedObject:
     def pixel_count(self) -> int:
         """Pixels of the final mask."""
         return int(np.count_nonzero(self.mask))
+
+    def with_mask(self, mask: np.ndarray, spacing: Spacing | None) -> SegmentedObject:
+        """The object with other pixels (bool, of the mask's shape), which become read-only, and their area."""
+        mask.flags.writeable = False
+        return replace(self, mask=mask, area_mm2=area_of(int(np.count_nonzero(mask)), spacing))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..core import boxes
 from ..core.clean_up import CleanUp
 from ..core.editing import MovingThresholds, with_thresholds
 from ..core.gray import GRAY_MAX
+from ..core.radiograph import area_of
 from ..core.result import SegmentationResult, SegmentedObject
 from ..scene import threshold_box
 from ..scene.cloud import update_cloud
@@ -193,7 +194,7 @@ class ThresholdDrag:
 
     def _count(self, interval: Interval, pixel_count: int) -> Numbers:
         image = self.result.radiograph
-        area = None if image.spacing is None else float(pixel_count) * image.spacing.pixel_area
+        area = area_of(pixel_count, image.spacing)
         return Numbers(interval, image.mapping.interval_to_units(*interval), pixel_count, area)
 
     def _present(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -258,19 +259,14 @@ class ThresholdDrag:
             if identity == self.segment_id:
                 items.append(item)
             elif mask is not None:
-                items.append(item if np.array_equal(mask, item.mask) else self._with_mask(item, mask))
+                is_same = np.array_equal(mask, item.mask)
+                items.append(item if is_same else item.with_mask(mask, self.result.radiograph.spacing))
         # what others' segments keep stands for one more object, and is not one
         added = replace(self.item, name="", mask=self._added)
         whole = with_thresholds(
             replace(self.result, objects=(*items, added)), self.item.name, *shift, clean_up=self._clean_up
         )
         return replace(whole, objects=whole.objects[:-1])
-
-    def _with_mask(self, item: SegmentedObject, mask: np.ndarray) -> SegmentedObject:
-        mask.flags.writeable = False
-        spacing = self.result.radiograph.spacing
-        area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
-        return replace(item, mask=mask, area_mm2=area)
 
     def _write(self, result: SegmentationResult) -> SegmentationResult:
         """Bring segment, table, and what is stored, up to a result; those that are gone are left out."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.radiograph import Radiograph, Spacing
+from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult, SegmentedObject
 from ..scene.geometry import PixelGrid
 from ..scene.masks import mask_of
@@ -54,7 +54,7 @@ def as_it_is(
             mask = mask_of(node, identity, volume, grid)
             present.append(identity)
             is_same = np.array_equal(mask, item.mask)
-            objects.append(item if is_same else _with_mask(item, mask, kept.result.radiograph.spacing))
+            objects.append(item if is_same else item.with_mask(mask, kept.result.radiograph.spacing))
     if len(objects) == len(kept.identities) and all(a is b for a, b in zip(objects, kept.result.objects)):
         return kept
     return replace(kept, result=replace(kept.result, objects=tuple(objects)), identities=tuple(present))
@@ -67,10 +67,4 @@ def leaving(item: SegmentedObject, others: Sequence[SegmentedObject], result: Se
         taken |= each.mask
     if not (item.mask & taken).any():
         return item
-    return _with_mask(item, item.mask & ~taken, result.radiograph.spacing)
-
-
-def _with_mask(item: SegmentedObject, mask: np.ndarray, spacing: Spacing | None) -> SegmentedObject:
-    mask.flags.writeable = False
-    area = None if spacing is None else float(np.count_nonzero(mask)) * spacing.pixel_area
-    return replace(item, mask=mask, area_mm2=area)
+    return item.with_mask(item.mask & ~taken, result.radiograph.spacing)

@@ -24,7 +24,7 @@ from ..scene.outcome import Outcome
 from .facts import facts_of
 from .history import History, State
 from .shown import Reading, Shown, as_it_is, leaving
-from .threshold_view import set_interactive, show_thresholds
+from .threshold_view import color_of_object, set_interactive, show_thresholds
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
@@ -389,8 +389,7 @@ class Workspace:
         for identity, item in zip(identities, result.objects):
             node = found.regions.get(identity)
             if node is None:
-                segment = found.segmentation.GetSegmentation().GetSegment(identity)
-                color = [round(channel * 255) for channel in segment.GetColor()]
+                color = color_of_object(found.segmentation, identity, item)
                 found.regions[identity] = regions.add_region(
                     self.scene, found.volume, grid, item.roi, item.name, color, self.image_views
                 )

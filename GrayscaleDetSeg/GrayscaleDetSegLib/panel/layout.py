@@ -111,11 +111,8 @@ class CloudLayout:
 
     @property
     def other_view_ids(self) -> tuple[str, ...]:
-        """For display nodes of what lies in the patient: all slice and 3D views but the cloud's."""
-        if slicer.app.layoutManager() is None:
-            return ()
-        nodes = [*_nodes("vtkMRMLSliceNode"), *_nodes("vtkMRMLViewNode")]
-        return tuple(node.GetID() for node in nodes if node.GetID() not in self.view_ids)
+        """For display nodes of what lies in the patient: all slice and 3D views but the cloud's; empty before that."""
+        return () if self.view is None else views.image_view_ids(slicer.mrmlScene)
 
     def aim(self, frame: CloudFrame, roi: Roi) -> bool:
         """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera to aim."""

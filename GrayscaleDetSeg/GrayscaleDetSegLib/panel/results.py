@@ -15,7 +15,7 @@ from ..logic.segmenter import Segmented
 from ..logic.shown import Shown
 from ..scene import volumes
 from ..scene.geometry import moved
-from ..scene.views import are_seen, image_view_ids
+from ..scene.views import are_seen
 from .desk import Desk
 from .objects_table import ObjectsTable
 from .parameters import options_of
@@ -69,7 +69,7 @@ class ResultPanel:
             desk.layout.show()
         elif not desk.parameters.showCloud:
             desk.layout.restore()
-        workspace.image_views = image_view_ids(slicer.mrmlScene)
+        workspace.image_views = desk.layout.other_view_ids
         workspace.cloud_views = desk.layout.view_ids
         if self.node is None:
             self.refresh()

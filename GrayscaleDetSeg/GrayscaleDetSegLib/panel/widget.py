@@ -280,6 +280,7 @@ class Panel:
 
     def _look_for_gone(self) -> None:
         if self.parameters is not None and not slicer.mrmlScene.IsBatchProcessing():
+            self.segmenter.workspace.forget_gone()
             self.results.drop_gone()
             self._on_parameters()
 

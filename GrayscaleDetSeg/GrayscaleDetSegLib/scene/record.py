@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
-from ..core.radiograph import Spacing
+from ..core.radiograph import Spacing, area_of
 from ..core.result import Candidate, SegmentationResult, SegmentedObject, Stability
 from ..core.surfaces.field import ThresholdField
 from .geometry import PixelGrid
@@ -174,7 +174,7 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
         if node.GetSegmentation().GetSegment(entry["segment"]) is not None:
             mask = mask_of(node, entry["segment"], volume, grid)
             mask.flags.writeable = False
-            area = None if image.spacing is None else float(np.count_nonzero(mask)) * image.spacing.pixel_area
+            area = area_of(int(np.count_nonzero(mask)), image.spacing)
             objects.append(_restored_object(entry, mask, area))
     best = document["best_candidate"]
     return SegmentationResult(

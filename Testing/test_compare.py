@@ -184,15 +184,15 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
         return capsys.readouterr().out
 
     first = run("--parts", "curves", "accuracy")
-    assert "| simulated | femur |" in first and "| U-Net in the ROI |" in first
+    assert "| simulated | femur |" in first and "| FCN in the ROI |" in first
     assert first.count("**Missing.**") == 4 and "--parts robustness" in first
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pt")}
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv")}
-    assert len(made) == 12 and len(kept) == 2 * (6 + 2) + 3, "8 per set; multi-Otsu, times, curves"
+    assert len(made) == 16 and len(kept) == 2 * (6 + 2) + 3, "8 per set; multi-Otsu, times, curves"
     rows = (tmp_path / "records" / "FCN" / "simulated.csv").read_text().splitlines()
     assert rows[0] == "method,set,class,name,iou,dsc,fn,fp" and len(rows) == 5, "two lungs, femur, tibia"
     second = run("--parts", "cross", "pictures", "robustness")
-    assert "| surfaces in the U-Net's boxes |" in second and "| collimated |" in second
+    assert "| surfaces in the FCN's boxes |" in second and "| collimated |" in second
     assert first.split("## Accuracy")[1].split("## Pictures")[0] in second, "finished parts stay in the report"
     assert second.count("**Missing.**") == 1
     page = (tmp_path / "report.html").read_text()

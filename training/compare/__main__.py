@@ -25,6 +25,7 @@ from ..rivals.contest import Budget
 from ..rivals.networks import NETWORKS
 from . import cross, plots, provenance, report
 from .contestants import CODE, HERE
+from .curves import RIVALS as CURVE_RIVALS
 from .curves import curve
 from .curves import summary as curve_summary
 from .parts import accuracy, pictures, robustness
@@ -70,7 +71,7 @@ def _cross(session: Session) -> list[str]:
     folds = {test: rows for test, rows in folds.items() if rows}
     if not folds:
         return ["**Missing.** Nothing was trained yet: run this part without `--no-training`."]
-    chosen = "a learning rate chosen on their val part" if options.cross_search_images else "the middle learning rate"
+    chosen = "a learning rate chosen on their val part" if options.cross_search_images else "the rate of part accuracy"
     together = []
     for item in session.finished:
         if item.name in ("surfaces", cross.RIVAL):
@@ -90,9 +91,11 @@ def _curves(session: Session) -> list[str]:
     parts = session.training, session.validation
     kept = [[case for case in cases if case.set_name == options.curve_set] for cases in parts]
     folder, budget = options.output / "curves", Budget(options.curve_images, 0)
+    rates = {name: session.rate_of(name) for name in ("surfaces", *CURVE_RIVALS)}
 
     def depends() -> dict[str, str]:
-        chosen = (options.curve_class, options.counts, budget, session.surface_config, session.settings["margin"])
+        design = session.surface_config, session.settings["margin"]
+        chosen = (options.curve_class, options.counts, budget, *design, rates)
         return {
             "settings": str(chosen),
             "images": "".join(cases_digest(cases) for cases in kept),
@@ -103,13 +106,13 @@ def _curves(session: Session) -> list[str]:
 
     def compute() -> list[dict]:
         label, surface = options.curve_class, session.surface_config
-        return curve(label, *kept, session.regions, surface, budget, options.counts, folder, 1e-3, 2e-3)
+        return curve(label, *kept, session.regions, surface, budget, options.counts, folder, rates)
 
     records = [{**row, "images": int(row["images"])} for row in session.store.rows("curves", depends, compute)]
     plots.curves(records, options.output / "curves.png")
     return [
         f"{options.curve_class}, {options.curve_set}, mean IoU on val. Every network was trained from nothing and has"
-        f" seen {options.curve_images} images.",
+        f" seen {options.curve_images} images, at the learning rate that part accuracy chose for it.",
         curve_summary(records),
         "![Mean IoU by number of training images, with 95 % bootstrap intervals](curves.png)",
     ]
@@ -150,7 +153,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--cross-images", type=int, default=4800, help="images seen with a set left out (default 4800)")
     parser.add_argument(
         "--cross-search-images", type=int, default=960,
-        help="images for every learning rate with a set left out (default 960; 0: the middle rate, without a search)",
+        help="images for every learning rate with a set left out (default 960; 0: the rate of part accuracy)",
     )  # fmt: skip
     parser.add_argument("--curve-set", default="jsrt_lungs", help="set of the learning curves")
     parser.add_argument("--curve-class", default="right lung", help="class of the learning curves")

@@ -1,7 +1,7 @@
 """How methods do on a set that they were not trained on: trained on the others of its kind, tested on its val part.
 
 The surfaces need regions. Those of the bundle's 2D detector come from a network that has seen training images of every
-set, so that they alone would say too much. The same surfaces in the boxes of the masks of the U-Net that was trained
+set, so that they alone would say too much. The same surfaces in the boxes of the masks of the network that was trained
 alike depend on nothing that has seen the set.
 """
 
@@ -31,7 +31,8 @@ from .session import Session
 from .statistics import Bootstrap
 from .tables import table
 
-RIVAL = "U-Net"
+RIVAL = "FCN"
+"""Of the networks the one that did best over all sets of the shared data, and the fastest to train."""
 IN_ITS_BOXES = f"surfaces in the {RIVAL}'s boxes"
 METHODS = ("surfaces", IN_ITS_BOXES, RIVAL)
 
@@ -51,21 +52,24 @@ def fold(session: Session, test: str, names: list[str], budget: Budget) -> list[
     cases = [_of_classes(case, classes) for case in session.validation if case.set_name == test]
     if not any(case.labels for case in cases):
         raise NothingInCommon(f"No class of '{test}' is marked in the other sets: leave it out of --cross-sets.")
-    folder = session.folder / "cross" / test
-    few = slice(None) if budget.search_images else slice(1, 2)
+    folders = {name: session.folder / "cross" / test / name for name in (RIVAL, "surfaces")}
+    rates = {RIVAL: contest.RATES, "surfaces": RATES}
+    if not budget.search_images:
+        rates = {name: (session.rate_of(name),) for name in rates}
+        folders = {name: folder / f"rate {rates[name][0]:g}" for name, folder in folders.items()}
     config = replace(session.surface_config, classes=classes)
     if session.options.no_training:
         there = [
-            contest.finished(lambda: build(RIVAL, len(classes)), folder / RIVAL, contest.RATES[few]),
-            contest.finished(lambda: SurfaceNetwork(config), folder / "surfaces", RATES[few]),
+            contest.finished(lambda: build(RIVAL, len(classes)), folders[RIVAL], rates[RIVAL]),
+            contest.finished(lambda: SurfaceNetwork(config), folders["surfaces"], rates["surfaces"]),
         ]
         if None in there:
             return []
-    network = train(RIVAL, training, validation[::3], classes, budget, folder / RIVAL, contest.RATES[few])
+    network = train(RIVAL, training, validation[::3], classes, budget, folders[RIVAL], rates[RIVAL])
     regions = Regions(session.pipeline.roi_detector, training, validation, session.settings["margin"])
-    trained = train_surfaces(config, training, validation[::3], regions, budget, folder / "surfaces", RATES[few])
-    rival = of_rival(RIVAL, network, classes, folder / RIVAL)
-    surfaces = of_surfaces("surfaces", session.pipeline, trained, folder / "surfaces")
+    trained = train_surfaces(config, training, validation[::3], regions, budget, folders["surfaces"], rates["surfaces"])
+    rival = of_rival(RIVAL, network, classes, folders[RIVAL])
+    surfaces = of_surfaces("surfaces", session.pipeline, trained, folders["surfaces"])
     pipeline = with_surfaces(session.pipeline, trained.network)
     inside = Contestant(
         IN_ITS_BOXES, in_boxes(pipeline, rival.masks), {**surfaces.depends, "boxes": rival.depends["weights"]}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import lightning
 import numpy as np
+import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
@@ -30,7 +32,12 @@ from .statistics import Bootstrap
 from .tables import table
 
 ANCHORS = AnchorConfig(64, (26, 38, 50), 2)
-METHODS = ("surfaces", "single box", "U-Net", "U-Net in the ROI")
+IN_ROI, MARGIN = " in the ROI", 0.15
+RIVALS = ("FCN", "U-Net")
+"""On whole images and, beside that, in the ROI with a margin: what the 2D detector alone would give them."""
+METHODS = ("surfaces", "single box", *(name + place for name in RIVALS for place in ("", IN_ROI)))
+InRoi = Callable[[Case, "np.ndarray | None"], np.ndarray]
+"""From a case and the ROI that was found to the mask of the class."""
 
 
 def of_one_class(cases: list[Case], label: str) -> list[Case]:
@@ -60,63 +67,81 @@ def curve(
     budget: Budget,
     counts: list[int],
     output: Path,
-    rate_of_unet: float,
-    rate_of_surfaces: float,
+    rates: Mapping[str, float],
 ) -> list[dict]:
     """Records on val of all methods, each trained on `counts` images of one class; the field `images` says how many.
 
-    All but the U-Net on whole images work in the ROIs of the 2D detector, which has seen all training images.
+    All but the networks on whole images work in the ROIs of the 2D detector, which has seen all training images.
+
+    Parameters
+    ----------
+    rates : mapping of str to float
+        The learning rates of the surfaces and of each of `RIVALS`.
     """
     training, validation = of_one_class(training, label), of_one_class(validation, label)
     found = {case.name: regions.found.get((case.set_name, case.name, 0)) for case in validation}
     records = []
     for count in counts:
         cases = chosen(training, count)
-        folder = output / f"{count}"
+        folders = {name: output / f"{count}" / f"{name}, rate {rate:g}" for name, rate in rates.items()}
         config = replace(surface, classes=(label,))
         flat = SurfaceAugmentation(flip=0.0)  # the mirror image would be of another class
-        network = train_surfaces(
-            config, cases, [], regions, budget, folder / "surfaces", (rate_of_surfaces,), flat
-        ).network
-        detector = SurfaceDetector(network)
-        box = _single_box(label, cases, budget, folder / "box")
-        whole = _unet(cases, label, budget, folder / "U-Net", rate_of_unet)
-        parts = [cropped(case, boxes.of_mask(case.label_map == case.labels[label]), 0.15)[0] for case in cases]
-        part = _unet(parts, label, budget, folder / "U-Net in the ROI", rate_of_unet)
+        rate, folder = (rates["surfaces"],), folders["surfaces"]
+        network = train_surfaces(config, cases, [], regions, budget, folder, rate, flat).network
+        methods: dict[str, InRoi] = {
+            "surfaces": _by_surfaces(SurfaceDetector(network), label, regions.margin),
+            "single box": _by_box(_single_box(label, cases, budget, output / f"{count}" / "box"), label),
+        }
+        parts = [cropped(case, boxes.of_mask(case.label_map == case.labels[label]), MARGIN)[0] for case in cases]
+        for name in RIVALS:
+            folder, rate = folders[name], rates[name]
+            methods[name] = _by_whole(_rival(name, cases, label, budget, folder / "whole", rate))
+            methods[name + IN_ROI] = _by_part(_rival(name, parts, label, budget, folder / "in the ROI", rate))
+        for name, method in methods.items():
 
-        def by_surfaces(case, roi, detector=detector):
-            roi = tuple(boxes.grown(roi, regions.margin, case.pixels.shape))
-            radiograph = case.radiograph()
-            mask = field_mask(radiograph, detector.detect(radiograph.gray_image(), roi, label))
-            return placed(mask, boxes.pixel_slices(roi, case.pixels.shape), case.pixels.shape)
-
-        def by_box(case, roi, box=box):
-            radiograph = case.radiograph()
-            low, high = np.array(box.detect(radiograph.gray_image(), tuple(roi), label).box)[[2, 5]]
-            mask = rule_mask(radiograph, tuple(roi), low, high)
-            return placed(mask, boxes.pixel_slices(roi, case.pixels.shape), case.pixels.shape)
-
-        def by_part(case, roi, part=part):
-            crop, window = cropped(case, roi, 0.15)
-            return placed(predict(part, crop.radiograph().gray())[0], window, case.pixels.shape)
-
-        def by_whole(case, _, whole=whole):
-            return predict(whole, case.radiograph().gray())[0]
-
-        for name, method in zip(METHODS, (by_surfaces, by_box, by_whole, by_part)):
-
-            def masks(case, method=method):
+            def masks(case, name=name, method=method):
                 roi = found[case.name]
-                nothing = np.zeros(case.pixels.shape, bool)
-                return {label: nothing if roi is None and method is not by_whole else method(case, roi)}
+                is_blind = roi is None and name not in RIVALS
+                return {label: np.zeros(case.pixels.shape, bool) if is_blind else method(case, roi)}
 
             records += [{**record, "images": count} for record in records_of(name, masks, validation)]
     return records
 
 
-def _unet(cases: list[Case], label: str, budget: Budget, folder: Path, rate: float):
+def _by_surfaces(detector: SurfaceDetector, label: str, margin: float) -> InRoi:
+    def mask(case: Case, roi: np.ndarray) -> np.ndarray:
+        wide, radiograph = tuple(boxes.grown(roi, margin, case.pixels.shape)), case.radiograph()
+        found = field_mask(radiograph, detector.detect(radiograph.gray_image(), wide, label))
+        return placed(found, boxes.pixel_slices(wide, case.pixels.shape), case.pixels.shape)
+
+    return mask
+
+
+def _by_box(detector: BoxDetector, label: str) -> InRoi:
+    def mask(case: Case, roi: np.ndarray) -> np.ndarray:
+        radiograph = case.radiograph()
+        low, high = np.array(detector.detect(radiograph.gray_image(), tuple(roi), label).box)[[2, 5]]
+        found = rule_mask(radiograph, tuple(roi), low, high)
+        return placed(found, boxes.pixel_slices(roi, case.pixels.shape), case.pixels.shape)
+
+    return mask
+
+
+def _by_whole(network: torch.nn.Module) -> InRoi:
+    return lambda case, roi: predict(network, case.radiograph().gray())[0]
+
+
+def _by_part(network: torch.nn.Module) -> InRoi:
+    def mask(case: Case, roi: np.ndarray) -> np.ndarray:
+        crop, window = cropped(case, roi, MARGIN)
+        return placed(predict(network, crop.radiograph().gray())[0], window, case.pixels.shape)
+
+    return mask
+
+
+def _rival(name: str, cases: list[Case], label: str, budget: Budget, folder: Path, rate: float) -> torch.nn.Module:
     dataset = WholeImageDataset(cases, (label,), replace(AUGMENTATION, flip=0.0), budget.seed)
-    return fit(lambda: build("U-Net", 1), RivalTraining, dataset, rate, budget.images, budget, folder)
+    return fit(lambda: build(name, 1), RivalTraining, dataset, rate, budget.images, budget, folder)
 
 
 def _single_box(label: str, cases: list[Case], budget: Budget, folder: Path) -> BoxDetector:

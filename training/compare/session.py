@@ -122,6 +122,15 @@ class Session:
             return contest.finished(lambda: build(name, len(CLASSES)), folder, contest.RATES)
         return contest.train(name, self.training, self.validation[::3], CLASSES, self.budget, folder)
 
+    def rate_of(self, name: str) -> float:
+        """The learning rate that val chose for the surfaces or a rival in part accuracy; a middle one before that."""
+        if name == "surfaces":
+            folder, rates = self.folder / name, RATES
+        else:
+            folder, rates = self.folder / "rivals" / name, contest.RATES
+        tried = contest.scores_of_rates(folder)
+        return contest.best_rate(rates, tried) if tried else rates[1]
+
     @cached_property
     def threshold_parts(self) -> dict[str, int]:
         """How many of three gray classes multi-Otsu takes, by class: what is best on the training images."""

@@ -21,7 +21,8 @@ from ..runs import Run, Validation
 from .networks import build
 from .training import AUGMENTATION, RivalTraining, WholeImageDataset, predict
 
-RATES = (3e-3, 1e-3, 3e-4)
+RATES = (3e-3, 1e-3, 3e-4, 1e-4)
+RATES_FILE = "rates.json"
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,26 @@ def train(
 
 def finished(make: Callable[[], torch.nn.Module], output: Path, rates: tuple[float, ...]) -> Trained | None:
     """What is kept in the folder of a training that has come to its end; None if it has not."""
-    path, tried = output / "rates.json", {}
-    if len(rates) > 1:
-        tried = {float(key): value for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
-        if any(rate not in tried for rate in rates):
-            return None
+    tried = scores_of_rates(output) if len(rates) > 1 else {}
+    if len(rates) > 1 and any(rate not in tried for rate in rates):
+        return None
     weights = output / "final" / "network.pt"
     if not weights.exists():
         return None
     network = make()
     network.load_state_dict(torch.load(weights, weights_only=True))
-    return Trained(network.eval(), max(rates, key=lambda rate: tried.get(rate, 0.0)), tried)
+    return Trained(network.eval(), best_rate(rates, tried), tried)
+
+
+def scores_of_rates(output: Path) -> dict[float, float]:
+    """Learning rate -> mean IoU on val after its short run, as far as they were tried in the folder of a training."""
+    path = output / RATES_FILE
+    return {float(key): value for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
+
+
+def best_rate(rates: tuple[float, ...], tried: dict[float, float]) -> float:
+    """The one with the best score; the first where none was tried."""
+    return max(rates, key=lambda rate: tried.get(rate, 0.0))
 
 
 def images_seen(folder: Path, batch_size: int) -> int | None:
@@ -106,15 +116,14 @@ def with_best_rate(
     rates: tuple[float, ...],
 ) -> Trained:
     """Short runs for every rate, the whole budget for the one with the best score; ``rates.json`` keeps the scores."""
-    path = output / "rates.json"
-    tried = {float(key): value for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
+    path, tried = output / RATES_FILE, scores_of_rates(output)
     if len(rates) > 1:
         for rate in rates:
             if rate not in tried:
                 tried[rate] = score(run(rate, budget.search_images, output / f"rate_{rate:g}"))
                 path.write_text(json.dumps(tried))
                 print(f"{output.name}: rate {rate:g} has {tried[rate]:.4f} on val", flush=True)
-    best = max(rates, key=lambda rate: tried.get(rate, 0.0))
+    best = best_rate(rates, tried)
     return Trained(run(best, budget.images, output / "final"), best, tried)
 
 

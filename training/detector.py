@@ -79,7 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.detector", __doc__, arguments)
     settings = run.settings
     augmentation = AugmentationSettings(**settings.get("augmentation", {}))
-    dataset = DetectionDataset(run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"])
+    dataset = DetectionDataset(
+        run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"], folder=run.samples
+    )
     start = run.start_description()
     if run.start and (run.start / CONVERSION).exists():  # its output layers are fresh: the anchors may fit these data
         start = None
@@ -93,6 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     module = DetectorTraining(config, LossWeights(**settings.get("loss", {})), run.stages, len(loader))
     validation = RoiValidation(run.validation_cases(), settings["validate_every"])
     run.fit(module, loader, validation, clip=10.0)
+    run.end()
     return 0
 
 

@@ -61,15 +61,16 @@ def fit(
     chosen = {}
     for label, group in gathered.items():
         offsets = targets(group["proposal"], group["truth"])
-        crops = [crop for crop in validation.crops if crop.label == label]  # one proposal each, in this order
+        own = [index for index, shown in enumerate(validation.crops.labels) if shown == label]  # one proposal each
         scored = []
         for penalty in PENALTIES:
             weights = solve_ridge(group["features"], offsets, penalty)
-            if not crops:
+            if not own:
                 scored.append((0.0, penalty, weights))
                 continue
             refined = refine(candidates[label]["proposal"], candidates[label]["features"], weights)
-            scored.append((float(np.mean([mask_iou(*pair) for pair in zip(crops, refined)])), penalty, weights))
+            ious = [mask_iou(validation.crops[index], interval) for index, interval in zip(own, refined)]
+            scored.append((float(np.mean(ious)), penalty, weights))
         score, penalty, weights = max(scored, key=lambda item: item[0])
         say(f"   {label:11s} penalty {penalty:g}: mask IoU on val {score:.4f} from {len(offsets)} proposals")
         chosen[label] = weights

@@ -95,16 +95,20 @@ class Report:
         """Write what was seen of the files to a folder, which is there: `check` opens again only what has changed."""
         write_kept(folder / KEPT, self.cases)
 
-    def stop_if_bad(self, skip_bad: bool) -> None:
-        """Raise DataError, in one sentence, if there are errors that were not to be skipped or nothing to train on."""
+    def stop_if_bad(self, skip_bad: bool, needed: str = "train") -> None:
+        """Raise DataError, in one sentence, if there are errors that were not to be skipped or no image for `needed`.
+
+        `needed` is "train", or "val" for what only measures.
+        """
         count = len(self.errors)
         if count and not skip_bad:
             raise DataError(
                 f"The data have {count} error{'s' * (count > 1)}, see the list: correct them, or leave out what they "
                 "name with --skip-bad."
             )
-        if not self.of("train"):
-            raise DataError("There is no image to train on: see what the list says of the folders.")
+        if not self.of(needed):
+            purpose = {"train": "to train on", "val": "for validation"}[needed]
+            raise DataError(f"There is no image {purpose}: see what the list says of the folders.")
 
 
 def find_sets(folders: Iterable[Path]) -> list[Path]:
@@ -172,8 +176,10 @@ def check(folders: Iterable[Path], look_at_polarity: bool = True, kept: Path | N
     return Report(tuple(usable), tuple(problems), dict(images), dict(objects), digest.hexdigest())
 
 
-def announce(report: Report, skip_bad: bool = False, stream: TextIO | None = None) -> None:
-    """Print a report and stop, with DataError, where it says that nothing must be done with these data.
+def announce(
+    report: Report, skip_bad: bool = False, needed: str = "train", stream: TextIO | None = None
+) -> None:
+    """Print a report and stop, with DataError, where `Report.stop_if_bad` does.
 
     Parameters
     ----------
@@ -181,7 +187,7 @@ def announce(report: Report, skip_bad: bool = False, stream: TextIO | None = Non
         Standard output by default; standard error for commands whose output is something else.
     """
     print(report.text(), file=stream, flush=True)
-    report.stop_if_bad(skip_bad)
+    report.stop_if_bad(skip_bad, needed)
 
 
 def _copies(cases: list[Case], looks: list[dict[str, Any]]) -> list[Problem]:

@@ -25,6 +25,10 @@ from .detection_loss import LossWeights, detection_loss
 from .detection_metrics import roi_overlaps, summarise
 from .record import say
 from .runs import Run, StagedTraining, Validation, command
+from .sampling import spread
+
+DRAWS = 6000
+"""Samples that the anchors are fitted to, at most."""
 
 
 class DetectorTraining(StagedTraining):
@@ -66,7 +70,7 @@ class RoiValidation(Validation):
 def training_anchors(dataset: DetectionDataset, count: int, passes: int = 3) -> list[tuple[float, float]]:
     """Anchors for the boxes as training sees them, after augmentation."""
     sizes = []
-    for index in range(passes * len(dataset)):
+    for index in spread(passes * len(dataset), DRAWS):
         boxes = dataset[index].boxes
         sizes.append(boxes[:, 2:] - boxes[:, :2])
     anchors, fit = cluster_anchors(torch.cat(sizes).numpy(), count)

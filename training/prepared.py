@@ -6,6 +6,7 @@ and then each is prepared by whoever draws it first (the processes of a loader a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -125,7 +126,8 @@ class Prepared:
             save_file(tensors, aside, {"parts": str(len(parts))})
             os.replace(aside, path)
         except (OSError, SafetensorError) as error:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                aside.unlink()
             raise SpaceError(f"Prepared images cannot be kept in {path.parent} ({error}): make room there, or choose "
                              "another folder.") from error  # fmt: skip
 

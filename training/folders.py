@@ -89,7 +89,9 @@ def _read(
     if pixels.shape != label_map.shape:
         sizes = (f"{shape[1]} x {shape[0]}" for shape in (pixels.shape, label_map.shape))
         raise ValueError("sizes differ: the image has {} pixels, its label map {}.".format(*sizes))
-    unnamed = sorted(set(np.unique(label_map).tolist()) - {0, *labels.values()})
+    # counting is several times as fast as sorting, which np.unique does
+    values = np.bincount(label_map.ravel()).nonzero()[0] if label_map.dtype == np.uint8 else np.unique(label_map)
+    unnamed = sorted(set(values.tolist()) - {0, *labels.values()})
     if unnamed:
         shown = ", ".join(map(str, unnamed[:5])) + (" and others" if len(unnamed) > 5 else "")
         raise ValueError(f"the label map has pixels of the value {shown}, which {LABELS} does not name.")

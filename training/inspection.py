@@ -62,10 +62,9 @@ def look(case: Case, polarity: PolarityCheck | None) -> dict[str, Any]:
     if not objects:
         missing = ", ".join(case.labels) or "any class"
         warnings.append(f"its label is empty: the image counts as one without {missing}.")
-    radiograph = case.radiograph()
-    if radiograph.pixels.min() == radiograph.pixels.max():
+    if case.pixels.min() == case.pixels.max():
         warnings.append("all its pixels have one value.")
-    elif polarity is not None and polarity.inverted_probability(radiograph.gray()) >= CONFIDENT:
+    elif polarity is not None and polarity.inverted_probability(case.radiograph().gray()) >= CONFIDENT:
         warnings.append('bone looks dark; if it is, give the image the polarity "inverted" in split.csv.')
     seen = {
         "print": case.fingerprint(),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class ChangedError(GrayscaleDetSegError):
 
 
 class Recent:
-    """What was looked at last, up to a number of bytes."""
+    """What was looked at last, up to a number of bytes; in processes that others started, the last one alone."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self._held, self._bytes = limit, OrderedDict(), 0
@@ -47,7 +48,9 @@ class Recent:
             values.flags.writeable = False  # everybody who looks gets the same one
         self._held[source] = content
         self._bytes += _size(content)
-        while self._bytes > self.limit and len(self._held) > 1:
+        # a process of a loader prepares one image after the other, and there may be many such processes
+        limit = self.limit if multiprocessing.parent_process() is None else 0
+        while self._bytes > limit and len(self._held) > 1:
             self._bytes -= _size(self._held.popitem(last=False)[1])
         return content
 

@@ -12,8 +12,8 @@ pytest.importorskip("scipy", reason="training needs the extra 'training'")
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
 from Testing.labelled_sets import SHAPE, picture, square, write_table  # noqa: E402
-from training.coco import decompress, mask_of, read_coco  # noqa: E402
-from training.data import load_set  # noqa: E402
+from training.coco import decompress, mask_of  # noqa: E402
+from training.data import load_set, read_set  # noqa: E402
 
 ROWS, COLUMNS = SHAPE
 
@@ -144,7 +144,7 @@ def test_a_split_table_and_patients(tmp_path):
     write_coco(tmp_path / "all.json", images, [(name, 1, [outline()]) for name in images])
     write_table(tmp_path, ["a.png;val;P1;", "b;train;P2;inverted", "c;test;;", "x;train;;"],
                 "name;split;patient;polarity")  # fmt: skip
-    found, problems = read_coco(tmp_path)
+    found, problems = read_set(tmp_path)
     assert [(case.name, case.split, case.patient, case.inverted) for case in found] == [
         ("a", "val", "P1", False), ("b", "train", "P2", True), ("d", "train", "", False),
     ]  # fmt: skip
@@ -180,7 +180,7 @@ def test_bad_images_are_named_and_the_others_used(tmp_path):
     ])  # fmt: skip
     (tmp_path / "missing.png").unlink()
     Image.fromarray(picture(1)[:-1]).save(tmp_path / "sizes.png")
-    found, problems = read_coco(tmp_path)
+    found, problems = read_set(tmp_path)
     said = {item.name: item.text for item in problems if item.severity == "error"}
     expected = {
         "missing": "no image missing.png", "sizes": "sizes differ", "category": "category 3", "box": "no outline",
@@ -197,7 +197,7 @@ def test_bad_images_are_named_and_the_others_used(tmp_path):
 
 def test_images_outside_the_folder_are_refused(tmp_path):
     write_coco(tmp_path / "set" / "set.json", {"../other.png": 1}, [("../other.png", 1, [outline()])])
-    found, (problem,) = read_coco(tmp_path / "set")
+    found, (problem,) = read_set(tmp_path / "set")
     assert found == [] and "outside the folder" in problem.text
 
 
@@ -210,7 +210,7 @@ def test_files_that_are_not_coco(tmp_path):
     (tmp_path / "keys.json").write_text(json.dumps({"images": [{"id": 1}], "categories": [], "annotations": []}))
     (tmp_path / "name.json").write_text(
         json.dumps({"images": [], "categories": [{"id": 1, "name": "Segment_1"}], "annotations": []}))  # fmt: skip
-    found, problems = read_coco(tmp_path)
+    found, problems = read_set(tmp_path)
     said = {item.name: item.text for item in problems}
     assert [case.name for case in found] == ["a"]
     assert "no COCO file" in said["list.json"] and "cannot be read as JSON" in said["broken.json"]

@@ -291,7 +291,8 @@ def test_missing_parts_are_named_with_their_command(tmp_path):
 def test_sets_that_are_not_there_are_named(tmp_path, capsys):
     arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--sets", "knees", "--parts", "accuracy"]
     assert compare.main(arguments) == 2
-    assert "has no set knees" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "There is no folder" in said and "error: The data have 1 error, see the list" in said
     write_set(tmp_path / "knees", ["knee"], 1, 64)
     assert compare.main(arguments) == 2
     assert "No image for val in knees" in capsys.readouterr().err

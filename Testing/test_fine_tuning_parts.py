@@ -1,10 +1,9 @@
-"""The parts of a fine-tuning: splits by patient, moved rows of classes, plans that end in time, configurations."""
+"""The parts of a fine-tuning: moved rows of classes, plans that end in time, configurations."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,81 +27,18 @@ from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.fitting import Plan, Timing, plan  # noqa: E402
 from training.fine_tuning.material import gather  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS, read_settings  # noqa: E402
-from training.fine_tuning.splitting import split  # noqa: E402
 
 OLD = ("right lung", "left lung", "femur", "tibia", "teeth")
 
 
-def case(name, labels=("femur",), side="train", set_name="knees", seed=None, patient="") -> Case:
-    """An image of noise with one object of each label; its own pixels, unless a seed is given twice."""
-    generator = np.random.default_rng([ord(letter) for letter in f"{set_name}/{name}"] if seed is None else seed)
+def case(name, labels=("femur",), set_name="knees") -> Case:
+    """An image of noise with one object of each label."""
+    generator = np.random.default_rng([ord(letter) for letter in f"{set_name}/{name}"])
     label_map = np.zeros((12, 12), np.uint8)
     for value, _ in enumerate(labels, start=1):
         label_map[2 * value : 2 * value + 2, 3:9] = value
     values = {label: value for value, label in enumerate(labels, start=1)}
-    pixels = generator.integers(0, 255, (12, 12), np.uint8)
-    return Case(set_name, name, side, pixels, label_map, values, patient=patient)
-
-
-def sides(divided) -> tuple[set[str], set[str]]:
-    return {item.name for item in divided.training}, {item.name for item in divided.validation}
-
-
-def test_a_given_split_is_kept():
-    cases = [case("a"), case("b"), case("c", side="val")]
-    divided = split(cases, 0.5, 1)
-    assert sides(divided) == ({"a", "b"}, {"c"}) and divided.how == "as split.csv says"
-
-
-def test_images_of_a_patient_stay_together():
-    cases = [case(f"{n}", set_name=f"set {n % 2}", patient=f"P{n // 4}") for n in range(20)]
-    for seed in range(5):
-        training, validation = sides(split(cases, 0.2, seed))
-        assert len(validation) == 4 and len(training) == 16
-        assert len({int(name) // 4 for name in validation}) == 1
-
-
-@pytest.mark.parametrize("form", ["P{:02d}_left", "P{:02d}_right", "{}-1", "{}-2"])
-def test_without_patients_the_names_tell_who_is_who(form):
-    cases = [case(name) for number in range(10) for name in (form.format(number), f"{form.format(number)}b")]
-    divided = split(cases, 0.2, 3)
-    assert "file names" in divided.how and len(divided.validation) == 4
-    training, validation = ({name.rstrip("b") for name in names} for names in sides(divided))
-    assert not training & validation
-
-
-def test_names_that_are_all_alike_tell_nothing():
-    divided = split([case(f"IM-0001-{number:04d}") for number in range(10)], 0.3, 1)
-    assert "by image" in divided.how and len(divided.validation) == 3
-
-
-def test_the_same_pixels_are_never_on_both_sides():
-    pairs = [case(f"{number}", set_name=name, seed=number) for name in ("one", "two") for number in range(10)]
-    for seed in range(5):
-        training, validation = sides(split(pairs, 0.3, seed))
-        assert validation and not training & validation
-    given = [case("x", seed=1), case("y", seed=2), case("z", side="val", seed=3)]
-    free = [case(name, set_name="more", seed=seed) for name, seed in (("x2", 1), ("z2", 3), ("w", 4))]
-    training, validation = sides(split(given + free, 0.3, 1))
-    assert "z2" in validation and "x2" in training
-
-
-def test_every_class_stays_in_training_and_shows_in_validation():
-    cases = [case(f"{number}") for number in range(16)] + [case(f"p{number}x", ("patella",)) for number in range(3)]
-    cases.append(case("only", ("fibula",)))
-    for seed in range(5):
-        divided = split(cases, 0.15, seed)
-        parts = divided.training, divided.validation
-        counts = [Counter(name for item in part for name in item.labels) for part in parts]
-        assert counts[0]["fibula"] == 1 and min(counts[0]["patella"], counts[1]["patella"], counts[1]["femur"]) >= 1
-
-
-def test_what_a_split_complains_of():
-    with pytest.raises(FineTuningError, match="two images or more"):
-        split([case("a")], 0.2, 1)
-    with pytest.raises(FineTuningError, match="patient P1 is in train and in val"):
-        split([case("a", patient="P1"), case("b", side="val", patient="P1")], 0.2, 1)
-    assert not split([case("a"), case("b", ("tibia",))], 0.2, 1).validation, "each class is needed in training"
+    return Case(set_name, name, "train", generator.integers(0, 255, (12, 12), np.uint8), label_map, values)
 
 
 def test_sides_swap_in_names_nobody_knows():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,76 +12,129 @@ pytest.importorskip("skimage", reason="training needs the extra 'training'")
 from Testing.labelled_sets import picture, square, write_folder_set, write_table  # noqa: E402
 from training.data import Case, load_set, read_set  # noqa: E402
 from training.objects import ObjectsCase  # noqa: E402
-from training.splits import read_table, split_by_patient  # noqa: E402
+from training.split_table import read_table  # noqa: E402
+from training.splits import SplitError, main, split  # noqa: E402
 
 
-def case(name, patient="", labels=("femur",), seed=0):
+def case(name, patient="", labels=("femur",), seed=0, side="train", set_name="set"):
     label_map = np.zeros((8, 8), np.uint8)
     for value, _ in enumerate(labels, start=1):
         label_map[value] = value
-    pixels = picture(seed, (8, 8))
-    return Case("set", name, "train", pixels, label_map, {label: value for value, label in enumerate(labels, start=1)},
-                patient=patient)  # fmt: skip
+    values = {label: value for value, label in enumerate(labels, start=1)}
+    return Case(set_name, name, side, picture(seed, (8, 8)), label_map, values, patient=patient)
 
 
-def sides(cases):
-    found = defaultdict(set)
-    for item in cases:
-        found[item.patient].add(item.split)
-    return found
+def sides(divided) -> tuple[set[str], set[str]]:
+    return {item.name for item in divided.training}, {item.name for item in divided.validation}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_patient_is_on_one_side(seed):
     cases = [case(f"{patient} {number}", patient, seed=17 * number + ord(patient)) for patient in "abcdefghij"
              for number in range(3)]  # fmt: skip
-    drawn = split_by_patient(cases, 0.3, seed)
-    assert all(len(splits) == 1 for splits in sides(drawn).values())
-    assert [item.name for item in drawn] == [item.name for item in cases]
-    assert sum(item.split == "val" for item in drawn) == 9
+    divided = split(cases, 0.3, seed)
+    patients = [{item.patient for item in part} for part in (divided.training, divided.validation)]
+    assert not patients[0] & patients[1] and len(divided.validation) == 9
     assert all(item.split == "train" for item in cases), "the cases that came in stay as they were"
+    assert {item.split for item in divided.validation} == {"val"}
 
 
 def test_the_seed_decides_and_nothing_else():
     cases = [case(f"{number:02d}", seed=number) for number in range(30)]
 
     def held_out(items, seed):
-        return {item.name for item in split_by_patient(items, 0.2, seed) if item.split == "val"}
+        return sides(split(items, 0.2, seed))[1]
 
     assert held_out(cases, 1) == held_out(cases[::-1], 1)
     assert len(held_out(cases, 1)) == 6
     assert len({frozenset(held_out(cases, seed)) for seed in range(6)}) > 3
 
 
-def test_exact_copies_stay_together():
-    cases = [case(f"{number}", seed=number // 2) for number in range(20)]
+def test_a_given_split_is_kept():
+    cases = [case("a", seed=1), case("b", seed=2), case("c", seed=3, side="val")]
+    divided = split(cases, 0.5, 1)
+    assert sides(divided) == ({"a", "b"}, {"c"}) and divided.how == "as split.csv says"
+
+
+def test_images_of_a_patient_stay_together_across_sets():
+    cases = [case(f"{n}", patient=f"P{n // 4}", seed=n, set_name=f"set {n % 2}") for n in range(20)]
     for seed in range(5):
-        drawn = {item.name: item.split for item in split_by_patient(cases, 0.3, seed)}
-        assert all(drawn[f"{number}"] == drawn[f"{number + 1}"] for number in range(0, 20, 2))
+        training, validation = sides(split(cases, 0.2, seed))
+        assert len(validation) == 4 and len(training) == 16
+        assert len({int(name) // 4 for name in validation}) == 1
+
+
+@pytest.mark.parametrize("form", ["P{:02d}_left", "P{:02d}_right", "{}-1", "{}-2"])
+def test_without_patients_the_names_tell_who_is_who(form):
+    names = [name for number in range(10) for name in (form.format(number), f"{form.format(number)}b")]
+    divided = split([case(name, seed=number) for number, name in enumerate(names)], 0.2, 3)
+    assert "file names" in divided.how and len(divided.validation) == 4
+    training, validation = ({name.rstrip("b") for name in names} for names in sides(divided))
+    assert not training & validation
+
+
+def test_names_that_are_all_alike_tell_nothing():
+    divided = split([case(f"IM-0001-{number:04d}", seed=number) for number in range(10)], 0.3, 1)
+    assert "by image" in divided.how and len(divided.validation) == 3
+
+
+def test_exact_copies_stay_together():
+    pairs = [case(f"{number}", seed=number, set_name=name) for name in ("one", "two") for number in range(10)]
+    for seed in range(5):
+        training, validation = sides(split(pairs, 0.3, seed))
+        assert validation and not training & validation
+
+
+def test_copies_and_patients_of_a_given_split_go_with_it():
+    given = [case("x", "P", seed=1), case("y", seed=2), case("z", "Q", side="val", seed=3)]
+    free = [("x2", "", 1), ("z2", "", 3), ("w", "", 4), ("p", "P", 5), ("q", "Q", 6)]
+    for seed in range(5):
+        more = [case(name, patient, seed=own, set_name="more") for name, patient, own in free]
+        training, validation = sides(split(given + more, 0.3, seed))
+        assert {"z2", "q"} <= validation and {"x2", "p"} <= training
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_val_shows_every_class_that_it_can(seed):
-    cases = [case(f"f{number}", seed=number) for number in range(16)]
-    cases += [case(f"r{number}", labels=("rare",), seed=100 + number) for number in range(2)]
+    cases = [case(f"f{number}x", seed=number) for number in range(16)]
+    cases += [case(f"r{number}x", labels=("rare",), seed=100 + number) for number in range(2)]
     cases += [case("only", labels=("single",), seed=200)]
-    drawn = split_by_patient(cases, 0.2, seed)
-    shown = {split: {label for item in drawn if item.split == split for label in item.labels} for split in
-             ("train", "val")}  # fmt: skip
-    assert shown == {"train": {"femur", "rare", "single"}, "val": {"femur", "rare"}}
+    divided = split(cases, 0.2, seed)
+    shown = [{label for item in part for label in item.labels} for part in (divided.training, divided.validation)]
+    assert shown == [{"femur", "rare", "single"}, {"femur", "rare"}]
 
 
 def test_splits_that_cannot_be_drawn():
-    one = [case("a", "P", seed=1), case("b", "P", seed=2)]
-    with pytest.raises(ValueError, match="one patient"):
-        split_by_patient(one, 0.5, 0)
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            split_by_patient(one, share, 0)
-    # two patients of one class each: one of them has to go, whatever it shows
-    two = [case("a", "P", ("femur",), 1), case("b", "Q", ("tibia",), 2), case("c", "Q", ("tibia",), 3)]
-    drawn = split_by_patient(two, 0.1, 0)
-    assert [item.split for item in drawn] == ["val", "train", "train"]
+        with pytest.raises(SplitError, match="between 0 and 1"):
+            split([case("a", seed=1), case("b", seed=2)], share, 0)
+    with pytest.raises(SplitError, match="two images or more"):
+        split([case("a")], 0.2, 1)
+    with pytest.raises(SplitError, match="patient P1 is in train and in val"):
+        split([case("a", "P1"), case("b", "P1", side="val")], 0.2, 1)
+    needed = [case("a", seed=1), case("b", labels=("tibia",), seed=2)]
+    assert not split(needed, 0.2, 1).validation, "each class is needed in training"
+    one = [case("a", "P", seed=1), case("b", "P", seed=2)]
+    assert not split(one, 0.5, 0).validation, "one patient cannot be divided"
+
+
+def test_the_command_writes_the_table_and_keeps_what_it_says(tmp_path, capsys):
+    folder = write_folder_set(tmp_path / "knees", dict.fromkeys("abcdefgh", "train"))
+    lines = [f"{name},,P{number // 2},{'inverted' if name == 'c' else ''}" for number, name in enumerate("abcdefgh")]
+    write_table(folder, [*lines, "i,test,P9,"], "name,split,patient,polarity")
+    assert main([str(folder), "--share", "0.25"]) == 0
+    assert "6 for training, 2 for validation: by the patients of split.csv" in capsys.readouterr().out
+    rows, problems = read_table(folder)
+    assert rows["i"].split == "test" and rows["c"].polarity == "inverted" and rows["a"].patient == "P0"
+    held_out = {rows[name].patient for name in "abcdefgh" if rows[name].split == "val"}
+    assert len(held_out) == 1 and [item.split for item in load_set(folder)].count("val") == 2
+    before = (folder / "split.csv").read_text()
+    assert main([str(folder)]) == 2 and "nothing is drawn" in capsys.readouterr().err
+    assert (folder / "split.csv").read_text() == before
+    (folder / "split.csv").unlink()
+    assert main([str(folder), "--share", "0.25", "--seed", "3"]) == 0
+    assert [item.split for item in load_set(folder)].count("val") == 2
+    assert main([str(tmp_path / "nowhere")]) == 2 and "no folder" in capsys.readouterr().err
 
 
 def test_a_moved_case_keeps_its_objects():

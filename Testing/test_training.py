@@ -15,7 +15,7 @@ lightning = pytest.importorskip("lightning", reason="training needs the extra 't
 from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
 from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork  # noqa: E402
 from training import box_detector as box_training  # noqa: E402
-from training import bundle, evaluate  # noqa: E402
+from training import bundle, evaluate, prepared  # noqa: E402
 from training import detector as detector_training  # noqa: E402
 from training.data import CLASSES, load_sets, side_by_side  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
@@ -117,6 +117,16 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(data, detector_run, tmp_
     expected, actual = (torch.load(folder / "network.pt", weights_only=True) for folder in (detector_run, cut))
     for name, tensor in expected.items():
         assert torch.equal(tensor, actual[name]), name
+
+
+def test_a_run_whose_images_do_not_fit_into_memory_is_the_same(data, detector_run, tmp_path, monkeypatch):
+    kept, end = [], detector_training.Run.end
+    monkeypatch.setattr(prepared, "MEMORY", 20000)
+    monkeypatch.setattr(detector_training.Run, "end", lambda run: kept.extend(run.samples.iterdir()) or end(run))
+    folder = run(detector_training.main, DETECTOR.format(epochs=2), data, tmp_path / "files")
+    assert len(kept) == 12 and not (folder / "samples").exists(), "kept for as long as they are needed"
+    expected, actual = (torch.load(path / "network.pt", weights_only=True) for path in (detector_run, folder))
+    assert all(torch.equal(tensor, actual[name]) for name, tensor in expected.items())
 
 
 def test_the_first_stage_trains_the_output_layers_alone(data, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from GrayscaleDetSegLib.core.point_cloud import normalise, sample_points
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import Case
+from .prepared import Part, Prepared
 
 TIE = 0.003
 """IoU within which the widest interval is the target, see ``best_interval``."""
@@ -68,6 +70,21 @@ class BoxAugmentation:
     cover: float = 0.1
 
 
+class Crops(Sequence):
+    """The objects of all cases, one after the other; `labels` has their classes without reading them."""
+
+    def __init__(self, items: Prepared, shown: list[list[str]]) -> None:
+        self._items = items
+        self._places = [(index, number) for index, labels in enumerate(shown) for number in range(len(labels))]
+        self.labels = [label for labels in shown for label in labels]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Crop:
+        return Crop(**self._items.part(*self._places[index]), label=self.labels[index])
+
+
 class BoxDataset(Dataset):
     """Clouds of labelled objects, augmented anew at every draw, or as they are without settings.
 
@@ -84,6 +101,8 @@ class BoxDataset(Dataset):
     seed : int
     resolution : int
         Objects are kept at about this many px a side.
+    folder : Path or None
+        For prepared objects, where they are too many for the memory, see ``Prepared``.
     """
 
     def __init__(
@@ -94,15 +113,23 @@ class BoxDataset(Dataset):
         augmentation: BoxAugmentation | None = None,
         seed: int = 0,
         resolution: int = 160,
+        folder: Path | None = None,
     ) -> None:
         self.classes, self.side, self.augmentation, self.seed = tuple(classes), side, augmentation, seed
-        self.crops, self.set_names = [], []
-        for case in cases:
-            gray = case.radiograph().gray()
-            for label, mask in case.objects():
-                if label in self.classes:
-                    self.crops.append(crop_object(gray, mask, label, resolution))
-                    self.set_names.append(case.set_name)
+        self.resolution = resolution
+        shown = [[label for label in case.object_labels() if label in self.classes] for case in cases]
+        cases = [case for case, labels in zip(cases, shown) if labels]
+        shown = [labels for labels in shown if labels]
+        items = Prepared(cases, self._prepare, ("boxes", self.classes, resolution), folder)
+        self.crops = Crops(items, shown)
+        self.set_names = [case.set_name for case, labels in zip(cases, shown) for _ in labels]
+
+    def _prepare(self, case: Case) -> list[Part]:
+        gray = case.radiograph().gray()
+        crops = [
+            crop_object(gray, mask, label, self.resolution) for label, mask in case.objects() if label in self.classes
+        ]
+        return [{"gray": crop.gray, "mask": crop.mask, "roi": crop.roi} for crop in crops]
 
     def __len__(self) -> int:
         return len(self.crops)

@@ -25,6 +25,10 @@ from .box_data import BoxAugmentation, BoxDataset, BoxSample
 from .data import CLASSES
 from .record import say
 from .runs import Run, StagedTraining, Validation, command, is_first
+from .sampling import spread
+
+DRAWS = 6000
+"""Clouds that the anchors are judged by, at most."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,10 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.box_detector", __doc__, arguments)
     settings, side = run.settings, run.settings["side"]
     augmentation = BoxAugmentation(**settings.get("augmentation", {}))
-    training = BoxDataset(run.training_cases(), CLASSES, side, augmentation, settings["seed"])
-    validation = BoxDataset(run.validation_cases(), CLASSES, side)
+    training = BoxDataset(run.training_cases(), CLASSES, side, augmentation, settings["seed"], folder=run.samples)
+    validation = BoxDataset(run.validation_cases(), CLASSES, side, folder=run.samples)
     anchors = AnchorConfig.from_dict(settings["anchors"])
-    intervals = np.array([training[index].interval for index in range(len(training))])
+    intervals = np.array([training[index].interval for index in spread(len(training), DRAWS)])
     for threshold in (0.5, 0.7, 0.8):
         recall = anchor_recall(anchors, intervals, threshold)
         say(f"anchors: {len(anchors.intervals())}, recall of the training boxes at 3D IoU {threshold}: {recall:.4f}")
@@ -135,6 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.save({label: torch.from_numpy(matrix) for label, matrix in weights.items()}, run.output / "refinement.pt")
     for label, (closed, descended) in refinement.compare_descent(module.network, anchors, training).items():
         say(f"   {label:11s} loss of eq. 6, 7 a proposal: closed form {closed:.5f}, SGD {descended:.5f}")
+    run.end()
     return 0
 
 

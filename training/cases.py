@@ -10,7 +10,9 @@ all are for training: which images show the same patient, nobody but their owner
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +23,12 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading import read_radiograph
 from GrayscaleDetSegLib.core.training_case import PIVOT, POLARITY, SEGMENTATION_EXTENSION, class_of
 
-from .data import CLASSES, SPLITS, Case, Problem
 from .images import IMAGES, by_stem
+from .labelled import CLASSES, SPLITS, Case, Problem
 from .objects import ObjectsCase
 from .segmentation_files import SegmentationError, key_values, read_segments
-from .splits import TABLE, Row, read_table
+from .split_table import TABLE, Row, read_table
+from .stored import Known, collected, stored_case
 
 
 def is_case_folder(folder: Path) -> bool:
@@ -35,25 +38,34 @@ def is_case_folder(folder: Path) -> bool:
 
 def read_cases(folder: Path, split: str | None = None) -> tuple[list[Case], list[Problem]]:
     """The cases of a folder that can be used (of one `split`, or of both), and what is wrong."""
+    return collected(scan_cases(folder, split))
+
+
+def scan_cases(folder: Path, split: str | None = None, known: Known | None = None) -> Iterator[Case | Problem]:
+    """The same, one after the other; see ``data.scan_set``."""
     pairs, problems = _pairs(folder)
     table, more = read_table(folder)
     rows = table or {}
     absent = f"is in {TABLE}, but there is no such case."
-    problems += more + [Problem(folder.name, name, absent, "warning") for name in rows if name not in pairs]
-    cases = []
-    for name, (image, segmentation) in sorted(pairs.items()):
+    yield from problems + more
+    yield from (Problem(folder.name, name, absent, "warning") for name in rows if name not in pairs)
+    for name, files in sorted(pairs.items()):
         row = rows.get(name, Row())
         chosen = row.split or "train"
         if chosen not in SPLITS or split not in (None, chosen):
             continue
         try:
-            radiograph = _read_image(image, row.polarity)
-            segments = _classed(read_segments(segmentation, radiograph))
+            yield stored_case(partial(_read, folder.name, name, chosen, row, *files), files, known)[0]
         except (GrayscaleDetSegError, ValueError, OSError) as error:
-            problems.append(Problem(folder.name, name, f"{str(error).rstrip('.')}."))
-            continue
-        cases.append(ObjectsCase.of(folder.name, name, chosen, radiograph.pixels, segments, patient=row.patient))
-    return cases, problems
+            yield Problem(folder.name, name, f"{str(error).rstrip('.')}.")
+
+
+def _read(
+    set_name: str, name: str, split: str, row: Row, image: Path, segmentation: Path
+) -> tuple[Case, list[str]]:
+    radiograph = _read_image(image, row.polarity)
+    segments = _classed(read_segments(segmentation, radiograph))
+    return ObjectsCase.of(set_name, name, split, radiograph.pixels, segments, patient=row.patient), []
 
 
 def _classed(segments: list[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:

@@ -15,24 +15,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 
-from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, WeightsError
-from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, PolarityCheck, PolarityNetwork
-from GrayscaleDetSegLib.core.weights import Bundle
+from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
-from .cases import is_case_folder
-from .coco import is_coco_folder
-from .data import CLASSES, SPLITS, Case, Problem, read_set
-from .folders import is_folder_set
-from .splits import fingerprint
+from .data import CLASSES, SPLITS, Case, Problem, is_set, scan_set
+from .inspection import look, polarity_check, read_kept, write_kept
 
-TINY = 16.0 / 256.0**2
-"""Share of the square around the image below which an object has under 16 px of a network's input of 256 px."""
-SPECK = 9
-"""Pixels that an object has at least, however small its image."""
+KEPT = "checked.npz"
+"""In the folder of a run: what the check saw, file by file."""
 ALIKE = 0.99
 """Correlation of two pictures of 32 x 32 px from which they look the same; of other patients' at most 0.98 was seen."""
 SHOWN = 12
@@ -98,24 +91,28 @@ class Report:
                         lines.append(f"    and {len(here) - shown} more: python -m training.checking --all lists them.")
         return "\n".join(lines)
 
-    def stop_if_bad(self, skip_bad: bool) -> None:
-        """Raise DataError, in one sentence, if there are errors that were not to be skipped or nothing to train on."""
+    def keep(self, folder: Path) -> None:
+        """Write what was seen of the files to a folder, which is there: `check` opens again only what has changed."""
+        write_kept(folder / KEPT, self.cases)
+
+    def stop_if_bad(self, skip_bad: bool, needed: str = "train") -> None:
+        """Raise DataError, in one sentence, if there are errors that were not to be skipped or no image for `needed`.
+
+        `needed` is "train", or "val" for what only measures.
+        """
         count = len(self.errors)
         if count and not skip_bad:
             raise DataError(
                 f"The data have {count} error{'s' * (count > 1)}, see the list: correct them, or leave out what they "
                 "name with --skip-bad."
             )
-        if not self.of("train"):
-            raise DataError("There is no image to train on: see what the list says of the folders.")
+        if not self.of(needed):
+            purpose = {"train": "to train on", "val": "for validation"}[needed]
+            raise DataError(f"There is no image {purpose}: see what the list says of the folders.")
 
 
 def find_sets(folders: Iterable[Path]) -> list[Path]:
     """The folders that are sets, and those sets that lie directly below the others."""
-
-    def is_set(folder: Path) -> bool:
-        return folder.is_dir() and any(is_form(folder) for is_form in (is_folder_set, is_case_folder, is_coco_folder))
-
     found = []
     for folder in map(Path, folders):
         # a folder that is no set may hold some; given as such, it is read all the same, so that its faults are listed
@@ -124,8 +121,8 @@ def find_sets(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def check(folders: Iterable[Path], look_at_polarity: bool = True) -> Report:
-    """Read sets once, with all that is wrong with them and with their splits.
+def check(folders: Iterable[Path], look_at_polarity: bool = True, kept: Path | None = None) -> Report:
+    """Read sets once, one image after the other, with all that is wrong with them and with their splits.
 
     Parameters
     ----------
@@ -133,87 +130,71 @@ def check(folders: Iterable[Path], look_at_polarity: bool = True) -> Report:
         Sets, or folders of sets.
     look_at_polarity : bool
         Whether the shipped network that tells inverted radiographs looks at every image (some ms each).
+    kept : Path, optional
+        Folder to which a former check has been kept (`Report.keep`): only files that have changed since, by their
+        size or time, are opened.
     """
     cases: list[Case] = []
     problems: list[Problem] = []
     names: dict[str, Path] = {}
+    known = read_kept(kept / KEPT if kept else None)
+    polarity = polarity_check() if look_at_polarity else None
+    looks = []
     for folder in find_sets(folders):
         if folder.name in names:
             text = f"two sets are called {folder.name} ({names[folder.name]} and {folder}); rename one."
             problems.append(Problem(folder.name, "set", text))
             continue
-        names[folder.name] = folder
+        names[folder.name], before = folder, len(cases)
         try:
-            found, wrong = read_set(folder)
+            for item in scan_set(folder, known=known):
+                if isinstance(item, Problem):
+                    problems.append(item)
+                else:  # its files are in memory just now
+                    cases.append(item)
+                    looks.append(look(item, polarity))
         except OSError as error:
             problems.append(Problem(folder.name, "set", f"{str(error).rstrip('.')}."))
             continue
-        if not found:
-            wrong = [*wrong, Problem(folder.name, "set", "has no image that can be used.")]
-        cases += found
-        problems += wrong
-    prints = [fingerprint(case) for case in cases]
-    leaks = [*_copies(cases, prints), *_patients(cases)]
+        if len(cases) == before:
+            problems.append(Problem(folder.name, "set", "has no image that can be used."))
+    leaks = [*_copies(cases, looks), *_patients(cases)]
     leaking = {(problem.set_name, problem.name) for problem in leaks if problem.severity == "error"}
     problems += leaks
     images, objects, digest = Counter(), Counter(), hashlib.sha256()
-    polarity = _polarity_check() if look_at_polarity else None
     usable = []
-    for case, own in zip(cases, prints):
+    for case, seen in zip(cases, looks):
         if case.split == "train" and (case.set_name, case.name) in leaking:
             continue
         usable.append(case)
         images[case.set_name, case.split] += 1
-        digest.update(f"{case.set_name}/{case.name}/{case.split}/{own}/{case.labels}/{case.inverted}".encode())
-        digest.update(np.ascontiguousarray(case.label_map))
-        problems += _looked_at(case, polarity, objects)
+        objects.update((case.set_name, label, case.split) for label in seen["objects"])
+        facts = f"{case.set_name}/{case.name}/{case.split}/{seen['print']}/{case.labels}/{case.inverted}"
+        digest.update(f"{facts}/{seen['labels']};".encode())
+        problems += [Problem(case.set_name, case.name, text, "warning") for text in seen["warnings"]]
     problems += _classes(objects)
     return Report(tuple(usable), tuple(problems), dict(images), dict(objects), digest.hexdigest())
 
 
-def announce(report: Report, skip_bad: bool = False) -> None:
-    """Print a report and stop, with DataError, where it says that training must not start."""
-    print(report.text(), flush=True)
-    report.stop_if_bad(skip_bad)
+def announce(
+    report: Report, skip_bad: bool = False, needed: str = "train", stream: TextIO | None = None
+) -> None:
+    """Print a report and stop, with DataError, where `Report.stop_if_bad` does.
+
+    Parameters
+    ----------
+    stream : file, optional
+        Standard output by default; standard error for commands whose output is something else.
+    """
+    print(report.text(), file=stream, flush=True)
+    report.stop_if_bad(skip_bad, needed)
 
 
-def _polarity_check() -> PolarityCheck | None:
-    try:
-        return PolarityCheck(Bundle.open().load_into(PolarityNetwork(), "polarity"))
-    except WeightsError:  # a check that a training can do without
-        return None
-
-
-def _looked_at(case: Case, polarity: PolarityCheck | None, objects: Counter) -> list[Problem]:
-    """The problems of one case; its objects are counted."""
-    problems = []
-
-    def warn(text: str) -> None:
-        problems.append(Problem(case.set_name, case.name, text, "warning"))
-
-    longest, is_empty = max(case.label_map.shape), True
-    for label, mask in case.objects():
-        objects[case.set_name, label, case.split] += 1
-        is_empty, area = False, int(np.count_nonzero(mask))
-        if area < max(TINY * longest**2, SPECK):
-            left, top, *_ = boxes.of_mask(mask).astype(int)
-            warn(f"an object of {label} is tiny: {area} px at column {left}, row {top}; a slip of the brush?")
-    if is_empty:
-        missing = ", ".join(case.labels) or "any class"
-        warn(f"its label is empty: the image counts as one without {missing}.")
-    radiograph = case.radiograph()
-    if radiograph.pixels.min() == radiograph.pixels.max():
-        warn("all its pixels have one value.")
-    elif polarity is not None and polarity.inverted_probability(radiograph.gray()) >= CONFIDENT:
-        warn('bone looks dark; if it is, give the image the polarity "inverted" in split.csv.')
-    return problems
-
-
-def _copies(cases: list[Case], prints: list[str]) -> list[Problem]:
+def _copies(cases: list[Case], looks: list[dict[str, Any]]) -> list[Problem]:
     """Images that are there twice: errors where one trains and one validates, warnings within one split and set."""
     problems, groups = [], defaultdict(list)
-    for case, own in zip(cases, prints):
-        groups[own].append(case)
+    for case, seen in zip(cases, looks):
+        groups[seen["print"]].append(case)
     for group in groups.values():
         for split in SPLITS:
             for name, members in _by_set(case for case in group if case.split == split).items():
@@ -225,7 +206,7 @@ def _copies(cases: list[Case], prints: list[str]) -> list[Problem]:
             if case.split == "train" and held_out:
                 other = _full_name(held_out[0])
                 problems.append(Problem(case.set_name, case.name, f"the same image is in val, as {other}; keep one."))
-    return problems + _lookalikes(cases, prints)
+    return problems + _lookalikes(cases, looks)
 
 
 def _by_set(cases: Iterable[Case]) -> dict[str, list[Case]]:
@@ -235,31 +216,21 @@ def _by_set(cases: Iterable[Case]) -> dict[str, list[Case]]:
     return sets
 
 
-def _lookalikes(cases: list[Case], prints: list[str]) -> list[Problem]:
+def _lookalikes(cases: list[Case], looks: list[dict[str, Any]]) -> list[Problem]:
     """Images for training that look like one of val without being its exact copy: saved anew, or scaled."""
     held_out = [index for index, case in enumerate(cases) if case.split == "val"]
     others = [index for index, case in enumerate(cases) if case.split == "train"]
     if not held_out or not others:
         return []
-    references = np.stack([_thumbnail(cases[index]) for index in held_out])
+    references = np.stack([looks[index]["thumbnail"] for index in held_out])
     problems = []
     for index in others:
-        likeness = references @ _thumbnail(cases[index])
+        likeness = references @ looks[index]["thumbnail"]
         best = int(likeness.argmax())
-        if likeness[best] >= ALIKE and prints[index] != prints[held_out[best]]:
+        if likeness[best] >= ALIKE and looks[index]["print"] != looks[held_out[best]]["print"]:
             text = f"looks like {_full_name(cases[held_out[best]])} in val; is it the same radiograph?"
             problems.append(Problem(cases[index].set_name, cases[index].name, text, "warning"))
     return problems
-
-
-def _thumbnail(case: Case) -> np.ndarray:
-    """32 x 32 means of the pixels, with mean 0 and length 1; 0 where all are equal."""
-    # every eighth of a cell will do, and large images stay quick
-    rows, columns = (np.linspace(0, size, 256, endpoint=False).astype(int) for size in case.pixels.shape)
-    small = case.pixels[np.ix_(rows, columns)].astype(np.float32).reshape(32, 8, 32, 8).mean((1, 3)).ravel()
-    small -= small.mean()
-    length = float(np.linalg.norm(small))
-    return small / length if length > 1e-6 else np.zeros_like(small)
 
 
 def _patients(cases: list[Case]) -> list[Problem]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from skimage.draw import polygon
 
 from GrayscaleDetSegLib.core.training_case import class_of
 
-from .data import CLASSES, SPLITS, Case, Problem
 from .images import FAULTS, read_pixels, sentence, stem
+from .labelled import CLASSES, SPLITS, Case, Problem
 from .objects import ObjectsCase
-from .splits import TABLE, Row, read_table
+from .split_table import TABLE, Row, read_table
+from .stored import Known, stored_case
 
 KEYS = ("images", "annotations", "categories")
 OTHERS = ("labels.json", "network.json", "manifest.json", "run.json")
@@ -52,35 +55,41 @@ def split_of(path: Path, folder: Path) -> str:
 
 @dataclass(frozen=True)
 class _Entry:
-    """An image with its annotations, and the JSON file they stand in."""
+    """An image with its annotations, and the JSON file they stand in.
+
+    The annotations are JSON text: as lists of numbers, the polygons of 20,000 images would fill the memory.
+    """
 
     image: dict[str, Any]
-    annotations: list[dict[str, Any]]
+    text: str
     classes: dict[int, str]
     path: Path
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        return json.loads(self.text)
 
     @property
     def name(self) -> str:
         return stem(str(self.image["file_name"]).replace("\\", "/"))
 
 
-def read_coco(folder: Path, split: str | None = None) -> tuple[list[Case], list[Problem]]:
-    """The cases that can be used (of one `split`, or of both), and what is wrong."""
-    entries, problems = [], []
-    files = _files(folder)
-    for path in files:
+def scan_coco(folder: Path, split: str | None = None, known: Known | None = None) -> Iterator[Case | Problem]:
+    """The cases that can be used (of one `split`, or of both), and what is wrong; see ``data.scan_set``."""
+    entries = []
+    for path in _files(folder):
         try:
             entries += _entries(path)
         except ValueError as error:
-            problems.append(Problem(folder.name, path.relative_to(folder).as_posix(), str(error)))
-    marked = {entry.classes.get(item.get("category_id")) for entry in entries for item in entry.annotations} - {None}
-    table, more = read_table(folder)
-    problems += more
+            yield Problem(folder.name, path.relative_to(folder).as_posix(), str(error))
+    found = {entry.classes.get(item.get("category_id")) for entry in entries for item in entry.annotations}
+    marked = sorted(found - {None})
+    table, problems = read_table(folder)
+    yield from problems
     rows = {stem(name): row for name, row in (table or {}).items()}
     absent = f"is in {TABLE}, but there is no such image."
-    known = {entry.name for entry in entries}
-    problems += [Problem(folder.name, name, absent, "warning") for name in rows if name not in known]
-    cases = []
+    known_names = {entry.name for entry in entries}
+    yield from (Problem(folder.name, name, absent, "warning") for name in rows if name not in known_names)
     for entry in entries:
         row = rows.get(entry.name, Row())
         # where the files say nothing, the table does
@@ -88,13 +97,13 @@ def read_coco(folder: Path, split: str | None = None) -> tuple[list[Case], list[
         if chosen not in SPLITS or split not in (None, chosen):
             continue
         try:
-            case, notes = _read(folder, entry, chosen, row, marked)
+            image = _image_path(folder, entry)
+            case, notes = stored_case(partial(_read, folder, image, entry, chosen, row, marked), (image,), known)
         except ValueError as error:
-            problems.append(Problem(folder.name, entry.name, str(error)))
+            yield Problem(folder.name, entry.name, str(error))
             continue
-        cases.append(case)
-        problems += [Problem(folder.name, entry.name, note, "warning") for note in notes]
-    return cases, problems
+        yield case
+        yield from (Problem(folder.name, entry.name, note, "warning") for note in notes)
 
 
 def _entries(path: Path) -> list[_Entry]:
@@ -113,7 +122,7 @@ def _entries(path: Path) -> list[_Entry]:
         members = defaultdict(list)
         for item in content["annotations"]:
             members[item["image_id"]].append(item)
-        found = [_Entry(image, members.pop(image["id"], []), named, path) for image in content["images"]]
+        found = [_Entry(image, json.dumps(members.pop(image["id"], [])), named, path) for image in content["images"]]
         if any("file_name" not in entry.image for entry in found):
             raise KeyError("file_name")
     except (KeyError, TypeError) as error:
@@ -123,8 +132,9 @@ def _entries(path: Path) -> list[_Entry]:
     return found
 
 
-def _read(folder: Path, entry: _Entry, split: str, row: Row, marked: set[str]) -> tuple[Case, list[str]]:
-    path = _image_path(folder, entry)
+def _read(
+    folder: Path, path: Path, entry: _Entry, split: str, row: Row, marked: list[str]
+) -> tuple[Case, list[str]]:
     try:
         pixels = read_pixels(path, "as-is" if row.polarity else "auto")
     except FAULTS as error:
@@ -151,10 +161,11 @@ def _read(folder: Path, entry: _Entry, split: str, row: Row, marked: set[str]) -
         else:
             notes.append(f"object {number} ({label}) covers no pixel; left out.")
     objects = [(label, mask) for label, mask in objects if label not in crowded]
+    marked = [label for label in marked if label not in crowded]
+    is_inverted = row.polarity == "inverted"
     case = ObjectsCase.of(
-        folder.name, entry.name, split, pixels, objects, sorted(marked - crowded), row.polarity == "inverted",
-        row.patient,
-    )  # fmt: skip
+        folder.name, entry.name, split, pixels, objects, marked, is_inverted, row.patient
+    )
     return case, notes
 
 

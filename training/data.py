@@ -1,155 +1,37 @@
-"""Labelled radiographs as training and evaluation see them, whatever form they are kept in.
+"""Sets of labelled radiographs, in any of the three forms that are read.
 
-Three forms of a set are read: images with label maps (``folders``), COCO (``coco``), cases from Slicer (``cases``).
+Images with label maps (``folders``), COCO (``coco``), cases from Slicer (``cases``).
 """
 
 from __future__ import annotations
 
-import copy
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from scipy import ndimage
+from . import cases, coco, folders
+from .labelled import ABSENT, CLASSES, KNOWN_INVERTED, SEPARABLE, SETS, SPLITS, Case, Problem, side_by_side
+from .stored import Known, collected
 
-from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.radiograph import Radiograph
+__all__ = [
+    "ABSENT", "CLASSES", "KNOWN_INVERTED", "SEPARABLE", "SETS", "SPLITS", "Case", "Problem", "is_set", "load_set",
+    "load_sets", "read_set", "scan_set", "side_by_side",
+]  # fmt: skip
 
-CLASSES = ("right lung", "left lung", "femur", "tibia", "teeth")
-
-SETS = (
-    "montgomery_lungs",
-    "shenzhen_lungs",
-    "jsrt_lungs",
-    "knee_femur",
-    "knee_tibia",
-    "longleg_femur_tibia",
-    "ufba425_teeth",
+FORMS = (
+    (folders.is_folder_set, folders.scan_folders),
+    (cases.is_case_folder, cases.scan_cases),
+    (coco.is_coco_folder, coco.scan_coco),
 )
 
-_NOT_IN_CHEST, _NOT_IN_LEGS = ("femur", "tibia", "teeth"), ("right lung", "left lung", "teeth")
-_NOT_IN_JAWS = ("right lung", "left lung", "femur", "tibia")
-ABSENT = {
-    "montgomery_lungs": _NOT_IN_CHEST,
-    "shenzhen_lungs": _NOT_IN_CHEST,
-    "jsrt_lungs": _NOT_IN_CHEST,
-    "knee_femur": _NOT_IN_LEGS,
-    "knee_tibia": _NOT_IN_LEGS,
-    "longleg_femur_tibia": _NOT_IN_LEGS,
-    "ufba425_teeth": _NOT_IN_JAWS,
-    "simulated_few_teeth": _NOT_IN_JAWS,
-    "simulated_others": CLASSES,
-}
-"""Classes that the images of a set cannot show: there the detector may learn that they are absent. A class that is
-neither here nor among a set's labels may show unmarked (the tibia in knee_femur) and stays out of its loss."""
 
-SPLITS = ("train", "val")
-
-# By the data's own README: bone is dark in these. They train the right way round, and are evaluated as they are.
-KNOWN_INVERTED = {("knee_femur", "3"), ("knee_femur", "73"), ("knee_tibia", "50"), ("knee_tibia", "92")}
-
-SEPARABLE = ("femur", "tibia")
-"""Classes of which an image can show two objects, side by side (both legs)."""
+def is_set(folder: Path) -> bool:
+    """Whether a path is a folder in one of the three forms."""
+    return folder.is_dir() and any(is_form(folder) for is_form, _ in FORMS)
 
 
-@dataclass(frozen=True)
-class Case:
-    """One labelled radiograph.
-
-    Parameters
-    ----------
-    set_name, name, split : str
-        `split` is "train" or "val".
-    pixels : ndarray of any depth, shape (rows, columns)
-        As in the file; bone bright where the file says how (MONOCHROME1) or the case was saved in Slicer.
-    label_map : ndarray of uint8, same shape
-    labels : dict of str to int
-        Class name to its value in the label map. Classes that are not in here are not marked, though they may show.
-    inverted : bool
-        Whether bone is dark in `pixels`.
-    patient : str
-        Whose image it is, where that is known: the images of one patient are on the same side of a split.
-    """
-
-    set_name: str
-    name: str
-    split: str
-    pixels: np.ndarray
-    label_map: np.ndarray
-    labels: dict[str, int]
-    inverted: bool = False
-    patient: str = ""
-
-    def radiograph(self) -> Radiograph:
-        """Bone-bright radiograph, whatever the file's polarity."""
-        return Radiograph.from_array(_turned_over(self.pixels) if self.inverted else self.pixels)
-
-    def moved(self, split: str) -> Case:
-        """The same case in another split."""
-        case = copy.copy(self)
-        object.__setattr__(case, "split", split)
-        return case
-
-    def is_settled(self, label: str) -> bool:
-        """Whether the label map tells where a class is and where it is not: it is marked, or cannot be there."""
-        return label in self.labels or label in ABSENT.get(self.set_name, ())
-
-    def objects(self) -> list[tuple[str, np.ndarray]]:
-        """(label, mask) of every object; two legs side by side are two objects."""
-        found = []
-        for label, value in self.labels.items():
-            mask = self.label_map == value
-            if mask.any():
-                found += [(label, part) for part in (side_by_side(mask) if label in SEPARABLE else [mask])]
-        return found
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a case, or with a set as a whole.
-
-    Parameters
-    ----------
-    set_name, name : str
-        Of the case; a file's name where the problem is of the whole set.
-    text : str
-        One sentence: what is wrong, and what to do where that is not plain.
-    severity : str
-        "error": a case is lost, or val would flatter; training asks first. "warning": to look at.
-    """
-
-    set_name: str
-    name: str
-    text: str
-    severity: str = "error"
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.text}"
-
-
-def _turned_over(pixels: np.ndarray) -> np.ndarray:
-    """Bright for dark, in the same type."""
-    if np.issubdtype(pixels.dtype, np.unsignedinteger):
-        return np.iinfo(pixels.dtype).max - pixels
-    return (pixels.max().astype(np.float64) + pixels.min() - pixels).astype(np.float32)
-
-
-def side_by_side(mask: np.ndarray, share: float = 0.2) -> list[np.ndarray]:
-    """The mask's large parts if they lie side by side (no column in common), otherwise the mask as a whole."""
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return [mask]
-    sizes = np.bincount(parts.ravel())[1:]
-    large = np.flatnonzero(sizes >= share * sizes.max()) + 1
-    extents = sorted((boxes.of_mask(parts == part)[[0, 2]].tolist(), part) for part in large)
-    if len(large) < 2 or any(left[0][1] > right[0][0] for left, right in zip(extents, extents[1:])):
-        return [mask]
-    return [parts == part for _, part in extents]
-
-
-def read_set(folder: Path, split: str | None = None) -> tuple[list[Case], list[Problem]]:
-    """The cases of one set that can be used (of one `split`, or of both), and all that is wrong.
+def scan_set(folder: Path, split: str | None = None, known: Known | None = None) -> Iterator[Case | Problem]:
+    """What there is in one set, one case after the other: each can be looked at while its files are still in memory.
 
     Parameters
     ----------
@@ -157,27 +39,28 @@ def read_set(folder: Path, split: str | None = None) -> tuple[list[Case], list[P
         Its name becomes the set's name. With ``labels.json`` it is read by ``folders``, with segmentations by
         ``cases``, else by ``coco``.
     split : "train", "val" or None for both
+    known : mapping, optional
+        What a check has kept of files (``checking.read_kept``): those that are unchanged are not opened.
 
     Raises
     ------
     FileNotFoundError
         If the folder is missing or holds none of these.
     """
-    from . import cases, coco, folders  # which build on this module
-
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder}; check the path.")
-    for is_form, read in (
-        (folders.is_folder_set, folders.read_folders),
-        (cases.is_case_folder, cases.read_cases),
-        (coco.is_coco_folder, coco.read_coco),
-    ):
+    for is_form, scan in FORMS:
         if is_form(folder):
-            return read(folder, split)
+            return scan(folder, split, known)
     raise FileNotFoundError(
         f"{folder} holds no labelled images: neither images/ and labels/ with labels.json, nor NAME.seg.nrrd beside "
         "images, nor a COCO file."
     )
+
+
+def read_set(folder: Path, split: str | None = None) -> tuple[list[Case], list[Problem]]:
+    """The cases of one set that can be used (of one `split`, or of both), and all that is wrong; see `scan_set`."""
+    return collected(scan_set(folder, split))
 
 
 def load_set(folder: Path, split: str | None = None) -> list[Case]:
@@ -190,12 +73,12 @@ def load_set(folder: Path, split: str | None = None) -> list[Case]:
     ValueError
         If there are cases and none can be used.
     """
-    cases, problems = read_set(folder, split)
+    found, problems = read_set(folder, split)
     if problems:
         print(f"{folder}: {len(problems)} problems:", *problems, sep="\n  ", file=sys.stderr)
-    if not cases and split != "val" and any(problem.severity == "error" for problem in problems):
+    if not found and split != "val" and any(problem.severity == "error" for problem in problems):
         raise ValueError(f"{folder} has no case that can be used; see the list of what is wrong.")
-    return cases
+    return found
 
 
 def load_sets(data: Path, split: str | None = None, names: tuple[str, ...] = SETS) -> list[Case]:

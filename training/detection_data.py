@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import Case
+from .prepared import Part, Prepared
 from .sampling import seeded_generator
 
 
@@ -52,6 +54,8 @@ class DetectionDataset(Dataset):
         numbers: index = epoch * cases + case, see ``EpochSampler``.
     visible : float
         An object of which a smaller share is left after the crop counts as unmarked.
+    folder : Path or None
+        For prepared images, where they are too many for the memory, see ``Prepared``.
     """
 
     def __init__(
@@ -62,13 +66,14 @@ class DetectionDataset(Dataset):
         augmentation: AugmentationSettings | None = None,
         seed: int = 0,
         visible: float = 0.25,
+        folder: Path | None = None,
     ) -> None:
         self.classes, self.size, self.augmentation = classes, size, augmentation
         self.set_names = [case.set_name for case in cases]
         self.seed, self.visible = seed, visible
-        self._items = [self._prepare(case) for case in cases]
+        self._items = Prepared(cases, self._prepare, ("detection", classes, size), folder)
 
-    def _prepare(self, case: Case) -> tuple[torch.Tensor, torch.Tensor, list[int], torch.Tensor]:
+    def _prepare(self, case: Case) -> list[Part]:
         """Shrink once to 1.5 times the input, so that each warp samples little and does not alias."""
         letterbox = Letterbox.fit(case.label_map.shape, int(1.5 * self.size))
         top, left = int(letterbox.offset[1]), int(letterbox.offset[0])
@@ -76,7 +81,7 @@ class DetectionDataset(Dataset):
         image = letterbox.image_to_input(case.radiograph().gray())[0, 0][window]
         instances = np.zeros(case.label_map.shape, np.uint8)
         labels = []
-        marked = torch.tensor([case.is_settled(name) for name in self.classes])
+        marked = np.array([case.is_settled(name) for name in self.classes], bool)
         for label, mask in case.objects():
             if label in self.classes:
                 labels.append(self.classes.index(label))
@@ -84,13 +89,16 @@ class DetectionDataset(Dataset):
         resized = functional.interpolate(
             torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest"
         )
-        return (image * 255).round().to(torch.uint8), resized[0, 0].to(torch.uint8), labels, marked
+        prepared = (image * 255).round().to(torch.uint8).numpy(), resized[0, 0].to(torch.uint8).numpy()
+        return [dict(zip(("image", "instances", "labels", "marked"), (*prepared, np.array(labels, np.int64), marked)))]
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, index: int) -> DetectionSample:
-        image, instances, labels, marked = self._items[index % len(self._items)]
+        item = self._items.part(index % len(self._items), 0)
+        image, instances, marked = (torch.from_numpy(item[name]) for name in ("image", "instances", "marked"))
+        labels = item["labels"].tolist()
         settings = self.augmentation or AugmentationSettings.none()
         generator = seeded_generator(self.seed, index)
         grid, flipped = random_warp(tuple(image.shape), self.size, settings, generator)

@@ -25,6 +25,10 @@ from .detection_loss import LossWeights, detection_loss
 from .detection_metrics import roi_overlaps, summarise
 from .record import say
 from .runs import Run, StagedTraining, Validation, command
+from .sampling import spread
+
+DRAWS = 6000
+"""Samples that the anchors are fitted to, at most."""
 
 
 class DetectorTraining(StagedTraining):
@@ -66,7 +70,7 @@ class RoiValidation(Validation):
 def training_anchors(dataset: DetectionDataset, count: int, passes: int = 3) -> list[tuple[float, float]]:
     """Anchors for the boxes as training sees them, after augmentation."""
     sizes = []
-    for index in range(passes * len(dataset)):
+    for index in spread(passes * len(dataset), DRAWS):
         boxes = dataset[index].boxes
         sizes.append(boxes[:, 2:] - boxes[:, :2])
     anchors, fit = cluster_anchors(torch.cat(sizes).numpy(), count)
@@ -79,7 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.detector", __doc__, arguments)
     settings = run.settings
     augmentation = AugmentationSettings(**settings.get("augmentation", {}))
-    dataset = DetectionDataset(run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"])
+    dataset = DetectionDataset(
+        run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"], folder=run.samples
+    )
     start = run.start_description()
     if run.start and (run.start / CONVERSION).exists():  # its output layers are fresh: the anchors may fit these data
         start = None
@@ -93,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     module = DetectorTraining(config, LossWeights(**settings.get("loss", {})), run.stages, len(loader))
     validation = RoiValidation(run.validation_cases(), settings["validate_every"])
     run.fit(module, loader, validation, clip=10.0)
+    run.end()
     return 0
 
 

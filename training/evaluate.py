@@ -31,9 +31,11 @@ from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
-from .data import SETS, Case, load_sets
+from .checking import announce, check
+from .data import SETS, Case
 from .metrics import overlap
 from .rivals.thresholds import multi_otsu, otsu
+from .runs import command
 
 OBJECT = (("set", "set", "{}"), ("class", "class", "{}"), ("n", "n", "{:d}"))
 FINAL = (
@@ -154,16 +156,20 @@ def table(rows: list[dict], figures: tuple[tuple[str, str, str], ...]) -> str:
     return "\n".join(lines)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
     parser.add_argument("--sets", nargs="+", default=list(SETS), help="names of the sets (default: all)")
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     parser.add_argument("--output", type=Path, help="folder for objects.csv and summary.json")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out what the check of the data rejects")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     pipeline = load_pipeline(options.model, "cpu")
-    cases = load_sets(options.data, "val", tuple(options.sets))
+    report = check([options.data / name for name in options.sets], kept=options.output)
+    announce(report, options.skip_bad, "val", sys.stderr)
+    cases = report.of("val")
     records = []
     for number, case in enumerate(cases, start=1):
         records += evaluate_case(pipeline, case)
@@ -177,6 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\nThe single box:\n\n{table(rows, SINGLE)}")
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
+        report.keep(options.output)
         with open(options.output / "objects.csv", "w", newline="") as stream:
             writer = csv.DictWriter(stream, list(records[0]))
             writer.writeheader()

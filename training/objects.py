@@ -9,7 +9,7 @@ import numpy as np
 
 from GrayscaleDetSegLib.core import boxes
 
-from .data import SEPARABLE, Case, side_by_side
+from .labelled import SEPARABLE, Case, side_by_side
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ObjectsCase(Case):
     the objects of that.
     """
 
-    parts: tuple[_Part, ...] = field(default=(), init=False, compare=False)
+    parts: tuple[_Part, ...] = field(default_factory=tuple, init=False, compare=False)
 
     @classmethod
     def of(

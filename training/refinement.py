@@ -15,13 +15,16 @@ from GrayscaleDetSegLib.core.single_box.refinement import descend_ridge, refine,
 
 from .box_data import BoxDataset, Crop
 from .record import say
+from .sampling import spread
 
+DRAWS = 20000
+"""Clouds that T is fitted to, at most: their features are held in memory."""
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
 @torch.inference_mode()
 def gather(
-    network: PointNet, anchors: AnchorConfig, dataset: BoxDataset, passes: int, per_object: int
+    network: PointNet, anchors: AnchorConfig, dataset: BoxDataset, passes: int, per_object: int, most: int = 10**9
 ) -> dict[str, dict[str, np.ndarray]]:
     """The best-scored anchors of every object, as inference would propose them.
 
@@ -31,6 +34,8 @@ def gather(
         How often each object is drawn (each time augmented anew, if the data set augments).
     per_object : int
         How many proposals are taken per draw.
+    most : int
+        Draws at most; of more, evenly spread ones are taken.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def gather(
     """
     network.eval()
     intervals, rows = anchors.intervals(), defaultdict(lambda: defaultdict(list))
-    for index in range(passes * len(dataset)):
+    for index in spread(passes * len(dataset), most):
         sample = dataset[index]
         points, gray = torch.from_numpy(sample.points)[None], torch.from_numpy(sample.gray)[None]
         pooled = network.pool_anchors(network.point_features(points)[0], gray, anchors)
@@ -56,20 +61,21 @@ def fit(
     network: PointNet, anchors: AnchorConfig, training: BoxDataset, validation: BoxDataset, passes: int = 4
 ) -> dict[str, np.ndarray]:
     """T of every class (features + 1, 2), its penalty chosen on val by the IoU of the resulting masks."""
-    gathered = gather(network, anchors, training, passes, 4)
+    gathered = gather(network, anchors, training, passes, 4, DRAWS)
     candidates = gather(network, anchors, validation, 1, 1)
     chosen = {}
     for label, group in gathered.items():
         offsets = targets(group["proposal"], group["truth"])
-        crops = [crop for crop in validation.crops if crop.label == label]  # one proposal each, in this order
+        own = [index for index, shown in enumerate(validation.crops.labels) if shown == label]  # one proposal each
         scored = []
         for penalty in PENALTIES:
             weights = solve_ridge(group["features"], offsets, penalty)
-            if not crops:
+            if not own:
                 scored.append((0.0, penalty, weights))
                 continue
             refined = refine(candidates[label]["proposal"], candidates[label]["features"], weights)
-            scored.append((float(np.mean([mask_iou(*pair) for pair in zip(crops, refined)])), penalty, weights))
+            ious = [mask_iou(validation.crops[index], interval) for index, interval in zip(own, refined)]
+            scored.append((float(np.mean(ious)), penalty, weights))
         score, penalty, weights = max(scored, key=lambda item: item[0])
         say(f"   {label:11s} penalty {penalty:g}: mask IoU on val {score:.4f} from {len(offsets)} proposals")
         chosen[label] = weights
@@ -81,7 +87,7 @@ def compare_descent(
 ) -> dict[str, tuple[float, float]]:
     """Per class the loss of eq. 6 and 7, as a mean per proposal, at the closed form and after the article's SGD."""
     losses = {}
-    for label, group in gather(network, anchors, training, 1, 2).items():
+    for label, group in gather(network, anchors, training, 1, 2, DRAWS).items():
         offsets = targets(group["proposal"], group["truth"])
         extended = with_constant(group["features"])
         pair = []

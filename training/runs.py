@@ -29,9 +29,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
-from .checking import DataError, Report, check
+from .checking import DataError, Report, announce, check
 from .data import Case
 from .loop import Checkpoints, Progress, StagedTraining, Validation
+from .prepared import SAMPLES, remove_samples
 from .record import Record, open_log, say
 from .sampling import EpochSampler
 from .stages import Stage
@@ -157,7 +158,7 @@ class Run:
         Folders of further sets to train on.
     machine : Machine
     cases : tuple of Case
-        Of both splits; given up when the training starts, for the data sets have taken what they need.
+        Of both splits.
     """
 
     data: Path
@@ -196,7 +197,7 @@ class Run:
         text = options.config.read_text(encoding="utf-8")
         settings = tomllib.loads(text)
         folders = [options.data / name for name in settings["sets"]] + options.also
-        report = check(folders, look_at_polarity=is_first())
+        report = check(folders, is_first(), options.output)
         run = cls(options.data, options.output, options.start, settings, options.workers, tuple(options.also), machine,
                   report.cases)  # fmt: skip
         run._open(text, report, options.skip_bad)
@@ -206,7 +207,7 @@ class Run:
     def _open(self, text: str, report: Report, skip_bad: bool) -> None:
         """Make the folder, if nothing speaks against it; the first process writes what made the run."""
         if is_first():
-            print(report.text(), flush=True)
+            announce(report, skip_bad)
         report.stop_if_bad(skip_bad)
         if not self.validation_cases():
             raise DataError(f"No image of {', '.join(self.sets)} is for validation: set some aside in split.csv.")
@@ -225,6 +226,7 @@ class Run:
         open_log(self.output)
         kept.write_text(text, encoding="utf-8")
         (self.output / "data.txt").write_text(report.text(None) + "\n", encoding="utf-8")
+        report.keep(self.output)
         images = {split: len(report.of(split)) for split in ("train", "val")}
         record.begin(
             {
@@ -242,6 +244,16 @@ class Run:
     def training_cases(self) -> list[Case]:
         """The train part of the sets, and of further ones."""
         return [case for case in self.cases if case.split == "train"]
+
+    @property
+    def samples(self) -> Path:
+        """Folder for prepared images, see ``Prepared``; `end` removes it."""
+        return self.output / SAMPLES
+
+    def end(self) -> None:
+        """Remove what only a run that is not finished needs."""
+        if is_first():
+            remove_samples(self.output)
 
     def validation_cases(self) -> list[Case]:
         """The val part of the sets, without further ones."""
@@ -329,7 +341,6 @@ class Run:
         if is_first() and "ended" in record.content.get("sessions", [{"ended": None}])[-1]:  # not begun by `of`
             open_log(self.output)
             record.begin({"seed": module.seed})
-        object.__setattr__(self, "cases", ())
         outcome = "cut off"
         try:
             trainer.fit(module, loader, **options)

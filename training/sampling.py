@@ -15,6 +15,11 @@ def seeded_generator(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
+def spread(count: int, most: int) -> range:
+    """All of `count` indices, or so many that are evenly spread over them: figures need not look at 20,000 images."""
+    return range(0, count, max(1, -(-count // most)))
+
+
 class EpochSampler(Sampler):
     """Draws an epoch's cases with replacement, small sets more often than their share.
 

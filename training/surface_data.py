@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,11 @@ from GrayscaleDetSegLib.core.point_cloud import stratified_places
 from GrayscaleDetSegLib.core.yolo.detector import RoiDetector
 
 from .data import Case
+from .prepared import Part, Prepared
+from .sampling import spread
+
+JUDGED = 2000
+"""Images on which the 2D detector's errors are found, at most."""
 
 
 class SurfaceSample(NamedTuple):
@@ -96,6 +102,8 @@ class SurfaceDataset(Dataset):
     seed : int
     resolution : int
         Objects are kept at up to twice this many px a side.
+    folder : Path or None
+        For prepared objects, where they are too many for the memory, see ``Prepared``.
     """
 
     def __init__(
@@ -107,25 +115,35 @@ class SurfaceDataset(Dataset):
         residuals: Mapping[str, np.ndarray] | None = None,
         seed: int = 0,
         resolution: int = 320,
+        folder: Path | None = None,
     ) -> None:
         self.classes, self.side, self.augmentation, self.seed = classes, side, augmentation, seed
         self.residuals = residuals or {}
-        self.images, self.set_names = [], []
-        for case in cases:
-            gray = case.radiograph().gray()
-            items = [
-                labelled_object(gray, mask, label, resolution) for label, mask in case.objects() if label in classes
-            ]
-            if items:
-                self.images.append(items)
-                self.set_names.append(case.set_name)
+        self.resolution = resolution
+        cases = [case for case in cases if any(label in classes for label in case.object_labels())]
+        self.set_names = [case.set_name for case in cases]
+        self._items = Prepared(cases, self._prepare, ("surfaces", classes, resolution), folder)
+
+    def _prepare(self, case: Case) -> list[Part]:
+        gray = case.radiograph().gray()
+        found = [(label, mask) for label, mask in case.objects() if label in self.classes]
+        objects = [labelled_object(gray, mask, label, self.resolution) for label, mask in found]
+        return [
+            {"gray": item.gray, "mask": item.mask, "roi": item.roi, "outline": item.outline,
+             "label": np.array([self.classes.index(item.label)])}
+            for item in objects
+        ]  # fmt: skip
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self._items)
 
     def __getitem__(self, index: int) -> list[SurfaceSample]:
         generator = np.random.default_rng([self.seed, index])
-        return [self.sample(item, generator) for item in self.images[index % len(self.images)]]
+        samples = []
+        for part in self._items.parts(index % len(self._items)):
+            item = LabelledObject(**{**part, "label": self.classes[part["label"][0]]})
+            samples.append(self.sample(item, generator))
+        return samples
 
     def sample(self, item: LabelledObject, generator: np.random.Generator) -> SurfaceSample:
         """The points of one object's ROI, augmented where there are settings."""
@@ -204,9 +222,12 @@ def labelled_object(
 
 
 def detector_residuals(detector: RoiDetector, cases: list[Case]) -> dict[str, np.ndarray]:
-    """The errors of the 2D detector on its own training images: per class (n, 4), edges, as shares of the true size."""
+    """The errors of the 2D detector on its own training images: per class (n, 4), edges, as shares of the true size.
+
+    Of very many images, `JUDGED` that are evenly spread over them are looked at.
+    """
     residuals = defaultdict(list)
-    for case in cases:
+    for case in (cases[index] for index in spread(len(cases), JUDGED)):
         candidates = detector.candidates(case.radiograph().gray())
         for label, mask in case.objects():
             true = boxes.of_mask(mask)

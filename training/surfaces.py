@@ -127,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         SurfaceAugmentation(**settings.get("augmentation", {})),
         detector_residuals(roi_detector, cases),
         settings["seed"],
+        folder=run.samples,
     )
     loader = run.loader(dataset, collate)
     module = SurfaceTraining(
@@ -134,6 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     found = found_rois(roi_detector, validation)
     run.fit(module, loader, SurfaceValidation(validation, found, settings["validate_every"], settings["margin"]), 1.0)
+    run.end()
     return 0
 
 

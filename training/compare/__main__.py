@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.errors import WeightsError
+from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
 from .. import benchmark
 from ..data import SETS
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             start = time.perf_counter()
             try:
                 blocks = STEPS[name](session)
-            except (FileNotFoundError, WeightsError, cross.NothingInCommon) as error:
+            except (FileNotFoundError, GrayscaleDetSegError, cross.NothingInCommon) as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 2
             facts = provenance.facts(arguments, time.perf_counter() - start)
@@ -141,6 +141,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="what to do, in any order (default: all); none: the report alone, of the parts that are there",
     )  # fmt: skip
     parser.add_argument("--sets", nargs="+", default=list(SETS), help="names of the sets (default: all)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out what the check of the data rejects")
     parser.add_argument("--rivals", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), help="default: all")
     parser.add_argument("--no-training", action="store_true", help="leave out networks that are not trained yet")
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")

@@ -12,7 +12,8 @@ import tomllib
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 
-from ..data import CLASSES, Case, load_sets
+from ..checking import Report, announce, check
+from ..data import CLASSES, Case
 from ..rivals import contest
 from ..rivals.contest import Budget, Trained
 from ..rivals.networks import build
@@ -50,8 +51,16 @@ class Session:
         """The val part of the sets."""
         return self._load("val")
 
+    @cached_property
+    def report(self) -> Report:
+        """What the check says of the sets; it is printed, and DataError raised, as before a training."""
+        report = check([self.options.data / name for name in self.options.sets], kept=self.folder)
+        announce(report, self.options.skip_bad, stream=sys.stderr)
+        report.keep(self.folder)
+        return report
+
     def _load(self, split: str) -> list[Case]:
-        cases = load_sets(self.options.data, split, tuple(self.options.sets))
+        cases = self.report.of(split)
         absent = set(self.options.sets) - {case.set_name for case in cases}
         if absent:
             raise FileNotFoundError(f"No image for {split} in {', '.join(sorted(absent))}: split.csv has to name some.")

@@ -32,9 +32,9 @@ WANTED = 0.9
 
 def write_sets(data: Path, sets: list[str], images: int, seed: int, output: Path) -> None:
     """Copy `images` of the train parts into sets of the same names, all of them for training."""
-    hidden = {case.pixels.tobytes() for case in load_sets(data, "val", tuple(sets))}
+    hidden = {case.fingerprint() for case in load_sets(data, "val", tuple(sets))}
     for number, name in enumerate(sets):
-        cases = [case for case in load_set(data / name, "train") if case.pixels.tobytes() not in hidden]
+        cases = [case for case in load_set(data / name, "train") if case.fingerprint() not in hidden]
         count = images // len(sets) + (number < images % len(sets))
         chosen = np.random.default_rng([seed, number]).choice(len(cases), count, replace=False)
         folder = output / name

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checking import check
+from ..checking import Report, check
 from ..data import Case
 from .errors import FineTuningError
 
@@ -29,34 +29,34 @@ class Material:
         What there is and all that is wrong, in lines for people.
     errors : int
         How many of the data cannot be used, or would make val flatter.
+    checked : Report
+        What the check found.
     """
 
     cases: list[Case]
     report: str
     errors: int
+    checked: Report
 
     @property
     def labels(self) -> tuple[str, ...]:
         """All classes that some image shows, in the order of their first appearance."""
-        return tuple(dict.fromkeys(label for case in self.cases for label, _ in case.objects()))
+        return tuple(dict.fromkeys(label for case in self.cases for label in case.object_labels()))
 
     def counts(self) -> dict[str, int]:
         """Objects of every class."""
-        return dict(Counter(label for case in self.cases for label, _ in case.objects()))
+        return dict(Counter(label for case in self.cases for label in case.object_labels()))
 
     def fingerprint(self) -> str:
-        """SHA-256 of all pixels and masks: another training, if anything changed."""
-        digest = hashlib.sha256()
+        """SHA-256 of all pixels, labels and patients: another training, if anything changed."""
+        digest = hashlib.sha256(self.checked.print_of_data.encode())
         for case in self.cases:
-            facts = case.set_name, case.name, case.split, sorted(case.labels.items()), case.inverted, case.patient
+            facts = case.set_name, case.name, sorted(case.labels.items()), case.object_labels(), case.patient
             digest.update(repr(facts).encode())
-            digest.update(case.pixels.tobytes())
-            for label, mask in case.objects():
-                digest.update(label.encode() + mask.tobytes())
         return digest.hexdigest()
 
 
-def gather(folders: list[Path], is_complete: bool = False) -> Material:
+def gather(folders: list[Path], is_complete: bool = False, work: Path | None = None) -> Material:
     """Read and check all folders.
 
     Parameters
@@ -65,6 +65,8 @@ def gather(folders: list[Path], is_complete: bool = False) -> Material:
         Sets in any form that is read here, or folders of sets.
     is_complete : bool
         Whether every image has all its objects of all classes marked: then a class that is not marked is not there.
+    work : Path or None
+        Folder of the run: what its check saw of files before is not looked at again.
 
     Raises
     ------
@@ -74,15 +76,16 @@ def gather(folders: list[Path], is_complete: bool = False) -> Material:
     for folder in folders:
         if not folder.is_dir():
             raise FineTuningError(f"{folder} is no folder; give the folder of a set of labelled images.")
-    found = check([folder.resolve() for folder in folders])
+    found = check([folder.resolve() for folder in folders], kept=work)
     if not found.cases:
         reasons = " ".join(f"{problem.set_name}: {problem.text}" for problem in found.errors[:3])
         raise FineTuningError(f"There is no image to train on. {reasons}".strip())
-    material = Material(list(found.cases), found.text(), len(found.errors))
+    material = Material(list(found.cases), found.text(), len(found.errors), found)
     _check_spelling(material.labels)
     if is_complete:
         absent = dict.fromkeys(material.labels, _NOWHERE)
-        cases = [changed(case, labels={**absent, **case.labels}) for case in material.cases]
+        # those that are there stay first, in their order: it is that of the objects
+        cases = [changed(case, labels={**case.labels, **absent, **case.labels}) for case in material.cases]
         material = replace(material, cases=cases)
     return material
 

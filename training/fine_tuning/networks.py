@@ -24,6 +24,7 @@ from ..detection_data import DetectionDataset
 from ..detection_data import collate as collate_detections
 from ..detection_loss import LossWeights
 from ..detector import DetectorTraining, RoiValidation
+from ..prepared import SAMPLES, remove_samples
 from ..surface_data import SurfaceAugmentation, SurfaceDataset, detector_residuals
 from ..surface_data import collate as collate_surfaces
 from ..surfaces import SurfaceLoss, SurfaceTraining, SurfaceValidation, found_rois
@@ -60,6 +61,7 @@ def _finish(context: Context, name: str, started: float, values: dict) -> None:
     """Note that a network is done, with what belongs to its weights; its time counts for those after it."""
     seconds = time.monotonic() - started
     write_json(context.work / name / "done.json", {**values, "seconds": round(seconds, 1)})
+    remove_samples(context.work / name)
     if context.budget:
         context.budget.spent[name] = seconds
 
@@ -91,8 +93,9 @@ def tune_detector(context: Context) -> YoloV3 | YoloV3Tiny:
     config = YoloConfig.from_dict({**entry["config"], "classes": context.classes})
     augmentation = AugmentationSettings(**context.without_flip(settings.augmentation))
     dataset = DetectionDataset(
-        context.training, context.classes, config.input_size, augmentation, context.settings.seed
-    )
+        context.training, context.classes, config.input_size, augmentation, context.settings.seed,
+        folder=context.work / name / SAMPLES,
+    )  # fmt: skip
     config = _fitting_anchors(context, config, dataset)
     network = moved_detector(context.start, config, context.mover("roi_detector"))
     module = DetectorTraining(config, LossWeights(**settings.loss), [], 1)
@@ -139,7 +142,8 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
         return network.eval(), AnchorConfig.from_dict(done["anchors"]), found
     settings, side = context.settings.box, entry["settings"]["side"]
     augmentation = BoxAugmentation(**context.without_flip(settings.augmentation))
-    dataset = BoxDataset(context.training, context.classes, side, augmentation, context.settings.seed)
+    folder = context.work / name / SAMPLES
+    dataset = BoxDataset(context.training, context.classes, side, augmentation, context.settings.seed, folder=folder)
     anchors = _fitting_scales(context, AnchorConfig.from_dict(entry["anchors"]), dataset)
     module = _OneLayer(config, anchors, BoxLoss(**settings.loss), [], 1)
     module.network.load_state_dict(
@@ -147,7 +151,7 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
     )
     moved_offsets(context.start, module.offsets, context.mover("box_detector"))
     before = _copied(module.network)
-    judged = BoxDataset(_judges(context) or context.training, context.classes, side)
+    judged = BoxDataset(_judges(context) or context.training, context.classes, side, folder=folder)
     passes = int(np.clip(DRAWS // len(dataset), 1, 30))
     reserve = passes * len(dataset) * _DRAW_SECONDS
     figures = BoxValidation(judged, 1).figures
@@ -155,9 +159,9 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
     fit(name, "3D detector", context, module, dataset, figures, key, 5.0, reserve=reserve)
     put_back(name, module.network, before, context.classes, context.kept)
     # classes that val does not show are judged on training
-    shown = {crop.label for crop in judged.crops}
+    shown = set(judged.crops.labels)
     further = [case for case in context.training if any(label not in shown for label in case.labels)]
-    judged = BoxDataset(_judges(context) + further, context.classes, side)
+    judged = BoxDataset(_judges(context) + further, context.classes, side, folder=folder)
     with quiet():
         found = refinement.fit(module.network, anchors, dataset, judged, passes)
     found.update(numpy_refinement(context.start, context.kept))
@@ -206,6 +210,7 @@ def tune_surfaces(context: Context, detector: YoloV3 | YoloV3Tiny) -> SurfaceNet
         SurfaceAugmentation(**context.without_flip(settings.augmentation)),
         detector_residuals(roi_detector, context.training[:400]),
         context.settings.seed,
+        folder=context.work / name / SAMPLES,
     )
     network = moved_surfaces(context.start, config, context.mover("surfaces"))
     module = SurfaceTraining(network, [], 1, SurfaceLoss(**settings.loss))

@@ -221,7 +221,7 @@ def _set_lines(context: Context) -> list[str]:
     lines = []
     for name in dict.fromkeys(case.set_name for case in context.training + context.validation):
         sides = [[case for case in cases if case.set_name == name] for cases in (context.training, context.validation)]
-        objects = Counter(label for case in _unique(sides) for label, _ in case.objects())
+        objects = Counter(label for case in _unique(sides) for label in case.object_labels())
         shown = ", ".join(f"{label} {number}" for label, number in objects.items())
         lines.append(f"| {name} | {len(sides[0])} | {len(sides[1])} | {shown} |")
     return lines

@@ -15,6 +15,7 @@ from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
 
 from ..record import Record, code_version
+from ..splits import Split, SplitError, split
 from .context import Budget, Context, Reporter
 from .errors import FineTuningError
 from .fitting import duration
@@ -22,7 +23,6 @@ from .material import Material, gather
 from .networks import tune_box, tune_detector, tune_surfaces
 from .result import Parts, write
 from .settings import DEFAULTS, LAST_LAYERS, Settings, read_settings
-from .splitting import Split, split
 
 _SECONDS_PER_IMAGE = 0.8  # of measuring on val
 _RESERVE = 20.0
@@ -69,11 +69,14 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     start = Bundle.open(order.start)
     _check_start(start)
     torch.set_num_threads(order.threads)
-    material = gather(list(order.data), order.is_complete)
-    _report_problems(material, order.skip_bad, say)
-    sides = split(material.cases, settings.validation_share, settings.seed)
-    classes, kept, forgotten = _classes(start, material, order)
     work = order.work or order.output.with_name(order.output.name + ".work")
+    material = gather(list(order.data), order.is_complete, work)
+    _report_problems(material, order.skip_bad, say)
+    try:
+        sides = split(material.cases, settings.validation_share, settings.seed)
+    except SplitError as error:
+        raise FineTuningError(str(error)) from error
+    classes, kept, forgotten = _classes(start, material, order)
     record = _open_work(work, order, settings, start, material, classes)
     reporter = Reporter(work / "log.txt", say, draw)
     validation = sides.validation or sides.training
@@ -196,6 +199,7 @@ def _open_work(
         work.mkdir(parents=True, exist_ok=True)
         (work / "config.toml").write_text(config, encoding="utf-8")
         (work / "data.txt").write_text(material.report + "\n", encoding="utf-8")
+    material.checked.keep(work)
     folders = [str(folder) for folder in order.data]
     record.begin({"made_of": made_of, "data": folders, "start": start.name, "minutes": settings.minutes})
     return record

@@ -11,6 +11,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from GrayscaleDetSegLib.logic.models import application_models
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
 
 
@@ -112,7 +113,7 @@ class GrayscaleDetSegLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self, parent=None) -> None:
         ScriptedLoadableModuleLogic.__init__(self, parent)
-        self.segmenter = Segmenter(slicer.mrmlScene)
+        self.segmenter = Segmenter(slicer.mrmlScene, models=application_models())
 
     def segment(self, volumeNode, **options):
         """Segment a radiograph: ``Segmenter.segment``, whose options these are."""

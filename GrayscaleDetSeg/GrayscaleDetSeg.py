@@ -147,6 +147,12 @@ class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
 
         self_test.check_logic(self, GrayscaleDetSegLogic().segmenter)
 
+    def test_models(self) -> None:
+        """A model of one's own, put on the list, used by its name, and taken off again."""
+        from GrayscaleDetSegLib.panel import self_test
+
+        self_test.check_models(self, GrayscaleDetSegLogic().segmenter)
+
     def test_panel(self) -> None:
         """The same by the panel's own controls, where there is a window."""
         from GrayscaleDetSegLib.panel import self_test

@@ -174,6 +174,16 @@ def test_a_model_without_surfaces_has_the_single_box_alone(bench, tmp_path):
     assert parameters.method.value == "box", "what the user chose stays"
 
 
+def test_settings_follow_from_a_model_that_went_away_meanwhile(bench, tmp_path):
+    folder = write_bundle(tmp_path / "box", "box alone", networks=BOX_ALONE, score=0.6)
+    bench.add_model(folder)
+    shutil.rmtree(folder)
+    bench.choose_model("box alone")  # which is looked at again
+    assert "There is no model in" in bench.status and bench.ui.methodComboBox.enabled
+    bench.choose_model("radiographs")
+    assert bench.panel.parameters.method.value == "surfaces" and bench.ui.scoreSlider.value == pytest.approx(0.3)
+
+
 def test_a_scene_brings_its_model_back(done, knees, tmp_path):
     file = done.scene_file(tmp_path)
     done.add_model(knees)

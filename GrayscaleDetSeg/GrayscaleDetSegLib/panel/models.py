@@ -23,6 +23,7 @@ class ModelPanel:
         self._listed: list[Model] = []
         self.chosen: Model | None = None
         """The model that is chosen, whether it can be used or not; None while the module is not in use."""
+        self._usable: Model | None = None  # that was chosen last: settings may still be its own
         ui = desk.ui
         self._method_tip = ui.methodComboBox.toolTip
         ui.modelComboBox.connect("activated(int)", lambda index: self._on_activated(index))  # by the user alone
@@ -49,12 +50,14 @@ class ModelPanel:
         combo.toolTip = described(self.chosen)
         if self.obstacle:
             self._desk.messages.say(self.obstacle)
+        else:
+            self._usable = self.chosen
         self._show_classes()
         self._show_methods()
 
     def forget(self) -> None:
         """The module is not in use any more."""
-        self.chosen = None
+        self.chosen = self._usable = None
 
     def _show_classes(self) -> None:
         """The classes that a region can be drawn for; the one that was chosen stays, if the model knows it."""
@@ -83,13 +86,13 @@ class ModelPanel:
 
     def choose(self, model: Model) -> None:
         """Take a model for the runs from now on; settings that were the former one's own become this one's own."""
-        before, parameters = self.chosen, self._desk.parameters
+        before, parameters = self._usable, self._desk.parameters
         if parameters.model == model.key:
             self.show()  # it may be back, or another one in its place
         else:
             parameters.model = model.key  # which shows it
         now = self.chosen
-        if before is not None and not before.problem and not now.problem:
+        if before is not None and not now.problem:
             if abs(parameters.scoreThreshold - before.score) < 1e-6:
                 parameters.scoreThreshold = now.score
             if now.has_surfaces and not before.has_surfaces:

@@ -349,6 +349,7 @@ def test_a_model_of_ones_own_from_the_list_to_the_objects(panel_session, tmp_pat
     table = panel.ui.objectsTable
     assert {table.item(row, 1).text() for row in range(table.rowCount)} == {"Thigh bone", "Shin bone"}
     assert panel.segmenter.workspace.shown(panel.results.node).result.model == "mine 2"
+    assert "Model: mine 2." in panel.ui.logText.plainText
     (bundle / "surfaces.safetensors").write_bytes(b"damaged")
     change_manifest(bundle, lambda manifest: manifest.update(version="3"))  # so that it is loaded anew
     panel.ui.segmentButton.click()

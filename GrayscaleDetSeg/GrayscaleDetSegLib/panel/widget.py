@@ -184,6 +184,7 @@ class Panel:
         text = _("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes
         note = self.segmenter.engine.device_note
         text = f"{text} {note}" if note else text
+        self.messages.log(_("Model: {model}.").format(model=found.result.model))
         if self.parameters.volume is not found.outcome.volume:
             self.messages.say(f"{found.outcome.volume.GetName()}: {text}")
             return

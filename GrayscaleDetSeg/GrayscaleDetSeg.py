@@ -11,6 +11,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from GrayscaleDetSegLib.logic.models import application_models
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
 
 
@@ -112,7 +113,7 @@ class GrayscaleDetSegLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self, parent=None) -> None:
         ScriptedLoadableModuleLogic.__init__(self, parent)
-        self.segmenter = Segmenter(slicer.mrmlScene)
+        self.segmenter = Segmenter(slicer.mrmlScene, models=application_models())
 
     def segment(self, volumeNode, **options):
         """Segment a radiograph: ``Segmenter.segment``, whose options these are."""
@@ -145,6 +146,12 @@ class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
         from GrayscaleDetSegLib.panel import self_test
 
         self_test.check_logic(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_models(self) -> None:
+        """A model of one's own, put on the list, used by its name, and taken off again."""
+        from GrayscaleDetSegLib.panel import self_test
+
+        self_test.check_models(self, GrayscaleDetSegLogic().segmenter)
 
     def test_panel(self) -> None:
         """The same by the panel's own controls, where there is a window."""

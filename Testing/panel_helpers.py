@@ -34,10 +34,11 @@ class Rigged:
         self.found, self.settings, self.error = list(FOUND), SimpleNamespace(score=0.3), None
         self.gate, self.began, self.searches = threading.Event(), threading.Event(), []
         self.gate.set()
-        self.device, self.note, self.loads = "cpu", None, []
+        self.device, self.note, self.loads, self.models = "cpu", None, [], []
 
     def load(self, model, device) -> Pipeline:
         self.loads.append(device)
+        self.models.append(model)
         surfaces = None if self.surfaces is None else self
         return Pipeline(self, self, device=self.device, device_note=self.note, surface_detector=surfaces, model="rig")
 
@@ -154,6 +155,35 @@ class Bench:
         assert self.session.wait(lambda: not (panel.results.thresholds.is_moving or panel.results.regions.watch.held))
         assert self.session.wait(lambda: not panel.runner.is_busy)
         self.session.process()
+
+    def scene_file(self, folder: Path) -> Path:
+        """A file for `scene.WriteToMRB` and `ReadFromMRB`, which work from now on, as slicer-core has them."""
+        import slicer
+
+        cache, manager = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+        cache.SetRemoteCacheDirectory(str(folder))
+        manager.SetCacheManager(cache)
+        self.scene.SetCacheManager(cache)
+        self.scene.SetDataIOManager(manager)
+        return folder / "scene.mrb"
+
+    def choose_model(self, text: str) -> None:
+        """Choose a model from the list, as the user does."""
+        combo = self.ui.modelComboBox
+        assert combo.findText(text) >= 0, self.models()
+        combo.currentIndex = combo.findText(text)
+        combo.activated.emit(combo.currentIndex)
+        self.session.process()
+
+    def add_model(self, folder) -> None:
+        """Click Add, and choose a folder in the dialogue."""
+        self.session.dialogs.answers.append(str(folder))
+        self.ui.addModelButton.click()
+        self.session.process()
+
+    def models(self) -> list[str]:
+        """What the list of models says."""
+        return [self.ui.modelComboBox.itemText(index) for index in range(self.ui.modelComboBox.count)]
 
     @property
     def status(self) -> str:

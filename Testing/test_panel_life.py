@@ -237,14 +237,7 @@ def test_the_users_layout_comes_back(done):
 @pytest.fixture
 def files(done, tmp_path):
     """Reading and writing of bundles, as slicer-core has it."""
-    import slicer
-
-    cache, manager = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
-    cache.SetRemoteCacheDirectory(str(tmp_path))
-    manager.SetCacheManager(cache)
-    done.scene.SetCacheManager(cache)
-    done.scene.SetDataIOManager(manager)
-    return tmp_path / "scene.mrb"
+    return done.scene_file(tmp_path)
 
 
 @pytest.mark.parametrize("is_inside", [True, False])

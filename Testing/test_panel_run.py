@@ -333,8 +333,10 @@ def test_without_weights_the_panel_says_so(panel_session, monkeypatch, tmp_path)
     bench.session.process()
     assert "reinstall" in bench.status and "reinstall" in bench.ui.drawButton.toolTip
     assert not bench.ui.drawButton.enabled
-    bench.run()
-    assert "reinstall" in bench.status and "Traceback" not in bench.log
+    assert not bench.ui.segmentButton.enabled and "reinstall" in bench.ui.segmentButton.toolTip
+    bench.ui.statusLabel.text = ""
+    bench.panel.segment()  # as a script may
+    assert "reinstall" in bench.status and "Traceback" not in bench.log and bench.rig.loads == []
 
 
 def test_shortcuts_work_only_inside(bench):

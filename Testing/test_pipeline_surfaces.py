@@ -74,6 +74,8 @@ class RoiFake:
 
 
 class BoxFake:
+    classes = ("femur", "tibia")
+
     def __init__(self) -> None:
         self.labels = []
 

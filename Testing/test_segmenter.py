@@ -171,7 +171,7 @@ def test_options_reach_the_method(scene):
     segmenter = Segmenter(scene, rigged_engine(loaded))
     volume = add_volume(scene, film())
     for device in ("cpu", "cpu", "cuda"):
-        segmenter.segment(volume, device=device, model="bundle", progress=stages.append)
+        segmenter.segment(volume, device=device, model=Path("bundle"), progress=stages.append)
     assert loaded == [(Path("bundle"), "cpu"), (Path("bundle"), "cuda")]  # the same one is kept
     assert stages.count(LOADING) == 2 and stages[0] == LOADING and "regions" in stages
     sure = segmenter.segment(volume, score_threshold=0.85)

@@ -187,6 +187,7 @@ class Application(QObject):
     revision = Property(str, lambda self: "standins")
     temporaryPath = Property(str, lambda self: self._temporary.name)
     slicerHome = Property(str, lambda self: self._temporary.name)
+    slicerUserSettingsFilePath = Property(str, lambda self: f"{self._temporary.name}/settings/Slicer.ini")
     documentationBaseUrl = Property(str, lambda self: "https://slicer.readthedocs.io/en/latest/")
 
     def __init__(self, main_window=True, testing=False):

@@ -15,6 +15,7 @@ import numpy as np
 from . import boxes
 from .assembly import Finding, describe_object
 from .clean_up import CleanUp
+from .errors import UnknownClassError
 from .gray import GRAY_MAX
 from .mask import field_mask, placed
 from .orientation import canonical
@@ -179,12 +180,18 @@ def with_region(
     ------
     KeyError
         If no object has this name.
+    UnknownClassError
+        If the model, which may be another than that which made the object, does not know its class.
     """
     item = _find(result, name)
+    if item.label not in pipeline.box_detector.classes:
+        raise UnknownClassError(
+            f"The model {pipeline.model} does not know '{item.label}': choose another model to look for it again."
+        )
     region = _drawn(result.radiograph, item.label, roi)
     regions = Regions((region,), None, result.view)
     finding = pipeline.detect(result.radiograph, regions, item.method, Stopwatch(progress))[0]
-    return _replaced(result, item, finding, pipeline.clean_up if clean_up else None)
+    return _replaced(result, item, finding, pipeline.clean_up if clean_up else None).also_by(pipeline.model)
 
 
 def with_object(
@@ -209,8 +216,10 @@ def with_object(
 
     Raises
     ------
+    UnknownClassError
+        If the model does not know the class.
     ValueError
-        If the model does not know the class, or there is no such method.
+        If there is no such method.
     """
     region = drawn_regions(pipeline, result.radiograph, label, roi).found[0]
     finding = pipeline.detect(
@@ -225,7 +234,7 @@ def with_object(
         number += 1
         name = f"{label} {number}"
     new = _described(result, finding, name, result.objects, pipeline.clean_up if clean_up else None)
-    return replace(result, objects=(*result.objects, new))
+    return replace(result, objects=(*result.objects, new)).also_by(pipeline.model)
 
 
 def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
@@ -244,12 +253,12 @@ def drawn_regions(pipeline: Pipeline, radiograph: Radiograph, label: str, roi: R
 
     Raises
     ------
-    ValueError
+    UnknownClassError
         If the model does not know the class.
     """
     known = pipeline.box_detector.classes
     if label not in known:
-        raise ValueError(f"The model does not know '{label}': choose one of {', '.join(known)}.")
+        raise UnknownClassError(f"The model does not know '{label}': choose one of {', '.join(known)}.")
     region = _drawn(radiograph, label, roi)
     return Regions((region,), None, canonical(radiograph.geometry))
 

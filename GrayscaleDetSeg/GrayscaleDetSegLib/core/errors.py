@@ -13,6 +13,10 @@ class WeightsError(GrayscaleDetSegError):
     """Model weights are missing, damaged, or do not fit the network."""
 
 
+class UnknownClassError(GrayscaleDetSegError, ValueError):
+    """A class was asked for that the model does not know."""
+
+
 class OutputError(GrayscaleDetSegError):
     """A result cannot be written, for example because it exists already."""
 

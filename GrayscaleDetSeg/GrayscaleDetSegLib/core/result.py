@@ -119,6 +119,15 @@ class SegmentedObject:
         return replace(self, mask=mask, area_mm2=area_of(int(np.count_nonzero(mask)), spacing))
 
 
+AND = " + "
+"""Stands between the models that have made a result."""
+
+
+def is_among_makers(model: str, makers: str) -> bool:
+    """Whether a model (name and version) is one of those that ``SegmentationResult.model`` names."""
+    return f"{AND}{model}{AND}" in f"{AND}{makers}{AND}"  # names may hold the word, too
+
+
 @dataclass(frozen=True)
 class SegmentationResult:
     """All objects found in one radiograph.
@@ -142,7 +151,8 @@ class SegmentationResult:
     seconds : dict of str to float
         Wall time of each stage.
     model : str
-        Name and version of the model bundle.
+        Name and version of the model bundle; where others have added or changed objects since, theirs as well, after
+        `AND`. See :func:`is_among_makers`.
     """
 
     radiograph: Radiograph
@@ -172,6 +182,12 @@ class SegmentationResult:
             f"Nothing was found: the best candidate is {candidate.label} with a score of {candidate.score:.2f}, below "
             f"the threshold of {self.score_threshold:.2f}. Check the polarity and that the image shows a known object."
         )
+
+    def also_by(self, model: str) -> SegmentationResult:
+        """The same result, naming `model` (name and version) among those that have made objects of it."""
+        if not model or is_among_makers(model, self.model):
+            return self
+        return replace(self, model=AND.join(filter(None, (self.model, model))))
 
     def label_map(self) -> np.ndarray:
         """uint8 (rows, columns): 0 background, then 1, 2, ... in the order of `objects` (masks never overlap)."""

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.clean_up import CleanUp
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
 from ..core.stopwatch import Progress
-from ..core.weights import Bundle
+from ..core.weights import MANIFEST, shipped_bundle
 from .options import Options
 
 if TYPE_CHECKING:
@@ -23,20 +22,10 @@ LOADING = "loading the model"
 """The stage before those of the pipeline."""
 
 
-def known_classes(model: Path | None = None) -> tuple[str, ...]:
-    """The classes that a model bundle knows; nothing but its manifest is read.
-
-    Raises
-    ------
-    WeightsError
-        If there is no such bundle.
-    """
-    bundle = Bundle.open(model)
-    return tuple(bundle.manifest.get("classes", ()))
-
-
 class Engine:
     """Runs the method. One pipeline is kept: that of the model and the device asked for last.
+
+    A model that has been trained anew in its place is another one, and is loaded anew.
 
     Nothing here knows a scene; all methods may be called from a thread.
 
@@ -48,7 +37,7 @@ class Engine:
 
     def __init__(self, load: Callable[[Path | None, str], Pipeline] | None = None) -> None:
         self._load, self._lock = load, threading.Lock()
-        self._kept: tuple[tuple[Path | None, str], Pipeline] | None = None
+        self._kept: tuple[tuple[Path | None, str, bytes | None], Pipeline] | None = None
 
     def pipeline(self, options: Options, progress: Progress | None = None) -> Pipeline:
         """The pipeline for a model and a device.
@@ -58,7 +47,7 @@ class Engine:
         WeightsError, DeviceError
             As ``core.loading.load_pipeline``.
         """
-        wanted = options.model, options.device
+        wanted = options.model, options.device, _manifest_of(options.model)
         with self._lock:
             if self._kept is None or self._kept[0] != wanted:
                 if progress is not None:
@@ -66,12 +55,8 @@ class Engine:
                 load = self._load
                 if load is None:
                     from ..core.loading import load_pipeline as load
-                self._kept = wanted, load(*wanted)
+                self._kept = wanted, load(options.model, options.device)
             return self._kept[1]
-
-    def clean_up(self, options: Options) -> CleanUp:
-        """What cleans masks up, as the model says; nothing but its manifest is read."""
-        return CleanUp.from_dict(Bundle.open(options.model).manifest.get("clean_up", {}))
 
     @property
     def device(self) -> str | None:
@@ -110,7 +95,7 @@ class Engine:
 
         Raises
         ------
-        ValueError
+        UnknownClassError
             If the model does not know the class.
         WeightsError, DeviceError
             As :meth:`pipeline`.
@@ -137,7 +122,7 @@ class Engine:
 
         Raises
         ------
-        ValueError, WeightsError, DeviceError
+        UnknownClassError, WeightsError, DeviceError
             As :meth:`segment_region`.
         """
         from ..core.editing import with_object
@@ -159,9 +144,19 @@ class Engine:
         ------
         KeyError
             If no object has this name.
+        UnknownClassError
+            If the model does not know the object's class, because another one has made it.
         WeightsError, DeviceError
             As :meth:`pipeline`.
         """
         from ..core.editing import with_region
 
         return with_region(self.pipeline(options, progress), result, name, roi, options.clean_up, progress)
+
+
+def _manifest_of(model: Path | None) -> bytes | None:
+    """What a bundle says of its weights at this moment, their checksums among it; None where there is none."""
+    try:
+        return ((model or shipped_bundle()) / MANIFEST).read_bytes()
+    except OSError:
+        return None

@@ -13,6 +13,7 @@ from ..scene import regions
 from ..scene.outcome import Outcome
 from .dependencies import require
 from .engine import Engine
+from .models import Models
 from .options import Options
 from .shown import Reading
 from .workspace import Workspace
@@ -70,10 +71,12 @@ class Segmenter:
     ----------
     scene : vtkMRMLScene
     engine : Engine, optional
+    models : Models, optional
+        The list of models; those that come with the software by default.
     """
 
-    def __init__(self, scene: vtkMRMLScene, engine: Engine | None = None) -> None:
-        self.engine, self.workspace = engine or Engine(), Workspace(scene)
+    def __init__(self, scene: vtkMRMLScene, engine: Engine | None = None, models: Models | None = None) -> None:
+        self.engine, self.workspace, self.models = engine or Engine(), Workspace(scene), models or Models()
 
     def segment(
         self,
@@ -102,7 +105,9 @@ class Segmenter:
             Where to show the result; a new node by default.
         replace_edits : bool
             Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
-        polarity, method, clean_up, score_threshold, device, model
+        model : str or Path, optional
+            An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
+        polarity, method, clean_up, score_threshold, device
             See ``options.Options``.
         progress : callable, optional
             Called with the name of each stage as it starts.
@@ -190,10 +195,8 @@ class Segmenter:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    @staticmethod
-    def _options(method, polarity, clean_up, score_threshold, device, model) -> Options:
-        folder = None if model is None else Path(model)
-        return Options(method, polarity, clean_up, score_threshold, device, folder)
+    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> Options:
+        return Options(method, polarity, clean_up, score_threshold, device, self.models.find(model))
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:

@@ -243,7 +243,7 @@ class Workspace:
         others = [each for each in before.result.objects if each.name != name]
         item = leaving(item, others, result)
         order = {each.name: each for each in before.result.objects}
-        result = replace(before.result, objects=tuple({**order, name: item}.values()))
+        result = replace(before.result, model=result.model, objects=tuple({**order, name: item}.values()))
         with self._change(node):
             if identity is not None and node.GetSegmentation().GetSegment(identity) is not None:
                 if segmentation.is_repainted(node, volume, grid, identity, name):

@@ -95,6 +95,7 @@ class Desk:
             Called where nothing came of it.
         """
         try:
+            self._check_model()
             self.prepare()
         except Exception as error:
             self.messages.fail(error)
@@ -116,6 +117,12 @@ class Desk:
             undone()
 
         self.runner.start(lambda progress: work(engine, options, progress), done, failed)
+
+    def _check_model(self) -> None:
+        """Raise GrayscaleDetSegError if the chosen model is not there: no other one is taken in its place."""
+        model = None if self.parameters is None else self.segmenter.models.get(self.parameters.model)
+        if model is not None and model.problem:
+            raise GrayscaleDetSegError(model.problem)
 
     def is_still_there(self, volume) -> bool:
         """Whether the volume of a run that has ended is in the scene; says so where it is not."""

@@ -3,6 +3,7 @@
 # No "from __future__ import annotations" here: the decorator looks at the types themselves.
 import enum
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 
@@ -54,12 +55,14 @@ class Device(enum.Enum):
 class Parameters:
     """The parameters of the module.
 
-    volume: the radiograph. segmentation: the result that is shown, None for a new one. The rest: see ``Options``.
+    volume: the radiograph. segmentation: the result that is shown, None for a new one. model: its ``Model.key``, the
+    folder of a bundle, or nothing for the shipped one. The rest: see ``Options``.
     """
 
     volume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
     polarity: Polarity = Polarity.AUTO
+    model: str = ""
     method: Method = Method.SURFACES
     device: Device = Device.AUTO
     scoreThreshold: Annotated[float, WithinRange(0, 1)] = 0.3
@@ -75,6 +78,7 @@ def options_of(parameters: Parameters) -> Options:
         clean_up=parameters.cleanUp,
         score_threshold=parameters.scoreThreshold,
         device=parameters.device.value,
+        model=Path(parameters.model) if parameters.model else None,
     )
 
 

@@ -7,6 +7,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
 from ..logic.drag import Numbers, ThresholdDrag
@@ -18,7 +19,6 @@ from ..scene.geometry import moved
 from ..scene.views import are_seen
 from .desk import Desk
 from .objects_table import ObjectsTable
-from .parameters import options_of
 from .picking import LinkedPicking
 from .region_work import RegionWork
 from .threshold_editor import ThresholdEditor, area_text
@@ -239,11 +239,13 @@ class ResultPanel:
 
     # thresholds
 
-    def _clean_up(self):
+    def _clean_up(self, shown: Shown, identity: str) -> CleanUp | None:
+        """What cleans the mask of an object up when its thresholds were moved; None leaves it as they make it."""
         parameters = self._desk.parameters
         if parameters is None or not parameters.cleanUp:
             return None
-        return self._desk.segmenter.engine.clean_up(options_of(parameters))
+        label = shown.object_of(identity).label
+        return self._desk.segmenter.models.clean_up_of(label, shown.result.model, parameters.model)
 
     def _on_move(self, identity: str, numbers: Numbers) -> None:
         self.table.update_row(identity, numbers.interval, area_text(numbers.pixel_count, numbers.area_mm2))
@@ -311,13 +313,12 @@ class ResultPanel:
         has_undo = self.node is not None and self._workspace.history.has(self.node)
         chosen = "" if self.table.selected is not None else _("Choose an object in the table first.")
         drawing = self.regions.drawing.active
-        unknown = "" if ui.classComboBox.count else _("The model is missing, so no class can be chosen; reinstall it.")
         for button, reason, text in (
             (ui.undoButton, wait or ("" if has_undo else _("There is nothing to undo.")),
              _("Bring back the state before the last change (Ctrl+Shift+Z).")),
             (ui.deleteButton, wait or chosen, _("Take this object out of the result; Undo brings it back.")),
             (ui.editButton, wait or chosen, _("Correct this object by hand in Segment Editor (Ctrl+Shift+E).")),
-            (ui.drawButton, wait or obstacle or unknown,
+            (ui.drawButton, wait or obstacle,
              _("Draw a rectangle around an object in the slice view, and segment it there (Ctrl+Shift+D).")),
         ):  # fmt: skip
             button.enabled, button.toolTip = not reason, reason or text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,10 @@ from unittest import TestCase
 import numpy as np
 import slicer
 
+from ..core.weights import MANIFEST
 from ..logic import dependencies
 from ..logic.drag import ThresholdDrag
+from ..logic.models import application_models
 from ..logic.segmenter import Segmenter
 from ..scene import regions
 from .samples import RESOURCES
@@ -81,6 +85,30 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
     case.assertEqual(workspace.shown(node).identities, again.identities[:1])
 
 
+def check_models(case: TestCase, segmenter: Segmenter) -> None:
+    """Put a copy of the shipped model on the list, use it by its name, take it off again; no window is needed."""
+    if dependencies.missing():
+        case.skipTest("PyTorch is not installed in this Slicer.")
+    models, name = segmenter.models, "GrayscaleDetSegTest"
+    shipped = models.get("")
+    case.assertEqual(shipped.problem, "")
+    folder = Path(slicer.app.temporaryPath) / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(shipped.folder, folder)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "name": name}), encoding="utf-8")
+    model = models.add(folder)
+    try:
+        case.assertIn(folder, [each.folder for each in application_models().installed()], "It was not remembered.")
+        found = segmenter.segment(load_sample(), model=name)
+        case.assertEqual(found.result.model, model.full_name)
+        case.assertEqual({item.label for item in found.objects}, {"femur", "tibia"}, found.message)
+    finally:
+        models.remove(model)
+        shutil.rmtree(folder, ignore_errors=True)
+    case.assertNotIn(folder, [each.folder for each in application_models().installed()])
+
+
 def check_panel(case: TestCase) -> None:
     """Click Segment, choose an object, move a threshold, undo, go to Segment Editor and back."""
     if slicer.app.layoutManager() is None:
@@ -95,6 +123,8 @@ def check_panel(case: TestCase) -> None:
     ui = panel.ui
     ui.inputSelector.setCurrentNode(volume)
     case.assertTrue(ui.segmentButton.enabled, ui.segmentButton.toolTip)
+    case.assertIn(panel.models.chosen.name, ui.modelComboBox.currentText)
+    case.assertEqual(ui.classComboBox.count, len(panel.models.chosen.classes))
     ui.segmentButton.click()
     wait_until(lambda: not panel.runner.is_busy, "Segmenting")
     case.assertEqual(ui.objectsTable.rowCount, 2, ui.statusLabel.text)

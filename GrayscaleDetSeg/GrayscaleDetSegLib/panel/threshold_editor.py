@@ -10,6 +10,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
 from ..core.gray import GRAY_MAX
 from ..core.result import SegmentedObject
@@ -37,8 +38,8 @@ class ThresholdEditor:
         Called while thresholds move.
     on_finish : callable (segment id, ThresholdDrag)
         Called once they rest and the mask is final.
-    clean_up : callable () -> CleanUp or None
-        What cleans a final mask.
+    clean_up : callable (Shown, segment id) -> CleanUp or None
+        What cleans the final mask of an object.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class ThresholdEditor:
         workspace: Workspace,
         on_move: Callable[[str, Numbers], object],
         on_finish: Callable[[str, ThresholdDrag], object],
-        clean_up: Callable[[], object],
+        clean_up: Callable[[Shown, str], CleanUp | None],
     ) -> None:
         self._gray, self._units, self._label = ui.grayRangeWidget, ui.unitsRangeWidget, ui.numbersLabel
         self._workspace, self._on_move, self._on_finish, self._clean_up = workspace, on_move, on_finish, clean_up
@@ -213,7 +214,7 @@ class ThresholdEditor:
         if shown is None or shown.object_of(self._identity) is None:
             return None
         outcome, grid = workspace.outcome(node), workspace.grid(node)
-        drag = ThresholdDrag(outcome, shown.result, self._identity, grid, self._clean_up())
+        drag = ThresholdDrag(outcome, shown.result, self._identity, grid, self._clean_up(shown, self._identity))
         workspace.remember(node)
         return drag
 

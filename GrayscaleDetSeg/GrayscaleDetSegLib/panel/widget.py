@@ -10,14 +10,13 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
-from ..core.labels import display_name
-from ..logic.engine import known_classes
 from ..logic.observers import Observers
 from ..logic.segmenter import Segmented, Segmenter
 from ..scene import volumes
 from ..scene.nodes import attribute
 from .cases import CasePanel
 from .desk import Desk, current_slice
+from .models import ModelPanel
 from .parameters import Parameters, connect
 from .results import ResultPanel
 
@@ -57,11 +56,7 @@ class Panel:
         self._gone.connect("timeout()", self._look_for_gone)
         self.results = ResultPanel(desk)
         self.cases = CasePanel(desk, self.results.finish_edits)
-        try:
-            for label in known_classes():
-                ui.classComboBox.addItem(display_name(label), label)
-        except GrayscaleDetSegError as error:  # without its model the panel can still show results
-            self.messages.fail(error)
+        self.models = ModelPanel(desk)
         ui.segmentButton.connect("clicked(bool)", lambda _on=False: self.segment_or_cancel())
         ui.drawButton.connect("clicked(bool)", lambda _on=False: self.results.regions.draw())
         self._shortcuts = [
@@ -112,6 +107,7 @@ class Panel:
             self._disconnect()
         self.desk.parameters, self._disconnect, self._seen = None, None, ()
         self.is_entered = False
+        self.models.forget()
         self.update_buttons()
 
     def leave(self) -> None:
@@ -188,6 +184,7 @@ class Panel:
         text = _("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes
         note = self.segmenter.engine.device_note
         text = f"{text} {note}" if note else text
+        self.messages.log(_("Model: {model}.").format(model=found.result.model))
         if self.parameters.volume is not found.outcome.volume:
             self.messages.say(f"{found.outcome.volume.GetName()}: {text}")
             return
@@ -242,8 +239,11 @@ class Panel:
         parameters = self.parameters
         if parameters is None or slicer.mrmlScene.IsBatchProcessing():  # half a scene; we look at its end
             return
-        volume, node, cloud = parameters.volume, parameters.segmentation, parameters.showCloud
-        before, self._seen = self._seen, (volume, node, cloud)
+        volume, node, cloud, model = parameters.volume, parameters.segmentation, parameters.showCloud, parameters.model
+        before, self._seen = self._seen, (volume, node, cloud, model)
+        if not before or before[3] != model:
+            self.messages.drop_question()  # its answer would be another model's
+            self.models.show()
         if before and before[1] is not node:
             self.messages.drop_question()  # it was about the other result
         self.ui.readingLabel.text = reading_text(volume)
@@ -288,6 +288,7 @@ class Panel:
         """Which buttons can be used, and why the others cannot."""
         busy, parameters = self.runner.is_busy, self.parameters
         reason = _("The module is not in use.") if parameters is None else self._obstacle(parameters.volume)
+        reason = reason or self.models.obstacle
         button = self.ui.segmentButton
         if busy:
             button.enabled, button.toolTip = not self.runner.is_cancelled, _("Stop at the next stage.")
@@ -298,6 +299,7 @@ class Panel:
             )
         self.results.update_buttons(busy, reason)
         self.cases.update_button()
+        self.models.update_buttons()
 
     @staticmethod
     def _obstacle(volume) -> str:

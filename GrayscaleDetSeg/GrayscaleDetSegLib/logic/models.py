@@ -1,0 +1,310 @@
+"""Which models are installed: those that come with the software, those in the user's folder, those added by path.
+
+Of a bundle nothing but its manifest is read here; weights are read, and checked, when a pipeline is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..core import weights
+from ..core.clean_up import CleanUp
+from ..core.errors import WeightsError
+from ..core.result import is_among_makers
+from ..core.weights import MANIFEST, Bundle
+
+ADDED = "GrayscaleDetSeg/ModelFolders"
+"""The setting that holds the folders added by path, as a JSON list: a list of one would come back as a text."""
+
+NEEDED = ("roi_detector", "box_detector", "refinement")
+"""Networks without which no pipeline can be loaded; the others are optional."""
+
+SCORE = 0.3
+"""The 2D detector's own threshold where a manifest names none, as ``DetectionSettings`` has it (which needs torch)."""
+
+
+class Settings(Protocol):
+    """What is kept beyond the end of the application; a QSettings is one."""
+
+    def value(self, key: str) -> Any:
+        """What was set; None where nothing was."""
+
+    def setValue(self, key: str, value: str) -> None:
+        """Keep a text."""
+
+
+class Memory:
+    """Settings that end with the process, where no application keeps any."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def value(self, key: str) -> str | None:
+        """What was set; None where nothing was."""
+        return self._values.get(key)
+
+    def setValue(self, key: str, value: str) -> None:
+        """Keep a text."""
+        self._values[key] = value
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model bundle, by its manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        The manifest's; that of the folder where it cannot be read.
+    version : str
+    classes : tuple of str
+        What it finds.
+    has_surfaces : bool
+        Whether it has threshold surfaces; the single box it always has.
+    score : float
+        Score that a region needs by the model's own settings, 0..1.
+    use : str
+        What it may be used for, in its maker's words.
+    clean_up : CleanUp
+        What it does to masks.
+    problem : str
+        Why it cannot be used and what to do, one sentence; nothing where it can.
+    is_added : bool
+        Whether it is on the list because somebody added its path.
+    """
+
+    folder: Path
+    name: str
+    version: str = ""
+    classes: tuple[str, ...] = ()
+    has_surfaces: bool = False
+    score: float = SCORE
+    use: str = ""
+    clean_up: CleanUp = field(default_factory=CleanUp)
+    problem: str = ""
+    is_added: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """Name and version, as results name what made them."""
+        return f"{self.name} {self.version}".strip()
+
+    @property
+    def key(self) -> str:
+        """What is stored of a choice: the folder, or nothing for the shipped model, wherever it is installed."""
+        return "" if _is_same(self.folder, weights.shipped_bundle()) else str(self.folder)
+
+
+def read_model(folder: Path) -> Model:
+    """A bundle by its manifest; what is wrong with it is its `problem`, and nothing is raised."""
+    try:
+        bundle = Bundle.open(folder)
+    except WeightsError as error:
+        is_gone = not _has_manifest(folder) and not _is_same(folder, weights.shipped_bundle())
+        return Model(folder, folder.name, problem=_missing(folder) if is_gone else str(error))
+    try:
+        return _understood(bundle)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        problem = f"The model in {folder} is incomplete, or does not fit this version; copy it again or train it anew."
+        return Model(folder, folder.name, problem=problem)
+
+
+def _understood(bundle: Bundle) -> Model:
+    manifest, networks = bundle.manifest, bundle.manifest["networks"]
+    names = manifest.get("classes") or networks["box_detector"]["config"]["classes"]
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError("the classes are no list of texts")
+    for name in NEEDED:
+        networks[name]
+    absent = [entry["file"] for entry in networks.values() if not (bundle.folder / entry["file"]).is_file()]
+    problem = f"The model in {bundle.folder} lacks {', '.join(absent)}; copy it again." if absent else ""
+    return Model(
+        bundle.folder,
+        str(manifest.get("name", bundle.folder.name)),
+        str(manifest.get("version", "")),
+        tuple(names),
+        "surfaces" in networks,
+        min(max(float(networks["roi_detector"].get("settings", {}).get("score", SCORE)), 0.0), 1.0),
+        str(manifest.get("use", "")),
+        CleanUp.from_dict(manifest.get("clean_up", {})),
+        problem,
+    )
+
+
+class Models:
+    """The list of models; it is looked up anew each time, because folders come and go.
+
+    Parameters
+    ----------
+    user_folder : Path, optional
+        Whatever bundle lies in it is on the list; it need not exist.
+    settings : Settings, optional
+        Where the folders that were added are remembered; they are forgotten with the process by default.
+    """
+
+    def __init__(self, user_folder: Path | None = None, settings: Settings | None = None) -> None:
+        self.user_folder = user_folder
+        self._settings = Memory() if settings is None else settings
+
+    def installed(self) -> list[Model]:
+        """All of them: the shipped one, others beside it, those of the user's folder, those added; each folder once.
+
+        A bundle that cannot be used is on the list as well, and says why.
+        """
+        found = [read_model(weights.shipped_bundle())]
+        for folder in (*_bundles_in(weights.shipped_bundle().parent), *_bundles_in(self.user_folder)):
+            if not _is_among(folder, found):
+                found.append(read_model(folder))
+        for folder in self._added():
+            if not _is_among(folder, found):
+                found.append(replace(read_model(folder), is_added=True))
+        return found
+
+    def get(self, key: str) -> Model:
+        """The model of a :attr:`Model.key`, on the list or not; its `problem` says where there is none."""
+        folder = Path(key) if key else weights.shipped_bundle()
+        on_list = (model for model in self.installed() if _is_same(model.folder, folder))
+        return next(on_list, None) or read_model(folder)
+
+    def add(self, folder: Path) -> Model:
+        """Put a bundle on the list by its path, for good; one that is on it stays as it is.
+
+        Raises
+        ------
+        WeightsError
+            If there is no bundle, or one that cannot be used.
+        """
+        folder = Path(os.path.abspath(folder))
+        if not _has_manifest(folder):
+            raise WeightsError(
+                f"{folder} is no model: {MANIFEST} is missing; choose a folder that grayscale-detseg train has written."
+            )
+        model = self.get(str(folder))
+        if model.problem:
+            raise WeightsError(model.problem)
+        if not _is_among(folder, self.installed()):
+            self._remember([*self._added(), folder])
+        return self.get(str(folder))
+
+    def remove(self, model: Model) -> None:
+        """Take a model that was added off the list; its files stay."""
+        self._remember([folder for folder in self._added() if not _is_same(folder, model.folder)])
+
+    def find(self, wanted: str | Path | None) -> Path | None:
+        """The folder of a model by name ("knees"), by name and version ("knees 2"), or by its folder; None if shipped.
+
+        Raises
+        ------
+        WeightsError
+            If nothing, or more than one model, is called so.
+        """
+        if wanted is None or isinstance(wanted, Path):
+            return wanted
+        models = self.installed()
+        named = [model for model in models if wanted in (model.name, model.full_name)]
+        if len(named) == 1:
+            return Path(named[0].key) if named[0].key else None
+        if named:
+            folders = ", ".join(str(model.folder) for model in named)
+            raise WeightsError(f"Several models are called '{wanted}': give the folder of one of them: {folders}.")
+        folder = Path(wanted).expanduser()
+        if folder.is_dir() or len(folder.parts) > 1:
+            return folder
+        names = ", ".join(model.full_name for model in models if not model.problem)
+        raise WeightsError(f"There is no model '{wanted}': choose one of {names}, or give the folder of a model.")
+
+    def clean_up_of(self, label: str, makers: str, present: str) -> CleanUp:
+        """What cleans the mask of an object up when it is edited.
+
+        As the model says that made it, because another one need not know its class; where that is not installed, as
+        the present model says.
+
+        Parameters
+        ----------
+        label : str
+            Class of the object.
+        makers : str
+            What its result says of the models that made it.
+        present : str
+            The :attr:`Model.key` of the model that is chosen now.
+        """
+        chosen = self.get(present)
+        for model in (chosen, *self.installed()):
+            if not model.problem and label in model.classes and is_among_makers(model.full_name, makers):
+                return model.clean_up
+        return chosen.clean_up
+
+    def _added(self) -> list[Path]:
+        try:
+            folders = json.loads(self._settings.value(ADDED) or "[]")
+            return [Path(folder) for folder in folders if folder and isinstance(folder, str)]
+        except (TypeError, ValueError):  # somebody else wrote there
+            return []
+
+    def _remember(self, folders: Sequence[Path]) -> None:
+        self._settings.setValue(ADDED, json.dumps([str(folder) for folder in folders]))
+
+
+def application_models() -> Models:
+    """The models of Slicer's user: their folder lies beside Slicer's settings, which updates leave alone."""
+    import slicer
+
+    settings_folder = Path(slicer.app.slicerUserSettingsFilePath).parent
+    return Models(settings_folder / "GrayscaleDetSeg" / "Models", slicer.app.userSettings())
+
+
+def labels(models: Sequence[Model]) -> list[str]:
+    """What to call models on a list: their names; those that share one are told apart by the ends of their paths."""
+    texts = []
+    for model in models:
+        peers = [each for each in models if each.name == model.name and each is not model]
+        length, text = 1, model.name
+        while any(each.folder.parts[-length:] == model.folder.parts[-length:] for each in peers):
+            length += 1
+        texts.append(f"{text} ({Path(*model.folder.parts[-length:])})" if peers else text)
+    return texts
+
+
+def _bundles_in(folder: Path | None) -> Iterator[Path]:
+    """The folders in a folder that have a manifest; hidden ones are not meant for anybody."""
+    try:
+        inside = [] if folder is None else sorted(folder.iterdir(), key=lambda path: path.name.lower())
+    except OSError:  # it is not there, or not for us
+        inside = []
+    for path in inside:
+        if not path.name.startswith(".") and _has_manifest(path):
+            yield path
+
+
+def _has_manifest(folder: Path) -> bool:
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:
+        return False
+
+
+def _missing(folder: Path) -> str:
+    return (
+        f"There is no model in {folder} on this computer; choose another model, or add the folder where it lies now."
+    )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return _real(one) == _real(other)
+
+
+def _real(folder: Path) -> str:
+    try:
+        return os.path.normcase(os.path.realpath(folder))
+    except (OSError, ValueError):
+        return os.path.normcase(str(folder))
+
+
+def _is_among(folder: Path, models: Sequence[Model]) -> bool:
+    return any(_is_same(folder, model.folder) for model in models)

@@ -1,0 +1,164 @@
+"""Which model finds the objects: the list, a folder to add to it, and all of the panel that depends on the choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..core.errors import GrayscaleDetSegError
+from ..core.labels import display_name
+from ..logic.models import Model, labels
+from .desk import Desk
+from .parameters import Method
+
+
+class ModelPanel:
+    """The row "Model" of the panel."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._models = desk, desk.segmenter.models
+        self._listed: list[Model] = []
+        self.chosen: Model | None = None
+        """The model that is chosen, whether it can be used or not; None while the module is not in use."""
+        self._usable: Model | None = None  # that was chosen last: settings may still be its own
+        ui = desk.ui
+        self._method_tip = ui.methodComboBox.toolTip
+        ui.modelComboBox.connect("activated(int)", lambda index: self._on_activated(index))  # by the user alone
+        ui.addModelButton.connect("clicked(bool)", lambda _on=False: self.add())
+        ui.removeModelButton.connect("clicked(bool)", lambda _on=False: self.remove())
+
+    @property
+    def obstacle(self) -> str:
+        """Why the chosen model cannot be used, or nothing."""
+        return "" if self.chosen is None else self.chosen.problem
+
+    def show(self) -> None:
+        """List the models anew, and bring what depends on the chosen one up to it; says so where it cannot be used."""
+        parameters, combo = self._desk.parameters, self._desk.ui.modelComboBox
+        listed, chosen = self._models.installed(), self._models.get(parameters.model)
+        if not any(each.key == chosen.key for each in listed):  # a scene's, from another computer
+            listed.append(chosen)
+        self._listed, self.chosen = listed, next(each for each in listed if each.key == chosen.key)
+        combo.clear()
+        for index, (model, text) in enumerate(zip(listed, labels(listed))):
+            combo.addItem(_("{name} (not available)").format(name=text) if model.problem else text)
+            combo.setItemData(index, described(model), qt.Qt.ToolTipRole)
+        combo.currentIndex = listed.index(self.chosen)
+        combo.toolTip = described(self.chosen)
+        if self.obstacle:
+            self._desk.messages.say(self.obstacle)
+        else:
+            self._usable = self.chosen
+        self._show_classes()
+        self._show_methods()
+
+    def forget(self) -> None:
+        """The module is not in use any more."""
+        self.chosen = self._usable = None
+
+    def _show_classes(self) -> None:
+        """The classes that a region can be drawn for; the one that was chosen stays, if the model knows it."""
+        combo, classes = self._desk.ui.classComboBox, self.chosen.classes
+        if [combo.itemData(index) for index in range(combo.count)] == list(classes):
+            return
+        before = combo.itemData(combo.currentIndex) if combo.count else None
+        combo.clear()
+        for label in classes:
+            combo.addItem(display_name(label), label)
+        if before in classes:
+            combo.currentIndex = classes.index(before)
+
+    def _show_methods(self) -> None:
+        """Only what the model has can be chosen."""
+        combo, parameters = self._desk.ui.methodComboBox, self._desk.parameters
+        lacks_surfaces = not self.obstacle and not self.chosen.has_surfaces
+        if lacks_surfaces and parameters.method is not Method.BOX:
+            parameters.method = Method.BOX
+        combo.enabled = not lacks_surfaces
+        combo.toolTip = (
+            _("This model has no threshold surfaces: the single box makes the masks.")
+            if lacks_surfaces
+            else self._method_tip
+        )
+
+    def choose(self, model: Model) -> None:
+        """Take a model for the runs from now on; settings that were the former one's own become this one's own."""
+        before, parameters = self._usable, self._desk.parameters
+        if parameters.model == model.key:
+            self.show()  # it may be back, or another one in its place
+        else:
+            parameters.model = model.key  # which shows it
+        now = self.chosen
+        if before is not None and not now.problem:
+            if abs(parameters.scoreThreshold - before.score) < 1e-6:
+                parameters.scoreThreshold = now.score
+            if now.has_surfaces and not before.has_surfaces:
+                parameters.method = Method.SURFACES
+        self._desk.changed()
+
+    def add(self) -> None:
+        """Ask for a folder, put the model in it on the list, and choose it."""
+        desk, folder = self._desk, self._models.user_folder
+        start = str(folder) if folder is not None and folder.is_dir() else ""
+        title = _("Choose the folder of a model")
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title, start)
+        if not path or desk.parameters is None:  # the module may have been left behind the dialogue
+            return
+        try:
+            model = self._models.add(Path(path))
+        except GrayscaleDetSegError as error:
+            desk.messages.fail(error)
+            return
+        self.choose(model)
+        desk.messages.say(
+            _("{name} is chosen. It finds: {classes}.").format(name=model.full_name, classes=", ".join(model.classes))
+        )
+
+    def remove(self) -> None:
+        """Take the chosen model off the list, if its path was added; the shipped one is chosen then."""
+        gone = self.chosen
+        if gone is None or not gone.is_added:
+            return
+        self._models.remove(gone)
+        self.choose(self._models.get(""))
+        self._desk.messages.say(
+            _("{name} is off the list; its files stay where they are. {other} is chosen now.").format(
+                name=gone.full_name, other=self.chosen.full_name
+            )
+        )
+
+    def update_buttons(self) -> None:
+        """Which buttons can be used, and why the others cannot."""
+        ui, chosen = self._desk.ui, self.chosen
+        if chosen is None:
+            reason = _("The module is not in use.")
+        else:
+            reason = "" if chosen.is_added else _("Only a model that was added by its path can be taken off the list.")
+        ui.removeModelButton.enabled = not reason
+        ui.removeModelButton.toolTip = reason or _("Take this model off the list; its files stay where they are.")
+        ui.addModelButton.enabled = chosen is not None
+        ui.addModelButton.toolTip = _(
+            "Choose the folder of a model of your own; it stays on the list. Those in {folder} are on it by themselves."
+        ).format(folder=self._models.user_folder)
+
+    def _on_activated(self, index: int) -> None:
+        if self._desk.parameters is not None and 0 <= index < len(self._listed):
+            self.choose(self._listed[index])
+
+
+def described(model: Model) -> str:
+    """What a model's manifest says of it, and where it lies; why it cannot be used, if it cannot."""
+    if model.problem:
+        return model.problem
+    masks = _("threshold surfaces or a single box") if model.has_surfaces else _("a single box")
+    lines = [
+        _("{name}, version {version}.").format(name=model.name, version=model.version or "?"),
+        _("Finds: {classes}.").format(classes=", ".join(model.classes)),
+        _("Makes masks by: {masks}.").format(masks=masks),
+        _("Use: {use}.").format(use=model.use) if model.use else "",
+        _("Folder: {folder}.").format(folder=model.folder),
+    ]
+    return "\n".join(line for line in lines if line)

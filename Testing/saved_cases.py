@@ -56,7 +56,7 @@ def corner() -> np.ndarray:
 
 def trained(folder, split=None):
     """The one case that training reads from a folder."""
-    from training.cases import read_cases
+    from training.data.cases import read_cases
 
     found_cases, problems = read_cases(folder, split)
     assert not problems

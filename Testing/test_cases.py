@@ -21,8 +21,8 @@ from Testing.scene_nodes import add_volume, scene_with_logics
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("scipy")
 
-from training.cases import read_cases  # noqa: E402
-from training.segmentation_files import key_values  # noqa: E402
+from training.data.cases import read_cases  # noqa: E402
+from training.data.segmentation_files import key_values  # noqa: E402
 
 
 @pytest.fixture

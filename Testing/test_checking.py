@@ -12,8 +12,8 @@ pytest.importorskip("scipy", reason="training needs the extra 'training'")
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
 from Testing.labelled_sets import SHAPE, picture, square, write_folder_set, write_table  # noqa: E402
-from training.checking import DataError, check, find_sets, main  # noqa: E402
 from training.data import load_set, load_sets  # noqa: E402
+from training.data.checking import DataError, check, find_sets, main  # noqa: E402
 
 
 def problems(report, severity="error"):

@@ -12,8 +12,8 @@ pytest.importorskip("scipy", reason="training needs the extra 'training'")
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
 from Testing.labelled_sets import SHAPE, picture, square, write_table  # noqa: E402
-from training.coco import decompress, mask_of  # noqa: E402
 from training.data import load_set, read_set  # noqa: E402
+from training.data.coco import decompress, mask_of  # noqa: E402
 
 ROWS, COLUMNS = SHAPE
 

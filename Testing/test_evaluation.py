@@ -12,8 +12,8 @@ pytest.importorskip("skimage", reason="the evaluation needs the extra 'training'
 from training.anchors import cluster_anchors, size_iou  # noqa: E402
 from training.metrics import overlap  # noqa: E402
 from training.rivals.thresholds import multi_otsu, otsu  # noqa: E402
+from training.runs.stages import Stage, stage_rate  # noqa: E402
 from training.sampling import EpochSampler  # noqa: E402
-from training.stages import Stage, stage_rate  # noqa: E402
 
 
 def test_overlap_of_counted_pixels():

@@ -18,9 +18,9 @@ import torch
 pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from Testing.toy_run import Numbers, train  # noqa: E402
-from training import box_detector, record, runs  # noqa: E402
-from training.loop import Progress  # noqa: E402
-from training.runs import Machine, Run, RunError  # noqa: E402
+from training import box_detector, runs  # noqa: E402
+from training.runs import Machine, Run, RunError, record  # noqa: E402
+from training.runs.loop import Progress  # noqa: E402
 from training.sampling import EpochSampler  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
@@ -292,7 +292,7 @@ def test_the_version_of_the_code(tmp_path):
 
 
 def test_progress_tells_where_a_run_is(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(runs, "Progress", lambda: Progress(0.0))
+    monkeypatch.setattr("training.runs.run.Progress", lambda: Progress(0.0))
     train(tmp_path / "run", Machine("cpu"))
     said = capsys.readouterr().out
     assert "step 21 of 21 (epoch 3 of 3): loss " in said and "0 min left" in said

@@ -11,9 +11,9 @@ pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
 from Testing.labelled_sets import picture, square, write_folder_set, write_table  # noqa: E402
 from training.data import Case, load_set, read_set  # noqa: E402
-from training.objects import ObjectsCase  # noqa: E402
-from training.split_table import read_table  # noqa: E402
-from training.splits import SplitError, main, split  # noqa: E402
+from training.data.objects import ObjectsCase  # noqa: E402
+from training.data.split_table import read_table  # noqa: E402
+from training.data.splits import SplitError, main, split  # noqa: E402
 
 
 def case(name, patient="", labels=("femur",), seed=0, side="train", set_name="set"):

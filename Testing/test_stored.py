@@ -17,14 +17,14 @@ pytest.importorskip("scipy", reason="training needs the extra 'training'")
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
 from Testing.labelled_sets import picture, square, write_folder_set, write_table  # noqa: E402
-from training import evaluate, folders, prepared, stored  # noqa: E402
+from training import evaluate, prepared  # noqa: E402
 from training.box_data import BoxAugmentation, BoxDataset  # noqa: E402
-from training.checking import KEPT, DataError, check  # noqa: E402
 from training.compare import __main__ as compare  # noqa: E402
-from training.data import CLASSES, load_set  # noqa: E402
+from training.data import CLASSES, folders, load_set, stored  # noqa: E402
+from training.data.checking import KEPT, DataError, check  # noqa: E402
+from training.data.stored import ChangedError, Recent  # noqa: E402
 from training.detection_data import AugmentationSettings, DetectionDataset  # noqa: E402
 from training.prepared import Prepared, SpaceError  # noqa: E402
-from training.stored import ChangedError, Recent  # noqa: E402
 from training.surface_data import SurfaceAugmentation, SurfaceDataset  # noqa: E402
 
 

@@ -13,9 +13,9 @@ from Testing.scene_nodes import add_volume, scene_with_logics
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("scipy")
 
-from training.cases import read_cases  # noqa: E402
-from training.checking import main  # noqa: E402
 from training.data import load_set, load_sets  # noqa: E402
+from training.data.cases import read_cases  # noqa: E402
+from training.data.checking import main  # noqa: E402
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets, targets
 from . import refinement
 from .box_data import BoxAugmentation, BoxDataset, BoxSample
 from .data import CLASSES
-from .record import say
 from .runs import Run, StagedTraining, Validation, command, is_first
+from .runs.record import say
 from .sampling import spread
 
 DRAWS = 6000

@@ -23,8 +23,8 @@ from .data import CLASSES, Case
 from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
 from .detection_metrics import roi_overlaps, summarise
-from .record import say
 from .runs import Run, StagedTraining, Validation, command
+from .runs.record import say
 from .sampling import spread
 
 DRAWS = 6000

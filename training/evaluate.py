@@ -31,8 +31,8 @@ from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
-from .checking import announce, check
 from .data import SETS, Case
+from .data.checking import announce, check
 from .metrics import overlap
 from .rivals.thresholds import multi_otsu, otsu
 from .runs import command

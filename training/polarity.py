@@ -15,8 +15,8 @@ from torch.nn import functional
 from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, SIZE, PolarityCheck, PolarityNetwork, fit_image
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
-from .checking import announce, check
 from .data import SETS, Case
+from .data.checking import announce, check
 from .runs import command
 from .sampling import seeded_generator
 

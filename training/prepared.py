@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from GrayscaleDetSegLib import __version__
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
-from .labelled import Case
+from .data.labelled import Case
 
 MEMORY = 2**30
 """Bytes that the prepared images of one data set may have in memory."""

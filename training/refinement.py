@@ -14,7 +14,7 @@ from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
 from GrayscaleDetSegLib.core.single_box.refinement import descend_ridge, refine, solve_ridge, targets, with_constant
 
 from .box_data import BoxDataset, Crop
-from .record import say
+from .runs.record import say
 from .sampling import spread
 
 DRAWS = 20000

@@ -21,7 +21,7 @@ import torch
 from GrayscaleDetSegLib.core.weights import sha256
 
 from ..data import Case
-from ..simulate.sets import write_aside
+from ..files import write_aside
 
 TEXT = ("method", "set", "class", "name", "alteration")
 """Columns that hold words; all others hold numbers."""

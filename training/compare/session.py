@@ -12,8 +12,8 @@ import tomllib
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 
-from ..checking import Report, announce, check
 from ..data import CLASSES, Case
+from ..data.checking import Report, announce, check
 from ..rivals import contest
 from ..rivals.contest import Budget, Trained
 from ..rivals.networks import build

@@ -22,7 +22,7 @@ from lightning.fabric.utilities import move_data_to_device
 from torch.utils.data import Dataset
 
 from ..runs import CHECKPOINT, Run, StagedTraining, Validation
-from ..stages import Stage
+from ..runs.stages import Stage
 from .context import Context, read_json, write_json
 from .settings import NetworkSettings
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checking import Report, check
 from ..data import Case
+from ..data.checking import Report, check
 from .errors import FineTuningError
 
 _NOWHERE = -1

@@ -8,7 +8,7 @@ from typing import Any
 
 import tomllib
 
-from ..stages import Stage
+from ..runs.stages import Stage
 from .errors import FineTuningError
 
 DEFAULTS = Path(__file__).resolve().parents[1] / "configs" / "fine_tuning.toml"

@@ -14,8 +14,8 @@ import torch
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
 
-from ..record import Record, code_version
-from ..splits import Split, SplitError, split
+from ..data.splits import Split, SplitError, split
+from ..runs.record import Record, code_version
 from .context import Budget, Context, Reporter
 from .errors import FineTuningError
 from .fitting import duration

@@ -14,10 +14,10 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from ..files import write_aside
 from .anatomies import ANATOMIES
 from .nrrd import nrrd
 from .scene import View
-from .sets import write_aside
 from .simulation import Simulation, acquire
 
 SAMPLE_SHAPE = (928, 768)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..files import write_aside
 from .dicom import NOTICE, sample_simulation
 from .nrrd import nrrd
-from .sets import write_aside
 from .simulation import Simulation, simulate
 
 THUMBNAIL = (260, 280)

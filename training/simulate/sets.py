@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..files import write_aside
 from .anatomies import ANATOMIES, default_size
 from .simulation import simulate
-
-
-def write_aside(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that nobody ever sees half of it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def png(image: np.ndarray) -> bytes:

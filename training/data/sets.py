@@ -10,13 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import cases, coco, folders
-from .labelled import ABSENT, CLASSES, KNOWN_INVERTED, SEPARABLE, SETS, SPLITS, Case, Problem, side_by_side
+from .labelled import SETS, Case, Problem
 from .stored import Known, collected
-
-__all__ = [
-    "ABSENT", "CLASSES", "KNOWN_INVERTED", "SEPARABLE", "SETS", "SPLITS", "Case", "Problem", "is_set", "load_set",
-    "load_sets", "read_set", "scan_set", "side_by_side",
-]  # fmt: skip
 
 FORMS = (
     (folders.is_folder_set, folders.scan_folders),

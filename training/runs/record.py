@@ -19,8 +19,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 import GrayscaleDetSegLib
 
+from ..files import write_aside
+
 RECORD, LOG = "run.json", "log.txt"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 _log = logging.getLogger("training")
 
@@ -107,6 +109,4 @@ class Record:
         self.note(ended=_now(), outcome=outcome, step=step)
 
     def _write(self) -> None:
-        aside = self.path.with_name(self.path.name + ".part")
-        aside.write_text(json.dumps(self.content, indent=1), encoding="utf-8")
-        os.replace(aside, self.path)
+        write_aside(self.path, json.dumps(self.content, indent=1).encode())

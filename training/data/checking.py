@@ -1,6 +1,6 @@
 """What is wrong with labelled images, in one report before a training starts.
 
-    python -m training.checking FOLDER... [--all]
+    python -m training.data.checking FOLDER... [--all]
 
 A FOLDER is a set in any form that is read here, or holds sets. Exit codes: 0 nothing is wrong (there may be warnings),
 1 there are errors, 2 there is nothing to check.
@@ -21,8 +21,9 @@ import numpy as np
 
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
-from .data import CLASSES, SPLITS, Case, Problem, is_set, scan_set
 from .inspection import look, polarity_check, read_kept, write_kept
+from .labelled import CLASSES, SPLITS, Case, Problem
+from .sets import is_set, scan_set
 
 KEPT = "checked.npz"
 """In the folder of a run: what the check saw, file by file."""
@@ -88,7 +89,8 @@ class Report:
                 if here:
                     lines += [f"  {title} ({len(here)}):", *(f"    {line}" for line in here[:shown])]
                     if shown is not None and len(here) > shown:
-                        lines.append(f"    and {len(here) - shown} more: python -m training.checking --all lists them.")
+                        more = len(here) - shown
+                        lines.append(f"    and {more} more: python -m training.data.checking --all lists them.")
         return "\n".join(lines)
 
     def keep(self, folder: Path) -> None:
@@ -259,7 +261,7 @@ def _classes(objects: Counter) -> list[Problem]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.checking", description=__doc__.split("\n\n")[0],
+    parser = argparse.ArgumentParser(prog="python -m training.data.checking", description=__doc__.split("\n\n")[0],
                                      epilog=__doc__.rstrip().rpartition("\n\n")[2])  # fmt: skip
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="a set, or a folder of sets")
     parser.add_argument("--all", action="store_true", help=f"list all problems, not {SHOWN} of a kind")

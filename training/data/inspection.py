@@ -18,8 +18,8 @@ from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, PolarityCheck, PolarityNetwork
 from GrayscaleDetSegLib.core.weights import Bundle
 
+from ..files import write_aside
 from .labelled import Case
-from .simulate.sets import write_aside
 from .stored import Known, facts
 
 TINY = 16.0 / 256.0**2

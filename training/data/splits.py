@@ -1,6 +1,6 @@
 """Which images are put aside for validation: whole patients, as far as it is known who is who.
 
-    python -m training.splits FOLDER [--share 0.2] [--seed 1]
+    python -m training.data.splits FOLDER [--share 0.2] [--seed 1]
 
 draws a split of the set in FOLDER and writes it to its split.csv; what the table says besides stays as it is.
 """
@@ -20,9 +20,10 @@ import numpy as np
 
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
-from .data import Case, read_set
+from ..files import write_aside
 from .images import stem
-from .simulate.sets import write_aside
+from .labelled import Case
+from .sets import read_set
 from .split_table import TABLE, Row, read_table
 
 
@@ -198,7 +199,7 @@ def write_split(folder: Path, divided: Split) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.splits", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m training.data.splits", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", type=Path, help="a set in any form that is read here")
     parser.add_argument("--share", type=float, default=0.2, help="of the images, for validation (default 0.2)")
     parser.add_argument("--seed", type=int, default=1, help="decides the draw (default 1)")

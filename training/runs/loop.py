@@ -12,8 +12,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..sampling import EpochSampler
 from .record import say
-from .sampling import EpochSampler
 from .stages import Stage, stage_rate
 
 

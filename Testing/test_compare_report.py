@@ -273,6 +273,11 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path):
     assert "http" not in page and "<script" not in page and "<link" not in page and "@media print" in page
 
 
+def test_a_picture_that_somebody_removed_does_not_take_the_tables_along(tmp_path):
+    page = html.page("## Part\n\n![A caption](gone.png)\n\n| a |\n|---|\n| 0.5 |\n", "T", tmp_path)
+    assert "<b>Missing:</b> A caption (gone.png)" in page and "0.5</td>" in page and "<img" not in page
+
+
 def test_missing_parts_are_named_with_their_command(tmp_path):
     facts = {
         "command": "python -m training.compare x", "finished": "now", "seconds": 3.0, "machine": "one",

@@ -86,6 +86,8 @@ def _inline(text: str) -> str:
 
 
 def _picture(caption: str, path: Path) -> str:
+    if not path.is_file():  # removed by hand: the tables of a long run are worth having without it
+        return f"<p><b>Missing:</b> {_inline(caption)} ({html.escape(path.name)}). Do this part again to have it.</p>"
     content = base64.b64encode(path.read_bytes()).decode()
     label = html.escape(caption, quote=True)
     return (

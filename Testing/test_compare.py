@@ -189,6 +189,8 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pt")}
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv")}
     assert len(made) == 16 and len(kept) == 2 * (6 + 2) + 3, "8 per set; multi-Otsu, times, curves"
+    (cost,) = (line for line in first.splitlines() if line.startswith("| FCN |") and "| 8 |" in line)
+    assert cost.split(" | ")[-2] == "8", "images seen"
     rows = (tmp_path / "records" / "FCN" / "simulated.csv").read_text().splitlines()
     assert rows[0] == "method,set,class,name,iou,dsc,fn,fp" and len(rows) == 5, "two lungs, femur, tibia"
     second = run("--parts", "cross", "pictures", "robustness")

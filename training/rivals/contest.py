@@ -17,7 +17,7 @@ import torch
 
 from ..data import Case
 from ..metrics import overlap
-from ..runs import Run, Validation
+from ..runs import CHECKPOINT, Run, Validation
 from .networks import build
 from .training import AUGMENTATION, RivalTraining, WholeImageDataset, predict
 
@@ -103,9 +103,9 @@ def best_rate(rates: tuple[float, ...], tried: dict[float, float]) -> float:
 
 
 def images_seen(folder: Path, batch_size: int) -> int | None:
-    """How many images a finished run has seen, by its last checkpoint's name; None if there is none."""
-    steps = [int(path.stem.rsplit("step=", 1)[1]) for path in (folder / "checkpoints").glob("epoch=*-step=*.ckpt")]
-    return batch_size * max(steps) if steps else None
+    """How many images a finished run has seen, by its last checkpoint; None if there is none."""
+    path = folder / CHECKPOINT
+    return batch_size * torch.load(path, weights_only=True)["global_step"] if path.exists() else None
 
 
 def with_best_rate(

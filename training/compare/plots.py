@@ -63,19 +63,22 @@ def curves(records: list[dict], path: Path) -> None:
     """Mean IoU over the number of training images, a line per method with its 95 % bootstrap interval."""
     from matplotlib import pyplot
 
-    figure, axis = pyplot.subplots(figsize=(6, 4))
-    counts = sorted({record["images"] for record in records})
+    figure, axis = pyplot.subplots(figsize=(8, 4.5))
+    counts = np.array(sorted({record["images"] for record in records}))
     statistics = Bootstrap([{**record, "method": (record["images"], record["method"])} for record in records])
-    for method in dict.fromkeys(record["method"] for record in records):
+    methods = list(dict.fromkeys(record["method"] for record in records))
+    for place, method in enumerate(methods):
         lines = [statistics.estimate((count, method), statistics.groups) for count in counts]
         middle, low, high = np.array(lines).T
-        (line,) = axis.plot(counts, middle, marker="o", label=method)
-        axis.fill_between(counts, low, high, color=line.get_color(), alpha=0.15)
+        beside = counts * 1.03 ** (place - (len(methods) - 1) / 2)  # intervals that overlap can be told apart
+        errors = (middle - low, high - middle)
+        axis.errorbar(beside, middle, errors, marker="o", markersize=4, capsize=2, linewidth=1, label=method)
     axis.set_xscale("log")
+    axis.minorticks_off()
     axis.set_xticks(counts, [str(count) for count in counts])
     axis.set_xlabel("training images")
     axis.set_ylabel("mean IoU on val")
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     save(figure, path)
 
 

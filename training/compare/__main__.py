@@ -151,14 +151,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--timed", type=int, default=3, help="images of each set for CPU times (default 3)")
     parser.add_argument("--altered", type=int, default=8, help="images of each set for robustness (default 8)")
     parser.add_argument("--cross-sets", nargs="+", default=list(CHESTS), help="sets of which each is left out once")
-    parser.add_argument("--cross-images", type=int, default=4800, help="images seen with a set left out (default 4800)")
+    parser.add_argument("--cross-images", type=int, default=3200, help="images seen with a set left out (default 3200)")
     parser.add_argument(
-        "--cross-search-images", type=int, default=960,
-        help="images for every learning rate with a set left out (default 960; 0: the rate of part accuracy)",
+        "--cross-search-images", type=int, default=0,
+        help="images for every learning rate with a set left out (default 0: the rate that part accuracy chose)",
     )  # fmt: skip
     parser.add_argument("--curve-set", default="jsrt_lungs", help="set of the learning curves")
     parser.add_argument("--curve-class", default="right lung", help="class of the learning curves")
-    parser.add_argument("--curve-images", type=int, default=640, help="images seen for each point of a learning curve")
+    parser.add_argument("--curve-images", type=int, default=1600, help="images seen for each point of a learning curve")
     parser.add_argument("--counts", type=int, nargs="+", default=[5, 10, 20, 50], help="training images of the curves")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048, 4096], help="image sides, px")
     parser.add_argument("--repeats", type=int, default=7, help="of every timed run")

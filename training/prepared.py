@@ -6,7 +6,6 @@ and then each is prepared by whoever draws it first (the processes of a loader a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -17,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from GrayscaleDetSegLib import __version__
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
 from .data.labelled import Case
+from .files import write_aside
 
 MEMORY = 2**30
 """Bytes that the prepared images of one data set may have in memory."""
@@ -118,16 +118,12 @@ class Prepared:
 
     def _write(self, path: Path, parts: list[Part]) -> None:
         """Aside, then renamed: several processes may prepare the same image, and a kill leaves no half of it."""
-        aside = path.with_name(f".{path.name}.{os.getpid()}.part")
         tensors = {f"{number}.{name}": np.ascontiguousarray(values)
                    for number, part in enumerate(parts) for name, values in part.items()}  # fmt: skip
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, aside, {"parts": str(len(parts))})
-            os.replace(aside, path)
+            write_aside(path, save(tensors, {"parts": str(len(parts))}))
         except (OSError, SafetensorError) as error:
-            with contextlib.suppress(OSError):
-                aside.unlink()
             raise SpaceError(f"Prepared images cannot be kept in {path.parent} ({error}): make room there, or choose "
                              "another folder.") from error  # fmt: skip
 

@@ -166,10 +166,14 @@ class Models:
                 found.append(replace(read_model(folder), is_added=True))
         return found
 
-    def get(self, key: str) -> Model:
-        """The model of a :attr:`Model.key`, on the list or not; its `problem` says where there is none."""
+    def get(self, key: str, listed: Sequence[Model] | None = None) -> Model:
+        """The model of a :attr:`Model.key`, on the list or not; its `problem` says where there is none.
+
+        `listed` is the list, where it is at hand.
+        """
         folder = Path(key) if key else weights.shipped_bundle()
-        on_list = (model for model in self.installed() if _is_same(model.folder, folder))
+        listed = self.installed() if listed is None else listed
+        on_list = (model for model in listed if _is_same(model.folder, folder))
         return next(on_list, None) or read_model(folder)
 
     def add(self, folder: Path) -> Model:
@@ -185,10 +189,11 @@ class Models:
             raise WeightsError(
                 f"{folder} is no model: {MANIFEST} is missing; choose a folder that grayscale-detseg train has written."
             )
-        model = self.get(str(folder))
+        listed = self.installed()
+        model = self.get(str(folder), listed)
         if model.problem:
             raise WeightsError(model.problem)
-        if not _is_among(folder, self.installed()):
+        if not _is_among(folder, listed):
             self._remember([*self._added(), folder])
         return self.get(str(folder))
 
@@ -234,8 +239,9 @@ class Models:
         present : str
             The :attr:`Model.key` of the model that is chosen now.
         """
-        chosen = self.get(present)
-        for model in (chosen, *self.installed()):
+        listed = self.installed()
+        chosen = self.get(present, listed)
+        for model in (chosen, *listed):
             if not model.problem and label in model.classes and is_among_makers(model.full_name, makers):
                 return model.clean_up
         return chosen.clean_up

@@ -38,7 +38,8 @@ class ModelPanel:
     def show(self) -> None:
         """List the models anew, and bring what depends on the chosen one up to it; says so where it cannot be used."""
         parameters, combo = self._desk.parameters, self._desk.ui.modelComboBox
-        listed, chosen = self._models.installed(), self._models.get(parameters.model)
+        listed = self._models.installed()
+        chosen = self._models.get(parameters.model, listed)
         if not any(each.key == chosen.key for each in listed):  # a scene's, from another computer
             listed.append(chosen)
         self._listed, self.chosen = listed, next(each for each in listed if each.key == chosen.key)

@@ -71,7 +71,9 @@ def _cross(session: Session) -> list[str]:
     folds = {test: rows for test, rows in folds.items() if rows}
     if not folds:
         return ["**Missing.** Nothing was trained yet: run this part without `--no-training`."]
-    chosen = "a learning rate chosen on their val part" if options.cross_search_images else "the rate of part accuracy"
+    chosen = "the rate that part accuracy chose (a middle one, where that was not done)"
+    if options.cross_search_images:
+        chosen = "a learning rate chosen on their val part"
     together = []
     for item in session.finished:
         if item.name in ("surfaces", cross.RIVAL):
@@ -112,7 +114,8 @@ def _curves(session: Session) -> list[str]:
     plots.curves(records, options.output / "curves.png")
     return [
         f"{options.curve_class}, {options.curve_set}, mean IoU on val. Every network was trained from nothing and has"
-        f" seen {options.curve_images} images, at the learning rate that part accuracy chose for it.",
+        f" seen {options.curve_images} images, at the learning rate that part accuracy chose for it"
+        " (a middle one, where that was not done).",
         curve_summary(records),
         "![Mean IoU by number of training images, with 95 % bootstrap intervals](curves.png)",
     ]

@@ -1,0 +1,1 @@
+"""Radiographs with objects that may overlap, as the trainings draw them: simulated and real ones in one form."""

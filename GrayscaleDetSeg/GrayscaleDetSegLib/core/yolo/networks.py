@@ -1,13 +1,18 @@
-"""The two YOLOv3 networks: Darknet-53 with three scales (the article's), and tiny with two scales (what ships)."""
+"""The YOLOv3 networks: Darknet-53 with three scales (the article's), tiny with two, and tiny with three (what ships)."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Union
 
 import torch
 from torch import nn
 
 from .blocks import ConvolutionBlock, OutputLayer, PoolSameSize, ResidualBlock, upsample
+
+
+ANCHORS = {"darknet53": 9, "tiny": 6, "tiny-3l": 9}
+"""Anchors of each variant, three a scale."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,10 @@ class YoloConfig:
     Parameters
     ----------
     variant : str
-        ``"darknet53"`` or ``"tiny"``.
+        ``"darknet53"``, ``"tiny"`` or ``"tiny-3l"``.
     classes : tuple of str
     anchors : tuple of tuple of 2 float
-        (width, height) in px of the network's input, smallest first; 9 for darknet53 and 6 for tiny.
+        (width, height) in px of the network's input, smallest first; 6 for tiny and 9 for the others.
     input_size : int
         Side of the square input, a multiple of 32.
     channels : int
@@ -37,9 +42,9 @@ class YoloConfig:
     width: float = 1.0
 
     def __post_init__(self) -> None:
-        expected = {"darknet53": 9, "tiny": 6}.get(self.variant)
+        expected = ANCHORS.get(self.variant)
         if expected is None:
-            raise ValueError(f"There is no YOLOv3 variant {self.variant!r}: choose 'darknet53' or 'tiny'.")
+            raise ValueError(f"There is no YOLOv3 variant {self.variant!r}: choose one of {', '.join(ANCHORS)}.")
         if len(self.anchors) != expected:
             raise ValueError(f"YOLOv3 {self.variant} needs {expected} anchors, not {len(self.anchors)}.")
         if self.input_size % 32:
@@ -164,6 +169,66 @@ class YoloV3Tiny(nn.Module):
         return [self.head_coarse(coarse), self.head_middle(joined)]
 
 
-def build_yolo(config: YoloConfig) -> YoloV3 | YoloV3Tiny:
+class YoloV3Tiny3(nn.Module):
+    """YOLOv3-tiny with a third, fine scale, and Darknet-53's residual blocks where each scale begins.
+
+    The fine scale finds small objects that stand close together (vertebrae, single teeth); the residual blocks give
+    what the many classes and turned films of a whole skeleton need.
+    """
+
+    strides = (32, 16, 8)
+    anchor_indices = ((6, 7, 8), (3, 4, 5), (0, 1, 2))
+
+    def __init__(self, config: YoloConfig) -> None:
+        super().__init__()
+        self.config = config
+        classes = len(config.classes)
+        sizes = [round(size * config.width) for size in (16, 32, 64, 128, 256, 512, 1024)]
+        self.widths = sizes[3], sizes[4], sizes[4]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip([config.channels, *sizes[:2]], sizes[:3]):
+            layers += [ConvolutionBlock(inputs, outputs, 3), nn.MaxPool2d(2)]
+        self.stem = nn.Sequential(*layers, ConvolutionBlock(sizes[2], sizes[3], 3), ResidualBlock(sizes[3]))
+        self.shallow = nn.Sequential(nn.MaxPool2d(2), ConvolutionBlock(sizes[3], sizes[4], 3), ResidualBlock(sizes[4]))
+        self.deep = nn.Sequential(
+            nn.MaxPool2d(2),
+            ConvolutionBlock(sizes[4], sizes[5], 3),
+            ResidualBlock(sizes[5]),
+            PoolSameSize(),
+            ConvolutionBlock(sizes[5], sizes[6], 3),
+            ConvolutionBlock(sizes[6], sizes[4], 1),
+        )
+        self.head_coarse = Head(sizes[4], sizes[5], 3, classes)
+        self.lateral = ConvolutionBlock(sizes[4], sizes[3], 1)
+        self.neck_middle = ConvolutionBlock(sizes[3] + sizes[4], sizes[4], 3)
+        self.head_middle = OutputLayer(sizes[4], 3, classes)
+        self.lateral_fine = ConvolutionBlock(sizes[4], sizes[2], 1)
+        self.neck_fine = ConvolutionBlock(sizes[2] + sizes[3], sizes[3], 3)
+        self.head_fine = OutputLayer(sizes[3], 3, classes)
+
+    def features(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """The maps that the outputs are made of, coarse to fine, of `widths` channels read backwards."""
+        fine = self.stem(image)
+        middle = self.shallow(fine)
+        coarse = self.deep(middle)
+        middle = self.neck_middle(torch.cat([upsample(self.lateral(coarse)), middle], 1))
+        fine = self.neck_fine(torch.cat([upsample(self.lateral_fine(middle)), fine], 1))
+        return [coarse, middle, fine]
+
+    def outputs(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Raw outputs per scale, see :class:`OutputLayer`, of `features`."""
+        coarse, middle, fine = features
+        return [self.head_coarse(coarse), self.head_middle(middle), self.head_fine(fine)]
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Raw outputs per scale, see :class:`OutputLayer`, of images (batch, channels, size, size) in 0..1."""
+        return self.outputs(self.features(image))
+
+
+Yolo = Union[YoloV3, YoloV3Tiny, YoloV3Tiny3]
+"""Any of the networks: they have ``config``, ``strides`` and ``anchor_indices``."""
+
+
+def build_yolo(config: YoloConfig) -> Yolo:
     """The network of a configuration, with fresh weights."""
-    return (YoloV3 if config.variant == "darknet53" else YoloV3Tiny)(config)
+    return {"darknet53": YoloV3, "tiny": YoloV3Tiny, "tiny-3l": YoloV3Tiny3}[config.variant](config)

@@ -12,18 +12,25 @@ import torch
 from torch.nn import functional
 
 from GrayscaleDetSegLib.core.yolo.decode import decode_scale
-from GrayscaleDetSegLib.core.yolo.networks import YoloV3, YoloV3Tiny
+from GrayscaleDetSegLib.core.yolo.networks import Yolo
 
 from .detection_data import DetectionSample
 
 
+SAME_PLACE = 0.65
+"""IoU from which the boxes of two objects are one place."""
+HIDDEN_IOU = 0.3
+"""IoU with what is cut off too much to be asked for from which nothing is held against a prediction."""
+
+
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the parts, and the two thresholds of YOLOv3's assignment."""
+    """Weights of the parts, and the two thresholds of YOLOv3's assignment; `masks` is for samples that have them."""
 
     box: float = 2.0
     objectness: float = 1.0
     classes: float = 0.5
+    masks: float = 0.0
     ignore_iou: float = 0.6
     anchor_iou: float = 0.5
 
@@ -51,57 +58,84 @@ def complete_iou(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.
 
 
 def detection_loss(
-    network: YoloV3 | YoloV3Tiny, outputs: list[torch.Tensor], samples: list[DetectionSample], weights: LossWeights
+    network: Yolo, outputs: list[torch.Tensor], samples: list[DetectionSample], weights: LossWeights
 ) -> dict[str, torch.Tensor]:
     """The parts ``box``, ``objectness`` and ``classes``, weighted, and their sum ``total``.
 
     An object is assigned to the cell that holds its centre, for the anchor that fits its size best and every other one
     whose size IoU exceeds `anchor_iou`. Where a cell's class is one that the image does not mark, its objectness is
-    not pushed to 0: the unmarked bone may well be there.
+    not pushed to 0: the unmarked bone may well be there; nor is it on what a sample calls `hidden`. Objects that lie in
+    the same place (radius and ulna from the side) share a cell: then all of their classes are right there.
     """
     device = outputs[0].device
     anchors = torch.tensor(network.config.anchors, dtype=torch.float32, device=device)
     parts = {name: torch.zeros((), device=device) for name in ("box", "objectness", "classes")}
+    chosen = [_chosen_anchors(sample, anchors, weights.anchor_iou) for sample in samples]
+    together = [_classes_in_place(sample, outputs[0].shape[-1] - 5) for sample in samples]
     positives = 0
     for raw, stride, indices in zip(outputs, network.strides, network.anchor_indices):
         predicted = decode_scale(raw, anchors[list(indices)], stride)
         target = torch.zeros(raw.shape[:-1], device=device)
-        weight = torch.ones(raw.shape[:-1], device=device)
-        matched, wanted, classes = [], [], []
-        for number, sample in enumerate(samples):
-            with torch.no_grad():
-                probabilities = raw[number, ..., 5:].sigmoid()
-                unmarked = (probabilities * ~sample.marked).amax(-1)
-                known = (probabilities * sample.marked).amax(-1)
-                weight[number] = torch.where(unmarked > known, 0.0, 1.0)
-                if not len(sample.boxes):
-                    continue
-                overlap = pairwise_iou(predicted[number].reshape(-1, 4), sample.boxes).amax(1)
-                weight[number][overlap.view(weight[number].shape) > weights.ignore_iou] = 0.0
-            sizes = sample.boxes[:, 2:] - sample.boxes[:, :2]
-            centred = torch.cat([-anchors, anchors], 1), torch.cat([-sizes, sizes], 1)
-            fit = pairwise_iou(*(boxes / 2.0 for boxes in centred))
-            chosen = (fit > weights.anchor_iou) | (fit == fit.amax(0, keepdim=True))
-            for local, anchor in enumerate(indices):
-                for item in torch.nonzero(chosen[anchor]).flatten().tolist():
-                    centre = (sample.boxes[item, :2] + sample.boxes[item, 2:]) / (2.0 * stride)
-                    column, row = (int(value) for value in centre.clamp(0, raw.shape[3] - 1))
-                    matched.append((number, local, row, column))
-                    wanted.append(sample.boxes[item])
-                    classes.append(int(sample.labels[item]))
-        if matched:
-            where = tuple(torch.tensor(matched, device=device).T)
-            overlap, plain = complete_iou(predicted[where], torch.stack(wanted))
+        weight = _objectness_weight(raw, predicted, samples, weights.ignore_iou)
+        where, wanted, classes = [], [], []
+        for number, (sample, fits) in enumerate(zip(samples, chosen)):
+            local, items = torch.nonzero(fits[list(indices)], as_tuple=True)
+            if not len(items):
+                continue
+            centres = (sample.boxes[items, :2] + sample.boxes[items, 2:]) / (2.0 * stride)
+            column = centres[:, 0].long().clamp(0, raw.shape[3] - 1)
+            row = centres[:, 1].long().clamp(0, raw.shape[2] - 1)
+            where.append(torch.stack([torch.full_like(local, number), local, row, column]))
+            wanted.append(sample.boxes[items])
+            classes.append(together[number][items])
+        if where:
+            cells = tuple(torch.cat(where, 1))
+            overlap, _ = complete_iou(predicted[cells], torch.cat(wanted))
             parts["box"] = parts["box"] + (1.0 - overlap).sum()
-            one_hot = functional.one_hot(torch.tensor(classes, device=device), raw.shape[-1] - 5).float()
-            loss = functional.binary_cross_entropy_with_logits(raw[where][:, 5:], one_hot, reduction="none")
             # all classes count, marked or not: what is marked as one class is known not to be another
-            parts["classes"] = parts["classes"] + loss.sum()
-            positives += len(matched)
-            weight[where], target[where] = 1.0, 1.0
+            loss = functional.binary_cross_entropy_with_logits(raw[cells][:, 5:], torch.cat(classes), reduction="sum")
+            parts["classes"] = parts["classes"] + loss
+            positives += len(cells[0])
+            weight[cells], target[cells] = 1.0, 1.0
         loss = functional.binary_cross_entropy_with_logits(raw[..., 4], target, reduction="none")
         parts["objectness"] = parts["objectness"] + (loss * weight).sum()
     scale = 1.0 / max(positives, 1)
     parts = {name: getattr(weights, name) * value * scale for name, value in parts.items()}
     parts["total"] = sum(parts.values())
     return parts
+
+
+@torch.no_grad()
+def _chosen_anchors(sample: DetectionSample, anchors: torch.Tensor, least: float) -> torch.Tensor:
+    """Which anchors answer for which boxes: bool (anchors, n)."""
+    sizes = sample.boxes[:, 2:] - sample.boxes[:, :2]
+    centred = torch.cat([-anchors, anchors], 1), torch.cat([-sizes, sizes], 1)
+    fit = pairwise_iou(*(boxes / 2.0 for boxes in centred))
+    return (fit > least) | (fit == fit.amax(0, keepdim=True))
+
+
+@torch.no_grad()
+def _classes_in_place(sample: DetectionSample, count: int) -> torch.Tensor:
+    """For every box 1 for its own class and for those of boxes in the same place: (n, classes), float32."""
+    one_hot = functional.one_hot(sample.labels, count).float()
+    if len(sample.boxes) < 2:
+        return one_hot
+    return ((pairwise_iou(sample.boxes, sample.boxes) > SAME_PLACE).float() @ one_hot).clamp(max=1.0)
+
+
+@torch.no_grad()
+def _objectness_weight(
+    raw: torch.Tensor, predicted: torch.Tensor, samples: list[DetectionSample], ignore: float
+) -> torch.Tensor:
+    """0 where a sample cannot tell that there is nothing, else 1: (batch, anchors, rows, columns)."""
+    marked = torch.stack([sample.marked for sample in samples])[:, None, None, None]
+    probabilities = raw[..., 5:].sigmoid()
+    weight = ((probabilities * ~marked).amax(-1) <= (probabilities * marked).amax(-1)).float()
+    for number, sample in enumerate(samples):
+        hidden = getattr(sample, "hidden", None)
+        found = predicted[number].reshape(-1, 4)
+        for boxes, limit in ((sample.boxes, ignore), (hidden, HIDDEN_IOU)):
+            if boxes is not None and len(boxes):
+                overlap = pairwise_iou(found, boxes).amax(1)
+                weight[number][overlap.view(weight[number].shape) > limit] = 0.0
+    return weight

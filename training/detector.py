@@ -14,7 +14,7 @@ import torch
 
 from GrayscaleDetSegLib.core.yolo.blocks import OutputLayer
 from GrayscaleDetSegLib.core.yolo.detector import RoiDetector
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
+from GrayscaleDetSegLib.core.yolo.networks import ANCHORS, YoloConfig, build_yolo
 
 from .anchors import cluster_anchors
 from .augmentation import AugmentationSettings
@@ -22,6 +22,10 @@ from .convert import CONVERSION
 from .data import CLASSES, Case
 from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
+from .films.collection import outlined_films, sampling_weights
+from .films.detection import FilmDetectionDataset, Framing
+from .films.knowledge import CLASSES as FILM_CLASSES
+from .mask_head import MaskHead
 from .detection_metrics import roi_overlaps, summarise
 from .runs import Run, StagedTraining, Validation, command
 from .runs.record import say
@@ -38,6 +42,7 @@ class DetectorTraining(StagedTraining):
         network = build_yolo(config).to(memory_format=torch.channels_last)
         super().__init__(network, stages, steps_per_epoch, weight_decay=5e-4)
         self.weights = weights
+        self.mask_head = MaskHead(network) if weights.masks else None
 
     def learning_parts(self, trainable: str) -> set[torch.nn.Module]:
         """``"output"``: the output layers, which are the last 3 layers of the article's network."""
@@ -48,7 +53,14 @@ class DetectorTraining(StagedTraining):
     def training_step(self, batch: list, batch_idx: int) -> torch.Tensor:
         images = torch.stack([sample.image for sample in batch])
         images = images.expand(-1, self.network.config.channels, -1, -1).contiguous(memory_format=torch.channels_last)
-        parts = detection_loss(self.network, self.network(images), batch, self.weights)
+        if self.mask_head is None:
+            parts = detection_loss(self.network, self.network(images), batch, self.weights)
+        else:
+            features = self.network.features(images)
+            outputs = [output.float() for output in self.network.outputs(features)]
+            parts = detection_loss(self.network, outputs, batch, self.weights)
+            parts["masks"] = self.weights.masks * self.mask_head.loss(features, batch)
+            parts["total"] = parts["total"] + parts["masks"]
         self.log_dict({f"train/{name}": value for name, value in parts.items()}, batch_size=len(batch))
         return parts["total"]
 
@@ -78,22 +90,38 @@ def training_anchors(dataset: DetectionDataset, count: int, passes: int = 3) -> 
     return [(float(width), float(height)) for width, height in anchors.round(1)]
 
 
+def film_dataset(run: Run) -> FilmDetectionDataset:
+    """The simulated films of a run with the train parts of the labelled sets."""
+    settings = run.settings
+    films = outlined_films(run.films, run.data if run.sets else None, FILM_CLASSES, settings["seed"])
+    names = [film.set_name for film in films]
+    say(f"{len(films)} films, {sum(name.startswith('simulated') for name in names)} of them simulated")
+    return FilmDetectionDataset(
+        films, FILM_CLASSES, settings["input_size"], Framing(**settings.get("framing", {})), seed=settings["seed"],
+        weights=sampling_weights(names, settings.get("simulated", 0.5)),
+    )  # fmt: skip
+
+
 @command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.detector", __doc__, arguments)
     settings = run.settings
-    augmentation = AugmentationSettings(**settings.get("augmentation", {}))
-    dataset = DetectionDataset(
-        run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"], folder=run.samples
-    )
+    if run.films:
+        dataset = film_dataset(run)
+    else:
+        augmentation = AugmentationSettings(**settings.get("augmentation", {}))
+        dataset = DetectionDataset(
+            run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"], folder=run.samples
+        )
     start = run.start_description()
     if run.start and (run.start / CONVERSION).exists():  # its output layers are fresh: the anchors may fit these data
         start = None
-    count = {"tiny": 6, "darknet53": 9}[settings["variant"]]
+    count = ANCHORS[settings["variant"]]
     anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(dataset, count))
     config = YoloConfig(
-        settings["variant"], CLASSES, anchors, settings["input_size"], settings["channels"], settings["width"]
-    )
+        settings["variant"], tuple(dataset.classes), anchors, settings["input_size"], settings["channels"],
+        settings["width"],
+    )  # fmt: skip
     run.describe(config.to_dict())
     loader = run.loader(dataset, collate)
     module = DetectorTraining(config, LossWeights(**settings.get("loss", {})), run.stages, len(loader))

@@ -38,14 +38,24 @@ class EpochSampler(Sampler):
         Cases in an epoch; as many as there are by default.
     processes : int
         How many share an epoch; which of them this is, torch.distributed knows when the epoch begins.
+    weights : ndarray, optional
+        How often each case is drawn, instead of what `balance` gives.
     """
 
     def __init__(
-        self, set_names: list[str], balance: float, seed: int, length: int | None = None, processes: int = 1
+        self,
+        set_names: list[str],
+        balance: float,
+        seed: int,
+        length: int | None = None,
+        processes: int = 1,
+        weights: np.ndarray | None = None,
     ) -> None:
         names, counts = np.unique(set_names, return_counts=True)
         weight = dict(zip(names, counts ** (balance - 1.0)))
         self.weights = torch.tensor([weight[name] for name in set_names])
+        if weights is not None:
+            self.weights = torch.as_tensor(weights, dtype=torch.float64)
         self.seed, self.epoch, self.length, self.processes = seed, 0, length or len(set_names), processes
         self._seen = (0, 0)
 

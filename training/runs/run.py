@@ -71,6 +71,8 @@ class Run:
     machine : Machine
     cases : tuple of Case
         Of both splits.
+    films : tuple of Path
+        Folders of simulated films.
     """
 
     data: Path
@@ -81,6 +83,7 @@ class Run:
     also: tuple[Path, ...] = ()
     machine: Machine = field(default_factory=Machine)
     cases: tuple[Case, ...] = ()
+    films: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, module: str, description: str, arguments: list[str] | None) -> Run:
@@ -99,6 +102,7 @@ class Run:
         parser.add_argument("--output", type=Path, required=True, help="folder of the run")
         parser.add_argument("--from", dest="start", type=Path, help="folder of a finished run to start from")
         parser.add_argument("--also", type=Path, nargs="*", default=[], help="folders of further sets to train on")
+        parser.add_argument("--films", type=Path, nargs="*", default=[], help="folders of simulated films")
         parser.add_argument("--skip-bad", action="store_true", help="train without what the check of the data rejects")
         parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
         parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default 1)")
@@ -111,7 +115,7 @@ class Run:
         folders = [options.data / name for name in settings["sets"]] + options.also
         report = check(folders, is_first(), options.output)
         run = cls(options.data, options.output, options.start, settings, options.workers, tuple(options.also), machine,
-                  report.cases)  # fmt: skip
+                  report.cases, tuple(options.films))  # fmt: skip
         run._open(text, report, options.skip_bad)
         lightning.seed_everything(settings["seed"], workers=True, verbose=False)
         return run
@@ -210,6 +214,7 @@ class Run:
             self.settings["seed"],
             self.settings.get("epoch_length"),
             self.machine.processes,
+            getattr(dataset, "weights", None),
         )
         if sampler.length < self.settings["batch_size"]:
             raise DataError(

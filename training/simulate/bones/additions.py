@@ -34,7 +34,7 @@ def metal_parts(person: Person, generator: np.random.Generator) -> list[Surface]
                                if (np.abs(along - at) < 8).sum() > 3 else 8.0 for at in steps])  # fmt: skip
             path = middle + steps[:, None] * axes[0] + (radius + 2.0)[:, None] * side
             across = np.cross(axes[0], side)
-            found.append(tube(path, np.tile([generator.uniform(4.0, 8.0), generator.uniform(1.0, 2.2)], (9, 1)), across))
+            found.append(tube(path, np.tile(generator.uniform([4.0, 1.0], [8.0, 2.2]), (9, 1)), across))
             for at, depth in zip(steps, radius):
                 if generator.random() < 0.75:
                     start = middle + at * axes[0] + (depth + 3.0) * side
@@ -49,7 +49,8 @@ def metal_parts(person: Person, generator: np.random.Generator) -> list[Surface]
             found.append(tube(hip + 17 * person.size * ball[:, None] * down,
                               np.tile(17.5 * person.size * np.sqrt(np.clip(1 - ball**2, 0.01, 1))[:, None], 2),
                               np.array([0, 1.0, 0])))  # fmt: skip
-            neck = [hip, hip + 38 * outward + 30 * down, hip + 48 * outward + 60 * down, hip + 42 * outward + 170 * down]
+            steps = ((0, 0), (36, 30), (44, 60), (30, 170))
+            neck = [hip + out * outward + below * person.size * down for out, below in steps]
             path, width = smooth_path(neck, [(7, 7), (9, 9), (11, 9), (5, 5)])
             found.append(tube(path, width * person.size, np.array([0, 1.0, 0])))
     if generator.random() < 0.03:
@@ -117,7 +118,7 @@ def mark(film: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         edge = generator.random() < 0.8
         place = generator.uniform(0.02, 0.9, 2)
         if edge:
-            place[generator.integers(2)] = generator.choice([generator.uniform(0.0, 0.08), generator.uniform(0.8, 0.92)])
+            place[generator.integers(2)] = generator.choice([0.0, 0.82]) + generator.uniform(0.0, 0.1)
         level = int(generator.uniform(150, 255))
         at = int(place[0] * columns), int(place[1] * rows)
         if generator.random() < 0.2:

@@ -10,7 +10,7 @@ from ...films.film import Film, FilmObject
 from .additions import cast, collimate, gas, mark, metal_parts
 from .exposure import Thicknesses, expose
 from .person import Library, draw_person
-from .scenes import Scene, draw_scene
+from .scenes import Scene, draw_scene, named_scenes
 from .skeleton import DEGREE, MIRROR, Person, PlacedBone, affine, after, rotation
 from .soft_tissue import soft_parts, united
 from .surface import Surface
@@ -31,16 +31,21 @@ LONGEST, PIXELS = 448, 330**2
 WAVES = 5
 
 
-def draw_films(library: Library, count: int, seed: int, first: int = 0) -> Iterator[Film]:
-    """Films number `first` to `first + count` of a seed: each follows from seed and number alone."""
+def draw_films(
+    library: Library, count: int, seed: int, first: int = 0, scenes: list[str] | None = None
+) -> Iterator[Film]:
+    """Films number `first` to `first + count` of a seed: each follows from seed, number and scenes alone."""
     for number in range(first, first + count):
-        yield draw_film(library, np.random.default_rng([seed, number]), f"{seed}-{number}")
+        yield draw_film(library, np.random.default_rng([seed, number]), f"{seed}-{number}", scenes)
 
 
-def draw_film(library: Library, generator: np.random.Generator, name: str = "") -> Film:
+def draw_film(
+    library: Library, generator: np.random.Generator, name: str = "", scenes: list[str] | None = None
+) -> Film:
     """One film; scenes in which no bone is met are drawn again."""
+    table = named_scenes(scenes)
     while True:
-        scene = draw_scene(generator)
+        scene = draw_scene(generator, table)
         film = film_of(scene, draw_person(library, scene.pose, scene.parts, generator), generator, name)
         if film.objects:
             return film
@@ -109,7 +114,7 @@ def camera_of(scene: Scene, person: Person, generator: np.random.Generator) -> C
     middle = sum(part * person.landmarks[mark] for mark, part in scene.centre) / weight
     middle = middle + turned.T @ (person.size * np.asarray(scene.shift, float))
     yaw, pitch, roll = scene.turn
-    if generator.random() < 0.12:
+    if generator.random() < 0.12 and scene.aspect > 0.45:
         roll += generator.uniform(-35, 35) * DEGREE
     view = rotation((0, 0, 1), roll) @ FRONTAL @ rotation((1, 0, 0), pitch) @ rotation((0, 0, 1), yaw) @ turned
     field = scene.field * person.size

@@ -62,25 +62,27 @@ def expose(parts: Thicknesses, generator: np.random.Generator) -> np.ndarray:
     marrow = np.clip(parts.marrow, 0.0, parts.bone)
     grain = 1.0 + draw(0.0, 0.12) * smooth_noise(shape, draw(0.8, 2.0), generator)
     tissue = np.maximum(parts.soft, parts.bone + 4.0 * (parts.bone > 0)) - parts.bone
-    tissue = np.maximum(tissue - parts.air, 0.15 * tissue) * (1.0 + 0.04 * smooth_noise(shape, 12.0, generator))
+    tissue = np.maximum(tissue - parts.air, 0.15 * tissue) * (1.0 + 0.025 * smooth_noise(shape, draw(5.0, 30.0), generator))
     depth = SOFT * tissue + compact * (parts.bone - marrow) + spongy * marrow * grain
     depth = depth + 0.35 * parts.metal + SOFT * draw(0.6, 2.0) * parts.plaster
     primary = np.exp(-np.clip(depth, 0.0, 9.0))
     veil = draw(0.0, 0.25) * ndimage.gaussian_filter(primary, 0.08 * max(shape))
-    quanta = 10.0 ** draw(2.6, 4.8)
+    # the tube's automatic exposure: so many quanta where the body lets through a middling share
+    body = parts.soft > 1.0
+    quanta = 10.0 ** draw(2.0, 4.0) / max(float(np.median(primary[body])) if body.any() else 1.0, 1e-4)
     counted = primary + veil
     counted = counted + np.sqrt(counted / quanta) * generator.standard_normal(shape).astype(np.float32)
     film = -np.log(np.clip(counted, 1.5 / quanta, None)).astype(np.float32)
-    return develop(film, parts.soft > 1.0, generator)
+    return develop(film, body, generator)
 
 
 def develop(film: np.ndarray, body: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Window, unsharp masking and curve of a film of optical depths, to 0..1."""
     draw = generator.uniform
     film = ndimage.gaussian_filter(film, draw(0.0, 0.8))
-    if generator.random() < 0.5:
-        wide = ndimage.gaussian_filter(film, draw(4.0, 25.0))
-        film = film + draw(0.2, 1.2) * (film - wide)
+    if generator.random() < 0.7:  # unsharp masking; wide, it brings thick and thin regions together
+        wide = draw(3.0, 45.0)
+        film = film + draw(0.2, 1.6) * (film - ndimage.gaussian_filter(film, wide))
     inside = film[body] if body.any() else film
     low, high = np.percentile(inside, [draw(0.0, 8.0), draw(97.0, 99.9)])
     if generator.random() < 0.5:  # air around the body stays darker than the body

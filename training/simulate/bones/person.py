@@ -12,6 +12,9 @@ CHILDREN = 0.22
 OWN_PARTS = 0.5
 """Share of limbs whose next part comes from the same person, where the library has it."""
 
+SHOULDER = (-150.0, 60.0, -10.0)
+"""From the sternoclavicular joint to the shoulder, mm, where a library has no shoulders."""
+
 Library = dict[str, list[Part]]
 
 
@@ -78,12 +81,14 @@ def _trunk_and_arms(assembly: Assembly, pick: _Picker, pose: Pose, parts: tuple[
         shoulder, upper = pick("shoulder", side), pick("upper arm", side)
         fore = pick("forearm", side, upper)
         hand = pick("hand", side, fore)
-        if shoulder is None or upper is None or fore is None:
+        if upper is None or fore is None:
             continue
         girdle = after(placed, affine(np.eye(3), clavicle))
-        glenohumeral = shoulder.joints["glenohumeral"].centre
-        assembly.add(shoulder, side, girdle)
-        fit = scale_to(shoulder, "glenohumeral", upper)
+        glenohumeral, fit = SHOULDER, 1.0
+        if shoulder is not None:
+            glenohumeral = shoulder.joints["glenohumeral"].centre
+            assembly.add(shoulder, side, girdle)
+            fit = scale_to(shoulder, "glenohumeral", upper)
         where = girdle[:, :3] @ np.asarray(glenohumeral) + girdle[:, 3]
         assembly.arm(where, side, upper, fore, hand, pose, size * fit)
 

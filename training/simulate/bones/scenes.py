@@ -329,8 +329,24 @@ SCENES: dict[Callable[[Draw, str], Scene], float] = {
 """Scene and share."""
 
 
-def draw_scene(draw: Draw) -> Scene:
-    """A scene drawn by its share, of the right or the left side."""
-    kinds = list(SCENES)
-    share = np.array([SCENES[kind] for kind in kinds], float)
+def named_scenes(names: list[str] | None = None) -> dict[Callable[[Draw, str], Scene], float]:
+    """The table, or the part of it with these function names.
+
+    Raises
+    ------
+    ValueError
+        If there is no scene of a name.
+    """
+    table = {scene.__name__: scene for scene in SCENES}
+    unknown = set(names or ()) - set(table)
+    if unknown:
+        raise ValueError(f"There is no scene {', '.join(sorted(unknown))}: choose of {', '.join(table)}.")
+    return {table[name]: SCENES[table[name]] for name in names or table}
+
+
+def draw_scene(draw: Draw, table: dict[Callable[[Draw, str], Scene], float] | None = None) -> Scene:
+    """A scene of a table (all by default) drawn by its share, of the right or the left side."""
+    table = table or SCENES
+    kinds = list(table)
+    share = np.array([table[kind] for kind in kinds], float)
     return kinds[draw.choice(len(kinds), p=share / share.sum())](draw, str(draw.choice(["R", "L"])))

@@ -163,7 +163,8 @@ class Assembly:
         half = after(upper, affine(fit * rotation(knee.axis, 0.55 * bend), knee.centre))
         own = {}
         if "patella" in shank.joints:
-            back = after(_inverse(lower), half)
+            # parts of two people leave a gap that cartilage does not fill: the kneecap goes back to the femur
+            back = after(affine(np.eye(3), (0.0, 0.06 * shank.width, 0.0)), after(_inverse(lower), half))
             own = {name: back for name in shank.joints["patella"].moves}
         self.add(shank, side, lower, own)
         self.mark("knee", side, upper, knee.centre)
@@ -211,6 +212,7 @@ class Assembly:
         low = np.concatenate([bone.surface.vertices for bone in hand.bones])
         self.mark("knuckles", side, end, (low[:, 0].mean(), low[:, 1].mean(), 0.45 * low[:, 2].min()))
         self.mark("fingertips", side, end, (low[:, 0].mean(), low[:, 1].mean(), low[:, 2].min()))
+        self.person.landmarks[f"thumb side {side}"] = self._in_body(end, side)[:, :3] @ np.array([-1.0, 0, 0])
 
 
 def scale_to(upper: Part, joint: str, lower: Part) -> float:

@@ -74,7 +74,7 @@ def smooth_path(points: list[np.ndarray], radii: list[tuple[float, float]], step
     places = np.arange(len(points))
     path = np.stack([np.interp(at, places, points[:, axis]) for axis in range(3)], 1)
     width = np.stack([np.interp(at, places, radii[:, axis]) for axis in range(2)], 1)
-    rounding = np.array([0.45, 0.8])
+    rounding = np.array([0.6, 0.9])
     width[:2] *= rounding[:, None]
     width[-2:] *= rounding[::-1, None]
     return path, width
@@ -99,17 +99,19 @@ def soft_parts(person: Person, generator: np.random.Generator) -> list[SoftPart]
         middle = base + np.array([0, -35.0, 0]) * size
         points = [middle - 0.42 * up, middle - 0.2 * up, middle, middle + 0.3 * up, middle + 0.6 * up,
                   middle + 0.85 * up, top, top + 0.25 * up]  # fmt: skip
-        radii = [(150, 95), (175, 120), (165, 110), (150, 105), (165, 112), (175, 95), (62, 60), (70, 85)]
+        radii = [(150, 90), (175, 105), (165, 100), (150, 95), (165, 105), (175, 88), (62, 60), (70, 85)]
         add("trunk" if "trunk" in nodes else "pelvis", points, radii, sideways, trunk_fat)
     for side in SIDES:
         if f"thigh {side}" in nodes:
             hip, knee, ankle = (marks[f"{name} {side}"] for name in ("hip", "knee", "ankle"))
-            beyond = knee + 0.06 * (ankle - knee)
-            points = [hip - 0.1 * (knee - hip), hip + 0.25 * (knee - hip), hip + 0.65 * (knee - hip), knee, beyond]
-            add(f"thigh {side}", points, [(90, 95), (88, 90), (70, 72), (60, 62), (56, 58)], sideways, fat)
-            points = [knee - 0.05 * (ankle - knee), knee + 0.25 * (ankle - knee), knee + 0.6 * (ankle - knee), ankle,
-                      ankle + 0.08 * (ankle - knee)]  # fmt: skip
-            add(f"shank {side}", points, [(57, 60), (58, 62), (46, 48), (37, 42), (36, 44)], sideways, fat)
+            beyond = knee + 0.16 * (ankle - knee)
+            front = np.array([0, -9.0, 0]) * size
+            points = [hip - 0.1 * (knee - hip), hip + 0.25 * (knee - hip), hip + 0.65 * (knee - hip), knee + front,
+                      beyond + front]  # fmt: skip
+            add(f"thigh {side}", points, [(90, 95), (88, 90), (70, 72), (62, 68), (58, 62)], sideways, fat)
+            points = [knee - 0.14 * (ankle - knee), knee + 0.25 * (ankle - knee), knee + 0.6 * (ankle - knee), ankle,
+                      ankle + 0.12 * (ankle - knee)]  # fmt: skip
+            add(f"shank {side}", points, [(57, 64), (58, 62), (46, 48), (37, 42), (36, 44)], sideways, fat)
         if f"foot {side}" in nodes:
             heel, toes, ankle = (marks[f"{name} {side}"] for name in ("heel", "toes", "ankle"))
             lift = np.array([0, 0, 12.0]) * size
@@ -119,11 +121,16 @@ def soft_parts(person: Person, generator: np.random.Generator) -> list[SoftPart]
         if f"upper arm {side}" in nodes:
             shoulder, elbow, wrist = (marks[f"{name} {side}"] for name in ("shoulder", "elbow", "wrist"))
             points = [shoulder - 0.12 * (elbow - shoulder), shoulder + 0.3 * (elbow - shoulder),
-                      shoulder + 0.75 * (elbow - shoulder), elbow + 0.05 * (elbow - shoulder)]  # fmt: skip
+                      shoulder + 0.75 * (elbow - shoulder), elbow + 0.14 * (elbow - shoulder)]  # fmt: skip
             add(f"upper arm {side}", points, [(58, 60), (52, 55), (42, 44), (42, 40)], sideways + [0, 0.3, 0], fat)
-            points = [elbow - 0.06 * (wrist - elbow), elbow + 0.25 * (wrist - elbow), elbow + 0.65 * (wrist - elbow),
-                      wrist + 0.04 * (wrist - elbow)]  # fmt: skip
+            points = [elbow - 0.14 * (wrist - elbow), elbow + 0.25 * (wrist - elbow), elbow + 0.65 * (wrist - elbow),
+                      wrist + 0.12 * (wrist - elbow)]  # fmt: skip
             add(f"forearm {side}", points, [(43, 42), (44, 42), (34, 31), (30, 22)], sideways + [0, 0.3, 0], fat**0.8)
+        if f"hand {side}" in nodes:
+            wrist, knuckles = marks[f"wrist {side}"], marks[f"knuckles {side}"]
+            points = [wrist - 0.1 * (knuckles - wrist), wrist + 0.4 * (knuckles - wrist), knuckles]
+            across = marks[f"thumb side {side}"]
+            add(f"hand {side}", points, [(28, 19), (37, 15), (40, 12)], across, fat**0.3)
     thickest = 6.0 * size * fat**0.4
     for bone in person.bones:
         if bone.label in SMALL_BONES:

@@ -1,0 +1,53 @@
+"""All films of a training: drawn ones from their files, real ones from the labelled sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .film import Film, read_films
+from .knowledge import CARDS
+from .outlined import OutlinedFilm, outlined
+from .real import training_films
+
+
+def outlined_films(
+    folders: Sequence[Path], data: Path | None, classes: Sequence[str], seed: int, most: int | None = None
+) -> list[OutlinedFilm]:
+    """Every film, ready to be warped.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each with files of ``films.film.write_films``.
+    data : Path or None
+        Folder of the labelled sets, train parts.
+    classes : sequence of str
+    seed : int
+    most : int, optional
+        Drawn films at most.
+    """
+    draw, found = np.random.default_rng(seed), []
+    for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
+        for film in read_films(path):
+            if most is not None and len(found) >= most:
+                break
+            found.append(outlined(film, classes, draw))
+    if data is not None:
+        found += [outlined(film, classes, draw) for film in training_films(data, seed)]
+    return found
+
+
+def sampling_weights(names: Sequence[str], simulated: float) -> np.ndarray:
+    """How often each film is drawn: simulated ones together with the share `simulated`, the rest by their cards."""
+    weight = np.array([CARDS[name].weight if name in CARDS else 1.0 for name in names])
+    drawn = np.array([name.startswith("simulated") for name in names])
+    for mask, share in ((drawn, simulated), (~drawn, 1.0 - simulated)):
+        if mask.any():
+            weight[mask] *= share / weight[mask].sum()
+    return weight
+
+
+__all__ = ["Film", "outlined_films", "sampling_weights"]

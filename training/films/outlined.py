@@ -1,0 +1,109 @@
+"""Films as the trainings warp them: the picture, a map of the classes at half its size, and points on every object.
+
+Boxes of warped objects come from points on their outlines, so that no mask has to be warped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from .film import Film
+
+OUTLINE, INSIDE = 160, 64
+"""Points on the outline of an object and inside of it."""
+VOID = 31
+"""The bit of the class map of places that carry no loss."""
+
+
+@dataclass(frozen=True)
+class OutlinedFilm:
+    """A film, ready to be warped.
+
+    Parameters
+    ----------
+    image : ndarray of uint8 (rows, columns)
+    classes : ndarray of uint32 (rows / 2, columns / 2), rounded up
+        Bit n where class n shows; bit `VOID` where nothing is known.
+    labels : ndarray of int64 (n,)
+    points : ndarray of float32 (n, OUTLINE + INSIDE, 2)
+        (x, y) in px of the image; those inside come last.
+    settled : ndarray of bool (number of classes,)
+    set_name : str
+    """
+
+    image: np.ndarray
+    classes: np.ndarray
+    labels: np.ndarray
+    points: np.ndarray
+    settled: np.ndarray
+    set_name: str
+
+
+def outlined(film: Film, classes: Sequence[str], generator: np.random.Generator) -> OutlinedFilm:
+    """A film with its objects of `classes` as points."""
+    shape = film.image.shape
+    bits = np.zeros(((shape[0] + 1) // 2, (shape[1] + 1) // 2), np.uint32)
+    labels, points = [], []
+    for item in film.objects:
+        if item.label not in classes:
+            continue
+        number = classes.index(item.label)
+        bits[item.mask(shape)[::2, ::2]] |= np.uint32(1 << number)
+        labels.append(number)
+        points.append(_points(item.crop(), generator) + np.array([item.window[1], item.window[0]], np.float32))
+    if film.void is not None:
+        bits[film.void[::2, ::2]] |= np.uint32(1 << VOID)
+    settled = np.array([name in film.settled for name in classes], bool)
+    return OutlinedFilm(film.image, bits, np.array(labels, np.int64),
+                        np.array(points, np.float32).reshape(-1, OUTLINE + INSIDE, 2), settled, film.set_name)  # fmt: skip
+
+
+def _points(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    padded = np.pad(mask, 1)
+    rows, columns = np.nonzero(mask & ~ndimage.binary_erosion(padded)[1:-1, 1:-1])
+    edge = np.stack([columns, rows], 1).astype(np.float32) + 0.5
+    ends = [edge[:, 0].argmin(), edge[:, 0].argmax(), edge[:, 1].argmin(), edge[:, 1].argmax()]
+    chosen = generator.choice(len(edge), OUTLINE - 4, replace=len(edge) < OUTLINE - 4)
+    rows, columns = np.nonzero(mask)
+    inner = generator.choice(len(rows), INSIDE, replace=len(rows) < INSIDE)
+    inside = np.stack([columns[inner], rows[inner]], 1).astype(np.float32) + 0.5
+    # the outline's own points lie half a px inside of the object's box
+    outer = edge[np.concatenate([ends, chosen])]
+    middle = inside.mean(0)
+    return np.concatenate([outer + 0.5 * np.sign(outer - middle), inside])
+
+
+def beside(first: OutlinedFilm, second: OutlinedFilm, gap: int = 0, below: bool = False) -> OutlinedFilm:
+    """Two films on one picture; the second takes the first one's height (or width, `below` it).
+
+    A class is settled where both settle it.
+    """
+    if below:
+        return _transposed(beside(_transposed(first), _transposed(second), gap))
+    factor = first.image.shape[0] / second.image.shape[0]
+    rows = first.image.shape[0]
+    columns = max(2, round(second.image.shape[1] * factor))
+    across = _nearest(second.image.shape, (rows, columns))
+    image = np.concatenate([first.image, np.zeros((rows, gap), np.uint8), second.image[across]], 1)
+    start = first.image.shape[1] + gap
+    bits = np.zeros(((rows + 1) // 2, (image.shape[1] + 1) // 2), np.uint32)
+    bits[:, : first.classes.shape[1]] = first.classes
+    width = bits.shape[1] - start // 2
+    bits[:, start // 2 :] = second.classes[_nearest(second.classes.shape, (bits.shape[0], width))]
+    scale = np.array([columns / second.image.shape[1], factor], np.float32)
+    points = np.concatenate([first.points, second.points * scale + np.array([start, 0], np.float32)])
+    return replace(first, image=image, classes=bits, labels=np.concatenate([first.labels, second.labels]),
+                   points=points, settled=first.settled & second.settled)  # fmt: skip
+
+
+def _nearest(shape: tuple[int, int], wanted: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    indices = [((np.arange(new) + 0.5) * old / new).astype(np.int64).clip(0, old - 1) for old, new in zip(shape, wanted)]
+    return np.ix_(*indices)
+
+
+def _transposed(film: OutlinedFilm) -> OutlinedFilm:
+    return replace(film, image=film.image.T, classes=film.classes.T, points=film.points[:, :, ::-1])

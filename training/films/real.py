@@ -1,0 +1,127 @@
+"""Labelled and unlabelled radiographs as films: masks that may overlap, and what each set's labels leave open."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from GrayscaleDetSegLib.core.radiograph import Radiograph
+
+from ..data.folders import scan_folders
+from ..data.labelled import Case
+from .film import Film, FilmObject
+from .knowledge import CARDS, CLASSES, SetCard, absent_in
+
+LONGEST = 448
+"""px of the longer side that a film keeps."""
+LEAST_PART = 0.004
+"""Of the picture: smaller separate parts of a mask are crumbs of their object, not objects."""
+CLINICAL_BOXES = Path(__file__).parent.parent / "clinical" / "boxes.csv"
+
+
+def read_set_films(folder: Path, split: str, generator: np.random.Generator) -> list[Film]:
+    """The films of one split of a labelled set that has a card in `knowledge.CARDS`."""
+    card = CARDS[folder.name]
+    return [film_of_case(case, card, generator, folder) for case in scan_folders(folder, split)
+            if isinstance(case, Case)]  # fmt: skip
+
+
+def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, folder: Path | None = None) -> Film:
+    """A labelled radiograph as a film."""
+    image = case.radiograph().gray()
+    shape = _shape(image.shape, card, generator)
+    image = _resized(image, shape)
+    objects, spines = [], []
+    instances = folder / "instances" / f"{case.name}.png" if folder else None
+    if instances is not None and instances.exists():
+        numbers = np.asarray(Image.open(instances))
+        label = next(iter(card.marks.values()))
+        masks = [(label, numbers == value) for value in np.unique(numbers) if value]
+    else:
+        masks = [(card.marks[name], case.label_map == value) for name, value in case.labels.items()
+                 if name in card.marks]  # fmt: skip
+    for label, mask in masks:
+        mask = _nearest(mask, shape)
+        if label == "vertebra" and mask.any():
+            spines.append(np.flatnonzero(mask.any(1))[0])
+        for part in [mask] if card.touching or label in ("teeth", "heart") else parts_of(mask):
+            if part.sum() >= 12:
+                objects.append(FilmObject.of(label, part))
+    void = None
+    if spines:  # cervical vertebrae show above the first marked one, and nobody marked them
+        void = np.zeros(shape, bool)
+        void[: max(0, min(spines) - 2)] = True
+    settled = frozenset(card.marks.values()) | frozenset(card.absent)
+    return Film(case.set_name, case.name, image, tuple(objects), settled, void, kind=case.set_name)
+
+
+def parts_of(mask: np.ndarray) -> list[np.ndarray]:
+    """The mask's connected parts that lie side by side (both legs); crumbs stay with the largest."""
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return [mask] if count else []
+    sizes = np.bincount(parts.ravel())[1:]
+    large = np.flatnonzero((sizes >= 0.2 * sizes.max()) & (sizes >= LEAST_PART * mask.size)) + 1
+    if len(large) < 2:
+        return [mask]
+    spans = sorted((np.flatnonzero((parts == part).any(0))[[0, -1]].tolist(), part) for part in large)
+    if any(left[0][1] > right[0][0] for left, right in zip(spans, spans[1:])):
+        return [mask]
+    return [parts == part for _, part in spans]
+
+
+def sealed_films() -> set[str]:
+    """The films ("folder/file") that were boxed for judging and that no training sees."""
+    with open(CLINICAL_BOXES, newline="", encoding="utf-8") as file:
+        return {row["film"] for row in csv.DictReader(file)}
+
+
+def unlabelled_films(folder: Path) -> Iterator[Film]:
+    """Films without masks: they say what their part of the body cannot show. Sealed ones are left out."""
+    sealed = sealed_films()
+    for path in sorted(folder.glob("*/*")):
+        absent = absent_in(path.parent.name)
+        if absent is None or f"{path.parent.name}/{path.name}" in sealed or path.suffix not in (".jpg", ".png"):
+            continue
+        image = Radiograph.from_array(np.asarray(Image.open(path).convert("L"))).gray()
+        longest = max(image.shape)
+        shape = tuple(max(8, round(side * min(1.0, LONGEST / longest))) for side in image.shape)
+        yield Film("body_parts_unlabelled", f"{path.parent.name}/{path.name}", _resized(image, shape), (),
+                   frozenset(absent), kind=path.parent.name)  # fmt: skip
+
+
+def training_films(data: Path, seed: int = 0) -> list[Film]:
+    """All real films of the train parts of the sets with a card, and the unlabelled ones."""
+    generator = np.random.default_rng(seed)
+    films = []
+    for name in CARDS:
+        films += read_set_films(data / name, "train", generator)
+    return films + list(unlabelled_films(data / "body_parts_unlabelled"))
+
+
+def _shape(shape: tuple[int, int], card: SetCard, generator: np.random.Generator) -> tuple[int, int]:
+    rows, columns = float(shape[0]), float(shape[1])
+    if card.stretch is not None:
+        columns = rows * generator.uniform(*card.stretch)
+    factor = min(1.0, LONGEST / max(rows, columns))
+    return max(8, round(rows * factor)), max(8, round(columns * factor))
+
+
+def _resized(gray: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    picture = Image.fromarray(np.asarray(gray, np.float32), mode="F").resize(shape[::-1], Image.Resampling.BOX if (
+        shape[0] < gray.shape[0] and shape[1] < gray.shape[1]) else Image.Resampling.BILINEAR)  # fmt: skip
+    return np.asarray(picture).clip(0, 255).round().astype(np.uint8)
+
+
+def _nearest(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    rows = ((np.arange(shape[0]) + 0.5) * mask.shape[0] / shape[0]).astype(np.int64)
+    columns = ((np.arange(shape[1]) + 0.5) * mask.shape[1] / shape[1]).astype(np.int64)
+    return mask[np.ix_(rows, columns)]
+
+
+assert set(CLASSES) >= {name for card in CARDS.values() for name in card.marks.values()}

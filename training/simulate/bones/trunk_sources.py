@@ -22,7 +22,7 @@ SMALLEST_VERTEBRA = 200
 """Faces: pieces of a spine below it are discs."""
 DISCS = (7.0, 8.0, 9.0, 10.0, 10.5, 11.0)
 """mm between the end plates T12-L1, L1-L2 to L4-L5 and L5-S1."""
-WEDGES = (1.0, 4.0, 6.0, 8.0, 10.0, 12.0)
+WEDGES = (1.0, 5.0, 7.0, 9.0, 11.0, 12.0)
 """Degrees by which these discs open to the front."""
 STERNUM_HALF = 19.0, 30.0
 """mm from the middle to which body and manubrium reach in a rib cage 276 mm wide: beyond is cartilage."""

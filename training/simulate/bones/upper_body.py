@@ -14,7 +14,9 @@ from .hands import hand_part, straightened, varied
 from .landmarks import after
 from .long_arm import TILT, Humerus, all_arms, forearm_part, humerus_part
 from .parts import Part, save_part
+from .shoulders import all_girdles, shoulder_part, varied_girdle
 from .skeleton import affine
+from .trunk import all_bases, trunk_bones, trunk_part
 from .variation import Build
 
 VARIANTS = 4
@@ -26,6 +28,7 @@ PEOPLE = {
     "profguy": "OpenForge_profguy", "handot": "OpenForge_HandOT", "kinematic-a": "DiffAutoKin_handA",
     "kinematic-b": "DiffAutoKin_handB", "carpal-c1": "Carpal_ControlSample1", "carpal-c2": "Carpal_ControlSample2",
     "carpal-i1": "Carpal_InjurySample1", "carpal-i2": "Carpal_InjurySample2",
+    "xrscapula": "XRscapula_demo", "rajagopal-ssm": "MEAN_LumbarSSM", "full-ssm": "MEAN_LumbarSSM",
 }  # fmt: skip
 """Persons of the index that parts come from besides OpenSim, by the part's name."""
 
@@ -46,7 +49,7 @@ def build_upper_body(bones: Path, output: Path) -> list[str]:
         What was made and what was refused.
     """
     report, counts = [], {}
-    for make in (_upper_arms_and_forearms, _hands):
+    for make in (_upper_arms_and_forearms, _hands, _shoulders, _trunks):
         for part in make(bones, _Origins(bones), report):
             save_part(part, output)
             counts[part.kind] = counts.get(part.kind, 0) + 1
@@ -67,7 +70,7 @@ class _Origins:
         row = self._rows.get(name)
         if row is None:
             return OPENSIM, OPENSIM_TERMS
-        mixed = name.startswith(("kinematic", "carpal"))
+        mixed = name.startswith(("kinematic", "carpal", "xrscapula", "rajagopal", "full"))
         return (f"{row['source']}; {OPENSIM}", f"{row['terms']}; {OPENSIM_TERMS}") if mixed else (
             row["source"], row["terms"])  # fmt: skip
 
@@ -118,3 +121,18 @@ def _hands(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
         for name in names_of(source):
             made = straightened(hand) if name == source else varied(hand, seeded(f"hand {name}"))
             yield hand_part(made, name, *origins.of(source))
+
+
+def _shoulders(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
+    report.append("shoulders: the broken scapula of XRscapula_demo was not used; r_scapula, hat_ribs_scap repeat others")
+    for source, girdle in all_girdles(bones).items():
+        for name in names_of(source):
+            own = girdle if name == source else varied_girdle(girdle, seeded(f"shoulder {name}"))
+            yield shoulder_part(own, name, *origins.of(source))
+
+
+def _trunks(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
+    for source, base in all_bases(bones).items():
+        for name in names_of(source):
+            made = trunk_bones(base, None if name == source else seeded(f"trunk {name}"))
+            yield trunk_part(made, name, *origins.of(source))

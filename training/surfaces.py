@@ -24,8 +24,12 @@ from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwo
 from GrayscaleDetSegLib.core.weights import Bundle
 
 from .data import CLASSES, Case
+from .films.collection import all_films, sampling_weights
+from .films.knowledge import CLASSES as FILM_CLASSES
+from .films.surfaces import FilmSurfaceDataset
 from .metrics import overlap
 from .runs import Run, StagedTraining, Validation, command
+from .runs.record import say
 from .surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals
 
 
@@ -55,7 +59,7 @@ class SurfaceTraining(StagedTraining):
 
     def training_step(self, batch: list, batch_idx: int) -> torch.Tensor:
         points, inside, labels = batch
-        fields = self.network(points)[torch.arange(len(labels), device=labels.device), labels]
+        fields = self.network(points)[torch.arange(len(labels), device=labels.device), labels].float()
         low, high = surfaces_at(fields, self.network.config.side).flatten(2).unbind(1)
         logits = soft_interval((points[..., 2] + 1.0) / 2.0, low, high, self.loss.softness)
         entropy = functional.binary_cross_entropy_with_logits(logits, inside)
@@ -112,23 +116,38 @@ def found_rois(detector, cases: list[Case]) -> dict[tuple[str, str, int], np.nda
     return found
 
 
+def film_dataset(run: Run, classes: tuple[str, ...], side: int) -> FilmSurfaceDataset:
+    """The objects of the simulated films of a run, and of the train parts of the labelled sets."""
+    settings = run.settings
+    films = list(all_films(run.films, run.data if run.sets else None, settings["seed"]))
+    weights = sampling_weights([film.set_name for film in films], settings.get("simulated", 0.5))
+    say(f"{len(films)} films")
+    return FilmSurfaceDataset(
+        films, classes, side, SurfaceAugmentation(**settings.get("augmentation", {})), None, settings["seed"], weights
+    )
+
+
 @command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.surfaces", __doc__, arguments)
     settings = run.settings
-    config = SurfaceConfig.from_dict({"classes": CLASSES, **settings.get("network", {})})
+    classes = FILM_CLASSES if run.films else CLASSES
+    config = SurfaceConfig.from_dict({"classes": classes, **settings.get("network", {})})
     run.describe({"config": config.to_dict(), "margin": settings["margin"]})
-    roi_detector = load_roi_detector(Bundle.open())
     cases, validation = run.training_cases(), run.validation_cases()
-    dataset = SurfaceDataset(
-        cases,
-        CLASSES,
-        config.side,
-        SurfaceAugmentation(**settings.get("augmentation", {})),
-        detector_residuals(roi_detector, cases),
-        settings["seed"],
-        folder=run.samples,
-    )
+    roi_detector = load_roi_detector(Bundle.open())
+    if run.films:
+        dataset = film_dataset(run, classes, config.side)
+    else:
+        dataset = SurfaceDataset(
+            cases,
+            classes,
+            config.side,
+            SurfaceAugmentation(**settings.get("augmentation", {})),
+            detector_residuals(roi_detector, cases),
+            settings["seed"],
+            folder=run.samples,
+        )
     loader = run.loader(dataset, collate)
     module = SurfaceTraining(
         SurfaceNetwork(config), run.stages, len(loader), SurfaceLoss(**settings.get("loss", {}))

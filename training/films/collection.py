@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +29,20 @@ def outlined_films(
     most : int, optional
         Drawn films at most.
     """
-    draw, found = np.random.default_rng(seed), []
+    draw = np.random.default_rng(seed)
+    return [outlined(film, classes, draw) for film in all_films(folders, data, seed, most)]
+
+
+def all_films(folders: Sequence[Path], data: Path | None, seed: int, most: int | None = None) -> Iterator[Film]:
+    """Every film, drawn ones first; parameters as for :func:`outlined_films`."""
+    count = 0
     for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
         for film in read_films(path):
-            if most is not None and len(found) >= most:
-                break
-            found.append(outlined(film, classes, draw))
+            if most is None or count < most:
+                count += 1
+                yield film
     if data is not None:
-        found += [outlined(film, classes, draw) for film in training_films(data, seed)]
-    return found
+        yield from training_films(data, seed)
 
 
 def sampling_weights(names: Sequence[str], simulated: float) -> np.ndarray:
@@ -49,5 +54,3 @@ def sampling_weights(names: Sequence[str], simulated: float) -> np.ndarray:
             weight[mask] *= share / weight[mask].sum()
     return weight
 
-
-__all__ = ["Film", "outlined_films", "sampling_weights"]

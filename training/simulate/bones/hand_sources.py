@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .fitting import mapped
 from .hands import CARPALS, chain, ends_of, straightened, upright
-from .landmarks import mapped
 from .opensim import placed as placed_by
 from .opensim import read_placements, read_vtp, to_body_frame
 from .shaping import prepared, registered, turn_to

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .landmarks import after
+from .fitting import after
 from .parts import Bone, Joint, Part
 from .shaping import even_cortex, principal, shaft_cortex, turn_to
 from .skeleton import about, affine, rotation

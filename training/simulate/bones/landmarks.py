@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .fitting import about_x, grow_sphere, height_gap, rotation
 from .surface import Surface
 
 HEAD_RADIUS = 0.053
@@ -21,125 +22,6 @@ that was scaled to the width of another person's femur keeps the gap of its join
 ANKLE_DEPTH = 0.25
 """Depth of the ankle's centre below the roof of its joint by the width across the malleoli; fixed for the same reason.
 The dome of the talus turns about there."""
-
-
-def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Centre (d,) and radius of the sphere (circle for d = 2) nearest to points (n, d), by linear least squares."""
-    origin = points.mean(0)
-    local = points - origin
-    system = np.column_stack([2.0 * local, np.ones(len(local))])
-    solution, *_ = np.linalg.lstsq(system, (local**2).sum(1), rcond=None)
-    centre = solution[:-1]
-    return centre + origin, float(np.sqrt(max(solution[-1] + centre @ centre, 0.0)))
-
-
-def grow_sphere(
-    points: np.ndarray, centre: np.ndarray, radius: float, towards: np.ndarray, cap: float, rounds: int = 25
-) -> tuple[np.ndarray, float]:
-    """The sphere (circle for d = 2) of which a cap is part of a surface, from a guess.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n, d)
-    centre, radius : ndarray of shape (d,), float
-        The guess.
-    towards : ndarray, shape (d,)
-        Direction from the centre to the middle of the cap.
-    cap : float
-        Cosine of the angle between `towards` and the rim of the cap.
-
-    Raises
-    ------
-    ValueError
-        If hardly any points lie near the sphere.
-    """
-    towards = towards / np.linalg.norm(towards)
-    for number in range(rounds):
-        offset = points - centre
-        distance = np.linalg.norm(offset, axis=1)
-        band = max(0.25 * 0.8**number, 0.04) * radius
-        near = (np.abs(distance - radius) < band) & (offset @ towards > cap * distance)
-        if near.sum() < 4 * points.shape[1]:
-            raise ValueError("No sphere is found where a joint's head is expected.")
-        centre, radius = fit_sphere(points[near])
-    return centre, radius
-
-
-def rotation(x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The rotation (3, 3) whose rows are the new axes: z is kept, x made perpendicular to it."""
-    z = z / np.linalg.norm(z)
-    y = np.cross(z, x)
-    y /= np.linalg.norm(y)
-    return np.stack([np.cross(y, z), y, z])
-
-
-def frame(turn: np.ndarray, origin: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """The affine map (3, 4) into a frame with the rows of `turn` as axes and its origin at `origin`."""
-    turn = scale * turn
-    return np.column_stack([turn, -turn @ origin])
-
-
-def mapped(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points (n, 3) or (3,) under an affine map (3, 4)."""
-    return points @ matrix[:, :3].T + matrix[:, 3]
-
-
-def after(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """The affine map (3, 4) that does `first`, then `second`."""
-    return np.column_stack([second[:, :3] @ first[:, :3], second[:, :3] @ first[:, 3] + second[:, 3]])
-
-
-def inverse(matrix: np.ndarray) -> np.ndarray:
-    """The affine map (3, 4) back."""
-    back = np.linalg.inv(matrix[:, :3])
-    return np.column_stack([back, -back @ matrix[:, 3]])
-
-
-def similarity(points: np.ndarray, target: np.ndarray, scaled: bool = True) -> np.ndarray:
-    """The map (3, 4) of turning, shifting and, if wanted, scaling that brings points (n, 3) nearest to their targets."""
-    middle, aim = points.mean(0), target.mean(0)
-    a, b = points - middle, target - aim
-    u, s, vt = np.linalg.svd(a.T @ b)
-    keep = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    turn = (u @ keep @ vt).T
-    scale = float((s * np.diag(keep)).sum() / (a**2).sum()) if scaled else 1.0
-    return np.column_stack([scale * turn, aim - scale * turn @ middle])
-
-
-def register(
-    points: np.ndarray, target: np.ndarray, start: np.ndarray, rounds: int = 40, scaled: bool = True
-) -> tuple[np.ndarray, float]:
-    """Iterated closest points: the map (3, 4) of `points` (n, 3) onto the surface `target` (m, 3), and the mean mm left.
-
-    A tenth of the pairs, the farthest, is left out in each round.
-    """
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(target)
-    sample = points[:: max(len(points) // 1200, 1)]
-    matrix = start
-    for _ in range(rounds):
-        distance, nearest = tree.query(mapped(matrix, sample))
-        kept = distance <= np.quantile(distance, 0.9)
-        matrix = similarity(sample[kept], target[nearest[kept]], scaled)
-    return matrix, float(tree.query(mapped(matrix, sample))[0].mean())
-
-
-def principal_starts(points: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
-    """Four maps (3, 4) that bring the principal axes of points onto those of the target, without mirroring."""
-    frames = []
-    for cloud in (points, target):
-        middle = cloud.mean(0)
-        axes = np.linalg.svd((cloud - middle)[::5], full_matrices=False)[2]
-        axes[2] *= np.sign(np.linalg.det(axes))
-        frames.append((middle, axes))
-    (middle, axes), (aim, wanted) = frames
-    scale = np.ptp((target - aim) @ wanted[0]) / np.ptp((points - middle) @ axes[0])
-    starts = []
-    for first, second in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-        turn = scale * wanted.T @ np.diag([first, second, first * second]) @ axes
-        starts.append(np.column_stack([turn, aim - turn @ middle]))
-    return starts
 
 
 def femoral_head(vertices: np.ndarray) -> tuple[np.ndarray, float]:
@@ -284,21 +166,20 @@ def _roof(tibia: np.ndarray, middle: np.ndarray, width: float) -> float:
     return float(np.quantile(low, 0.25))
 
 
-def plateau_height(tibia: np.ndarray, width: float) -> float:
-    """Mean height of both halves of the plateau of a right tibia (n, 3) in the frame of a knee of that width."""
-    heights = []
-    for side in (-1, 1):
-        outward = tibia[:, 0] * side
-        half = tibia[(outward > 0.12 * width) & (outward < 0.35 * width) & (np.abs(tibia[:, 1]) < 0.2 * width), 2]
-        heights.append(np.quantile(half[half > half.max() - 0.15 * width], 0.6))
-    return float(np.mean(heights))
-
-
-def about_x(angle: float) -> np.ndarray:
-    """The rotation (3, 3) about x by an angle in radians (right hand rule)."""
-    return np.array(
-        [[1.0, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
+def knee_gaps(femur: Surface, tibia: Surface, width: float) -> tuple[float, float]:
+    """The gaps of the lateral and the medial half of a right knee, mm, both bones in the frame of the knee."""
+    x, y = (0.1 * width, 0.4 * width), 0.5 * width
+    below = Surface(femur.vertices, femur.faces[(femur.vertices[femur.faces][:, :, 2] < 0.1 * width).all(1)])
+    below = Surface(*_used(below))
+    return tuple(
+        height_gap(below, tibia, (min(side * x[0], side * x[1]), max(side * x[0], side * x[1]), -y, y), width / 40)
+        for side in (-1, 1)
     )
+
+
+def _used(surface: Surface) -> tuple[np.ndarray, np.ndarray]:
+    used, numbers = np.unique(surface.faces, return_inverse=True)
+    return surface.vertices[used], numbers.reshape(-1, 3)
 
 
 def upright_front(points: np.ndarray, rounds: int = 6) -> np.ndarray:

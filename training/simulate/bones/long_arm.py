@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .fitting import after, grow_sphere, mapped
 from .hand_sources import stored_bones
-from .landmarks import after, grow_sphere, mapped
 from .opensim import placed, read_placements, read_vtp, to_body_frame
 from .parts import Bone, Joint, Part
 from .shaping import prepared, registered, shaft_cortex

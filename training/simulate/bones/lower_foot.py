@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from . import landmarks
-from .landmarks import frame, mapped
+from .fitting import about_x, frame
 from .lower_sources import Person
 from .opensim import placed, read_placements, read_vtp, to_body_frame
 from .parts import Bone, Joint, Part
@@ -20,11 +20,15 @@ CORTEX, SHAFT = 0.8, 2.0
 """Thickness of the compact bone of feet, and in the middle of the metatarsals of adults, mm."""
 HIND = ("talus", "calcaneus", "tarsals", "foot_hind_mid_incl_calcaneus")
 MIDDLE, TOES = ("metatarsals",), ("phalanges", "toes")
-REPEATED = {"STAPLE_ICL_MRI": ("toes",)}
-"""Meshes that show bones which another mesh of the person shows too."""
-YAW = -38.0
-"""Degrees by which the ankle's axis is turned outwards in every foot, which is that of the shanks on average: so every
-foot fits every shank, with the toes turned outwards by some 10 degrees."""
+FUSED = {"STAPLE_ICL_MRI": "its bones are fused to one piece, which ends before the toes"}
+"""People whose feet are left out, and why."""
+TOES_OUT = 10.0
+"""Degrees by which feet point outwards, as in standing. Then the axes of their tali fit those of the shanks, which are
+turned outwards by 36 degrees on average and by 20 to 60 in single people."""
+SLOPE = -15.0
+"""Degrees by which the longest direction of a standing foot's bones falls towards the toes, where levelling starts."""
+DOME = 0.3
+"""Height of the top of the talus above the ankle's centre by the width across the malleoli, of people."""
 LONG = 1.9
 """Length by width above which a bone of the middle foot is a metatarsal."""
 LENGTHS = (190.0, 285.0)
@@ -43,7 +47,7 @@ OPENSIM = {
 """Feet of OpenSim: which files stand in the place of the model's file."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Piece:
     """A single bone of a foot in its frame; `group` is "hind", "middle" (hind and middle foot in one) or "toes"."""
 
@@ -79,7 +83,9 @@ def build_feet(bones: Path, everyone: dict[str, Person], shanks: list, report: l
     parts = []
     for shank, ankle in shanks:
         person = shank.person
-        if person.loose:
+        if person.name in FUSED:
+            report.append(f"foot {person.name} refused: {FUSED[person.name]}")
+        if person.loose or person.name in FUSED:
             continue
         pieces = person_pieces(person, shank.side, shank.matrix)
         parts += _tried(f"{person.name}_{shank.side}", pieces, ankle, person.child, person.source, person.terms, report)
@@ -104,7 +110,7 @@ def person_pieces(person: Person, side: str, matrix: np.ndarray) -> list[Piece]:
     for keys, group in ((HIND, "hind"), (MIDDLE, "middle"), (TOES, "toes")):
         for key in keys:
             surface = person.right(key, side)
-            if surface is None or key in REPEATED.get(person.name, ()):
+            if surface is None:
                 continue
             group_of_key = "middle" if key.startswith("foot") else group
             found = pieces_of(surface.moved(matrix))
@@ -127,7 +133,10 @@ def opensim_foot(folder: Path, files: dict[str, tuple[str, ...]]) -> tuple[list[
         for name in names:
             pieces += [Piece(piece, group, "talus" if "talus" in name else "") for piece in surfaces(name, place)]
     shank = [finer(finer(surfaces(name, name)[0])).vertices for name in ("r_tibia", "r_fibula")]
-    return pieces, landmarks.ankle_of(*shank)
+    ankle = landmarks.ankle_of(*shank)
+    dome = max(piece.surface.vertices[:, 2].max() for piece in pieces if piece.name == "talus")
+    centre = np.array([*ankle.centre[:2], dome - DOME * ankle.width])  # the model's tali lie low
+    return pieces, replace(ankle, centre=centre)
 
 
 def _tried(
@@ -183,22 +192,28 @@ def foot_cortex(piece: Piece, size: float) -> np.ndarray:
 
 
 def level_sole(points: np.ndarray, axis: np.ndarray, rounds: int = 12) -> np.ndarray:
-    """The rotation (3, 3) of a right foot about its ankle after which heel and ball stand on one level.
+    """The rotation (3, 3) of a right foot about its ankle that levels heel and ball and turns the toes forwards.
 
     Parameters
     ----------
     points : ndarray, shape (n, 3)
-        Vertices of all bones about the ankle, toes nearly forwards, pointing down by up to 50 degrees.
+        Vertices of all bones about the ankle.
     axis : ndarray, shape (3,)
         The ankle's axis, to the patient's left.
     """
-    turn = np.eye(3)
+    direction = np.linalg.svd(points - points.mean(0), full_matrices=False)[2][0]
+    direction *= np.sign(points[np.linalg.norm(points, axis=1).argmax()] @ direction)
+    across = axis - (axis @ direction) * direction
+    across /= np.linalg.norm(across)
+    turn = about_x(-np.radians(SLOPE)) @ np.stack([across, -direction, np.cross(across, -direction)])
     for _ in range(rounds):
-        flat = turn @ axis
-        angle = np.radians(YAW) - np.arctan2(flat[1], flat[0])
-        cos, sin = np.cos(angle), np.sin(angle)
-        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ turn
         local = points @ turn.T
+        along = (local[:, 1].max() - local[:, 1]) / np.ptp(local[:, 1])
+        heel = local[along < 0.12].mean(0)
+        ball = local[(along > 0.62) & (along < 0.75)].mean(0)
+        angle = np.arctan2(-np.tan(np.radians(TOES_OUT)), -1.0) - np.arctan2(*(ball - heel)[:2])
+        cos, sin = np.cos(angle), np.sin(angle)
+        local = local @ (around := np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])).T
         along = (local[:, 1].max() - local[:, 1]) / np.ptp(local[:, 1])
         heel = _lowest(local[along < 0.3])
         ball = local[(along > 0.6) & (along < 0.82)]
@@ -206,7 +221,7 @@ def level_sole(points: np.ndarray, axis: np.ndarray, rounds: int = 12) -> np.nda
         medial, lateral = _lowest(ball[ball[:, 0] > middle]), _lowest(ball[ball[:, 0] < middle])
         normal = np.cross(medial - heel, lateral - heel)
         normal *= np.sign(normal[2]) / np.linalg.norm(normal)
-        turn = _between(normal) @ turn
+        turn = _to_z(normal) @ around @ turn
     return turn
 
 
@@ -214,7 +229,7 @@ def _lowest(points: np.ndarray) -> np.ndarray:
     return points[points[:, 2].argmin()]
 
 
-def _between(normal: np.ndarray) -> np.ndarray:
+def _to_z(normal: np.ndarray) -> np.ndarray:
     """The smallest rotation (3, 3) that brings a unit vector to z."""
     across = np.cross(normal, (0.0, 0.0, 1.0))
     x, y, z = across

@@ -18,6 +18,9 @@ TURNED = {"STAPLE_ICL_MRI": np.array([[-1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 
 """People whose scan is turned about the long axis, and what turns them back."""
 LOOSE = ("STAPLE_VAKHUM_CT",)
 """People each of whose bones lies in its own frame."""
+REFERENCE = ("VSD_z013", "R")
+"""Person and side whose femur others are turned like where a file does not say which way is up, and whose hip bones
+show where sockets lie."""
 SPREAD = 22
 """People of each side that are taken from the shape model, evenly along its first mode (their size)."""
 DRAWN = 10

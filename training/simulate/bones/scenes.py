@@ -185,6 +185,8 @@ def ankle(draw: Draw, side: str) -> Scene:
 
 def foot_from_above(draw: Draw, side: str) -> Scene:
     angles = _standing(draw)
+    for one in "RL":  # the leg leans back, out of the beam
+        angles[f"ankle {one}"] = (_between(draw, 35, 75),)
     angles[f"toes {side}"] = (_normal(draw, 10),)
     sides = "RL" if draw.random() < 0.12 else side
     yaw = _normal(draw, 8) if draw.random() < 0.55 else _between(draw, -45, 45)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .landmarks import mapped, principal_starts, register
+from .fitting import mapped, principal_starts, register
 from .skeleton import rotation
 from .surface import Surface, finer, repaired
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .fitting import mapped
 from .hand_sources import stored_bones
 from .hands import contact
-from .landmarks import mapped
 from .long_arm import Humerus
 from .opensim import placed, read_placements, read_vtp, to_body_frame
 from .parts import Bone, Joint, Part

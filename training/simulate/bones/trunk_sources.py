@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .fitting import after, mapped
 from .hand_sources import stored_bones
-from .landmarks import after, mapped
 from .opensim import read_vtp, to_body_frame
 from .shaping import prepared, smoothed, turn_to
 from .skeleton import about, affine, rotation

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .fitting import after
 from .hand_sources import all_hands
 from .hands import hand_part, straightened, varied
-from .landmarks import after
 from .long_arm import TILT, Humerus, all_arms, forearm_part, humerus_part
 from .parts import Part, save_part
 from .shoulders import all_girdles, shoulder_part, varied_girdle
@@ -124,7 +124,7 @@ def _hands(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
 
 
 def _shoulders(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
-    report.append("shoulders: the broken scapula of XRscapula_demo was not used; r_scapula, hat_ribs_scap repeat others")
+    report.append("shoulders: the broken scapula of XRscapula_demo was not used; r_scapula and hat_ribs_scap repeat")
     for source, girdle in all_girdles(bones).items():
         for name in names_of(source):
             own = girdle if name == source else varied_girdle(girdle, seeded(f"shoulder {name}"))

@@ -8,6 +8,7 @@ checkpoint if it is started again.
 
 from __future__ import annotations
 
+import json
 import sys
 
 import torch
@@ -29,6 +30,7 @@ from .mask_head import MaskHead
 from .detection_metrics import roi_overlaps, summarise
 from .runs import Run, StagedTraining, Validation, command
 from .runs.record import say
+from .runs.run import CHECKPOINT
 from .sampling import spread
 
 DRAWS = 6000
@@ -117,6 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
     if run.start and (run.start / CONVERSION).exists():  # its output layers are fresh: the anchors may fit these data
         start = None
     count = ANCHORS[settings["variant"]]
+    if (run.output / CHECKPOINT).exists():  # a run that goes on keeps its anchors, whatever films have come since
+        start = json.loads((run.output / "network.json").read_text(encoding="utf-8"))
     anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(dataset, count))
     config = YoloConfig(
         settings["variant"], tuple(dataset.classes), anchors, settings["input_size"], settings["channels"],

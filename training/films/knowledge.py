@@ -54,7 +54,7 @@ class SetCard:
 
 
 _LUNGS = {"right lung": "right lung", "left lung": "left lung"}
-_NOT_IN_CHEST = (*LEGS, *PELVIS, *ARMS, *JAWS)
+_NOT_IN_CHEST = (*LEGS, *PELVIS, *ARMS, *JAWS, *SPINE)  # vertebrae behind a heart are not asked for
 _NOT_IN_KNEE = (*PELVIS, *ARMS, *SHOULDER, *CHEST, *JAWS, *SPINE, "foot")
 
 CARDS: dict[str, SetCard] = {

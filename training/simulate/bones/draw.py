@@ -77,8 +77,8 @@ def film_of(scene: Scene, person: Person, generator: np.random.Generator, name: 
     soft = _soft(person, camera, warp, generator)
     trunk = bool({"trunk", "pelvis"} & person.nodes())
     air = _lungs(person, camera, warp, generator) if "trunk" in person.nodes() else np.zeros(shape, np.float32)
-    if trunk and generator.random() < 0.7:
-        air = np.maximum(air, gas(shape, soft > 60.0, generator))
+    if "pelvis" in person.nodes() and generator.random() < 0.7:
+        air = np.maximum(air, gas(shape, soft > 135.0 * person.size, generator))
     metal, plaster = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for piece in metal_parts(person, generator):
         add_thickness(camera.project(warp(piece.vertices)), _facing_out(piece), metal)
@@ -95,9 +95,9 @@ def film_of(scene: Scene, person: Person, generator: np.random.Generator, name: 
     for (label, thing), thickness in things.items():
         mask = (thickness > LEAST) & lit
         label = _sided(label, thing)
-        if label in LABELS and mask.sum() >= 12:
+        if label in LABELS and label not in scene.unmarked and mask.sum() >= 12:
             objects.append(FilmObject.of(label, mask))
-    settled = set(LABELS) | (set() if "trunk" in person.nodes() else set(IN_TRUNKS))
+    settled = set(LABELS) - set(scene.unmarked) | (set() if "trunk" in person.nodes() else set(IN_TRUNKS))
     return Film("simulated_bones", name, image, tuple(objects), frozenset(settled), kind=scene.kind)
 
 

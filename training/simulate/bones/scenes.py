@@ -43,6 +43,8 @@ class Scene:
         Width over height.
     turn : tuple of 3 float
         Angles about z (AP 0, lateral 90 degrees), x (90 degrees: from above) and the beam, radians.
+    unmarked : tuple of str
+        Classes that this scene's films leave open.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Scene:
     field: float
     aspect: float
     turn: tuple[float, float, float]
+    unmarked: tuple[str, ...] = ()
 
 
 def _normal(draw: Draw, deviation: float) -> float:
@@ -224,7 +227,8 @@ def shoulder(draw: Draw, side: str) -> Scene:
     return Scene("shoulder", Pose(angles), ("trunk", *_nodes(("shoulder", "upper arm", "forearm"), "RL")), "",
                  ((f"shoulder {side}", 1.0),),
                  ((1 if side == "R" else -1) * draw.normal(15, 35), 0, draw.normal(-20, 40)),
-                 draw.uniform(190, 420), draw.uniform(0.7, 1.5), (view, _normal(draw, 9), _normal(draw, 8)))  # fmt: skip
+                 draw.uniform(190, 420), draw.uniform(0.7, 1.5), (view, _normal(draw, 9), _normal(draw, 8)),
+                 ("vertebra",))  # fmt: skip
 
 
 def humerus(draw: Draw, side: str) -> Scene:
@@ -232,10 +236,11 @@ def humerus(draw: Draw, side: str) -> Scene:
     raised = _between(draw, 50, 110) if draw.random() < 0.3 else _between(draw, 3, 40)
     angles[f"shoulder {side}"] = (_normal(draw, 12), raised, _between(draw, -80, 60))
     angles[f"elbow {side}"] = (_between(draw, 0, 95),)
-    trunk = ("trunk", *_nodes(("shoulder",), "RL")) if draw.random() < 0.7 else (f"shoulder {side}",)
+    lateral = draw.random() < 0.25
+    trunk = (f"shoulder {side}",) if lateral or draw.random() < 0.3 else ("trunk", *_nodes(("shoulder",), "RL"))
     return Scene("humerus", Pose(angles), (*trunk, *_nodes(ARM_PARTS, side)), f"upper arm {side}" if draw.random() < 0.6 else "",
                  ((f"shoulder {side}", 1 - along), (f"elbow {side}", along)), (draw.normal(0, 15), 0, draw.normal(0, 15)),
-                 draw.uniform(180, 430), draw.uniform(0.35, 1.1), _view(draw, 0.25))  # fmt: skip
+                 draw.uniform(180, 430), draw.uniform(0.35, 1.1), _view(draw, float(lateral)), ("vertebra",))  # fmt: skip
 
 
 def elbow(draw: Draw, side: str) -> Scene:
@@ -297,7 +302,9 @@ def chest(draw: Draw, side: str) -> Scene:
     return Scene("chest", Pose(angles), ("trunk", *_nodes(("shoulder", "upper arm", "forearm"), "RL")), "",
                  (("lumbosacral", 0.35), ("neck", 0.65)), (draw.normal(0, 15), 0, draw.normal(0, 30)),
                  draw.uniform(320, 520), draw.uniform(0.8, 1.25),
-                 (_normal(draw, 5) + (np.pi if draw.random() < 0.6 else 0.0), _normal(draw, 5), _normal(draw, 4)))  # fmt: skip
+                 (_normal(draw, 5) + (np.pi if draw.random() < 0.6 else 0.0), _normal(draw, 5), _normal(draw, 4)),
+                 # outlines of real chests end at the rib cage, and nobody asks for vertebrae behind a heart
+                 ("vertebra", "right clavicle", "left clavicle"))  # fmt: skip
 
 
 def spine(draw: Draw, side: str) -> Scene:
@@ -320,7 +327,7 @@ def child(draw: Draw, side: str) -> Scene:
     }[spot]
     field = {"legs": draw.uniform(600, 1000), "trunk": draw.uniform(450, 800), "all": draw.uniform(900, 1500)}[spot]
     return Scene("whole body", Pose(_standing(draw)), parts, "", middle, (draw.normal(0, 20), 0, draw.normal(0, 40)), field,
-                 draw.uniform(0.4, 1.0), (_normal(draw, 6), _normal(draw, 4), _normal(draw, 5)))  # fmt: skip
+                 draw.uniform(0.4, 1.0), (_normal(draw, 6), _normal(draw, 4), _normal(draw, 5)), ("vertebra",))  # fmt: skip
 
 
 SCENES: dict[Callable[[Draw, str], Scene], float] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .networks import YoloV3, YoloV3Tiny
+from .networks import Yolo
 
 LARGEST_LOG_SCALE = 4.0
 """t_w and t_h are cut off here: exp(4) is 55 anchors wide, more than any image, and keeps exp finite."""
@@ -33,7 +33,7 @@ def decode_scale(raw: torch.Tensor, anchors: torch.Tensor, stride: int) -> torch
     return torch.cat([centres - halves, centres + halves], dim=-1)
 
 
-def decode(network: YoloV3 | YoloV3Tiny, outputs: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def decode(network: Yolo, outputs: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """All boxes (batch, n, 4) in px of the input, and their scores (batch, n, classes) = objectness x class, 0..1."""
     anchors = torch.tensor(network.config.anchors, dtype=torch.float32, device=outputs[0].device)
     boxes, scores = [], []

@@ -12,7 +12,7 @@ from ..content import content_window
 from ..result import Candidate
 from .decode import decode
 from .letterbox import Letterbox
-from .networks import YoloV3, YoloV3Tiny
+from .networks import Yolo
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class RoiDetector:
 
     Parameters
     ----------
-    network : YoloV3 or YoloV3Tiny
+    network : Yolo
         With trained weights; it is put in evaluation mode.
     settings : DetectionSettings
     """
 
-    def __init__(self, network: YoloV3 | YoloV3Tiny, settings: DetectionSettings | None = None) -> None:
+    def __init__(self, network: Yolo, settings: DetectionSettings | None = None) -> None:
         self.network = network.eval()
         for module in network.modules():  # on a CPU a third faster than channels first
             if isinstance(module, torch.nn.Conv2d):

@@ -38,6 +38,7 @@ class Anatomy:
 _RIGHT = ("SCT", "24028007", "Right")
 _LEFT = ("SCT", "7771000", "Left")
 _LUNG = ("SCT", "39607008", "Lung")
+_CLAVICLE = ("SCT", "51299004", "Clavicle")
 
 _KNOWN = {
     anatomy.name: anatomy
@@ -47,6 +48,21 @@ _KNOWN = {
         Anatomy("femur", (230, 159, 0), ANATOMICAL_STRUCTURE, ("SCT", "71341001", "Femur")),
         Anatomy("tibia", (213, 94, 0), ANATOMICAL_STRUCTURE, ("SCT", "12611008", "Tibia")),
         Anatomy("teeth", (240, 228, 66), ANATOMICAL_STRUCTURE, ("SCT", "38199008", "Tooth")),
+        Anatomy("tooth", (255, 250, 220), ANATOMICAL_STRUCTURE, ("SCT", "38199008", "Tooth")),
+        Anatomy("heart", (206, 110, 84), ANATOMICAL_STRUCTURE, ("SCT", "80891009", "Heart")),
+        Anatomy("right clavicle", (204, 121, 167), ANATOMICAL_STRUCTURE, _CLAVICLE, _RIGHT, "left clavicle"),
+        Anatomy("left clavicle", (0, 114, 178), ANATOMICAL_STRUCTURE, _CLAVICLE, _LEFT, "right clavicle"),
+        Anatomy("scapula", (165, 131, 205), ANATOMICAL_STRUCTURE, ("SCT", "79601000", "Scapula")),
+        Anatomy("humerus", (141, 211, 199), ANATOMICAL_STRUCTURE, ("SCT", "85050009", "Humerus")),
+        Anatomy("radius", (251, 128, 114), ANATOMICAL_STRUCTURE, ("SCT", "62413002", "Radius")),
+        Anatomy("ulna", (128, 177, 211), ANATOMICAL_STRUCTURE, ("SCT", "23416004", "Ulna")),
+        Anatomy("hand", (253, 205, 101), ANATOMICAL_STRUCTURE, ("SCT", "85562004", "Hand")),
+        Anatomy("vertebra", (179, 222, 105), ANATOMICAL_STRUCTURE, ("SCT", "51282000", "Vertebra")),
+        Anatomy("hip bone", (188, 128, 189), ANATOMICAL_STRUCTURE, ("SCT", "118645006", "Pelvic bone")),
+        Anatomy("sacrum", (252, 205, 229), ANATOMICAL_STRUCTURE, ("SCT", "54735007", "Sacrum")),
+        Anatomy("patella", (204, 235, 197), ANATOMICAL_STRUCTURE, ("SCT", "64234005", "Patella")),
+        Anatomy("fibula", (255, 180, 120), ANATOMICAL_STRUCTURE, ("SCT", "87342007", "Fibula")),
+        Anatomy("foot", (190, 186, 218), ANATOMICAL_STRUCTURE, ("SCT", "56459004", "Foot")),
     )
 }
 

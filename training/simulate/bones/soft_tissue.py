@@ -97,9 +97,11 @@ def soft_parts(person: Person, generator: np.random.Generator) -> list[SoftPart]
         top = marks.get("neck", base + np.array([0, -20, 480.0]) * size)
         up = top - base
         middle = base + np.array([0, -35.0, 0]) * size
-        points = [middle - 0.42 * up, middle - 0.2 * up, middle, middle + 0.3 * up, middle + 0.6 * up,
-                  middle + 0.85 * up, top, top + 0.25 * up]  # fmt: skip
-        radii = [(150, 90), (175, 105), (165, 100), (150, 95), (165, 105), (175, 88), (62, 60), (70, 85)]
+        back = np.array([0, 22.0, 0]) * size  # the thoracic spine curves backwards
+        points = [middle - 0.42 * up, middle - 0.2 * up, middle, middle + 0.3 * up + back,
+                  middle + 0.6 * up + 1.6 * back, middle + 0.85 * up + 1.6 * back, top + 0.3 * back,
+                  top + 0.25 * up - back]  # fmt: skip
+        radii = [(150, 95), (175, 110), (165, 108), (150, 105), (165, 118), (175, 95), (62, 64), (72, 92)]
         add("trunk" if "trunk" in nodes else "pelvis", points, radii, sideways, trunk_fat)
     for side in SIDES:
         if f"thigh {side}" in nodes:

@@ -31,6 +31,10 @@ class DetectionSettings:
         The same for regions of different classes: almost the same place cannot be two things.
     per_class : int
         At most so many regions of a class.
+    many : int
+        At most so many of a class in `numerous`.
+    numerous : tuple of str
+        Classes of which a picture shows many: vertebrae, single teeth.
     """
 
     score: float = 0.3
@@ -38,6 +42,8 @@ class DetectionSettings:
     voting: float = 0.6
     across: float = 0.75
     per_class: int = 2
+    many: int = 24
+    numerous: tuple[str, ...] = ()
 
 
 class RoiDetector:
@@ -95,7 +101,8 @@ class RoiDetector:
         survivors = boxes.class_aware_suppression(found[items], scores[passing], classes, settings.suppression)
         for index, label in enumerate(self.network.config.classes):
             score = scores[:, index]
-            kept = items[survivors[classes[survivors] == index]][: settings.per_class]
+            most = settings.many if label in settings.numerous else settings.per_class
+            kept = items[survivors[classes[survivors] == index]][:most]
             for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
                 if boxes.volume(roi) >= 4.0:
                     candidates.append(Candidate(label, float(score[item]), tuple(map(float, roi))))

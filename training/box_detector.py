@@ -23,6 +23,10 @@ from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets, targets
 from . import refinement
 from .box_data import BoxAugmentation, BoxDataset, BoxSample
 from .data import CLASSES
+from .films.cases import as_cases
+from .films.collection import all_films
+from .films.knowledge import CLASSES as FILM_CLASSES
+from .films.real import training_films
 from .runs import Run, StagedTraining, Validation, command, is_first
 from .runs.record import say
 from .sampling import spread
@@ -119,15 +123,20 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.box_detector", __doc__, arguments)
     settings, side = run.settings, run.settings["side"]
     augmentation = BoxAugmentation(**settings.get("augmentation", {}))
-    training = BoxDataset(run.training_cases(), CLASSES, side, augmentation, settings["seed"], folder=run.samples)
-    validation = BoxDataset(run.validation_cases(), CLASSES, side, folder=run.samples)
+    cases, classes = run.training_cases(), CLASSES
+    if run.films:
+        drawn = all_films(run.films, None, settings["seed"])
+        cases = as_cases(drawn, settings["films"]) + as_cases(training_films(run.data, settings["seed"]))
+        classes = FILM_CLASSES
+    training = BoxDataset(cases, classes, side, augmentation, settings["seed"], folder=run.samples)
+    validation = BoxDataset(run.validation_cases(), classes, side, folder=run.samples)
     anchors = AnchorConfig.from_dict(settings["anchors"])
     intervals = np.array([training[index].interval for index in spread(len(training), DRAWS)])
     for threshold in (0.5, 0.7, 0.8):
         recall = anchor_recall(anchors, intervals, threshold)
         say(f"anchors: {len(anchors.intervals())}, recall of the training boxes at 3D IoU {threshold}: {recall:.4f}")
 
-    config = PointNetConfig(CLASSES, settings["width"], settings["context"])
+    config = PointNetConfig(classes, settings["width"], settings["context"])
     run.describe({"config": config.to_dict(), "anchors": anchors.to_dict(), "side": side})
     loader = run.loader(training)
     module = BoxTraining(config, anchors, BoxLoss(**settings.get("loss", {})), run.stages, len(loader))

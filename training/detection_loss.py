@@ -16,7 +16,6 @@ from GrayscaleDetSegLib.core.yolo.networks import Yolo
 
 from .detection_data import DetectionSample
 
-
 SAME_PLACE = 0.65
 """IoU from which the boxes of two objects are one place."""
 HIDDEN_IOU = 0.3

@@ -23,11 +23,11 @@ from .convert import CONVERSION
 from .data import CLASSES, Case
 from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
+from .detection_metrics import roi_overlaps, summarise
 from .films.collection import outlined_films, sampling_weights
 from .films.detection import FilmDetectionDataset, Framing
 from .films.knowledge import CLASSES as FILM_CLASSES
 from .mask_head import MaskHead
-from .detection_metrics import roi_overlaps, summarise
 from .runs import Run, StagedTraining, Validation, command
 from .runs.record import say
 from .runs.run import CHECKPOINT

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -17,6 +18,8 @@ from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, SIZE, PolarityChec
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import SETS, Case
 from .data.checking import announce, check
+from .films.collection import all_films
+from .films.real import training_films
 from .runs import command
 from .sampling import seeded_generator
 
@@ -24,6 +27,8 @@ from .sampling import seeded_generator
 # picture of one of the training sets is laid out.
 SETTINGS = AugmentationSettings(invert=0.0, log_scale=(-0.2, 1.1), collimate=0.0, gamma=0.8, rotation=45.0, shift=0.3)
 WIDEST_BORDER = 0.35
+SIMULATED = 3000
+"""Simulated films at most: as many as twice the real ones."""
 
 
 def training_batch(images: list[torch.Tensor], seed: int, step: int, size: int) -> torch.Tensor:
@@ -93,6 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run")
     parser.add_argument("--simulated", type=Path, help="folder with the simulated set, to train on as well")
+    parser.add_argument("--films", type=Path, nargs="*", default=[], help="folders of simulated films; real ones join")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-bad", action="store_true", help="train without what the check of the data rejects")
@@ -103,7 +109,12 @@ def main(arguments: list[str] | None = None) -> int:
     report = check([options.data / name for name in SETS] + further, look_at_polarity=False)
     announce(report, options.skip_bad)
     cases = report.of("train")
-    images = [fit_image(case.radiograph().gray()) for case in cases]
+    if options.films:
+        films = list(all_films(options.films, None, options.seed))
+        films = films[:: max(1, len(films) // SIMULATED)] + training_films(options.data, options.seed)
+        images = [fit_image(film.image.astype(np.float32)) for film in films]
+    else:
+        images = [fit_image(case.radiograph().gray()) for case in cases]
     network = train(images, options.steps, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), options.output / "network.pt")

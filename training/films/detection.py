@@ -17,7 +17,7 @@ from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from ..augmentation import AugmentationSettings, random_gray
 from ..sampling import seeded_generator
-from .outlined import INSIDE, OUTLINE, VOID, OutlinedFilm, beside
+from .outlined import INSIDE, OUTLINE, OutlinedFilm, beside
 
 MASK_STRIDE = 4
 """px of the input a cell of the mask target."""

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
 from ..surface_data import LabelledObject, SurfaceAugmentation, SurfaceDataset, SurfaceSample, labelled_object
@@ -49,7 +48,7 @@ class FilmSurfaceDataset(Dataset):
         seed: int = 0,
         weights: np.ndarray | None = None,
     ) -> None:
-        known = [any(item.label in classes and _size(item) >= LEAST for item in film.objects) for film in films]
+        known = [any(item.label in classes and cut_size(item) >= LEAST for item in film.objects) for film in films]
         self.films = [film for film, has in zip(films, known) if has]
         self.weights = None if weights is None else np.asarray(weights)[np.array(known)]
         self.set_names = [film.set_name for film in self.films]
@@ -64,7 +63,7 @@ class FilmSurfaceDataset(Dataset):
     def __getitem__(self, index: int) -> list[SurfaceSample]:
         generator = np.random.default_rng([self.seed, index])
         film = self.films[index % len(self.films)]
-        objects = [item for item in film.objects if item.label in self.classes and _size(item) >= LEAST]
+        objects = [item for item in film.objects if item.label in self.classes and cut_size(item) >= LEAST]
         weight = np.array([self._rare[item.label] for item in objects])
         count = min(AN_IMAGE, len(objects))
         chosen = generator.choice(len(objects), count, replace=False, p=weight / weight.sum())
@@ -100,6 +99,6 @@ def cut(image: np.ndarray, mask: np.ndarray, generator: np.random.Generator) -> 
     return image[part], mask[part]
 
 
-def _size(item: FilmObject) -> int:
-    """px of the object's mask."""
+def cut_size(item: FilmObject) -> int:
+    """px of the object that the film shows."""
     return int(np.unpackbits(item.bits).sum())

@@ -1,4 +1,4 @@
-"""Spheres, affine maps (3, 4), registration of surfaces and their contact: the geometry that finding landmarks needs."""
+"""Spheres, affine maps (3, 4), registration and contact of surfaces: the geometry by which bones are put together."""
 
 from __future__ import annotations
 
@@ -78,34 +78,33 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ matrix[:, 3]])
 
 
-def similarity(points: np.ndarray, target: np.ndarray, scaled: bool = True) -> np.ndarray:
-    """The map (3, 4) of turning, shifting and, if wanted, scaling that brings points (n, 3) nearest to their targets."""
+def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The map (3, 4) of turning, scaling and shifting that brings points (n, 3) nearest to their targets (n, 3)."""
     middle, aim = points.mean(0), target.mean(0)
     a, b = points - middle, target - aim
     u, s, vt = np.linalg.svd(a.T @ b)
     keep = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    turn = (u @ keep @ vt).T
-    scale = float((s * np.diag(keep)).sum() / (a**2).sum()) if scaled else 1.0
-    return np.column_stack([scale * turn, aim - scale * turn @ middle])
+    scaled_turn = (u @ keep @ vt).T * (s * np.diag(keep)).sum() / (a**2).sum()
+    return np.column_stack([scaled_turn, aim - scaled_turn @ middle])
 
 
 def register(
-    points: np.ndarray, target: np.ndarray, start: np.ndarray, rounds: int = 40, scaled: bool = True
+    points: np.ndarray, target: np.ndarray, start: np.ndarray, rounds: int = 40, sample: int = 1200
 ) -> tuple[np.ndarray, float]:
-    """Iterated closest points: the map (3, 4) of `points` (n, 3) onto the surface `target` (m, 3), and the mean mm left.
+    """Iterated closest points: the map (3, 4) of points (n, 3) onto a surface's (m, 3), and the mean distance left.
 
-    A tenth of the pairs, the farthest, is left out in each round.
+    Some `sample` points are used, and a tenth of the pairs, the farthest, is left out in each round.
     """
     from scipy.spatial import cKDTree
 
     tree = cKDTree(target)
-    sample = points[:: max(len(points) // 1200, 1)]
+    points = points[:: max(len(points) // sample, 1)]
     matrix = start
     for _ in range(rounds):
-        distance, nearest = tree.query(mapped(matrix, sample))
+        distance, nearest = tree.query(mapped(matrix, points))
         kept = distance <= np.quantile(distance, 0.9)
-        matrix = similarity(sample[kept], target[nearest[kept]], scaled)
-    return matrix, float(tree.query(mapped(matrix, sample))[0].mean())
+        matrix = similarity(points[kept], target[nearest[kept]])
+    return matrix, float(tree.query(mapped(matrix, points))[0].mean())
 
 
 def principal_starts(points: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
@@ -127,9 +126,7 @@ def principal_starts(points: np.ndarray, target: np.ndarray) -> list[np.ndarray]
 
 def about_x(angle: float) -> np.ndarray:
     """The rotation (3, 3) about x by an angle in radians (right hand rule)."""
-    return np.array(
-        [[1.0, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
-    )
+    return np.array([[1.0, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
 
 
 def signed_distance(points: np.ndarray, other: Surface) -> np.ndarray:
@@ -170,7 +167,8 @@ def height_gap(upper: Surface, lower: Surface, region: tuple[float, float, float
     maps = []
     for surface, extreme, empty in ((upper, np.minimum, np.inf), (lower, np.maximum, -np.inf)):
         corners = surface.vertices[surface.faces]
-        points = np.concatenate([surface.vertices, corners.mean(1), (corners + np.roll(corners, 1, 1)).reshape(-1, 3) / 2])
+        halves = (corners + np.roll(corners, 1, axis=1)).reshape(-1, 3) / 2
+        points = np.concatenate([surface.vertices, corners.mean(1), halves])
         places = np.floor((points[:, :2] - (region[0], region[2])) / cell).astype(int)
         inside = ((places >= 0) & (places < sides)).all(1)
         heights = np.full(sides, empty)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .fitting import mapped, register
 from .hand_sources import stored_bones
-from .skeleton import MIRROR, affine, after
+from .skeleton import MIRROR, affine
 from .surface import Surface
 
 WRISTS = {"carpal-c1": "Carpal_ControlSample1", "carpal-c2": "Carpal_ControlSample2",

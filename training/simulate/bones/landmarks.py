@@ -15,6 +15,10 @@ from .surface import Surface
 
 HEAD_RADIUS = 0.053
 """Radius of the femoral head by the femur's length, where the search for it starts."""
+SOCKET = 1.08
+"""Radius of the socket by that of the bony head: between them lies the cartilage."""
+IN_SOCKET = np.array([0.8, 0.33, 0.5])
+"""Unit vector from the hip centre into the socket of a right hip bone."""
 KNEE_HEIGHT, KNEE_DEPTH = 0.26, 0.23
 """Where the knee's centre lies above the lowest and before the hindmost points of both condyles, by the condylar width:
 on average the middle of the circles that fit the backs of 40 adult condyles (within 2 mm). It is fixed, so that a shank
@@ -34,9 +38,24 @@ def femoral_head(vertices: np.ndarray) -> tuple[np.ndarray, float]:
     return grow_sphere(upper, centre, radius, np.array([1.0, 0.0, 0.5]), 0.1)
 
 
-def acetabulum(vertices: np.ndarray, centre: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
-    """Centre (3,) and radius of the socket of a right hip bone near a guess; it opens downwards and to the right."""
-    return grow_sphere(vertices, centre, radius, np.array([1.0, 0.3, 0.6]), 0.2)
+def socket_centre(vertices: np.ndarray, guess: np.ndarray, head: float, rounds: int = 30) -> np.ndarray:
+    """Where (3,) the middle of a head of that radius lies in the socket of a right hip bone, vertices (n, 3).
+
+    The joint surface is `SOCKET` of the head's radius away from it; vertices in the pit behind it count less.
+    """
+    centre, radius = guess, SOCKET * head
+    for number in range(rounds):
+        offset = vertices - centre
+        distance = np.linalg.norm(offset, axis=1)
+        band = max(0.4 * 0.85**number, 0.12) * radius
+        near = (np.abs(distance - radius) < band) & (offset @ IN_SOCKET > 0.1 * distance)
+        if near.sum() < 12:
+            return guess
+        outwards, error = offset[near] / distance[near, None], distance[near] - radius
+        weight = np.where(error < 0, 1.0, np.exp(-((error / (0.05 * radius)) ** 2)))[:, None] + 1e-6
+        step, *_ = np.linalg.lstsq(outwards * weight, error * weight[:, 0], rcond=None)
+        centre = centre + 0.7 * step
+    return centre
 
 
 @dataclass(frozen=True)

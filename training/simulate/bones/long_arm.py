@@ -26,6 +26,8 @@ ELBOW_RADIUS = 0.16
 """Radius of the capitulum by the width across the epicondyles: fixed, so that forearms of others keep their gap."""
 CARTILAGE = 1.6
 """Between the bones of elbow and wrist, mm."""
+RADIOULNAR = 2.0
+"""Between radius and ulna at the wrist, mm."""
 TILT = 4.0
 """Degrees by which a forearm leaves the elbow sideways; the humerus adds its own tilt."""
 WRIST_DEPTH = 0.27
@@ -199,6 +201,7 @@ def forearm_part(radius: Surface, ulna: Surface, frame: np.ndarray, width: float
     drop = -ELBOW_RADIUS * width - CARTILAGE - radius.vertices[:, 2].max()
     shift = affine(np.eye(3), np.array([0.0, 0.0, drop]))
     radius, ulna = radius.moved(shift), ulna.moved(shift)
+    ulna = _beside(ulna, radius.vertices)
     head = end_middle(radius.vertices, 0.03, low=False)
     foot = end_middle(ulna.vertices, 0.03, low=True)
     axis = (head - foot) / np.linalg.norm(head - foot)
@@ -210,6 +213,21 @@ def forearm_part(radius: Surface, ulna: Surface, frame: np.ndarray, width: float
     bones = tuple(Bone(bone, bone, surface, shaft_cortex(surface.vertices, *FOREARM_CORTEX))
                   for bone, surface in (("radius", radius), ("ulna", ulna)))  # fmt: skip
     return Part("forearm", name, bones, joints, width, {"wrist": wide}, source=source, terms=terms)
+
+
+def _beside(ulna: Surface, radius: np.ndarray) -> Surface:
+    """An ulna turned about the elbow (the origin) so that its head lies by the radius, (n, 3)."""
+    from scipy.spatial import cKDTree
+
+    low = radius[radius[:, 2] < radius[:, 2].min() + 0.12 * np.ptp(radius[:, 2])]
+    tree = cKDTree(low)
+    for _ in range(3):
+        gap = float(tree.query(ulna.vertices)[0].min()) - RADIOULNAR
+        if abs(gap) < 0.1:
+            break
+        angle = gap / abs(float(low[:, 2].mean()))
+        ulna = ulna.moved(affine(rotation((0.0, 1.0, 0.0), angle)))
+    return ulna
 
 
 def _wrist(radius: np.ndarray, width: float) -> np.ndarray:

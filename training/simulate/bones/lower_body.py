@@ -72,7 +72,7 @@ def build_lower_body(bones: Path, output: Path) -> list[str]:
 
 
 def upright(people: list[Person], report: list[str]) -> list[Person]:
-    """The people; femora in frames of their own are turned to stand like others', and mirrored if they are left ones."""
+    """The people; femora in frames of their own are turned to stand like others', and left ones are mirrored."""
     name, side = REFERENCE
     target = next(person for person in people if person.name == name).right("femur", side).vertices
     result = []
@@ -86,14 +86,14 @@ def upright(people: list[Person], report: list[str]) -> list[Person]:
         fits = []
         for surface in ways:
             starts = principal_starts(surface.vertices, target)
-            found = [register(surface.vertices, target, start, rounds=25) for start in starts]
-            matrix, left = min(found, key=lambda fit: fit[1])
+            found = [register(surface.vertices, target, start, rounds=20, sample=400) for start in starts]
+            matrix, left = register(surface.vertices, target, min(found, key=lambda fit: fit[1])[0], rounds=10)
             fits.append((left, matrix, surface))
         left, matrix, surface = min(fits, key=lambda fit: fit[0])
         if len(fits) == 2:
             other = max(fit[0] for fit in fits)
             turned = "a left one" if surface is not femur else "a right one"
-            report.append(f"thigh {person.name}: taken for {turned} ({left:.1f} mm from the reference, else {other:.1f})")
+            report.append(f"thigh {person.name}: {turned} ({left:.1f} mm from the reference, else {other:.1f})")
         scale = np.cbrt(np.linalg.det(matrix[:, :3]))
         placed = {**person.bones, "femur_R": surface.moved(matrix / scale)}
         placed.pop("femur", None)

@@ -152,9 +152,7 @@ def _tried(
         return []
 
 
-def foot(
-    name: str, pieces: list[Piece], ankle: landmarks.Ankle, child: bool, source: str, terms: str
-) -> Part:
+def foot(name: str, pieces: list[Piece], ankle: landmarks.Ankle, child: bool, source: str, terms: str) -> Part:
     """The part of a right foot whose bones lie in the frame of its ankle.
 
     Raises

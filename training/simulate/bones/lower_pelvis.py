@@ -6,13 +6,15 @@ import numpy as np
 
 from . import landmarks
 from .cortex import even_cortex, relative_size
-from .fitting import after, frame, grow_sphere, mapped, register, rotation
+from .fitting import after, frame, mapped, register, rotation
 from .lower_sources import REFERENCE, Person
 from .parts import Bone, Joint, Part
 from .surface import Surface, pieces_of
 
 PELVIS, SACRUM = 1.5, 1.2
 """Thickness of the compact bone of adults, mm."""
+FARTHEST = 0.5
+"""By the head's radius: how far a socket may lie from where that of the reference comes to lie."""
 SACRUM_DONORS = ("VSD_z013", "VSD_z027", "VSD_z042", "VSD_z056", "VSD_z001", "VSD_z061")
 """Whose sacra children and people without one borrow: the one whose hip bones fit best."""
 
@@ -70,8 +72,9 @@ def pelvis_parts(
                 cloud, target = (np.concatenate([b.vertices for b in pair]) for pair in (found[donor], hips))
                 scale = np.linalg.norm(np.ptp(target, axis=0)) / np.linalg.norm(np.ptp(cloud, axis=0))
                 start = np.column_stack([scale * np.eye(3), target.mean(0) - scale * cloud.mean(0)])
-                fits.append((*register(cloud, target, start, rounds=30), donor))
-            matrix, left, donor = min(fits, key=lambda fit: fit[1])
+                fits.append((*register(cloud, target, start, rounds=15, sample=400), donor, cloud))
+            start, _, donor, cloud = min(fits, key=lambda fit: fit[1])
+            matrix, _ = register(cloud, target, start, rounds=12)
             lender = everyone[donor]
             sacrum = own_sacrum(lender, found[donor]).moved(matrix)
         try:
@@ -94,8 +97,6 @@ class SocketFinder:
 
     def __init__(self, hips: tuple[Surface, Surface], knee: landmarks.Knee) -> None:
         self.bone, self.knee = hips[0].vertices, knee
-        distance = np.linalg.norm(self.bone - knee.hip, axis=1)
-        self.rim = self.bone[distance < 1.35 * knee.head]
 
     def centre(self, bone: Surface, side: str, head: float) -> np.ndarray:
         """The centre (3,) of the socket of a hip bone for a head of that radius."""
@@ -103,15 +104,10 @@ class SocketFinder:
         target = bone.vertices * mirror
         scale = head / self.knee.head
         start = np.column_stack([scale * np.eye(3), target.mean(0) - scale * self.bone.mean(0)])
-        matrix, _ = register(self.bone, target, start, rounds=40)
+        matrix, _ = register(self.bone, target, start, rounds=30, sample=600)
         guess = mapped(matrix, self.knee.hip)
-        socket = target[np.linalg.norm(target - guess, axis=1) < 1.3 * head]
-        try:
-            centre, radius = grow_sphere(socket, guess, 1.1 * head, np.array([1.0, 0.4, 0.5]), 0.3)
-        except ValueError:
-            return guess * mirror
-        fits = np.linalg.norm(centre - guess) < 0.35 * head and 0.9 * head < radius < 1.35 * head
-        return (centre if fits else guess) * mirror
+        centre = landmarks.socket_centre(target, guess, head)
+        return (centre if np.linalg.norm(centre - guess) < FARTHEST * head else guess) * mirror
 
 
 def pelvis(

@@ -104,11 +104,11 @@ def placed_shank(
     fits = []
     for donor in donors:
         cloud = donor.bones["tibia"].vertices
-        starts = [(register(cloud, target, start, rounds=6), start) for start in principal_starts(cloud, target)]
+        starts = [(register(cloud, target, start, rounds=6, sample=300), start) for start in principal_starts(cloud, target)]
         (matrix, _), _ = min(starts, key=lambda fit: fit[0][1])
         upper = cloud[cloud[:, 2] > cloud[:, 2].max() - 1.2 * donor.width]
         along = (target - mapped(matrix, np.zeros(3))) @ matrix[:, 2] / np.linalg.norm(matrix[:, 2])
-        matrix, left = register(upper, target[along > along.max() - 1.3 * knee.width], matrix)
+        matrix, left = register(upper, target[along > along.max() - 1.3 * knee.width], matrix, sample=500)
         fits.append((left / knee.width, matrix, donor))
     left, matrix, donor = min(fits, key=lambda fit: fit[0])
     if left > ROUGHEST:

@@ -50,7 +50,7 @@ def thinned(surface: Surface, most: int) -> Surface:
     mesh, points, cells = vtkPolyData(), vtkPoints(), vtkCellArray()
     points.SetData(numpy_support.numpy_to_vtk(np.ascontiguousarray(surface.vertices), deep=True))
     table = np.concatenate([np.full((len(surface.faces), 1), 3), surface.faces], 1).astype(np.int64)
-    cells.SetCells(len(table), numpy_support.numpy_to_vtkIdTypeArray(table.ravel(), deep=True))
+    cells.ImportLegacyFormat(numpy_support.numpy_to_vtkIdTypeArray(table.ravel(), deep=True))
     mesh.SetPoints(points)
     mesh.SetPolys(cells)
     reduce = vtkQuadricDecimation()

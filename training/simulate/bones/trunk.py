@@ -35,6 +35,8 @@ CORTEX = {"vertebra": 0.7, "rib": 1.0, "sternum": 1.0, "skull": 4.0}
 JAW_CORTEX = 2.5
 BEHIND = 25.0
 """mm by which C7 stands behind the middle of the last disc in people who stand upright."""
+BODY = 0.4
+"""Share of a vertebra's depth that its body takes."""
 MOST_LEAN = 6.0
 """Degrees that a trunk is leant at most to stand so."""
 COLLAR = (-0.073, 0.012, 0.004)
@@ -158,5 +160,6 @@ def trunk_part(bones: dict[str, Surface], name: str, source: str, terms: str) ->
 def _base_width(vertebra: Surface) -> float:
     """Width of a vertebra's lower end plate, mm."""
     plate = plates_of(vertebra)
-    low = (plate.lower - vertebra.vertices) @ plate.down < 5.0
+    y = vertebra.vertices[:, 1]
+    low = ((plate.lower - vertebra.vertices) @ plate.down < 5.0) & (y < y.min() + BODY * np.ptp(y))
     return float(np.ptp(vertebra.vertices[low, 0]))

@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from .fitting import after
+from .grafts import grafted, scanned_wrists
 from .hand_sources import all_hands
 from .hands import hand_part, straightened, varied
 from .long_arm import TILT, Humerus, all_arms, forearm_part, humerus_part
 from .parts import Part, save_part
 from .shoulders import all_girdles, shoulder_part, varied_girdle
 from .skeleton import affine
+from .surface import Surface
 from .trunk import all_bases, trunk_bones, trunk_part
 from .variation import Build
 
+HOSTS = ("rajagopal", "handot", "arm26")
+"""Forearms that receive the lower ends of scanned wrists."""
 VARIANTS = 4
 """Further people that are made of each source."""
 OPENSIM = "OpenSim models (Gonzalez, Buchanan, Delp; Holzbaur; Rajagopal)"
@@ -98,15 +102,10 @@ def _upper_arms_and_forearms(bones: Path, origins: _Origins, report: list[str]) 
                 report.append(f"upper arm {name}: refused ({refused})")
                 continue
             yield part
-    for source, arm in arms.items():
-        if "radius" not in arm:
-            continue
-        found = Humerus(arms["rajagopal" if source == "handot" else source]["humerus"].vertices)
-        frame = after(affine(np.eye(3), np.array([0.0, 0.0, found.length])), found.frame)
-        radius, ulna = arm["radius"].moved(frame), arm["ulna"].moved(frame)
+    for source, (radius, ulna, wide) in _forearms(bones, arms).items():
         span = (float(radius.vertices[:, 2].min()), float(radius.vertices[:, 2].max()))
         for name in names_of(source):
-            rng, tilt, width, own = seeded(f"forearm {name}"), TILT, found.width, (radius, ulna)
+            rng, tilt, width, own = seeded(f"forearm {name}"), TILT, wide, (radius, ulna)
             if name != source:
                 build = Build.drawn(rng)
                 own = tuple(build.applied(surface, span) for surface in own)
@@ -115,8 +114,23 @@ def _upper_arms_and_forearms(bones: Path, origins: _Origins, report: list[str]) 
             yield forearm_part(*own, affine(np.eye(3)), width, tilt, name, *origins.of(source))
 
 
+def _forearms(bones: Path, arms: dict[str, dict[str, Surface]]) -> dict[str, tuple[Surface, Surface, float]]:
+    """Radius, ulna (in the elbow's frame) and the width of the elbow, with those that take a scan's lower ends."""
+    found = {}
+    for source, arm in arms.items():
+        if "radius" in arm:  # the bones of handot lie like rajagopal's
+            own = Humerus(arms["rajagopal" if source == "handot" else source]["humerus"].vertices)
+            frame = after(affine(np.eye(3), np.array([0.0, 0.0, own.length])), own.frame)
+            found[source] = (arm["radius"].moved(frame), arm["ulna"].moved(frame), own.width)
+    for (name, wrist), host in zip(scanned_wrists(bones).items(), HOSTS):
+        radius, ulna, width = found[host]
+        found[name] = (*grafted(radius, ulna, wrist), width)
+    return found
+
+
 def _hands(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
-    report.append("hands: fingers 3 to 5 of DiffAutoKin_* are fused and were not used; their shapes are the index's")
+    report.append("hands: not used: fingers 3 to 5 of DiffAutoKin_*, which are fused (the index's shapes stand for them); "
+                  "r_hand, which repeats wrist.osim; the carpals of Carpal_* take the size of the hand's")  # fmt: skip
     for source, hand in all_hands(bones).items():
         for name in names_of(source):
             made = straightened(hand) if name == source else varied(hand, seeded(f"hand {name}"))
@@ -124,7 +138,7 @@ def _hands(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
 
 
 def _shoulders(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
-    report.append("shoulders: the broken scapula of XRscapula_demo was not used; r_scapula and hat_ribs_scap repeat")
+    report.append("shoulders: not used: XRscapula_demo's broken scapula; r_scapula and hat_ribs_scap, which repeat others")
     for source, girdle in all_girdles(bones).items():
         for name in names_of(source):
             own = girdle if name == source else varied_girdle(girdle, seeded(f"shoulder {name}"))

@@ -83,14 +83,14 @@ class Warp:
     amount : float
         mm that the waves move a point, about.
     factors : tuple of 3 float
-        Standard deviations of the factors along x, y, z.
+        Standard deviations of the factors along x, y, z, which lie within 1.6 of them.
     symmetric : bool
         Whether left and right (x and -x) change alike.
     """
 
     def __init__(self, rng: np.random.Generator, size: float, amount: float, factors: tuple[float, float, float],
                  symmetric: bool = False) -> None:  # fmt: skip
-        self.factors = 1.0 + rng.normal(0, 1, 3) * factors
+        self.factors = 1.0 + np.clip(rng.normal(0, 1, 3), -1.6, 1.6) * factors
         self.waves = rng.normal(0, 2 * np.pi / size, (6, 3))
         self.phases = rng.uniform(0, 2 * np.pi, 6)
         self.shifts = rng.normal(0, amount / np.sqrt(3), (6, 3))

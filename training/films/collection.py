@@ -10,7 +10,13 @@ import numpy as np
 from .film import Film, read_films
 from .knowledge import CARDS
 from .outlined import OutlinedFilm, outlined
+from .negatives import made_up, volume_slices
 from .real import training_films
+
+MADE_UP = 500
+"""Pictures of nothing among the real films."""
+NOTHING = 0.05
+"""Share of the draws that show nothing."""
 
 
 def outlined_films(
@@ -43,13 +49,21 @@ def all_films(folders: Sequence[Path], data: Path | None, seed: int, most: int |
                 yield film
     if data is not None:
         yield from training_films(data, seed)
+        generator = np.random.default_rng(seed)
+        yield from volume_slices(data, generator)
+        yield from made_up(MADE_UP, generator)
 
 
 def sampling_weights(names: Sequence[str], simulated: float) -> np.ndarray:
-    """How often each film is drawn: simulated ones together with the share `simulated`, the rest by their cards."""
+    """How often each film is drawn: pictures of nothing with the share `NOTHING`, simulated films with `simulated` of
+    the rest, and real ones by their cards.
+    """
     weight = np.array([CARDS[name].weight if name in CARDS else 1.0 for name in names])
     drawn = np.array([name.startswith("simulated") for name in names])
-    for mask, share in ((drawn, simulated), (~drawn, 1.0 - simulated)):
+    nothing = np.array([name == "nothing" for name in names])
+    left = 1.0 - NOTHING * nothing.any()
+    parts = (drawn, left * simulated), (nothing, NOTHING), (~drawn & ~nothing, left * (1.0 - simulated))
+    for mask, share in parts:
         if mask.any():
             weight[mask] *= share / weight[mask].sum()
     return weight

@@ -78,18 +78,19 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ matrix[:, 3]])
 
 
-def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The map (3, 4) of turning, scaling and shifting that brings points (n, 3) nearest to their targets (n, 3)."""
+def similarity(points: np.ndarray, target: np.ndarray, scaled: bool = True) -> np.ndarray:
+    """The map (3, 4) of turning, shifting and, if wanted, scaling that brings points (n, 3) onto their targets."""
     middle, aim = points.mean(0), target.mean(0)
     a, b = points - middle, target - aim
     u, s, vt = np.linalg.svd(a.T @ b)
     keep = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    scaled_turn = (u @ keep @ vt).T * (s * np.diag(keep)).sum() / (a**2).sum()
-    return np.column_stack([scaled_turn, aim - scaled_turn @ middle])
+    turn = (u @ keep @ vt).T
+    scale = float((s * np.diag(keep)).sum() / (a**2).sum()) if scaled else 1.0
+    return np.column_stack([scale * turn, aim - scale * turn @ middle])
 
 
 def register(
-    points: np.ndarray, target: np.ndarray, start: np.ndarray, rounds: int = 40, sample: int = 1200
+    points: np.ndarray, target: np.ndarray, start: np.ndarray, rounds: int = 40, scaled: bool = True, sample: int = 1200
 ) -> tuple[np.ndarray, float]:
     """Iterated closest points: the map (3, 4) of points (n, 3) onto a surface's (m, 3), and the mean distance left.
 
@@ -103,7 +104,7 @@ def register(
     for _ in range(rounds):
         distance, nearest = tree.query(mapped(matrix, points))
         kept = distance <= np.quantile(distance, 0.9)
-        matrix = similarity(points[kept], target[nearest[kept]])
+        matrix = similarity(points[kept], target[nearest[kept]], scaled)
     return matrix, float(tree.query(mapped(matrix, points))[0].mean())
 
 

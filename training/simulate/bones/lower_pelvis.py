@@ -44,12 +44,8 @@ def pelvis_parts(
     everyone: dict[str, Person], knees: dict[tuple[str, str], landmarks.Knee], report: list[str]
 ) -> list[Part]:
     """The pelves of all people that have hip bones and a femur."""
-    found = {}
-    for person in everyone.values():
-        hips = hip_bones(person)
-        if hips is not None:
-            found[person.name] = hips
-    sockets = SocketFinder(found[REFERENCE[0]], knees[REFERENCE])
+    found = {person.name: hips for person in everyone.values() if (hips := hip_bones(person)) is not None}
+    sockets = found[REFERENCE[0]][0].vertices, knees[REFERENCE]
     parts = []
     for name, hips in found.items():
         person = everyone[name]
@@ -58,56 +54,50 @@ def pelvis_parts(
             report.append(f"pelvis {name} refused: no femur that shows the size of its hip")
             continue
         head = float(np.mean([knee.head for knee in own.values()]))
-        centres, how = {}, []
+        centres = {}
         for side, bone in zip("RL", hips):
+            mirror = np.array([1.0 if side == "R" else -1.0, 1.0, 1.0])
             if side in own and not person.loose:
-                centres[side] = own[side].hip * ((1, 1, 1) if side == "R" else (-1, 1, 1))
-                continue
-            how.append(side)
-            centres[side] = sockets.centre(bone, side, head)
-        sacrum, lender = own_sacrum(person, hips), person
+                centres[side] = own[side].hip * mirror
+            else:
+                centres[side] = socket(bone.vertices * mirror, head, *sockets) * mirror
+        sacrum, lender = own_sacrum(person, hips), name
         if sacrum is None:
-            fits = []
-            for donor in SACRUM_DONORS:
-                cloud, target = (np.concatenate([b.vertices for b in pair]) for pair in (found[donor], hips))
-                scale = np.linalg.norm(np.ptp(target, axis=0)) / np.linalg.norm(np.ptp(cloud, axis=0))
-                start = np.column_stack([scale * np.eye(3), target.mean(0) - scale * cloud.mean(0)])
-                fits.append((*register(cloud, target, start, rounds=15, sample=400), donor, cloud))
-            start, _, donor, cloud = min(fits, key=lambda fit: fit[1])
-            matrix, _ = register(cloud, target, start, rounds=12)
-            lender = everyone[donor]
-            sacrum = own_sacrum(lender, found[donor]).moved(matrix)
+            lender, matrix = best_lender({donor: found[donor] for donor in SACRUM_DONORS}, hips)
+            sacrum = own_sacrum(everyone[lender], found[lender]).moved(matrix)
         try:
-            parts.append(pelvis(person, hips, sacrum, lender, centres, head))
+            parts.append(pelvis(person, hips, sacrum, everyone[lender], centres, head))
         except ValueError as error:
             report.append(f"pelvis {name} refused: {error}")
     return parts
 
 
-class SocketFinder:
-    """Finds hip centres by the socket, where it lies on a person whose femur shows it.
+def best_lender(donors: dict[str, tuple[Surface, Surface]], hips: tuple[Surface, Surface]) -> tuple[str, np.ndarray]:
+    """Whose hip bones fit best to others by turning, shifting and scaling, and the map (3, 4) that does so."""
+    target = np.concatenate([bone.vertices for bone in hips])
+    fits = []
+    for name, pair in donors.items():
+        cloud = np.concatenate([bone.vertices for bone in pair])
+        scale = np.linalg.norm(np.ptp(target, axis=0)) / np.linalg.norm(np.ptp(cloud, axis=0))
+        start = np.column_stack([scale * np.eye(3), target.mean(0) - scale * cloud.mean(0)])
+        fits.append((*register(cloud, target, start, rounds=15, sample=400), name, cloud))
+    start, _, name, cloud = min(fits, key=lambda fit: fit[1])
+    return name, register(cloud, target, start, rounds=12)[0]
+
+
+def socket(target: np.ndarray, head: float, bone: np.ndarray, knee: landmarks.Knee) -> np.ndarray:
+    """The centre (3,) of the socket of a right hip bone, vertices (n, 3), for a head of that radius.
 
     Parameters
     ----------
-    hips : tuple of 2 Surface
-        The right and left hip bone of that person.
-    knee : Knee
-        The landmarks of the right femur.
+    bone, knee : ndarray of shape (m, 3), Knee
+        The right hip bone of a person whose femur shows where the socket lies, and that femur's landmarks.
     """
-
-    def __init__(self, hips: tuple[Surface, Surface], knee: landmarks.Knee) -> None:
-        self.bone, self.knee = hips[0].vertices, knee
-
-    def centre(self, bone: Surface, side: str, head: float) -> np.ndarray:
-        """The centre (3,) of the socket of a hip bone for a head of that radius."""
-        mirror = np.array([1.0 if side == "R" else -1.0, 1.0, 1.0])
-        target = bone.vertices * mirror
-        scale = head / self.knee.head
-        start = np.column_stack([scale * np.eye(3), target.mean(0) - scale * self.bone.mean(0)])
-        matrix, _ = register(self.bone, target, start, rounds=30, sample=600)
-        guess = mapped(matrix, self.knee.hip)
-        centre = landmarks.socket_centre(target, guess, head)
-        return (centre if np.linalg.norm(centre - guess) < FARTHEST * head else guess) * mirror
+    scale = head / knee.head
+    start = np.column_stack([scale * np.eye(3), target.mean(0) - scale * bone.mean(0)])
+    guess = mapped(register(bone, target, start, rounds=30, sample=600)[0], knee.hip)
+    centre = landmarks.socket_centre(target, guess, head)
+    return centre if np.linalg.norm(centre - guess) < FARTHEST * head else guess
 
 
 def pelvis(

@@ -104,8 +104,8 @@ def placed_shank(
     fits = []
     for donor in donors:
         cloud = donor.bones["tibia"].vertices
-        starts = [(register(cloud, target, start, rounds=6, sample=300), start) for start in principal_starts(cloud, target)]
-        (matrix, _), _ = min(starts, key=lambda fit: fit[0][1])
+        rough = (register(cloud, target, start, rounds=6, sample=300) for start in principal_starts(cloud, target))
+        matrix, _ = min(rough, key=lambda fit: fit[1])
         upper = cloud[cloud[:, 2] > cloud[:, 2].max() - 1.2 * donor.width]
         along = (target - mapped(matrix, np.zeros(3))) @ matrix[:, 2] / np.linalg.norm(matrix[:, 2])
         matrix, left = register(upper, target[along > along.max() - 1.3 * knee.width], matrix, sample=500)

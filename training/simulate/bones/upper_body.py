@@ -129,7 +129,7 @@ def _forearms(bones: Path, arms: dict[str, dict[str, Surface]]) -> dict[str, tup
 
 
 def _hands(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
-    report.append("hands: not used: fingers 3 to 5 of DiffAutoKin_*, which are fused (the index's shapes stand for them); "
+    report.append("hands: not used: fingers 3 to 5 of DiffAutoKin_*, which are fused (the index's stand for them); "
                   "r_hand, which repeats wrist.osim; the carpals of Carpal_* take the size of the hand's")  # fmt: skip
     for source, hand in all_hands(bones).items():
         for name in names_of(source):
@@ -138,7 +138,7 @@ def _hands(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
 
 
 def _shoulders(bones: Path, origins: _Origins, report: list[str]) -> Iterator[Part]:
-    report.append("shoulders: not used: XRscapula_demo's broken scapula; r_scapula and hat_ribs_scap, which repeat others")
+    report.append("shoulders: not used: XRscapula_demo's broken scapula; r_scapula, hat_ribs_scap (repeat others)")
     for source, girdle in all_girdles(bones).items():
         for name in names_of(source):
             own = girdle if name == source else varied_girdle(girdle, seeded(f"shoulder {name}"))

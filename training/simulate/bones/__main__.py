@@ -1,5 +1,6 @@
 """Draw films of a library of parts: python -m training.simulate.bones LIBRARY OUTPUT --films 20000 --seed 1
 
+LIBRARY is a folder that `build.py` filled, or the word analytic: parts made by formula.
 Writes OUTPUT/NNNN.npz with 250 films each; a file that is there is not drawn again, so that a run which was cut off
 goes on, and several processes (--part 0/2, --part 1/2) share the work. At the end the table of scenes and classes that
 were really drawn is printed.
@@ -13,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from ...films.film import read_films, write_films
+from .analytic import analytic_library
 from .draw import draw_films
 from .parts import load_library
 
@@ -21,7 +23,7 @@ A_FILE = 250
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library", type=Path)
+    parser.add_argument("library", type=Path, help="a folder, or the word analytic")
     parser.add_argument("output", type=Path)
     parser.add_argument("--films", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scenes", nargs="*", help="only these of the table in scenes.py (default: all)")
     options = parser.parse_args(arguments)
     own, processes = map(int, options.part.split("/"))
-    library = load_library(options.library)
+    library = analytic_library() if options.library == Path("analytic") else load_library(options.library)
     files = [options.output / f"{options.seed}-{number:04d}.npz" for number in range(-(-options.films // A_FILE))]
     for number in range(own, len(files), processes):
         if not files[number].exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .analytic_shapes import Body, ball, beyond, bone, gap, joined, limb, meshed, plate, rod, string
-from .parts import Bone, Joint, Part
+from .parts import Joint, Part
 from .skeleton import MIRROR, affine, rotation
 from .surface import Surface
 
@@ -37,21 +37,22 @@ def pelvis(child: bool) -> Part:
 
 
 def _hip_bone(child: bool) -> Surface:
-    front, top, back = (-121, -48, 76), (-130, 14, 134), (-44, 90, 84)  # the spines, and the crest between them
-    crest = [front, (-137, -30, 106), top, (-108, 45, 136), (-76, 72, 122), back]
+    front, top, back = (-121, -48, 76), (-131, 12, 137), (-44, 90, 84)  # the spines, and the crest between them
+    crest = [front, (-138, -28, 110), top, (-109, 44, 144), (-78, 70, 133), (-56, 84, 112), back]
     roof, joint = (-92, 4, 30), (-54, 62, 62)
     bodies: list[Body] = []
     for first, second in zip(crest, crest[1:]):
         bodies.append(plate(first, second, (-84, 24, 40), 7.0, 4.0))
-    bodies += [plate(front, (-101, -36, 42), (-84, 24, 40), 9.0, 4.0), plate(back, (-46, 82, 52), (-84, 24, 40), 10.0, 4.0)]
-    bodies += string(crest, [6, 6.5, 7.5, 6.5, 6.5, 8])
+    bodies += [plate(front, (-101, -36, 42), (-84, 24, 40), 9.0, 4.0),
+               plate(back, (-46, 82, 52), (-84, 24, 40), 10.0, 4.0)]
+    bodies += string(crest, [6, 6.5, 7.5, 6.5, 6.5, 7, 8])
     bodies += [ball((-100, -38, 42), (8, 10, 11)), ball(joint, (9, 22, 19), blend=5), ball(back, (8, 9, 10))]
     bodies += string([joint, (-72, 36, 34), (-74, 4, 12), (-58, -28, 2), (-30, -49, -12), (-8, -48, -24)],
-                     [10, 10, 11, 8.5, 8.5, 9], blend=3)  # fmt: skip
+                     [10, 10, 12, 10.5, 10, 10], blend=3)  # fmt: skip
     bodies += [ball(roof, (25, 27, 22), blend=6), ball(HIP + [7, 2, -2], 33.0, blend=5)]
-    bodies += [ball((-11, -46, -38), (7.5, 9, 19), blend=5)]
-    bodies += string([(-12, -42, -52), (-30, -26, -72), (-48, -2, -94), (-60, 18, -102)], [7.5, 6.5, 7, 11], blend=3)
-    bodies += string([(-76, 26, -14), (-72, 34, -52), (-64, 28, -92)], [17, 13, 17], blend=6)
+    bodies += [ball((-13, -46, -38), (10, 9, 21), blend=6)]
+    bodies += string([(-13, -42, -52), (-30, -26, -72), (-48, -2, -90), (-60, 18, -98)], [9.5, 8.5, 8.5, 13], blend=4)
+    bodies += string([(-76, 26, -14), (-72, 34, -52), (-64, 28, -92)], [19, 15, 18], blend=6)
     bodies += [ball((-60, 46, -26), (9, 9, 5), about((0, 1, 0), 30))]
     bodies += string([(-74, 34, 20), (-66, 54, 34), (-52, 74, 48)], [10, 8, 8], blend=5)
     bodies += [ball(HIP, 27.0, blend=1.5, cut=True),
@@ -59,11 +60,12 @@ def _hip_bone(child: bool) -> Surface:
                limb(HIP + [6, 2, -10], HIP + [14, -8, -34], 12, 9, blend=3, cut=True)]  # fmt: skip
     if child:
         bodies += [limb((-80, 10, -4), (-52, 14, 2), 3.0, 3.0, ((0, 1, 0), 8.0), 0.5, True)]
-    return meshed(bodies, (2.2, 2.6, 2.4))
+    return meshed(bodies, 2.7)
 
 
 def _sacrum() -> Surface:
-    line = np.array([(0, 36, 92), (0, 52, 66), (0, 66, 42), (0, 74, 19), (0, 72, -2), (0, 60, -22), (0, 46, -36)], float)
+    line = np.array([(0, 36, 92), (0, 52, 66), (0, 66, 42), (0, 74, 19), (0, 72, -2), (0, 60, -22), (0, 46, -36)],
+                    float)
     wide, deep = [25, 21, 17, 14, 11, 6, 4], [16, 13, 11, 9, 7, 5, 4]
     bodies = [limb(line[n], line[n + 1], deep[n], deep[n + 1], (LEFT, wide[n] / deep[n]), 4.0) for n in range(6)]
     for side in (-1, 1):
@@ -71,7 +73,8 @@ def _sacrum() -> Surface:
                    limb((36 * side, 58, 72), (14 * side, 76, 4), 15, 8, ((0, 1, 0), 0.8), 7)]  # fmt: skip
         for n, (x, radius) in enumerate(((19, 5.5), (17, 5), (14.5, 4.5), (12, 4))):
             middle = line[n : n + 2].mean(0) + (0, 3, 0)
-            bodies.append(limb(middle + (x * side, -24, -2), middle + (x * side, 24, -2), radius, radius, blend=1, cut=True))
+            bodies.append(limb(middle + (x * side, -24, -2), middle + (x * side, 24, -2), radius, radius, blend=1,
+                               cut=True))
     for n in range(1, 5):
         bodies.append(ball(line[n] + (0, 12 - n, 6), (6, 8, 9)))
     bodies.append(beyond((0, 36, 101), (0, -0.55, 0.83)))
@@ -105,12 +108,13 @@ def thigh(child: bool) -> Part:
 def shank(child: bool) -> Part:
     """Tibia, fibula and patella; the plateau lies 29 mm below the knee, the ankle 412 mm."""
     tibia = [ball((19, 4, -40), (21, 25, 15), blend=6), ball((-19, 5, -40), (20.5, 23, 15), blend=6),
-             limb((0, 3, -42), (0, 2, -80), 27, 17, (LEFT, 1.25), 10), ball((-3, -20, -70), (9, 9, 19), blend=7)]  # fmt: skip
+             limb((0, 3, -42), (0, 2, -80), 27, 17, (LEFT, 1.25), 10),
+             ball((-3, -20, -70), (9, 9, 19), blend=7)]  # fmt: skip
     tibia += string([(0, 2, -76), (2, 2, -120), (4, 3, -200), (5, 3, -290), (4, 1, -350), (3, 1, -378)],
                     [19, 15, 13, 11.5, 13.5, 19], flat=((0, 1, 0), 1.08))  # fmt: skip
-    tibia += [limb((3, -2, -120), (5, -9, -230), 10, 6, blend=6),
-              beyond((0, 0, -29), (0, -0.10, 1)), ball((6, 4, -28), (4, 7, 7), blend=3),
-              ball((-6, 3, -28.5), (4, 6, 6.5), blend=3)]  # fmt: skip
+    tibia += [limb((3, -3, -110), (5, -3, -300), 10, 7, blend=6),
+              beyond((0, 0, -29), (0, -0.10, 1)), ball((6, 4, -30), (4.5, 7, 7), blend=4),
+              ball((-6, 3, -30.5), (4.5, 6, 6.5), blend=4)]  # fmt: skip
     tibia += [ball((2, 1, -377), (24, 19, 13), blend=5), beyond((0, 0, -389), (0, 0, -1), 60, 1.5),
               limb((22, -2, -376), (21, -2, -399), 9, 5.5, ((0, 1, 0), 1.5), 4),
               limb((-32, 8, -376), (-30, 8, -394), 10, 10, blend=2, cut=True)]  # fmt: skip
@@ -133,7 +137,7 @@ METATARSALS = {1: ((17, -62, -44), (25, -118, -57), 8.5), 2: ((6, -66, -37), (12
                3: ((-4, -62, -40), (-1, -127, -57), 5.0), 4: ((-13, -55, -45), (-14, -118, -58), 4.9),
                5: ((-25, -46, -51), (-28, -108, -59), 5.2)}  # fmt: skip
 """Base, head and half width of the head."""
-TOES = {1: (32, 24), 2: (26, 14, 12), 3: (24, 12, 11), 4: (22, 10, 11), 5: (20, 8, 10)}
+TOES = {1: (34, 25), 2: (29, 15, 12), 3: (27, 13, 11), 4: (25, 11, 11), 5: (23, 9, 10)}
 """Lengths of the phalanges."""
 
 
@@ -162,21 +166,23 @@ def foot(child: bool) -> Part:
         base, head = np.array(base, float), np.array(head, float)
         base, head = base + (0, -9, 0), head + (0, -2, 0)
         deep = {1: 11.0}.get(toe, 8.0)
-        path = [base, base + 0.2 * (head - base), base + 0.5 * (head - base) + (0, 0, 3), base + 0.85 * (head - base), head]
-        radii = [(radius * 1.1 + 1, deep), (radius, deep * 0.75), (radius * 0.72, radius * 0.8), (radius * 0.85, radius),
+        path = [base, base + 0.2 * (head - base), base + 0.5 * (head - base) + (0, 0, 3), base + 0.85 * (head - base),
+                head]
+        radii = [(radius * 1.1 + 1, deep), (radius, deep * 0.75), (radius * 0.72, radius * 0.8),
+                 (radius * 0.85, radius),
                  (radius * 1.05, radius * 1.2)]  # fmt: skip
         shaft = rod(path, radii, LEFT, 0.7)
         if toe == 5:
             shaft = rod([base + (-7, 14, -3), *path], [(4, 5), *radii], LEFT, 0.8)
         bones.append(bone(f"metatarsal {toe}", "foot", shaft, 0.9, 2.4))
-        direction = (head - base) / np.linalg.norm(head - base) + (0, 0, 0.12)
+        direction = (head - base) / np.linalg.norm(head - base) + (0, 0, 0.2)
         start, names = head + direction * (0.45 * radius + 1.2), []
         for number, length in enumerate(TOES[toe], 1):
-            direction = np.array([0.3 * direction[0], direction[1], direction[2] - 0.05])
+            direction = np.array([0.3 * direction[0], direction[1], direction[2] - 0.06])
             direction /= np.linalg.norm(direction)
             end = start + length * direction
             names.append(f"phalanx {toe}.{number}")
-            bones.append(bone(names[-1], "foot", _phalanx(start, end, radius * (1.0 - 0.12 * number), child,
+            bones.append(bone(names[-1], "foot", _phalanx(start, end, radius * (1.16 - 0.12 * number), child,
                                                           number == len(TOES[toe])), 0.6, 1.2))  # fmt: skip
             start = end + 1.6 * direction
         joints[f"toe {toe}"] = Joint(tuple(map(float, head)), LEFT, tuple(names))
@@ -199,5 +205,3 @@ def all_lower(child: bool) -> tuple[Part, ...]:
     """The parts below the trunk."""
     return pelvis(child), thigh(child), shank(child), foot(child)
 
-
-__all__ = ["LEFT", "PLATE", "TERMS", "Bone", "about", "all_lower", "foot", "pelvis", "shank", "thigh"]

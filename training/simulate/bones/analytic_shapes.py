@@ -194,7 +194,8 @@ def joined(*surfaces: Surface) -> Surface:
     """Separate surfaces as one."""
     start = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
     return Surface(np.concatenate([surface.vertices for surface in surfaces]),
-                   np.concatenate([surface.faces + first for surface, first in zip(surfaces, start)]).astype(np.int32))  # fmt: skip
+                   np.concatenate([surface.faces + first for surface,
+                                   first in zip(surfaces, start)]).astype(np.int32))  # fmt: skip
 
 
 def bone(name: str, label: str, surface: Surface, end: float, shaft: float | None = None) -> Bone:

@@ -12,6 +12,7 @@ from .fitting import about_x, frame
 from .lower_sources import Person
 from .opensim import placed, read_placements, read_vtp, to_body_frame
 from .parts import Bone, Joint, Part
+from .shaping import prepared
 from .surface import Surface, finer, pieces_of, repaired
 
 ADULT_ANKLE = 64.0
@@ -31,6 +32,10 @@ DOME = 0.3
 """Height of the top of the talus above the ankle's centre by the width across the malleoli, of people."""
 LONG = 1.9
 """Length by width above which a bone of the middle foot is a metatarsal."""
+FACES, LARGE_FACES = (500, 1100), (1500, 2500)
+"""Least and most faces of a single bone, and of talus and calcaneus: a foot has some 28 of them, all drawn together."""
+LARGE = 20000.0
+"""mm3 above which a bone is a talus or a calcaneus."""
 LENGTHS = (190.0, 285.0)
 """mm of adults' feet without the skin; others are refused."""
 OPENSIM = {
@@ -162,7 +167,7 @@ def foot(name: str, pieces: list[Piece], ankle: landmarks.Ankle, child: bool, so
     """
     turn = level_sole(np.concatenate([piece.surface.vertices for piece in pieces]) - ankle.centre, ankle.axis)
     matrix = frame(turn, ankle.centre)
-    pieces = [Piece(piece.surface.moved(matrix), piece.group, piece.name) for piece in pieces]
+    pieces = [Piece(fit_to_draw(piece.surface).moved(matrix), piece.group, piece.name) for piece in pieces]
     length = np.ptp(np.concatenate([piece.surface.vertices for piece in pieces])[:, 1])
     if not child and not LENGTHS[0] < length < LENGTHS[1]:
         raise ValueError(f"length {length:.0f} mm")
@@ -174,6 +179,12 @@ def foot(name: str, pieces: list[Piece], ankle: landmarks.Ankle, child: bool, so
         centre = metatarsal.end(forward=True) if metatarsal else phalanges[0].end(forward=False)
         joints[f"toe {toe}"] = Joint(tuple(centre), (1.0, 0.0, 0.0), tuple(piece.name for piece in phalanges))
     return Part("foot", name, built, joints, ankle.width, {}, child, source, terms)
+
+
+def fit_to_draw(surface: Surface) -> Surface:
+    """The surface with a number of faces that its size deserves."""
+    least, most = LARGE_FACES if surface.volume > LARGE else FACES
+    return prepared(surface.vertices, surface.faces, least, most)
 
 
 def foot_cortex(piece: Piece, size: float) -> np.ndarray:

@@ -11,10 +11,13 @@ from .cortex import SHAFTS, even_cortex, relative_size, shaft_cortex
 from .fitting import about_x, after, frame, inverse, mapped, principal_starts, register, seat
 from .lower_sources import Person
 from .parts import Bone, Joint, Part
+from .shaping import smoothed, thinned
 from .surface import Surface, pieces_of
 
 PATELLA = 1.0
 """Thickness of the compact bone of adults, mm."""
+PATELLA_FACES, SMOOTHINGS = 2500, 6
+"""Most faces of a patella, and how often it is smoothed."""
 KNEE_GAP, PATELLA_GAP, FIBULA_GAP = 0.042, 0.035, 0.018
 """Gaps of joints where bones are put together, by the condylar width: as in the adults whose bones lie in one frame."""
 DONORS = (("VSD_z013", "R"), ("VSD_z027", "R"), ("STAPLE_TLEM2_CT", "R"), ("STAPLE_LHDL_CT", "R"))
@@ -47,6 +50,11 @@ def tibia_and_fibula(person: Person, side: str) -> tuple[Surface, Surface] | Non
     return (pieces[0], pieces[1]) if len(pieces) > 1 else None
 
 
+def clean_patella(surface: Surface) -> Surface:
+    """The largest piece of a patella, without the steps of the slices that some show, and with few faces."""
+    return thinned(smoothed(pieces_of(surface)[0], SMOOTHINGS), PATELLA_FACES)
+
+
 def shank_bones(
     everyone: dict[str, Person], knees: dict[tuple[str, str], landmarks.Knee], report: list[str]
 ) -> list[Shank]:
@@ -61,7 +69,7 @@ def shank_bones(
             loose.append((person, side, knee, both))
             continue
         patella = person.right("patella", side)
-        surfaces = {"tibia": both[0], "fibula": both[1]} | ({"patella": pieces_of(patella)[0]} if patella else {})
+        surfaces = {"tibia": both[0], "fibula": both[1]} | ({"patella": clean_patella(patella)} if patella else {})
         matrix = frame(knee.axes, knee.centre)
         matrix = after(straightening(matrix, both), matrix)
         moved = {key: bone.moved(matrix) for key, bone in surfaces.items()}

@@ -30,7 +30,7 @@ from .trunk_sources import (
 )
 from .variation import Warp
 
-CORTEX = {"vertebra": 0.7, "rib": 1.0, "sternum": 1.0, "skull": 4.0}
+CORTEX = {"vertebra": 0.7, "rib": 1.0, "sternum": 1.0, "skull": 2.5}
 """Compact bone, mm."""
 JAW_CORTEX = 2.5
 BEHIND = 25.0

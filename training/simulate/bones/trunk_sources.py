@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .fitting import after, mapped
+from .fitting import after, mapped, signed_distance
 from .hand_sources import stored_bones
 from .opensim import read_vtp, to_body_frame
 from .shaping import prepared, smoothed, turn_to
@@ -29,6 +29,10 @@ STERNUM_HALF = 19.0, 30.0
 RIB_CAGE_WIDTH = 276.0
 MANUBRIUM = 0.17
 """Share of the height of sternum with cartilages that the manubrium takes."""
+VAULT, BASE = 0.5, 0.6
+"""Share of a skull's height that its vault takes, and depth of the cavity below by its height above."""
+SKULL_BONE = 6.5
+"""Thickness of the vault with its marrow, mm."""
 XIPHOID = 0.66
 """Share of that height below which there are only cartilages."""
 UPRIGHT = np.diag([-1.0, 1.0, 1.0]) @ np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -147,8 +151,36 @@ def lumbar_mean(bones: Path) -> dict[str, Surface]:
 
 
 def skull_of(opensim: Path, stems: tuple[str, str]) -> dict[str, Surface]:
-    """Skull and jaw, as they lie in their files."""
-    return {name: _fit(_read(opensim, stem), SKULL_FACES) for name, stem in zip(("skull", "jaw"), stems)}
+    """Skull and jaw, as they lie in their files; the skull, which is solid there, hollow."""
+    found = {name: _fit(_read(opensim, stem), SKULL_FACES) for name, stem in zip(("skull", "jaw"), stems)}
+    return {**found, "skull": hollowed(found["skull"])}
+
+
+def hollowed(skull: Surface) -> Surface:
+    """A solid skull with a cavity for the brain: half an ellipsoid in the vault and a flatter half below it."""
+    vertices = skull.vertices.astype(float)
+    high = vertices[vertices[:, 2] > vertices[:, 2].max() - VAULT * np.ptp(vertices[:, 2])]
+    low, top = high.min(0), high.max(0)
+    middle = np.array([(low[0] + top[0]) / 2, (low[1] + top[1]) / 2, low[2]])
+    radii = (top - low) / np.array([2.0, 2.0, 1.0]) - SKULL_BONE
+    up, around = np.linspace(np.pi / 2, -np.pi / 2, 25), np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    ball = np.stack([np.outer(np.cos(up), np.cos(around)), np.outer(np.cos(up), np.sin(around)),
+                     np.outer(np.sin(up), np.ones(48))], -1).reshape(-1, 3)  # fmt: skip
+    ball[:, 2] *= np.where(ball[:, 2] < 0, BASE, 1.0)
+    rows = np.arange(24)[:, None] * 48
+    a, b = rows + np.arange(48), rows + (np.arange(48) + 1) % 48
+    faces = np.concatenate([np.stack([a, a + 48, b], -1), np.stack([b, a + 48, b + 48], -1)]).reshape(-1, 3)
+    ball = repaired(ball, faces)
+    reach = np.ones(len(ball.vertices))
+    for _ in range(12):  # drawn in where it would come through
+        thin = signed_distance(middle + reach[:, None] * ball.vertices * radii, skull) > -0.5 * SKULL_BONE
+        if not thin.any():
+            break
+        reach[thin] *= 0.95
+    points = middle + reach[:, None] * ball.vertices * radii
+    inner = smoothed(Surface(points.astype(np.float32), ball.faces), 4)
+    turned = inner.faces[:, ::-1] + len(skull.vertices)
+    return Surface(np.concatenate([skull.vertices, inner.vertices]), np.concatenate([skull.faces, turned]))
 
 
 def stacked(thorax: dict[str, Surface], lumbar: dict[str, Surface], height: float, discs: np.ndarray,

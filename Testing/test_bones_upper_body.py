@@ -12,7 +12,7 @@ from training.simulate.bones.opensim import placed, read_placements, read_vtp, t
 from training.simulate.bones.shaping import registered, shaft_cortex, smoothed, thinned, turn_to
 from training.simulate.bones.skeleton import affine, apply, rotation
 from training.simulate.bones.surface import Surface, finer, repaired
-from training.simulate.bones.trunk_sources import on_top, plates_of
+from training.simulate.bones.trunk_sources import hollowed, on_top, plates_of
 from training.simulate.bones.variation import Build, Warp
 
 VTP = """<?xml version="1.0"?>
@@ -118,6 +118,15 @@ def test_vertebra_is_hung_under_another_with_its_disc():
     assert np.linalg.norm(hung.upper - above.lower) == pytest.approx(9.0, abs=0.5)
     # the disc opens to the front: the lower vertebra leans forwards
     assert np.degrees(np.arcsin(hung.up[1])) == pytest.approx(-10.0, abs=1.0)
+
+
+def test_solid_skull_becomes_hollow_and_stays_closed():
+    solid = box((-70, -90, 0), (70, 90, 150))
+    hollow = hollowed(solid)
+    assert hollow.open_edges() == 0
+    assert 0.4 * solid.volume < hollow.volume < 0.8 * solid.volume
+    cavity = hollow.vertices[len(solid.vertices) :]
+    assert (np.abs(cavity[:, 0]) < 68).all() and cavity[:, 2].max() < 148
 
 
 def test_surfaces_stay_closed_when_smoothed_and_thinned():

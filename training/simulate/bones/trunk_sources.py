@@ -163,13 +163,13 @@ def hollowed(skull: Surface) -> Surface:
     low, top = high.min(0), high.max(0)
     middle = np.array([(low[0] + top[0]) / 2, (low[1] + top[1]) / 2, low[2]])
     radii = (top - low) / np.array([2.0, 2.0, 1.0]) - SKULL_BONE
-    up, around = np.linspace(np.pi / 2, -np.pi / 2, 25), np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    up, around = np.linspace(np.pi / 2, -np.pi / 2, 19), np.linspace(0, 2 * np.pi, 36, endpoint=False)
     ball = np.stack([np.outer(np.cos(up), np.cos(around)), np.outer(np.cos(up), np.sin(around)),
-                     np.outer(np.sin(up), np.ones(48))], -1).reshape(-1, 3)  # fmt: skip
+                     np.outer(np.sin(up), np.ones(36))], -1).reshape(-1, 3)  # fmt: skip
     ball[:, 2] *= np.where(ball[:, 2] < 0, BASE, 1.0)
-    rows = np.arange(24)[:, None] * 48
-    a, b = rows + np.arange(48), rows + (np.arange(48) + 1) % 48
-    faces = np.concatenate([np.stack([a, a + 48, b], -1), np.stack([b, a + 48, b + 48], -1)]).reshape(-1, 3)
+    rows = np.arange(18)[:, None] * 36
+    a, b = rows + np.arange(36), rows + (np.arange(36) + 1) % 36
+    faces = np.concatenate([np.stack([a, a + 36, b], -1), np.stack([b, a + 36, b + 36], -1)]).reshape(-1, 3)
     ball = repaired(ball, faces)
     reach = np.ones(len(ball.vertices))
     for _ in range(12):  # drawn in where it would come through

@@ -15,9 +15,12 @@ from GrayscaleDetSegLib.core.yolo.decode import decode_scale
 from GrayscaleDetSegLib.core.yolo.networks import Yolo
 
 from .detection_data import DetectionSample
+from .films.outlined import VOID
 
 SAME_PLACE = 0.65
 """IoU from which the boxes of two objects are one place."""
+DOUBT = 0.5
+"""Nothing is held against a prediction whose best unmarked class is more probable than this share of the best marked."""
 HIDDEN_IOU = 0.3
 """IoU with what is cut off too much to be asked for from which nothing is held against a prediction."""
 
@@ -63,8 +66,8 @@ def detection_loss(
 
     An object is assigned to the cell that holds its centre, for the anchor that fits its size best and every other one
     whose size IoU exceeds `anchor_iou`. Where a cell's class is one that the image does not mark, its objectness is
-    not pushed to 0: the unmarked bone may well be there; nor is it on what a sample calls `hidden`. Objects that lie in
-    the same place (radius and ulna from the side) share a cell: then all of their classes are right there.
+    not pushed to 0: the unmarked bone may well be there; nor is it on what a sample calls `hidden` or void. Objects
+    that lie in the same place (radius and ulna from the side) share a cell: then all of their classes are right there.
     """
     device = outputs[0].device
     anchors = torch.tensor(network.config.anchors, dtype=torch.float32, device=device)
@@ -98,6 +101,7 @@ def detection_loss(
             weight[cells], target[cells] = 1.0, 1.0
         loss = functional.binary_cross_entropy_with_logits(raw[..., 4], target, reduction="none")
         parts["objectness"] = parts["objectness"] + (loss * weight).sum()
+        parts["classes"] = parts["classes"] + _absent_classes(raw, samples)
     scale = 1.0 / max(positives, 1)
     parts = {name: getattr(weights, name) * value * scale for name, value in parts.items()}
     parts["total"] = sum(parts.values())
@@ -122,6 +126,25 @@ def _classes_in_place(sample: DetectionSample, count: int) -> torch.Tensor:
     return ((pairwise_iou(sample.boxes, sample.boxes) > SAME_PLACE).float() @ one_hot).clamp(max=1.0)
 
 
+def is_weak(sample: DetectionSample) -> bool:
+    """Whether a sample marks nothing and only says what cannot be in it (a film of a hand shows no femur).
+
+    Such films must not teach the objectness: as none of them ever holds an object, the network would learn that films
+    of their look hold none.
+    """
+    return not len(sample.boxes) and not bool(sample.marked.all())
+
+
+def _absent_classes(raw: torch.Tensor, samples: list[DetectionSample]) -> torch.Tensor:
+    """What weak samples teach: where something is seen, it is none of the classes that cannot be there."""
+    total = raw.new_zeros(())
+    for number, sample in enumerate(samples):
+        if is_weak(sample):
+            seen = raw[number, ..., 4:5].detach().sigmoid()
+            total = total + (seen * functional.softplus(raw[number, ..., 5:][..., sample.marked])).sum()
+    return total
+
+
 @torch.no_grad()
 def _objectness_weight(
     raw: torch.Tensor, predicted: torch.Tensor, samples: list[DetectionSample], ignore: float
@@ -129,12 +152,18 @@ def _objectness_weight(
     """0 where a sample cannot tell that there is nothing, else 1: (batch, anchors, rows, columns)."""
     marked = torch.stack([sample.marked for sample in samples])[:, None, None, None]
     probabilities = raw[..., 5:].sigmoid()
-    weight = ((probabilities * ~marked).amax(-1) <= (probabilities * marked).amax(-1)).float()
+    weight = ((probabilities * ~marked).amax(-1) <= DOUBT * (probabilities * marked).amax(-1)).float()
     for number, sample in enumerate(samples):
+        if is_weak(sample):
+            weight[number] = 0.0
         hidden = getattr(sample, "hidden", None)
         found = predicted[number].reshape(-1, 4)
         for boxes, limit in ((sample.boxes, ignore), (hidden, HIDDEN_IOU)):
             if boxes is not None and len(boxes):
                 overlap = pairwise_iou(found, boxes).amax(1)
                 weight[number][overlap.view(weight[number].shape) > limit] = 0.0
+        masks = getattr(sample, "masks", None)
+        if masks is not None:
+            void = (masks >> VOID & 1).float()[None, None]
+            weight[number][:, functional.adaptive_avg_pool2d(void, weight.shape[-2:])[0, 0] >= 0.5] = 0.0
     return weight

@@ -136,7 +136,7 @@ class FilmDetectionDataset(Dataset):
         if framing is None:
             matrix, view, shown = placement(film.image.shape, self.size, np.eye(3), (0, 0, *film.image.shape[::-1]))
             return self._sample(film, matrix, view, shown, False, 0.0)
-        if draw.random() < framing.pair:
+        if draw.random() < framing.pair and not _is_weak(film):
             film = self._pair(film, draw)
         matrix, view, shown, flipped = random_placement(film.image.shape, self.size, framing, draw)
         fill = float(draw.choice([0.0, draw.uniform(0.0, 0.3), 1.0], p=[0.75, 0.15, 0.1]))
@@ -150,6 +150,8 @@ class FilmDetectionDataset(Dataset):
             same = self._by_set[film.set_name]
             number = same[draw.integers(len(same))] if draw.random() < 0.6 else draw.integers(len(self.films))
             second = self.films[number]
+            if _is_weak(second):
+                return film
         gap = int(draw.integers(0, 12)) if draw.random() < 0.6 else 0
         rows, columns = film.image.shape
         return beside(film, second, gap, below=bool(draw.random() < (0.2 if rows > 0.8 * columns else 0.5)))
@@ -194,6 +196,11 @@ class FilmDetectionDataset(Dataset):
                     swapped |= (bits >> number & 1) << other
             bits = swapped
         return torch.from_numpy(bits)
+
+
+def _is_weak(film: OutlinedFilm) -> bool:
+    """Whether a film marks nothing and only says what cannot be in it, see ``detection_loss.is_weak``."""
+    return not len(film.labels) and not film.settled.all()
 
 
 def _flipped(film: OutlinedFilm, swap: list[int]) -> OutlinedFilm:

@@ -19,15 +19,25 @@ from .simulation import Simulation, simulate
 
 THUMBNAIL = (260, 280)
 """Width and height in px, as Slicer's template advises."""
+BONES = ("both_knees", "hand", "pelvis")
+"""Samples of the analytic skeleton, see ``bones.samples.VIEWS``."""
 
 
 def module_samples() -> dict[str, Simulation]:
-    """The simulations by their names: a right knee, a chest, and a leg whose pixels are not square."""
+    """The simulations by their names: a right knee, a chest, a leg whose pixels are not square; whole regions' bones."""
+    from .bones.samples import bone_sample
+
     return {
         "knee": sample_simulation((580, 480)),
         "chest": simulate("chest", 11, (512, 512)),
         "leg": simulate("longleg", 8, (960, 200)),
+        **{name: bone_sample(name) for name in BONES},
     }
+
+
+def icon(name: str) -> str:
+    """The file of a sample's thumbnail: SampleBothKnees.png for both_knees."""
+    return f"Sample{name.title().replace('_', '')}.png"
 
 
 def write_module_samples(resources: Path) -> list[Path]:
@@ -37,7 +47,7 @@ def write_module_samples(resources: Path) -> list[Path]:
         contents[resources / "Samples" / f"{name}.nrrd"] = nrrd(
             simulation.pixels, simulation.spacing, NOTICE, {"modality": "CR", "simulated": "yes"}
         )
-        contents[resources / "Icons" / f"Sample{name.capitalize()}.png"] = _thumbnail(simulation)
+        contents[resources / "Icons" / icon(name)] = _thumbnail(simulation)
     for path, content in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_aside(path, content)

@@ -22,6 +22,14 @@ WIDTH_BY_LENGTH, WIDTH_BY_HEAD, STEEPEST = (0.16, 0.235), (1.6, 2.15), 0.2
 """Condylar width by the length and by the head's diameter, and the largest slope of the joint line; else a landmark is
 wrong or the shape model has left what is human."""
 
+LEFT_OUT = {
+    "DiffAutoKin_knee": "femur and tibia are cut 19 cm from the knee",
+    "SYNTH_KneeSSM": "femora and tibiae are cut 10 cm from the knee, without fibulae",
+    "ConconiFoot_generic": "each bone lies in a frame of its own, and no remark says how they stand to each other",
+    "OpenForge_Mooselake": "modelled by hand with few faces, its true size not known",
+}
+"""Bones of legs that are not used, and why."""
+
 
 def build_lower_body(bones: Path, output: Path) -> list[str]:
     """Write all parts of legs and pelvis into ``output/KIND``; the report says how many, and what was refused and why.
@@ -31,7 +39,7 @@ def build_lower_body(bones: Path, output: Path) -> list[str]:
     bones : Path
         Folder with the research bones (index.csv, PERSON.npz, opensim).
     """
-    report: list[str] = []
+    report = [f"{name} left out: {reason}" for name, reason in LEFT_OUT.items()]
     index = read_index(bones)
     names = [name for name in index if name.startswith(("VSD_", "STAPLE_", "BaselSSM_"))]
     people = [read_person(bones, name, index[name], report) for name in sorted(names)]

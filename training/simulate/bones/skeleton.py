@@ -152,7 +152,7 @@ class Assembly:
     def leg(self, hip: np.ndarray, side: str, thigh: Part, shank: Part, foot: Part | None, pose: Pose, scale: float):
         """A leg that hangs from a hip centre (of a right leg, before any mirroring)."""
         flexion, abduction, outward = pose.of("hip", side, 3)
-        turned = rotation((1, 0, 0), -flexion) @ rotation((0, 1, 0), abduction) @ rotation((0, 0, 1), outward)
+        turned = rotation((1, 0, 0), -flexion) @ rotation((0, 1, 0), abduction) @ rotation((0, 0, 1), -outward)
         upper = after(affine(np.eye(3), hip), affine(scale * turned))
         self.add(thigh, side, upper)
         self.mark("hip", side, upper, (0, 0, 0))
@@ -184,7 +184,7 @@ class Assembly:
     ):
         """An arm that hangs from a glenohumeral centre (of a right arm, before any mirroring)."""
         flexion, abduction, outward = pose.of("shoulder", side, 3)
-        turned = rotation((1, 0, 0), -flexion) @ rotation((0, 1, 0), abduction) @ rotation((0, 0, 1), outward)
+        turned = rotation((1, 0, 0), -flexion) @ rotation((0, 1, 0), abduction) @ rotation((0, 0, 1), -outward)
         placed = after(affine(np.eye(3), shoulder), affine(scale * turned))
         self.add(upper, side, placed)
         self.mark("shoulder", side, placed, (0, 0, 0))

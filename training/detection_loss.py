@@ -20,7 +20,7 @@ from .films.outlined import VOID
 SAME_PLACE = 0.65
 """IoU from which the boxes of two objects are one place."""
 DOUBT = 0.5
-"""Nothing is held against a prediction whose best unmarked class is more probable than this share of the best marked."""
+"""Share of its best marked class from which the best unmarked one makes a prediction right to stay."""
 HIDDEN_IOU = 0.3
 """IoU with what is cut off too much to be asked for from which nothing is held against a prediction."""
 

@@ -18,6 +18,6 @@ def as_case(film: Film, split: str = "train") -> ObjectsCase:
 
 def as_cases(films: Iterable[Film], most: int | None = None) -> list[ObjectsCase]:
     """Films with objects as labelled radiographs, `most` of them evenly spread where there are more."""
-    films = [film for film in films if film.objects]
+    films = [film for film in films if film.objects and not film.boxed]
     step = max(1, -(-len(films) // most)) if most else 1
     return [as_case(film) for film in films[::step]]

@@ -9,12 +9,14 @@ import numpy as np
 
 from .film import Film, read_films
 from .knowledge import CARDS
-from .outlined import OutlinedFilm, outlined
 from .negatives import made_up, volume_slices
+from .outlined import OutlinedFilm, outlined
 from .real import training_films
 
 MADE_UP = 500
 """Pictures of nothing among the real films."""
+WEIGHTS = {"clinical_boxes": 3.0}
+"""Of films without a card beside those with one of weight 1."""
 NOTHING = 0.05
 """Share of the draws that show nothing."""
 
@@ -58,7 +60,7 @@ def sampling_weights(names: Sequence[str], simulated: float) -> np.ndarray:
     """How often each film is drawn: pictures of nothing with the share `NOTHING`, simulated films with `simulated` of
     the rest, and real ones by their cards.
     """
-    weight = np.array([CARDS[name].weight if name in CARDS else 1.0 for name in names])
+    weight = np.array([CARDS[name].weight if name in CARDS else WEIGHTS.get(name, 1.0) for name in names])
     drawn = np.array([name.startswith("simulated") for name in names])
     nothing = np.array([name == "nothing" for name in names])
     left = 1.0 - NOTHING * nothing.any()

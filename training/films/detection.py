@@ -1,10 +1,10 @@
-"""Training samples of the 2D detector: films turned, cropped, framed and put beside each other, as hospitals have them."""
+"""Training samples of the 2D detector: films turned, cropped, framed and put beside each other."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,8 @@ from .outlined import INSIDE, OUTLINE, OutlinedFilm, beside
 
 MASK_STRIDE = 4
 """px of the input a cell of the mask target."""
+BOXED_SMALLEST = 0.65
+"""Shortest side of a crop of films whose objects are boxes: a part of a box says less of the bone in it."""
 LEAST_SIDE = 3.0
 """px of the input below which a box is too small to be asked for."""
 
@@ -76,7 +78,7 @@ class FilmSample(NamedTuple):
     marked : tensor (classes,) of bool
         The classes of which all objects are labelled in this image; the others stay out of the loss.
     masks : tensor (size / 4, size / 4) of int64
-        Bit n where class n shows; bit `VOID` where nothing is known.
+        Bit n where class n shows; bit ``outlined.VOID`` where nothing is known.
     hidden : tensor (m, 4)
         Boxes of which too little is left after the crop to ask for them: no loss for what is found there.
     """
@@ -138,6 +140,8 @@ class FilmDetectionDataset(Dataset):
             return self._sample(film, matrix, view, shown, False, 0.0)
         if draw.random() < framing.pair and not _is_weak(film):
             film = self._pair(film, draw)
+        if film.boxed:  # the box of a turned box would be larger than that of the turned bone
+            framing = replace(framing, tilt=0.0, far=0.0, smallest=max(framing.smallest, BOXED_SMALLEST))
         matrix, view, shown, flipped = random_placement(film.image.shape, self.size, framing, draw)
         fill = float(draw.choice([0.0, draw.uniform(0.0, 0.3), 1.0], p=[0.75, 0.15, 0.1]))
         sample = self._sample(film, matrix, view, shown, flipped, fill)
@@ -164,12 +168,12 @@ class FilmDetectionDataset(Dataset):
         masks = self._masks(film, matrix, view, flipped)
         settled = settled.copy()
         boxes, kept, hidden = [], [], []
-        for label, points in zip(labels, film.points):
+        for label, points, asked in zip(labels, film.points, film.asked):
             placed = points @ matrix[:2, :2].T + matrix[:2, 2]
             box, share = clipped_box(placed, shown)
             if box is None or min(box[2] - box[0], box[3] - box[1]) < LEAST_SIDE:
                 continue
-            if share < self.visible:
+            if share < self.visible or not asked:
                 hidden.append(box)
             else:
                 boxes.append(box)
@@ -205,8 +209,6 @@ def _is_weak(film: OutlinedFilm) -> bool:
 
 def _flipped(film: OutlinedFilm, swap: list[int]) -> OutlinedFilm:
     """The mirror image, sides swapped."""
-    from dataclasses import replace
-
     points = film.points.copy()
     points[:, :, 0] = film.image.shape[1] - points[:, :, 0]
     bits = film.classes[:, ::-1]
@@ -243,8 +245,8 @@ def placement(shape: tuple[int, int], size: int, turn: np.ndarray, view: tuple[f
     """
     box = Letterbox.fit((max(1, round(view[3] - view[1])), max(1, round(view[2] - view[0]))), size)
     scale = box.fitted[1] / (view[2] - view[0]), box.fitted[0] / (view[3] - view[1])
-    fit = np.array([[scale[0], 0, box.offset[0] - view[0] * scale[0]], [0, scale[1], box.offset[1] - view[1] * scale[1]],
-                    [0, 0, 1.0]])  # fmt: skip
+    shift = box.offset[0] - view[0] * scale[0], box.offset[1] - view[1] * scale[1]
+    fit = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]], [0, 0, 1.0]])
     matrix = fit @ turn
     filled = box.offset[0], box.offset[1], box.offset[0] + box.fitted[1], box.offset[1] + box.fitted[0]
     corners = np.array([[0, 0, 1], [shape[1], 0, 1], [0, shape[0], 1], [shape[1], shape[0], 1.0]]) @ matrix.T

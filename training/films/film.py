@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,18 +18,22 @@ Window = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class FilmObject:
-    """An object: its class, and its mask in the window that holds it, eight pixels a byte."""
+    """An object: its class, and its mask in the window that holds it, eight pixels a byte.
+
+    `asked` is False for crumbs at an edge, which nobody has to find and nobody may call false.
+    """
 
     label: str
     window: Window
     bits: np.ndarray
+    asked: bool = True
 
     @classmethod
-    def of(cls, label: str, mask: np.ndarray) -> FilmObject:
+    def of(cls, label: str, mask: np.ndarray, asked: bool = True) -> FilmObject:
         """The object of a mask (rows, columns) of the whole picture, which must not be empty."""
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         window = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-        return cls(label, window, np.packbits(mask[window[0] : window[2], window[1] : window[3]]))
+        return cls(label, window, np.packbits(mask[window[0] : window[2], window[1] : window[3]]), asked)
 
     def crop(self) -> np.ndarray:
         """The mask, bool, in its window."""
@@ -59,6 +64,8 @@ class Film:
         Places that carry no loss: there something of a settled class shows that nobody marked.
     kind : str
         Which scene it is, for tables.
+    boxed : bool
+        Whether the objects are boxes that somebody set, and their masks these rectangles.
     """
 
     set_name: str
@@ -68,23 +75,22 @@ class Film:
     settled: frozenset[str]
     void: np.ndarray | None = None
     kind: str = ""
+    boxed: bool = False
 
 
 def write_films(films: Iterable[Film], path: Path) -> int:
     """Write films to one file (numpy's npz, nothing pickled); returns how many."""
     index, images, bits = [], [], []
     for film in films:
-        objects = [(item.label, item.window, len(item.bits)) for item in film.objects]
+        objects = [(item.label, item.window, len(item.bits), item.asked) for item in film.objects]
         void = np.packbits(film.void) if film.void is not None else np.zeros(0, np.uint8)
         index.append({
             "set": film.set_name, "name": film.name, "shape": film.image.shape, "objects": objects,
-            "settled": sorted(film.settled), "void": len(void), "kind": film.kind,
+            "settled": sorted(film.settled), "void": len(void), "kind": film.kind, "boxed": film.boxed,
         })  # fmt: skip
         images.append(film.image.reshape(-1))
         bits += [item.bits for item in film.objects] + [void]
-    from io import BytesIO
-
-    stream, none = BytesIO(), np.zeros(0, np.uint8)
+    stream, none = io.BytesIO(), np.zeros(0, np.uint8)
     np.savez(stream, index=np.array(json.dumps(index)), images=np.concatenate(images or [none]),
              bits=np.concatenate(bits or [none]))  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,11 +108,12 @@ def read_films(path: Path) -> Iterator[Film]:
         image = images[at : at + shape[0] * shape[1]].reshape(shape)
         at += image.size
         objects = []
-        for label, window, count in item["objects"]:
-            objects.append(FilmObject(label, tuple(window), bits[place : place + count]))
+        for label, window, count, *asked in item["objects"]:
+            objects.append(FilmObject(label, tuple(window), bits[place : place + count], *asked))
             place += count
         void = None
         if item["void"]:
             void = np.unpackbits(bits[place : place + item["void"]], count=image.size).reshape(shape).astype(bool)
             place += item["void"]
-        yield Film(item["set"], item["name"], image, tuple(objects), frozenset(item["settled"]), void, item["kind"])
+        yield Film(item["set"], item["name"], image, tuple(objects), frozenset(item["settled"]), void, item["kind"],
+                   item.get("boxed", False))  # fmt: skip

@@ -95,7 +95,7 @@ BODY_PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("lower_leg",), (*SHOULDER, "radius", "ulna", *_TRUNK, *PELVIS)),
     (("leg_implants", "femur_lateral"), (*SHOULDER, "radius", "ulna", *CHEST, *JAWS)),
 )
-"""Folders of unlabelled films by how their names begin -> classes that cannot be in them; the first that fits counts."""
+"""How folders of unlabelled films begin -> classes that cannot be in them; the first that fits counts."""
 
 
 def absent_in(folder: str) -> tuple[str, ...] | None:
@@ -104,3 +104,7 @@ def absent_in(folder: str) -> tuple[str, ...] | None:
         if folder.startswith(beginnings):
             return absent
     return None
+
+
+BOXED = (*LEGS, *PELVIS, *ARMS, *SHOULDER, "right lung", "left lung")
+"""Classes that were boxed by eye wherever they show on the films of ``clinical/training_boxes.csv``."""

@@ -63,7 +63,8 @@ def _picture(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
         for _ in range(draw.integers(1, 9)):
             middle, size = draw.uniform(0.1, 0.9, 2), draw.uniform(0.03, 0.4, 2)
             inside = ((y - middle[0]) / size[0]) ** 2 + ((x - middle[1]) / size[1]) ** 2 < 1
-            value = value + draw.uniform(-1, 1.5) * ndimage.gaussian_filter(inside.astype(np.float32), draw.uniform(0, 6))
+            soft = ndimage.gaussian_filter(inside.astype(np.float32), draw.uniform(0, 6))
+            value = value + draw.uniform(-1, 1.5) * soft
         return value
     picture = Image.new("L", (columns, rows), int(draw.uniform(0, 120)))
     pen = ImageDraw.Draw(picture)

@@ -33,6 +33,10 @@ class OutlinedFilm:
         (x, y) in px of the image; those inside come last.
     settled : ndarray of bool (number of classes,)
     set_name : str
+    asked : ndarray of bool (n,)
+        False for crumbs that nobody has to find.
+    boxed : bool
+        Whether objects are rectangles that somebody set.
     """
 
     image: np.ndarray
@@ -41,25 +45,32 @@ class OutlinedFilm:
     points: np.ndarray
     settled: np.ndarray
     set_name: str
+    asked: np.ndarray
+    boxed: bool = False
 
 
 def outlined(film: Film, classes: Sequence[str], generator: np.random.Generator) -> OutlinedFilm:
     """A film with its objects of `classes` as points."""
     shape = film.image.shape
     bits = np.zeros(((shape[0] + 1) // 2, (shape[1] + 1) // 2), np.uint32)
-    labels, points = [], []
+    labels, points, asked = [], [], []
     for item in film.objects:
         if item.label not in classes:
             continue
         number = classes.index(item.label)
-        bits[item.mask(shape)[::2, ::2]] |= np.uint32(1 << number)
+        if not film.boxed:
+            bits[item.mask(shape)[::2, ::2]] |= np.uint32(1 << number)
         labels.append(number)
+        asked.append(item.asked)
         points.append(_points(item.crop(), generator) + np.array([item.window[1], item.window[0]], np.float32))
+    if film.boxed:
+        bits |= np.uint32(1 << VOID)
     if film.void is not None:
         bits[film.void[::2, ::2]] |= np.uint32(1 << VOID)
     settled = np.array([name in film.settled for name in classes], bool)
-    return OutlinedFilm(film.image, bits, np.array(labels, np.int64),
-                        np.array(points, np.float32).reshape(-1, OUTLINE + INSIDE, 2), settled, film.set_name)  # fmt: skip
+    places = np.array(points, np.float32).reshape(-1, OUTLINE + INSIDE, 2)
+    return OutlinedFilm(film.image, bits, np.array(labels, np.int64), places, settled, film.set_name,
+                        np.array(asked, bool), film.boxed)  # fmt: skip
 
 
 def _points(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -97,12 +108,13 @@ def beside(first: OutlinedFilm, second: OutlinedFilm, gap: int = 0, below: bool 
     scale = np.array([columns / second.image.shape[1], factor], np.float32)
     points = np.concatenate([first.points, second.points * scale + np.array([start, 0], np.float32)])
     return replace(first, image=image, classes=bits, labels=np.concatenate([first.labels, second.labels]),
-                   points=points, settled=first.settled & second.settled)  # fmt: skip
+                   points=points, settled=first.settled & second.settled,
+                   asked=np.concatenate([first.asked, second.asked]), boxed=first.boxed or second.boxed)  # fmt: skip
 
 
 def _nearest(shape: tuple[int, int], wanted: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    indices = [((np.arange(new) + 0.5) * old / new).astype(np.int64).clip(0, old - 1) for old, new in zip(shape, wanted)]
-    return np.ix_(*indices)
+    places = [(np.arange(new) + 0.5) * old / new for old, new in zip(shape, wanted)]
+    return np.ix_(*(place.astype(np.int64).clip(0, old - 1) for place, old in zip(places, shape)))
 
 
 def _transposed(film: OutlinedFilm) -> OutlinedFilm:

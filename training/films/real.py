@@ -15,13 +15,14 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 from ..data.folders import scan_folders
 from ..data.labelled import Case
 from .film import Film, FilmObject
-from .knowledge import CARDS, CLASSES, SetCard, absent_in
+from .knowledge import BOXED, CARDS, CLASSES, SetCard, absent_in
 
 LONGEST = 448
 """px of the longer side that a film keeps."""
 LEAST_PART = 0.004
 """Of the picture: smaller separate parts of a mask are crumbs of their object, not objects."""
-CLINICAL_BOXES = Path(__file__).parent.parent / "clinical" / "boxes.csv"
+CLINICAL = Path(__file__).parent.parent / "clinical"
+SEALED, TRAINING_BOXES = CLINICAL / "boxes.csv", CLINICAL / "training_boxes.csv"
 
 
 def read_set_films(folder: Path, split: str, generator: np.random.Generator) -> list[Film]:
@@ -77,31 +78,61 @@ def parts_of(mask: np.ndarray) -> list[np.ndarray]:
 
 def sealed_films() -> set[str]:
     """The films ("folder/file") that were boxed for judging and that no training sees."""
-    with open(CLINICAL_BOXES, newline="", encoding="utf-8") as file:
-        return {row["film"] for row in csv.DictReader(file)}
+    return set(_rows(SEALED))
 
 
-def unlabelled_films(folder: Path) -> Iterator[Film]:
-    """Films without masks: they say what their part of the body cannot show. Sealed ones are left out."""
-    sealed = sealed_films()
+def _rows(path: Path) -> dict[str, list[dict[str, str]]]:
+    """The rows of a table of boxes by film."""
+    found: dict[str, list[dict[str, str]]] = {}
+    if path.exists():
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                found.setdefault(row["film"], []).append(row)
+    return found
+
+
+def clinical_films(folder: Path) -> Iterator[Film]:
+    """Ordinary films without masks: with the boxes that were set by eye, or saying only what cannot be in them.
+
+    Sealed films are left out.
+    """
+    sealed, boxed = sealed_films(), _rows(TRAINING_BOXES)
     for path in sorted(folder.glob("*/*")):
+        name = f"{path.parent.name}/{path.name}"
         absent = absent_in(path.parent.name)
-        if absent is None or f"{path.parent.name}/{path.name}" in sealed or path.suffix not in (".jpg", ".png"):
+        if name in sealed or path.suffix not in (".jpg", ".png") or (absent is None and name not in boxed):
             continue
-        image = Radiograph.from_array(np.asarray(Image.open(path).convert("L"))).gray()
-        longest = max(image.shape)
-        shape = tuple(max(8, round(side * min(1.0, LONGEST / longest))) for side in image.shape)
-        yield Film("body_parts_unlabelled", f"{path.parent.name}/{path.name}", _resized(image, shape), (),
-                   frozenset(absent), kind=path.parent.name)  # fmt: skip
+        whole = Radiograph.from_array(np.asarray(Image.open(path).convert("L"))).gray()
+        factor = min(1.0, LONGEST / max(whole.shape))
+        shape = tuple(max(8, round(side * factor)) for side in whole.shape)
+        objects, settled = [], set(absent or ())
+        if name in boxed:
+            settled |= set(BOXED)
+            for row in boxed[name]:
+                if row["class"] in CLASSES:
+                    objects.append(_boxed(row, shape, factor))
+                elif row["class"]:  # a class that is told less exactly than ours
+                    settled -= {label for label in CLASSES if label.endswith(row["class"])}
+        yield Film("clinical_boxes" if name in boxed else "body_parts_unlabelled", name, _resized(whole, shape),
+                   tuple(item for item in objects if item), frozenset(settled), kind=path.parent.name,
+                   boxed=name in boxed)  # fmt: skip
+
+
+def _boxed(row: dict[str, str], shape: tuple[int, int], factor: float) -> FilmObject | None:
+    """The object of a box: a rectangle; crumbs are not asked for."""
+    x0, y0, x1, y1 = (round(float(row[key]) * factor) for key in ("x0", "y0", "x1", "y1"))
+    mask = np.zeros(shape, bool)
+    mask[max(0, y0) : y1, max(0, x0) : x1] = True
+    return FilmObject.of(row["class"], mask, row["part"] != "little") if mask.any() else None
 
 
 def training_films(data: Path, seed: int = 0) -> list[Film]:
-    """All real films of the train parts of the sets with a card, and the unlabelled ones."""
+    """All real films of the train parts of the sets with a card, and the clinical ones."""
     generator = np.random.default_rng(seed)
     films = []
     for name in CARDS:
         films += read_set_films(data / name, "train", generator)
-    return films + list(unlabelled_films(data / "body_parts_unlabelled"))
+    return films + list(clinical_films(data / "body_parts_unlabelled"))
 
 
 def _shape(shape: tuple[int, int], card: SetCard, generator: np.random.Generator) -> tuple[int, int]:
@@ -123,5 +154,3 @@ def _nearest(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     columns = ((np.arange(shape[1]) + 0.5) * mask.shape[1] / shape[1]).astype(np.int64)
     return mask[np.ix_(rows, columns)]
 
-
-assert set(CLASSES) >= {name for card in CARDS.values() for name in card.marks.values()}

@@ -1,4 +1,4 @@
-"""Training samples of the threshold surfaces drawn from films: objects that others lie over, cut by the border, turned."""
+"""Training samples of the threshold surfaces: objects of films that others lie over, cut by the border, turned."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class FilmSurfaceDataset(Dataset):
         seed: int = 0,
         weights: np.ndarray | None = None,
     ) -> None:
-        known = [any(item.label in classes and cut_size(item) >= LEAST for item in film.objects) for film in films]
+        known = [not film.boxed and any(item.label in classes and cut_size(item) >= LEAST for item in film.objects)
+                 for film in films]  # fmt: skip
         self.films = [film for film, has in zip(films, known) if has]
         self.weights = None if weights is None else np.asarray(weights)[np.array(known)]
         self.set_names = [film.set_name for film in self.films]

@@ -1,0 +1,152 @@
+"""Real films for training: what each set's labels say, and that films kept for judging never come out of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("scipy")
+pytest.importorskip("skimage", reason="training needs the extra 'training'")
+
+from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
+from training.clinical.judge import read_boxes  # noqa: E402
+from training.data.labelled import Case  # noqa: E402
+from training.films import real  # noqa: E402
+from training.films.collection import all_films, sampling_weights  # noqa: E402
+from training.films.film import Film, write_films  # noqa: E402
+from training.films.knowledge import BODY_PARTS, CARDS, CLASSES, SetCard, absent_in  # noqa: E402
+from training.films.real import film_of_case, parts_of, sealed_films, unlabelled_films  # noqa: E402
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def unlabelled() -> Path:
+    folder = DATA / "body_parts_unlabelled"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: the films that were kept for judging cannot be looked for")
+    return folder
+
+
+def test_cards_and_body_parts_name_known_classes():
+    assert len(set(CLASSES)) == len(CLASSES) <= 31, "the class maps of films have 31 bits for them"
+    for name, card in CARDS.items():
+        assert set(card.marks.values()) | set(card.absent) <= set(CLASSES), name
+        assert not set(card.marks.values()) & set(card.absent), f"{name} marks what it says it cannot show"
+        assert card.marks and card.weight > 0 and card.terms, name
+        if card.stretch:
+            assert 0 < card.stretch[0] < card.stretch[1]
+    for beginnings, absent in BODY_PARTS:
+        assert beginnings and set(absent) <= set(CLASSES) and set(absent) != set(CLASSES), beginnings
+    YoloConfig("tiny-3l", CLASSES, tuple((8.0 * n, 8.0 * n) for n in range(1, 10)))
+
+
+def test_each_set_of_pictures_has_a_card():
+    folders = sorted(path.parent for path in DATA.glob("*/labels.json"))
+    if not folders:
+        pytest.skip(f"{DATA} is not there: no sets to compare the cards with")
+    for folder in folders:
+        if any(folder.glob("images/*.nii.gz")) or folder.name == "ct_torso":
+            continue  # volumes: no films
+        assert folder.name in CARDS, f"{folder.name} has labels but no card"
+        names = set(json.loads((folder / "labels.json").read_text(encoding="utf-8")))
+        assert set(CARDS[folder.name].marks) <= names, folder.name
+
+
+def test_each_folder_of_films_is_known_or_left_out_on_purpose():
+    folders = [path.name for path in unlabelled().iterdir() if path.is_dir()]
+    mixed = ("lower_limbs_child", "thorax_arms_child")  # of which nothing can be said
+    assert {name for name in folders if absent_in(name) is None} <= set(mixed)
+    assert absent_in("somewhere") is None
+    assert "femur" in absent_in("MURA_elbow_ap") and "vertebra" not in absent_in("MURA_shoulder")
+
+
+def test_sealed_films_are_those_of_the_boxes():
+    assert sealed_films() == set(read_boxes())
+
+
+def test_sealed_films_are_left_out(tmp_path):
+    sealed = sorted(name for name in sealed_films() if absent_in(name.split("/")[0]) is not None)[0]
+    folder, name = sealed.split("/")
+    (tmp_path / folder).mkdir()
+    (tmp_path / "somewhere").mkdir()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 500), dtype=np.uint8))
+    for path in (tmp_path / sealed, tmp_path / folder / f"other-{name}", tmp_path / "somewhere" / "film.png",
+                 tmp_path / folder / "notes.gif"):  # fmt: skip
+        picture.save(path)
+    films = list(unlabelled_films(tmp_path))
+    assert [film.name for film in films] == [f"{folder}/other-{name}"]
+    (film,) = films
+    assert film.settled == frozenset(absent_in(folder)) and not film.objects and max(film.image.shape) == real.LONGEST
+
+
+def test_no_film_of_the_clinical_set_is_trained_on(monkeypatch):
+    """By name; and that the sealed ones are among the files, so that the test cannot pass for want of them."""
+    folder = unlabelled()
+    tiny = Image.new("L", (12, 16))
+    monkeypatch.setattr(real.Image, "open", lambda path: tiny)
+    names = {film.name for film in unlabelled_films(folder)}
+    assert names and not names & sealed_films()
+    there = {name for name in sealed_films() if (folder / name).is_file()}
+    assert len(there) == len(sealed_films()) == 135
+    files = {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*") if path.suffix in (".jpg", ".png")}
+    usable = {name for name in files if absent_in(name.split("/")[0]) is not None}
+    assert names == usable - sealed_films()
+
+
+def case(labels: dict[str, int], label_map: np.ndarray) -> Case:
+    pixels = np.where(label_map, 180, 60).astype(np.uint8)
+    return Case("made up", "one", "train", pixels, label_map, labels)
+
+
+def test_a_case_becomes_a_film():
+    label_map = np.zeros((900, 600), np.uint8)
+    label_map[100:800, 60:160], label_map[100:800, 400:520] = 1, 1
+    label_map[300:304, 300:303] = 1  # a crumb
+    card = SetCard({"femur": "femur"}, ("heart", "hand"))
+    film = film_of_case(case({"femur": 1, "odd": 2}, label_map), card, np.random.default_rng(0))
+    assert film.image.shape == (448, 299) and film.settled == {"femur", "heart", "hand"} and film.void is None
+    assert [item.label for item in film.objects] == ["femur", "femur"], "both legs are objects of their own"
+    left, right = sorted(item.window[1] for item in film.objects)
+    assert left == pytest.approx(30, abs=1) and right == pytest.approx(199, abs=1)
+
+
+def test_parts_that_lie_over_each_other_are_one_object():
+    mask = np.zeros((100, 100), bool)
+    mask[10:40, 20:60], mask[60:90, 30:70] = True, True
+    assert len(parts_of(mask)) == 1 and parts_of(np.zeros((9, 9), bool)) == []
+    mask[60:90] = False
+    mask[60:90, 70:95] = True
+    assert [int(part.sum()) for part in parts_of(mask)] == [1200, 750]
+
+
+def test_nobody_marked_what_is_above_the_first_vertebra():
+    label_map = np.zeros((400, 160), np.uint8)
+    label_map[120:160, 60:100], label_map[170:210, 60:100] = 1, 2
+    card = SetCard({"T1": "vertebra", "T2": "vertebra"}, touching=True)
+    film = film_of_case(case({"T1": 1, "T2": 2}, label_map), card, np.random.default_rng(0))
+    assert [item.label for item in film.objects] == ["vertebra", "vertebra"]
+    assert film.void[:110].all() and not film.void[118:].any()
+
+
+def test_squeezed_films_are_stretched_anew():
+    label_map = np.zeros((400, 400), np.uint8)
+    label_map[50:350, 100:200] = 1
+    card = SetCard({"femur": "femur"}, stretch=(0.2, 0.4))
+    shapes = {film_of_case(case({"femur": 1}, label_map), card, np.random.default_rng(n)).image.shape for n in range(6)}
+    assert len(shapes) > 3 and all(0.19 < columns / rows < 0.41 for rows, columns in shapes)
+
+
+def test_drawn_films_come_first_and_share_as_told(tmp_path):
+    films = [Film("simulated_bones", str(number), np.zeros((9, 9), np.uint8), (), frozenset()) for number in range(4)]
+    write_films(films[:3], tmp_path / "a.npz")
+    write_films(films[3:], tmp_path / "b.npz")
+    assert [film.name for film in all_films([tmp_path], None, 0)] == ["0", "1", "2", "3"]
+    assert [film.name for film in all_films([tmp_path], None, 0, most=2)] == ["0", "1"]
+    names = ["simulated_bones"] * 3 + ["knee_femur", "jsrt_lungs"]
+    weights = sampling_weights(names, 0.6)
+    assert weights[:3].sum() == pytest.approx(0.6) and weights.sum() == pytest.approx(1.0)
+    assert weights[3] == pytest.approx(CARDS["knee_femur"].weight / CARDS["jsrt_lungs"].weight * weights[4])

@@ -13,7 +13,7 @@ from torch.nn import functional
 from GrayscaleDetSegLib.core.yolo.networks import YoloV3Tiny3
 
 from .films.detection import FilmSample
-from .films.outlined import VOID
+from .films.outlined import SHAPELESS, VOID
 
 
 class MaskHead(nn.Module):
@@ -43,7 +43,8 @@ class MaskHead(nn.Module):
         truth = (bits[:, None] >> number & 1).float()
         truth = functional.avg_pool2d(truth, truth.shape[-1] // logits.shape[-1])
         known = torch.stack([sample.marked for sample in samples])[:, :, None, None].float()
-        known = known * functional.max_pool2d(1.0 - (bits[:, None] >> VOID & 1).float(), bits.shape[-1] // logits.shape[-1])
+        speaking = (bits[:, None] & (1 << VOID | 1 << SHAPELESS)) == 0
+        known = known * functional.max_pool2d(speaking.float(), bits.shape[-1] // logits.shape[-1])
         entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
         entropy = (entropy * known).sum() / (known.sum() + 1.0)
         likely, truth = logits.sigmoid() * known, truth * known

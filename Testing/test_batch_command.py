@@ -136,6 +136,35 @@ def test_faults_of_ours(call, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch names that of CUDA."""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), "GPU has not enough memory"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), "GPU has not enough memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "not enough memory"),
+    ],
+)
+def test_too_little_memory_is_no_fault_of_the_program(error, words, call, capsys):
+    def run_out(image):
+        raise error
+
+    assert call("a.dcm", "b.dcm", "-o", "out", load=lambda *_: FakePipeline(run_out)) == 3
+    complaints = capsys.readouterr().err
+    assert complaints.count(words) == 2 and "fault" not in complaints and "Tried" not in complaints
+
+
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (command.Terminated, 143)])
+def test_signals_while_the_command_is_being_left(stop, code):
+    def run():
+        raise stop
+
+    assert command.as_process(run) == code
+
+
 def test_options_reach_the_pipeline(call, pipeline):
     loaded = []
 

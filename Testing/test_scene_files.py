@@ -205,3 +205,17 @@ def test_segment_ids_are_plain():
     assert segment_id("right lung") == "right_lung"
     assert segment_id(" 2|x ") == "2_x"
     assert segment_id("") == "object"
+
+
+def test_more_than_255_objects(tmp_path):
+    """A label map of 8 bits cannot hold them."""
+    image = radiograph()
+    masks = np.zeros((300, *image.shape), bool)
+    for number in range(300):
+        masks[number].flat[number * 20] = True
+    objects = [found(image, f"femur {n}", "femur", mask) for n, mask in enumerate(masks, start=1)]
+    whole = result(image, objects)
+    assert whole.label_map().dtype == np.uint16 and result(image).label_map().dtype == np.uint8
+    files.write_result(whole, tmp_path / "many.seg.nrrd")
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "many.seg.nrrd")))
+    assert (stored[0] == whole.label_map()).all() and stored.max() == 300

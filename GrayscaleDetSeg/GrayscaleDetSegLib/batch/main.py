@@ -240,8 +240,10 @@ def as_process(run: Callable[[], int]) -> int:
     except BrokenPipeError:  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
-    except (KeyboardInterrupt, Terminated):  # while run was being left
+    except KeyboardInterrupt:  # while run was being left
         return INTERRUPTED
+    except Terminated:
+        return TERMINATED
     finally:
         for number, handler in before.items():
             # None is a handler that Python did not install and cannot put back

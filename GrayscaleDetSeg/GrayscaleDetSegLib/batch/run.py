@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ..core.devices import within_memory
 from ..core.errors import DeviceError, GrayscaleDetSegError, WeightsError
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
@@ -113,14 +114,15 @@ def run(
             files = () if directory is None else job.outputs(directory)
             outputs.check_free(files, options.overwrite)  # before the work, not after it
             radiograph = read(job.path, window=options.window, polarity=options.polarity)
-            result = pipeline.segment(
-                radiograph,
-                method=options.method,
-                clean_up=options.clean_up,
-                score_threshold=options.score_threshold,
-                check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-                progress=stage,
-            )
+            with within_memory():
+                result = pipeline.segment(
+                    radiograph,
+                    method=options.method,
+                    clean_up=options.clean_up,
+                    score_threshold=options.score_threshold,
+                    check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
+                    progress=stage,
+                )
             if files:
                 outputs.write(result, files, options.overwrite)
             yield Outcome(job, report(result), result.message, files)

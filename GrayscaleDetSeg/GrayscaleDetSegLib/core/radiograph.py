@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,6 +101,13 @@ class Radiograph:
     def shape(self) -> tuple[int, int]:
         """(rows, columns) in px."""
         return self.pixels.shape
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A digest of all pixels, their type and the shape: another one means other pixels. Computed once."""
+        digest = hashlib.blake2b(f"{self.pixels.dtype.str}{self.shape}".encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(self.pixels))
+        return digest.hexdigest()
 
     def gray(self) -> np.ndarray:
         """The gray levels: float32, 0..255, shape (rows, columns)."""

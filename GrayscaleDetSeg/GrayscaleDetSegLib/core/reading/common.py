@@ -32,6 +32,25 @@ COLOURED_SHARE = 0.05
 TINTED = 8 / 255
 
 
+class Undecodable(Exception):
+    """The bytes of a file are not what its format says: damaged, or in a form that no decoder here knows."""
+
+
+@contextmanager
+def decoding(*faults: type[Exception]) -> Iterator[None]:
+    """Turns the `faults` that damaged bytes cause in a decoder into :class:`Undecodable`.
+
+    It is put around decoders alone, because what our own code raises otherwise is a fault of the program, which must
+    not be taken for a damaged file.
+    """
+    try:
+        yield
+    except (RadiographError, Undecodable, ImportError, MemoryError):
+        raise
+    except faults as error:
+        raise Undecodable(f"{type(error).__name__}: {error}") from error
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """No warnings of pydicom, numpy and ITK on the console meanwhile: what matters becomes a note or an error."""
@@ -130,22 +149,24 @@ class Header:
 
 
 def read_header(path: Path, image_io: str) -> Header:
-    """The :class:`Header` of a file through the named ITK reader; raises RuntimeError where ITK cannot read it."""
+    """The :class:`Header` of a file through the named ITK reader; raises Undecodable where ITK cannot read it."""
     import SimpleITK as sitk
 
     reader = _reader(path, image_io)
-    with _silent_console():
+    with _silent_console(), decoding(RuntimeError):
         reader.ReadImageInformation()
-
     return Header(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(),
                   reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID()))
 
 
 def read_array(path: Path, image_io: str) -> np.ndarray:
-    """The values of a file through the named ITK reader, axes in numpy's order (x last, then components)."""
+    """The values of a file through the named ITK reader, axes in numpy's order (x last, then components).
+
+    Raises Undecodable where ITK cannot read it.
+    """
     import SimpleITK as sitk
 
-    with _silent_console():
+    with _silent_console(), decoding(RuntimeError):
         image = _reader(path, image_io).Execute()
     return sitk.GetArrayFromImage(image)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import RadiographError
 from ..radiograph import Radiograph
-from .common import POLARITIES, WINDOWS, quiet
+from .common import POLARITIES, WINDOWS, Undecodable, quiet
 from .dicom import read_dicom
 from .rasters import read_raster
 from .volumes import read_volume
@@ -73,7 +73,10 @@ def read_radiograph(path: str | os.PathLike, *, window: str = "percentile", pola
     except MemoryError as error:
         raise RadiographError(f"{path.name} does not fit into memory; "
                               f"close other programs or reduce the image.") from error
-    except Exception as error:  # decoders raise all sorts of things on damaged files
+    except OSError as error:
+        raise RadiographError(f"{path.name} cannot be read ({error.strerror or error}); "
+                              f"check that it is still there, and the disk or network it lies on.") from error
+    except Undecodable as error:
         raise RadiographError(f"{path.name} cannot be read and seems to be damaged; "
                               f"export it again from where it came from.") from error
 

@@ -107,7 +107,7 @@ def _check_nifti_length(path: Path, header: Header) -> None:
             while piece:
                 length += len(piece)
                 piece = source.read(2**20)
-        except (EOFError, OSError, zlib.error) as error:
+        except (EOFError, OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
             raise RadiographError(f"{path.name} is cut short or damaged; copy or export it again.") from error
     if length < expected:
         raise RadiographError(f"{path.name} is cut short: it holds {length / expected:.0%} of its bytes; "

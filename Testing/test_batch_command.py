@@ -15,7 +15,7 @@ import pytest
 
 from GrayscaleDetSegLib.batch import arguments as command_arguments
 from GrayscaleDetSegLib.batch import main as command
-from GrayscaleDetSegLib.batch import outputs
+from GrayscaleDetSegLib.batch import overlay
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
 from GrayscaleDetSegLib.core.pipeline import METHODS
 from Testing.fakes import FakePipeline, fake_reader
@@ -236,7 +236,7 @@ def test_ctrl_c_in_the_writer(call, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     assert call("a.dcm", "-o", "out") == 0
-    monkeypatch.setattr(outputs, "draw_overlay", stop)
+    monkeypatch.setattr(overlay, "draw_overlay", stop)
     assert call("b.dcm", "-o", "out") == 130
     assert results() == ["a.json", "a.png", "a.seg.nrrd"]
     assert "Interrupted" in capsys.readouterr().err
@@ -276,7 +276,7 @@ def process(tmp_path: Path, body: str, *arguments: str) -> subprocess.Popen:
     """The command as a process of its own, with the fakes; `body` may change them first."""
     script = f"""
         import sys, time, pathlib
-        from GrayscaleDetSegLib.batch import main as command, outputs
+        from GrayscaleDetSegLib.batch import main as command, overlay
         from Testing.fakes import FakePipeline, fake_reader
         effect = None
         {body}
@@ -307,7 +307,7 @@ def test_signals_end_a_process_cleanly(number, code, where, tmp_path):
     if where == "pipeline":
         hang = f"effect = lambda image: image.source.name == 'b.dcm' and ({hang})()"
     else:
-        hang = f"draw = outputs.draw_overlay; outputs.draw_overlay = lambda r: ({hang})() if 'b' in r.radiograph" + (
+        hang = f"draw = overlay.draw_overlay; overlay.draw_overlay = lambda r: ({hang})() if 'b' in r.radiograph" + (
             ".source.name else draw(r)"
         )
     child = process(tmp_path, hang, "segment", "a.dcm", "b.dcm", "-o", "out")

@@ -105,14 +105,14 @@ def test_a_fault_of_the_program_is_not_called_damage(name, fault, tmp_path, monk
 
 def test_a_file_that_goes_away_is_not_called_damaged(tmp_path, monkeypatch):
     path = write_itk(tmp_path / "image.mha", DEEP)
-    detect = reader.detect
+    recognised = reader.recognised
 
     def and_gone(path):
-        kind = detect(path)
+        plugin = recognised(path)
         path.unlink()
-        return kind
+        return plugin
 
-    monkeypatch.setattr(reader, "detect", and_gone)
+    monkeypatch.setattr(reader, "recognised", and_gone)
     with pytest.raises(RadiographError, match="No such file"):
         read_radiograph(path)
 

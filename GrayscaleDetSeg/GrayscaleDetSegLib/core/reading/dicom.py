@@ -7,13 +7,15 @@ import math
 import tempfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import RadiographError
 from ..gray import Polarity
-from ..radiograph import Geometry, Radiograph, Spacing
+from ..radiograph import Geometry, Radiograph, Source, Spacing
 from .bare import SECONDARY_CAPTURE, BareFile
+from .base import HEAD, ReadOptions
 from .common import (
     MIN_SIDE,
     Undecodable,
@@ -58,6 +60,32 @@ _PLACEMENT = (  # the elements from which GDCM tells the placement of a single-f
 SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
+class DicomReader:
+    """DICOM files with the preamble that the standard asks for."""
+
+    name: str = "DICOM"
+    extensions: tuple[str, ...] = (".dcm", ".dicom")
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return head[128:132] == b"DICM"
+
+    def read(self, path: Path, options: ReadOptions) -> Radiograph:
+        """See :func:`read_dicom`."""
+        return read_dicom(path, options.window, options.polarity)
+
+
+class BareDicomReader(DicomReader):
+    """DICOM files without preamble: they start with a low element of group 2 or 8, in either byte order."""
+
+    name = "DICOM without preamble"
+    extensions = ()
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0" or head[:3] == b"\0\x08\0"
+
+
 def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -> Radiograph:
     """Read a DICOM file with one frame; `window` and `polarity` as in read_radiograph.
 
@@ -88,8 +116,39 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     mapping = voi_mapping(dataset, values, chosen, notes) if window == "voi" else None
     spacing = _spacing(dataset, notes)
     geometry = _geometry(dataset, spacing, notes)
-    return finish(values, chosen, path=path, mapping=mapping, counted=counted, spacing=spacing, geometry=geometry,
-                  modality=modality, notes=notes)
+    return finish(values, chosen, source=_source(path, dataset, modality), mapping=mapping, counted=counted,
+                  spacing=spacing, geometry=geometry, notes=notes)
+
+
+def read_dataset(path: Path, with_pixels: bool = False) -> Any:
+    """The data set of a DICOM file, as pydicom has it, the pixel data left out or not.
+
+    Raises
+    ------
+    RadiographError
+        If it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+        if not (DicomReader().recognises(head) or BareDicomReader().recognises(head)):
+            raise RadiographError(f"{path.name} is no DICOM file and has no data set.")
+        dataset, _ = _load(_bytes(path), path.name)
+    except OSError as error:
+        raise RadiographError(f"{path.name} cannot be read ({error.strerror or error}).") from error
+    except Undecodable as error:
+        raise RadiographError(f"{path.name} seems to be damaged; export it again from where it came from.") from error
+    if not with_pixels and "PixelData" in dataset:
+        del dataset.PixelData
+    return dataset
+
+
+def _source(path: Path, dataset, modality: str | None) -> Source:
+    def uid(keyword: str) -> str | None:
+        return str(_value(dataset, keyword) or "").strip() or None
+
+    return Source(path, modality, uid("SOPClassUID"), uid("SOPInstanceUID"), uid("SeriesInstanceUID"),
+                  uid("StudyInstanceUID"), str(dataset.file_meta.TransferSyntaxUID))
 
 
 def _bytes(path: Path) -> bytes:
@@ -103,7 +162,7 @@ def _bytes(path: Path) -> bytes:
 def _load(data: bytes, name: str):
     """The data set, always with a transfer syntax in its meta information, and its bytes (inflated)."""
     import pydicom
-    from pydicom.filereader import read_dataset
+    from pydicom.filereader import read_dataset as parsed
     from pydicom.uid import UID
 
     deflated = _deflated_part(data)
@@ -111,7 +170,7 @@ def _load(data: bytes, name: str):
         meta, stream = deflated
         data = _inflated(stream, name)
         with decoding(Exception):
-            dataset = read_dataset(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
+            dataset = parsed(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
         dataset.file_meta = meta
         return dataset, data
     with decoding(Exception):  # pydicom raises all sorts of things for damaged files
@@ -133,12 +192,13 @@ def _deflated_part(data: bytes):
     The end of the meta information is where its last element ends, whatever length the group claims.
     """
     from pydicom.dataset import FileMetaDataset
-    from pydicom.filereader import read_dataset, read_preamble
+    from pydicom.filereader import read_dataset as parsed
+    from pydicom.filereader import read_preamble
 
     stream = io.BytesIO(data)
     with decoding(Exception):
         read_preamble(stream, force=True)
-        meta = FileMetaDataset(read_dataset(
+        meta = FileMetaDataset(parsed(
             stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: int(tag) >> 16 != 2))
     if str(element(meta, "TransferSyntaxUID") or "") != DEFLATED:
         return None

@@ -20,10 +20,15 @@ LOCAL = "local"
 """In place of an address: a cluster that is started on this machine, for the one run."""
 
 _RETRIES = 2
+_PATIENCE = 20  # seconds to wait for a scheduler
 
 
 def processes(count: int, verbose: bool = False) -> Place:
-    """So many processes of this machine, each with a model of its own, that share its cores."""
+    """So many processes of this machine, each with a model of its own, that share its cores.
+
+    Results are those of one process: to the last bit where it computes on as many cores as each of these, else but for
+    the rounding of sums that are added up in other parts.
+    """
     threads = max(1, (os.cpu_count() or 1) // count)
 
     @contextmanager
@@ -75,7 +80,7 @@ def cluster(address: str, count: int | None = None, verbose: bool = False) -> It
             yield _of(client)
         return
     try:
-        client = distributed.Client(address, timeout=20)
+        client = distributed.Client(address, timeout=_PATIENCE)
     except (OSError, TimeoutError, ValueError) as error:
         raise OutputError(f"There is no Dask scheduler at {address} ({error}): check the address.") from error
     with client:
@@ -117,7 +122,7 @@ def begin_worker(threads: int, verbose: bool, watch: bool = True) -> None:
             threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, torch.get_num_threads()))
 
 
 def _end_with(wait: Callable[[], object]) -> None:

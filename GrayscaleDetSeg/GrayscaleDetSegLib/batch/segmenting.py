@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from ..core.errors import GrayscaleDetSegError, OutputError
@@ -20,7 +21,7 @@ from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, OK, options_of
 from .console import Console
 from .inputs import Job, collected, plan
 from .places import LOCAL, cluster, processes
-from .process import JobResult, process
+from .process import JobResult, finished, made_with_of, process
 from .report import dumps, failure
 from .run import Place, run
 from .writers import writers
@@ -45,6 +46,7 @@ def segment(
     if arguments.output is not None:
         _need_slicer()
         outputs.prepare(arguments.output)
+    document_is_wanted = arguments.json is not None
     document = None if arguments.json in (None, "-") else Path(arguments.json)
     if document is not None:
         outputs.check_free([document], arguments.overwrite)
@@ -54,9 +56,14 @@ def segment(
     options = options_of(arguments)
     if before is not None:
         before()
+    kept = [finished(job, made_with_of(job, options)) for job in jobs] if arguments.resume else []
+    there = {result.job for result in kept if result is not None}
+    left = [job for job in jobs if job not in there]
     with ExitStack() as stack:
-        place, work, notes = _place(arguments, stack, len(jobs)), process, set()
-        if place is None:
+        place, work, notes = _place(arguments, stack, len(left)), process, set()
+        if not left:
+            default = arguments.method
+        elif place is None:
             pipeline = (load or _load_pipeline)(arguments.model, arguments.device)
             default, notes = pipeline.default_method, {pipeline.device_note}
             work = partial(process, load=lambda *_: pipeline, read=read, stage=console.stage)
@@ -66,17 +73,17 @@ def segment(
         if arguments.method == "surfaces" and default != "surfaces":
             console.complain("This model has no threshold surfaces: use --method box, or give another --model.")
             return BAD_ARGUMENTS
-        if place is None:
+        if left and place is None:
             console.say(pipeline.device_note or f"Computing on {pipeline.device}.")
-        tally = Tally(console, jobs, arguments.verbose, place is None, notes)
-        results = stack.enter_context(closing(run(jobs, options, place, work)))
-        for result in results:
+        tally = Tally(console, jobs, arguments.verbose, place is None, notes, document_is_wanted)
+        results = stack.enter_context(closing(run(left, options, place, work)))
+        for result in chain(filter(None, kept), results):
             tally.add(result)
-    documents = [failure(problem.path, problem.reason) for problem in problems] + tally.documents
     failed = len(problems) + tally.failed
-    kept = f", {tally.kept} of them before" if tally.kept else ""
-    console.say(f"{len(documents) - failed} done{kept}, {failed} failed.")
-    if arguments.json is not None:
+    of_these = f", {tally.kept} of them before" if tally.kept else ""
+    console.say(f"{len(jobs) - tally.failed} done{of_these}, {failed} failed.")
+    if document_is_wanted:
+        documents = [failure(problem.path, problem.reason) for problem in problems] + tally.documents
         _deliver(dumps(documents[0] if len(documents) == 1 else documents) + "\n", document)
     if tally.has_fault:
         return FAULT
@@ -92,26 +99,36 @@ class Tally:
         Whether the jobs are done one after the other.
     notes : set of str
         What was said of the device already.
+    keep_documents : bool
+        Whether :attr:`documents` will be asked for; those of many thousands would fill the memory.
     """
 
-    def __init__(self, console: Console, jobs: Sequence[Job], verbose: bool, in_order: bool, notes: set) -> None:
+    def __init__(
+        self,
+        console: Console,
+        jobs: Sequence[Job],
+        verbose: bool,
+        in_order: bool,
+        notes: set[str | None],
+        keep_documents: bool,
+    ) -> None:
         self._console, self._jobs, self._verbose, self._in_order = console, jobs, verbose, in_order
-        self._notes = notes
-        self._results: dict[Job, JobResult] = {}
+        self._notes, self._next, self._keep_documents = notes, 0, keep_documents
+        self._done: dict[Job, dict | None] = {}
         self.failed, self.kept, self.has_fault = 0, 0, False
         console.start(len(jobs))
         self._announce()
 
     @property
     def documents(self) -> list[dict]:
-        """The reports in the order of the inputs, or why there is none."""
-        results = [self._results[job] for job in self._jobs]
-        return [each.document or failure(each.job.path, each.message) for each in results]
+        """The reports in the order of the inputs, and in the place of those that failed why."""
+        return [document for job in self._jobs if (document := self._done[job]) is not None]
 
     def add(self, result: JobResult) -> None:
         """Say what became of a job."""
         console, name = self._console, result.job.path
-        self._results[result.job] = result
+        document = result.document or failure(name, result.message)
+        self._done[result.job] = document if self._keep_documents else None
         if result.device_note not in self._notes and result.device_note:
             self._notes.add(result.device_note)
             console.say(result.device_note)
@@ -132,9 +149,11 @@ class Tally:
         self._announce()
 
     def _announce(self) -> None:
-        done = len(self._results)
-        if self._in_order and done < len(self._jobs):
-            self._console.working_on(self._jobs[done].path.name)
+        if self._in_order:
+            while self._next < len(self._jobs) and self._jobs[self._next] in self._done:
+                self._next += 1
+            if self._next < len(self._jobs):
+                self._console.working_on(self._jobs[self._next].path.name)
 
 
 def _contradiction(arguments: argparse.Namespace) -> str:
@@ -166,6 +185,8 @@ def _jobs(arguments: argparse.Namespace, planned: Sequence[Job]) -> list[Job]:
 
 def _place(arguments: argparse.Namespace, stack: ExitStack, count: int) -> Place | None:
     """Where the arguments want the jobs to be done; None for this process."""
+    if not count:
+        return None
     if arguments.cluster:
         return stack.enter_context(cluster(arguments.cluster, arguments.jobs, arguments.verbose))
     if arguments.jobs and arguments.jobs > 1 and count > 1:

@@ -1,6 +1,6 @@
 """Gray values: the map from an image's own units to 0..255, and polarity. Both live here and nowhere else.
 
-The method (SPEC section 1) works on gray levels 0 (black) to 255 (white) with bone bright. Files hold 8 to 16 bits in
+The method works on gray levels 0 (black) to 255 (white) with bone bright. Files hold 8 to 16 bits in
 units of their own, some of them with bone dark (MONOCHROME1). :class:`Polarity` brings values to bone-bright once;
 :class:`GrayMapping` brings bone-bright values to gray levels, and thresholds back.
 """

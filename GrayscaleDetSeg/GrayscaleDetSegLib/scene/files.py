@@ -18,7 +18,7 @@ from .geometry import ijk_to_ras, vtk_matrix
 from .segmentation import add_segmentation, fill_image
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScene, vtkMRMLSegmentationNode
+    from slicer import vtkMRMLScene
 
 EXTENSION = ".seg.nrrd"
 
@@ -124,23 +124,3 @@ def write_node(node, path: Path) -> None:
     finally:
         scene.RemoveNode(storage)
         aside.unlink(missing_ok=True)
-
-
-def read_node(path: Path, scene: vtkMRMLScene) -> vtkMRMLSegmentationNode:
-    """Add the segmentation stored in `path` to `scene`, as Slicer does when the file is opened.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be read.
-    """
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", Path(path).name.removesuffix(EXTENSION))
-    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
-    storage.SetFileName(str(path))
-    with quiet():
-        if not storage.ReadData(node):
-            scene.RemoveNode(node)
-            scene.RemoveNode(storage)
-            raise OutputError(f"The segmentation {path} cannot be read.")
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    return node

@@ -157,7 +157,7 @@ def as_process(run: Callable[[], int]) -> int:
 
 def entry() -> None:
     """The command as a process."""
-    from .places import quiet_process
+    from .silence import quiet_process
 
     quiet_process("--verbose" in sys.argv)
     sys.exit(as_process(main))

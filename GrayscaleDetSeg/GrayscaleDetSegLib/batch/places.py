@@ -8,13 +8,13 @@ import shutil
 import signal
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 from ..core.errors import DependencyError, OutputError
 from .run import Place
+from .silence import quiet_process
 
 LOCAL = "local"
 """In place of an address: a cluster that is started on this machine, for the one run."""
@@ -108,7 +108,7 @@ def _of(client) -> Place:
         finally:
             executor.shutdown(wait=False)
 
-    workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    workers = max(1, len(client.nthreads()))
     return Place(opened, max(64, 4 * workers), distributed.KilledWorker)
 
 
@@ -129,28 +129,6 @@ def _end_with(wait: Callable[[], object]) -> None:
     """A pool's process whose parent was killed would wait for work for ever."""
     wait()
     os._exit(1)
-
-
-def quiet_process(verbose: bool) -> None:
-    """For a process of our own, at its start: the console shows what we say, and nothing that libraries do.
-
-    What matters of their warnings has become a note or an error; libjpeg and libtiff write theirs to the process's own
-    stream. `verbose` leaves all as it is.
-    """
-    if verbose:
-        return
-    warnings.simplefilter("ignore")
-    try:
-        if sys.stderr.fileno() != 2:
-            return
-        sys.stderr.flush()
-        ours = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-    except (AttributeError, OSError, ValueError):  # no console, or one that is not the process's own
-        return
-    sys.stderr = ours
 
 
 def _python_of_slicer() -> str | None:

@@ -191,7 +191,8 @@ def made_with_of(job: Job, options: SegmentOptions) -> dict[str, Any]:
 def finished(job: Job, made_with: dict[str, Any]) -> JobResult | None:
     """The result of a job that is there, complete and made with the same; None if it must be made.
 
-    Only of the same run, in which a process that died may have finished it, unless the job asks for those of any run.
+    That of another run counts only if the job is to be resumed. That of its own run always does: a process that died
+    may have finished it.
     """
     assert job.directory is not None
     names = job.outputs(job.directory, [writer.suffix for writer in writers().parts])
@@ -209,7 +210,7 @@ def _finished(job: Job, names: tuple[Path, ...], made_with: dict[str, Any]) -> d
         (place,) = (path for path in names if path.name.endswith(REPORT))
         document = json.loads((job.root / place).read_text(encoding="utf-8"))
         before = document["made_with"]
-        is_same = before == made_with or job.resume and {**before, "run": ""} == {**made_with, "run": ""}
+        is_same = {**before, "run": ""} == {**made_with, "run": ""} and (job.resume or before["run"] == job.run != "")
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return document if is_same and all((job.root / path).is_file() for path in names) else None

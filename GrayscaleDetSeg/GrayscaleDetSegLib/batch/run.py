@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager
@@ -15,6 +15,7 @@ from .inputs import Job
 from .process import JobResult, process
 
 Work = Callable[[Job], JobResult]
+_TRIES = 2  # of a job whose process dies while it does nothing else
 _BREAKS = 3  # executors that break before they are given anything
 
 
@@ -64,7 +65,7 @@ def run(
         return
     left = deque(jobs)
     suspects: deque[Job] = deque()  # one of them has brought an executor down
-    breaks = 0
+    breaks, deaths = 0, Counter[Job]()
     while left or suspects:
         in_work: dict[Future, Job] = {}
         with place.open() as executor:
@@ -72,7 +73,12 @@ def run(
                 yield from _done(executor, do, place, left, suspects, in_work)
             except BrokenExecutor as error:
                 if len(in_work) == 1:
-                    yield _died(*in_work.values())
+                    (job,) = in_work.values()
+                    deaths[job] += 1
+                    if deaths[job] == _TRIES:
+                        yield _died(job)
+                    else:
+                        suspects.append(job)
                 elif in_work:
                     suspects.extend(in_work.values())
                 else:

@@ -79,6 +79,8 @@ def segment(
         results = stack.enter_context(closing(run(left, options, place, work)))
         for result in chain(filter(None, kept), results):
             tally.add(result)
+    if place is not None and arguments.output is not None:
+        _recover(jobs)  # what processes that died have left
     failed = len(problems) + tally.failed
     of_these = f", {tally.kept} of them before" if tally.kept else ""
     console.say(f"{len(jobs) - tally.failed} done{of_these}, {failed} failed.")
@@ -178,9 +180,13 @@ def _jobs(arguments: argparse.Namespace, planned: Sequence[Job]) -> list[Job]:
     }
     jobs = [replace(job, **same) for job in planned]
     if arguments.resume:
-        for folder in {(arguments.output / job.name).parent for job in jobs}:
-            outputs.recover(folder)
+        _recover(jobs)
     return jobs
+
+
+def _recover(jobs: Sequence[Job]) -> None:
+    for folder in {(job.directory / job.name).parent for job in jobs if job.directory is not None}:
+        outputs.recover(folder)
 
 
 def _place(arguments: argparse.Namespace, stack: ExitStack, count: int) -> Place | None:

@@ -24,7 +24,6 @@ _NOT_READ = (
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"RIFF", "a WebP picture or a film"),
 )
-_KINDS = ("DICOM", "PNG", "JPEG", "TIFF", "NRRD", "MHA", "NIfTI")
 
 
 def read_radiograph(path: str | os.PathLike, *, window: str = "percentile", polarity: str = "auto") -> Radiograph:
@@ -108,8 +107,10 @@ def recognised(path: Path) -> Plugin[Reader]:
         if head.startswith(magic):
             raise RadiographError(f"{name} is {what}, which is not read here; save it as DICOM, PNG, TIFF or NRRD.")
     what = "a text file" if _is_text(head) else "not an image of a known kind, or its beginning is damaged"
-    kinds = (*_KINDS, *(plugin.part.name for plugin in readers().plugins if not plugin.is_built_in))
-    raise RadiographError(f"{name} is {what}; choose a {', '.join(kinds[:-1])} or {kinds[-1]} file.")
+    more = [plugin.part.name for plugin in readers().plugins if not plugin.is_built_in]
+    if more:
+        raise RadiographError(f"{name} is {what}; choose a file of a kind that is read here, or {' or '.join(more)}.")
+    raise RadiographError(f"{name} is {what}; choose a DICOM, PNG, JPEG, TIFF, NRRD, MHA or NIfTI file.")
 
 
 def _recognises(plugin: Plugin[Reader], head: bytes) -> bool:

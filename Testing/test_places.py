@@ -301,17 +301,19 @@ def test_files_of_processes_that_live_are_left_alone(tmp_path):
 def test_processes_end_with_a_parent_that_is_killed(tmp_path):
     code = f"""if True:
         from pathlib import Path
+        from GrayscaleDetSegLib.batch.inputs import Job
         from GrayscaleDetSegLib.batch.places import processes
         from GrayscaleDetSegLib.batch.run import run
+        from GrayscaleDetSegLib.core.options import SegmentOptions
         from Testing.place_work import work
-        from Testing.test_places import OPTIONS, jobs
         if __name__ == "__main__":
-            list(run(jobs(Path({str(tmp_path)!r}), "hangs 1", "hangs 2"), OPTIONS, processes(2), work))
+            both = [Job(Path({str(tmp_path)!r}) / name, Path(name)) for name in ("hangs 1", "hangs 2")]
+            list(run(both, SegmentOptions(), processes(2), work))
         """
     paths = [str(ROOT), str(ROOT / "GrayscaleDetSeg"), str(ROOT / "Testing")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     parent = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 90
+    end = time.monotonic() + 300  # both import torch, which takes long where the machine is busy
     while len(os.listdir(tmp_path)) < 2 and time.monotonic() < end and parent.poll() is None:
         time.sleep(0.1)
     workers = [int(name.split()[-1]) for name in os.listdir(tmp_path)]

@@ -120,9 +120,7 @@ def begin_worker(threads: int, verbose: bool, watch: bool = True) -> None:
         parent = multiprocessing.parent_process()
         if parent is not None:
             threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
-    import torch
-
-    torch.set_num_threads(min(threads, torch.get_num_threads()))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # PyTorch looks at it when the first job imports it
 
 
 def _end_with(wait: Callable[[], object]) -> None:

@@ -341,10 +341,7 @@ def test_a_worker_of_a_cluster_that_dies_costs_a_retry(tmp_path):
     names = ["a", "dies once", "b", "c"]
     with places.cluster("local", 2) as place:
         results = what(run(jobs(tmp_path, *names), OPTIONS, place, place_work.work))
-        assert results == dict.fromkeys(names, "done") and (tmp_path / "dies once died").exists()
-        worst = what(run(jobs(tmp_path, "dies", "d", "e"), OPTIONS, place, place_work.work))
-    assert worst.pop("dies").startswith("The process that worked on it has died")
-    assert worst == {"d": "done", "e": "done"}
+    assert results == dict.fromkeys(names, "done") and (tmp_path / "dies once died").exists()
 
 
 def test_a_cluster_by_its_address(call, tmp_path, monkeypatch, capsys):

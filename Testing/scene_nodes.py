@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, vtk_matrix
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScene, vtkMRMLSegmentationNode
 
 _applications: dict = {}
 
@@ -101,3 +107,13 @@ def add_bending_transform(scene):
 def ids(scene) -> set[str]:
     """The ids of all nodes in a scene."""
     return {scene.GetNthNode(number).GetID() for number in range(scene.GetNumberOfNodes())}
+
+
+def read_node(path: Path, scene: vtkMRMLScene) -> vtkMRMLSegmentationNode:
+    """Add the segmentation stored in `path` to `scene`, as Slicer does when the file is opened."""
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", Path(path).name.removesuffix(".seg.nrrd"))
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node)
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    return node

@@ -15,7 +15,7 @@ import pytest
 
 from GrayscaleDetSegLib.batch import arguments as command_arguments
 from GrayscaleDetSegLib.batch import main as command
-from GrayscaleDetSegLib.batch import outputs
+from GrayscaleDetSegLib.batch import overlay
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
 from GrayscaleDetSegLib.core.pipeline import METHODS
 from Testing.fakes import FakePipeline, fake_reader
@@ -136,6 +136,35 @@ def test_faults_of_ours(call, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch names that of CUDA."""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), "GPU has not enough memory"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), "GPU has not enough memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "not enough memory"),
+    ],
+)
+def test_too_little_memory_is_no_fault_of_the_program(error, words, call, capsys):
+    def run_out(image):
+        raise error
+
+    assert call("a.dcm", "b.dcm", "-o", "out", load=lambda *_: FakePipeline(run_out)) == 3
+    complaints = capsys.readouterr().err
+    assert complaints.count(words) == 2 and "fault" not in complaints and "Tried" not in complaints
+
+
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (command.Terminated, 143)])
+def test_signals_while_the_command_is_being_left(stop, code):
+    def run():
+        raise stop
+
+    assert command.as_process(run) == code
+
+
 def test_options_reach_the_pipeline(call, pipeline):
     loaded = []
 
@@ -207,7 +236,7 @@ def test_ctrl_c_in_the_writer(call, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     assert call("a.dcm", "-o", "out") == 0
-    monkeypatch.setattr(outputs, "draw_overlay", stop)
+    monkeypatch.setattr(overlay, "draw_overlay", stop)
     assert call("b.dcm", "-o", "out") == 130
     assert results() == ["a.json", "a.png", "a.seg.nrrd"]
     assert "Interrupted" in capsys.readouterr().err
@@ -247,7 +276,7 @@ def process(tmp_path: Path, body: str, *arguments: str) -> subprocess.Popen:
     """The command as a process of its own, with the fakes; `body` may change them first."""
     script = f"""
         import sys, time, pathlib
-        from GrayscaleDetSegLib.batch import main as command, outputs
+        from GrayscaleDetSegLib.batch import main as command, overlay
         from Testing.fakes import FakePipeline, fake_reader
         effect = None
         {body}
@@ -278,7 +307,7 @@ def test_signals_end_a_process_cleanly(number, code, where, tmp_path):
     if where == "pipeline":
         hang = f"effect = lambda image: image.source.name == 'b.dcm' and ({hang})()"
     else:
-        hang = f"draw = outputs.draw_overlay; outputs.draw_overlay = lambda r: ({hang})() if 'b' in r.radiograph" + (
+        hang = f"draw = overlay.draw_overlay; overlay.draw_overlay = lambda r: ({hang})() if 'b' in r.radiograph" + (
             ".source.name else draw(r)"
         )
     child = process(tmp_path, hang, "segment", "a.dcm", "b.dcm", "-o", "out")

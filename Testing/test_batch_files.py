@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from GrayscaleDetSegLib.batch import outputs
-from GrayscaleDetSegLib.batch.inputs import Input, Job, collect, plan, stem
+from GrayscaleDetSegLib.batch import outputs, writers
+from GrayscaleDetSegLib.batch.inputs import Input, collect, plan, stem
 from GrayscaleDetSegLib.core.errors import OutputError
 from Testing.fakes import result
 
@@ -98,13 +98,13 @@ def test_a_second_run_takes_no_result_for_an_input(tmp_path):
 # Outputs --------------------------------------------------------------------------------------------------------------
 
 
-def files(folder: Path, name: str = "knee") -> tuple[Path, ...]:
-    return Job(Path("x"), Path(name)).outputs(folder)
+def write(folder: Path, name: str = "knee", **options) -> tuple[Path, ...]:
+    return outputs.write(result(), folder, Path(name), **options).files
 
 
 @pytest.mark.parametrize("name", ["knee", "sub/Knie – 膝 1", "1.2.840"])
 def test_three_files(name, tmp_path):
-    outputs.write(result(), files(tmp_path, name))
+    write(tmp_path, name)
     folder = (tmp_path / name).parent
     last = Path(name).name
     assert names(folder) == sorted([f"{last}.json", f"{last}.png", f"{last}.seg.nrrd"])
@@ -115,13 +115,13 @@ def test_three_files(name, tmp_path):
 def test_nothing_is_overwritten_unless_asked_for(tmp_path):
     touch(tmp_path, "knee.json", content=b"mine")
     with pytest.raises(OutputError, match="knee.json exists already"):
-        outputs.write(result(), files(tmp_path))
+        write(tmp_path)
     assert names(tmp_path) == ["knee.json"] and (tmp_path / "knee.json").read_bytes() == b"mine"
-    outputs.write(result(), files(tmp_path), overwrite=True)
+    write(tmp_path, overwrite=True)
     assert (tmp_path / "knee.json").read_bytes() != b"mine" and len(names(tmp_path)) == 3
 
 
-@pytest.mark.parametrize("step", ["write_result", "report", "draw_overlay"])
+@pytest.mark.parametrize("step", [writers.SegmentationWriter, writers.ReportWriter, writers.OverlayWriter])
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, OSError(28, "No space left on device")])
 @pytest.mark.parametrize("before", [True, False])
 def test_an_interruption_leaves_all_as_it_was(step, raised, before, monkeypatch, tmp_path):
@@ -131,9 +131,9 @@ def test_an_interruption_leaves_all_as_it_was(step, raised, before, monkeypatch,
     def stop(*_args, **_keywords):
         raise raised
 
-    monkeypatch.setattr(outputs, step, stop)
+    monkeypatch.setattr(step, "write", stop)
     with pytest.raises((KeyboardInterrupt, OutputError)):
-        outputs.write(result(), files(tmp_path), overwrite=True)
+        write(tmp_path, overwrite=True)
     assert names(tmp_path) == (["knee.json", "knee.png", "knee.seg.nrrd"] if before else [])
     assert all(path.read_bytes() == b"old" for path in tmp_path.iterdir())
 
@@ -148,7 +148,7 @@ def test_a_signal_while_renaming_waits_for_the_last_file(monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        outputs.write(result(), files(tmp_path))
+        write(tmp_path)
     assert names(tmp_path) == ["knee.json", "knee.png", "knee.seg.nrrd"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -163,7 +163,7 @@ def test_a_failing_rename_takes_the_others_back(monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(OutputError, match="Permission denied"):
-        outputs.write(result(), files(tmp_path))
+        write(tmp_path)
     assert names(tmp_path) == []
 
 
@@ -175,7 +175,7 @@ def test_folders_that_cannot_be_written_to(monkeypatch, tmp_path):
         outputs.prepare(tmp_path / "file" / "below")
     (tmp_path / "knee.png").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
-        outputs.write(result(), files(tmp_path), overwrite=True)
+        write(tmp_path, overwrite=True)
 
     def refuse(**_keywords):
         raise PermissionError(13, "Permission denied")

@@ -16,7 +16,7 @@ from GrayscaleDetSegLib.scene import files, masks, record, segmentation, volumes
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, moved
 from Testing.fakes import GEOMETRIES, SHAPE, TURNED, bar, found, letter_l, radiograph, result
 from Testing.saved_cases import Shown, corner, names, objects, trained
-from Testing.scene_nodes import add_volume, scene_with_logics
+from Testing.scene_nodes import add_volume, read_node, scene_with_logics
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("scipy")
@@ -64,7 +64,7 @@ def test_both_files_lie_over_each_other_in_slicer(geometry, scene, tmp_path):
     logic = slicer.vtkSlicerVolumesLogic()
     logic.SetMRMLScene(scene)
     volume = logic.AddArchetypeVolume(str(image_path), "image", 0)
-    loaded = files.read_node(labels_path, scene)
+    loaded = read_node(labels_path, scene)
     grid = volumes.grid_of(volume)
     there, here = volumes.pixel_to_world(volume, grid), volumes.pixel_to_world(shown.volume, shown.grid)
     corners = [[0, 0, 0], [130, 0, 0], [0, 90, 0]]

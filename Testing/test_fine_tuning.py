@@ -216,6 +216,12 @@ def test_what_is_wrong_is_said_in_a_sentence(train, knees, trained, tmp_path, ca
     shutil.copytree(knees, empty)
     for path in (empty / "labels").iterdir():
         Image.fromarray(np.zeros((128, 128), np.uint8)).save(path)
+    extension = tmp_path / "extension"
+    extension.mkdir()
+    (extension / "manifest.json").write_text('{"manifest_version": 3, "name": "of a browser"}')
+    more = tmp_path / "more"
+    shutil.copytree(trained / "bundle", more)
+    (more / "thesis.docx").write_text("years of work")
     output = ("-o", tmp_path / "bundle")
     expected = {
         (tmp_path / "nowhere", *output): (2, "nowhere"),
@@ -223,6 +229,8 @@ def test_what_is_wrong_is_said_in_a_sentence(train, knees, trained, tmp_path, ca
         (empty, *output): (2, "nothing to learn"),
         (knees, "-o", trained / "bundle"): (2, "exists already: use another output folder, or --overwrite"),
         (knees, "-o", tmp_path / "full", "--overwrite"): (2, "is no model bundle and is not replaced"),
+        (knees, "-o", extension, "--overwrite"): (2, "is no model bundle and is not replaced"),
+        (knees, "-o", more, "--overwrite"): (2, "holds something else than a model bundle (thesis.docx)"),
         (knees, *output, "--work", tmp_path / "full"): (2, "holds something else"),
         (knees, *output, "--work", trained / "bundle.work", "--seed", 5): (2, "holds another training (configuration"),
         (knees, *output, "--keep", "patella"): (2, "--keep: radiographs 2 does not know 'patella', only right lung"),

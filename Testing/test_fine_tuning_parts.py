@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from GrayscaleDetSegLib.core.weights import Bundle  # noqa: E402
 from GrayscaleDetSegLib.core.yolo.decode import decode  # noqa: E402
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
 from training.data import Case  # noqa: E402
-from training.fine_tuning import heads  # noqa: E402
+from training.fine_tuning import heads, result  # noqa: E402
 from training.fine_tuning.context import Budget, Context  # noqa: E402
 from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.fitting import Plan, Timing, plan  # noqa: E402
@@ -196,3 +197,26 @@ def test_what_a_configuration_complains_of(old, new, sentence, tmp_path):
     assert sentence in str(raised.value) and "\n" not in str(raised.value)
     with pytest.raises(FineTuningError, match="cannot be read"):
         read_settings(tmp_path / "nothing.toml")
+
+
+def test_a_bundle_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    """The old one is renamed aside first, and comes back where the new one cannot take its place."""
+    new, output = tmp_path / "new", tmp_path / "out" / "bundle"
+    for folder, text in ((new, "new"), (output, "old")):
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(text)
+    rename = os.replace
+
+    def fails(source, target):
+        if Path(target) == output and Path(source).name.endswith(".part"):
+            raise PermissionError("in use")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(PermissionError):
+        result._put(new, output)
+    assert (output / "manifest.json").read_text() == "old"
+    monkeypatch.setattr(os, "replace", rename)
+    result._put(new, output)
+    assert (output / "manifest.json").read_text() == "new"
+    assert [path.name for path in output.parent.iterdir()] == ["bundle"]

@@ -206,3 +206,12 @@ def test_pixels_of_a_radiograph_are_read_only_and_the_callers_stay_writable():
 def test_a_radiograph_has_two_dimensions(shape):
     with pytest.raises(ValueError, match="two dimensions"):
         Radiograph(np.zeros(shape), GrayMapping.window(0, 1, "full range"))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64, np.float64])
+def test_values_far_from_zero_keep_all_gray_levels(dtype):
+    """Single precision has steps of 8 at 1e8, which would leave 33 of 256 gray levels."""
+    values = np.arange(256).astype(dtype) + dtype(100_000_000)
+    gray = GrayMapping.window(1e8, 1e8 + 255, "full range").to_gray(values)
+    assert gray.dtype == np.float32
+    np.testing.assert_array_equal(gray, np.arange(256, dtype=np.float32))

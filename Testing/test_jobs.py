@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +103,71 @@ def test_breathing_gives_the_thread_time_and_costs_nothing_after_the_end(monkeyp
     job.wait()
     job.breathe()
     assert slept == [jobs.BREATH]
+
+
+def test_two_jobs_never_work_at_once():
+    """One that was told to end computes on until its next stage; what is started meanwhile waits for that."""
+    first, second = Gate(), Gate()
+    abandoned = Job(first)
+    assert first.reached.wait(10)
+    abandoned.cancel()
+    job = Job(second)
+    assert not second.reached.wait(0.3) and not job.is_done
+    first.open.set()
+    assert second.reached.wait(10) and abandoned.is_done
+    second.open.set()
+    assert job.outcome() == "done"
+
+
+def test_a_job_that_waits_for_its_turn_can_be_told_to_end():
+    first, second = Gate(), Gate()
+    job, waiting = Job(first), Job(second)
+    assert first.reached.wait(10)
+    waiting.cancel()
+    with pytest.raises(Cancelled):
+        waiting.outcome()
+    assert not second.reached.is_set() and not job.is_done
+    first.open.set()
+    assert job.outcome() == "done"
+
+
+def test_garbage_is_collected_again_only_after_the_last_of_them():
+    assert gc.isenabled()
+    first, second = jobs._uncollected(), jobs._uncollected()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with jobs._uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_the_program_ends_after_its_jobs():
+    """A thread that computes while the interpreter is torn down can crash the whole program."""
+    code = """if True:
+        import time
+        from GrayscaleDetSegLib.logic.jobs import Job, Cancelled
+        def work(progress):
+            try:
+                while True:
+                    progress("stage")
+                    time.sleep(0.3)
+            except Cancelled:
+                print("ended", flush=True)
+                raise
+        job = Job(work)
+        while job.stage != "stage":
+            time.sleep(0.01)
+        """
+    library = Path(jobs.__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(library)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")

@@ -10,12 +10,12 @@ import pytest
 
 from GrayscaleDetSegLib.core import weights
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, UnknownClassError, WeightsError
+from GrayscaleDetSegLib.core.options import SegmentOptions
 from GrayscaleDetSegLib.core.result import is_among_makers
 from GrayscaleDetSegLib.core.weights import MANIFEST, shipped_bundle
 from GrayscaleDetSegLib.logic import models as logic_models
 from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.models import ADDED, Memory, Models, labels, read_model
-from GrayscaleDetSegLib.logic.options import Options
 from Testing.fakes import radiograph
 from Testing.fakes import result as fake_result
 from Testing.model_bundles import change_manifest, renamed_copy, write_bundle
@@ -204,7 +204,7 @@ def test_an_edited_object_is_cleaned_up_as_its_own_model_says(tmp_path):
 
 def test_a_model_trained_anew_in_its_place_is_loaded_anew(tmp_path):
     loaded, folder = [], write_bundle(tmp_path / "knees")
-    engine, options = Engine(lambda *wanted: loaded.append(wanted) or rigged_pipeline()), Options(model=folder)
+    engine, options = Engine(lambda *wanted: loaded.append(wanted) or rigged_pipeline()), SegmentOptions(model=folder)
     engine.pipeline(options)
     engine.pipeline(options)
     assert loaded == [(folder, "auto")]
@@ -220,17 +220,17 @@ def test_a_class_that_the_present_model_does_not_know_is_one_sentence():
     image, engine = replace(radiograph(), pixels=film()), rigged_engine()
     mine = replace(fake_result(image), model="knees 1")  # a right lung, and a femur
     with pytest.raises(UnknownClassError, match="The model rigged 1 does not know 'right lung': choose another model"):
-        engine.replace_region(mine, "right lung", (5.0, 5.0, 60.0, 50.0), Options())
+        engine.replace_region(mine, "right lung", (5.0, 5.0, 60.0, 50.0), SegmentOptions())
     with pytest.raises(GrayscaleDetSegError, match="does not know 'hand': choose one of femur, tibia"):
-        engine.add_region(mine, (5.0, 5.0, 60.0, 50.0), "hand", Options())
+        engine.add_region(mine, (5.0, 5.0, 60.0, 50.0), "hand", SegmentOptions())
 
 
 def test_a_result_names_all_models_that_made_its_objects():
     image, engine = replace(radiograph(), pixels=film()), rigged_engine()
     mine = replace(fake_result(image), model="a + b 1")
-    moved = engine.replace_region(mine, "femur 2", (60.0, 50.0, 125.0, 85.0), Options())
+    moved = engine.replace_region(mine, "femur 2", (60.0, 50.0, 125.0, 85.0), SegmentOptions())
     assert moved.model == "a + b 1 + rigged 1"
-    again = engine.add_region(moved, (60.0, 50.0, 125.0, 85.0), "tibia", Options())
+    again = engine.add_region(moved, (60.0, 50.0, 125.0, 85.0), "tibia", SegmentOptions())
     assert again.model == moved.model
     assert is_among_makers("rigged 1", moved.model) and is_among_makers("a + b 1", moved.model)
     assert not is_among_makers("rigged", moved.model) and not is_among_makers("rigged 11", moved.model)

@@ -19,7 +19,7 @@ PACKAGE = "GrayscaleDetSegLib"
 LIBRARY = ROOT / "GrayscaleDetSeg" / PACKAGE
 TRAINING, INSTALLED = ROOT / "training", "GrayscaleDetSegTraining"
 """The training is installed under another name than that of its folder."""
-SHIPPED = {".py", ".json", ".md", ".safetensors"}
+SHIPPED = {".py", ".json", ".md", ".safetensors", ".typed"}
 MODEL = ("manifest.json", "MODEL_CARD.md", "detector.safetensors")
 
 

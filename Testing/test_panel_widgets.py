@@ -91,7 +91,22 @@ def test_the_log_is_copied_with_the_versions(bench):
     bench.ui.copyLogButton.click()
     text = bench.session.app.clipboard().text()
     assert text.startswith("GrayscaleDetSeg ") and "Slicer 5.8" in text and "Python 3" in text and "torch" in text
-    assert bench.status in text and re.search(r"^\d\d:\d\d:\d\d Segmenting knee", text, re.MULTILINE)
+    assert bench.status in text and re.search(r"^\d\d:\d\d:\d\d Segmenting", text, re.MULTILINE)
+
+
+def test_the_log_is_copied_without_names_and_paths(bench):
+    """A report is sent to others, and what an image is called often says whose it is."""
+    volume = bench.volume()
+    volume.SetName("Smith^Anna left knee")
+    bench.panel.messages.say("Segmenting Smith^Anna left knee.")
+    bench.scene.RemoveNode(volume)
+    bench.panel.messages.say("/home/anna/cases/Smith.dcm cannot be read; a_smith.nii.gz neither.")
+    bench.panel.messages.fail(ZeroDivisionError("C:\\Users\\anna\\x.png"))
+    bench.ui.copyLogButton.click()
+    text = bench.session.app.clipboard().text()
+    assert "mith" not in text and "anna" not in text.lower() and "/home" not in text
+    assert re.search(r"Left out: \d+ paths, 1 name, 1 file name\.", text)
+    assert "ZeroDivisionError" in text and "Segmenting [name " in text
 
 
 def test_the_shipped_model_on_the_modules_sample(panel_session, tmp_path):

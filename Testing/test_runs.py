@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from Testing.toy_run import Numbers, train  # noqa: E402
 from training import box_detector, runs  # noqa: E402
-from training.runs import Machine, Run, RunError, record  # noqa: E402
+from training.runs import Machine, Run, RunError, Validation, record  # noqa: E402
 from training.runs.loop import Progress  # noqa: E402
 from training.sampling import EpochSampler  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
@@ -187,6 +188,23 @@ def test_two_processes_share_what_one_would_do(begun_by, tmp_path):
         torch.testing.assert_close(tensor, first["weights"][name], rtol=1e-4, atol=1e-5)
     sessions = json.loads((tmp_path / "two" / "run.json").read_text())["sessions"]
     assert [item["step"] for item in sessions] == [12, 21], "one of them writes"
+
+
+def test_all_processes_judge_the_network_and_the_first_says_it(capsys):
+    """Those that went on alone would wait for the first, and give up where judging takes longer than they wait."""
+    judged = []
+
+    class Judging(Validation):
+        def figures(self, module):
+            judged.append(module)
+            return {"iou": 0.5}, ["a line"]
+
+    module = SimpleNamespace(eval=lambda: None, train=lambda: None, log_dict=lambda *_, **__: None)
+    for is_first in (True, False):
+        trainer = SimpleNamespace(is_global_zero=is_first, current_epoch=1, max_epochs=9)
+        Judging(2).on_train_epoch_end(trainer, module)
+        Judging(3).on_train_epoch_end(trainer, module)
+    assert len(judged) == 2 and capsys.readouterr().out.count("iou 0.5") == 1
 
 
 def test_processes_take_turns_at_the_draws(monkeypatch):

@@ -12,6 +12,7 @@ from GrayscaleDetSegLib.scene import files
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras
 from GrayscaleDetSegLib.scene.segmentation import add_segmentation, segment_id, terminology_entry
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
+from Testing.scene_nodes import read_node
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 sitk = pytest.importorskip("SimpleITK")
@@ -74,7 +75,7 @@ def test_it_lies_over_the_volume_that_slicer_loads(name, scene, tmp_path):
     assert slice_axis == (-1 if name == "flipped" else 1)
 
     files.write_result(result(image), tmp_path / "image.seg.nrrd")
-    node = files.read_node(tmp_path / "image.seg.nrrd", scene)
+    node = read_node(tmp_path / "image.seg.nrrd", scene)
     for segment, in_file, in_volume in (("right_lung", 1, 2), ("femur_2", 2, 1)):
         labels = node.GetSegmentation().GetSegment(segment).GetRepresentation("Binary labelmap")
         ours = world_positions(labels, voxels(labels), in_file)
@@ -97,7 +98,7 @@ def test_from_an_image_file_to_a_segmentation_file(name, extension, scene, tmp_p
     volume = logic.AddArchetypeVolume(str(path), "image", 0)
     image = read_radiograph(path)
     files.write_result(result(image, (found(image, "femur", "femur", image.pixels > 0),)), tmp_path / "image.seg.nrrd")
-    node = files.read_node(tmp_path / "image.seg.nrrd", scene)
+    node = read_node(tmp_path / "image.seg.nrrd", scene)
     labels = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
     ours = world_positions(labels, voxels(labels), 1)
     assert np.allclose(ours, world_positions(volume, voxels(volume.GetImageData()), 500), atol=1e-4)
@@ -120,7 +121,7 @@ def test_the_file_has_the_full_size_and_geometry(name, tmp_path):
 
 def test_segments_have_name_colour_terminology_and_value(scene, tmp_path):
     files.write_result(result(), tmp_path / "a.seg.nrrd")
-    segmentation = files.read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation()
+    segmentation = read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation()
     assert [segmentation.GetNthSegmentID(i) for i in range(2)] == ["right_lung", "femur_2"]
     for index, (name, label) in enumerate((("right lung", "right lung"), ("femur 2", "femur"))):
         segment = segmentation.GetNthSegment(index)
@@ -149,7 +150,7 @@ def test_slicer_understands_the_terminology():
 def test_nothing_found_is_an_empty_image_in_place(name, scene, tmp_path):
     geometry = GEOMETRIES[name]
     files.write_result(result(radiograph(geometry=geometry), objects=()), tmp_path / "a.seg.nrrd")
-    assert files.read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation().GetNumberOfSegments() == 0
+    assert read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation().GetNumberOfSegments() == 0
     image = sitk.ReadImage(str(tmp_path / "a.seg.nrrd"))
     assert image.GetSize() == (SHAPE[1], SHAPE[0], 1) and not sitk.GetArrayFromImage(image).any()
     assert np.allclose(image.GetDirection(), geometry.direction) and np.allclose(image.GetOrigin(), geometry.origin)
@@ -159,7 +160,7 @@ def test_an_object_without_pixels_keeps_its_segment(scene, tmp_path):
     image = radiograph()
     objects = (found(image, "tibia", "tibia", np.zeros(SHAPE, bool)),)
     files.write_result(result(image, objects), tmp_path / "a.seg.nrrd")
-    assert files.read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation().GetNthSegment(0).GetName() == "tibia"
+    assert read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation().GetNthSegment(0).GetName() == "tibia"
     assert sitk.ReadImage(str(tmp_path / "a.seg.nrrd")).GetSize() == (SHAPE[1], SHAPE[0], 1)
 
 
@@ -189,19 +190,25 @@ def test_names_with_spaces_and_other_scripts(scene, tmp_path, capfd):
     path = tmp_path / "Knie seitlich – 膝 1.seg.nrrd"
     files.write_result(result(), path)
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
-    assert files.read_node(path, scene).GetSegmentation().GetNumberOfSegments() == 2
+    assert read_node(path, scene).GetSegmentation().GetNumberOfSegments() == 2
     assert capfd.readouterr() == ("", "")
-
-
-def test_reading_what_is_no_segmentation(scene, tmp_path):
-    (tmp_path / "a.seg.nrrd").write_text("no")
-    before = scene.GetNumberOfNodes()
-    with pytest.raises(OutputError, match="cannot be read"):
-        files.read_node(tmp_path / "a.seg.nrrd", scene)
-    assert scene.GetNumberOfNodes() == before
 
 
 def test_segment_ids_are_plain():
     assert segment_id("right lung") == "right_lung"
     assert segment_id(" 2|x ") == "2_x"
     assert segment_id("") == "object"
+
+
+def test_more_than_255_objects(tmp_path):
+    """A label map of 8 bits cannot hold them."""
+    image = radiograph()
+    masks = np.zeros((300, *image.shape), bool)
+    for number in range(300):
+        masks[number].flat[number * 20] = True
+    objects = [found(image, f"femur {n}", "femur", mask) for n, mask in enumerate(masks, start=1)]
+    whole = result(image, objects)
+    assert whole.label_map().dtype == np.uint16 and result(image).label_map().dtype == np.uint8
+    files.write_result(whole, tmp_path / "many.seg.nrrd")
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "many.seg.nrrd")))
+    assert (stored[0] == whole.label_map()).all() and stored.max() == 300

@@ -13,7 +13,7 @@ from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.scene import files, live, masks, segmentation, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume, ids, scene_with_logics
+from Testing.scene_nodes import add_transform, add_volume, ids, read_node, scene_with_logics
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -123,7 +123,7 @@ def test_through_a_file(name, scene, tmp_path):
     """Written by Slicer's storage node, layers and all, and read back over the volume."""
     case = Case(scene, name)
     files.write_node(case.node, tmp_path / "a.seg.nrrd")
-    node = files.read_node(tmp_path / "a.seg.nrrd", scene)
+    node = read_node(tmp_path / "a.seg.nrrd", scene)
     for identity, mask in (("right_lung", letter_l()), ("femur_2", bar())):
         assert (masks.mask_of(node, identity, case.volume, case.grid) == mask).all()
 

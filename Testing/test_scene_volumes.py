@@ -243,4 +243,4 @@ def test_the_same_file_through_slicer_and_through_our_reader(scene):
     theirs = volumes.read_volume(logic.AddArchetypeVolume(str(KNEE), "knee", 0))
     assert (theirs.pixels == ours.pixels).all()
     assert np.allclose(ijk_to_ras(theirs.geometry), ijk_to_ras(ours.geometry))
-    assert theirs.mapping == ours.mapping and theirs.source == KNEE
+    assert theirs.mapping == ours.mapping and theirs.source.path == KNEE

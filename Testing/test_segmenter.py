@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, RadiographError, WeightsError
+from GrayscaleDetSegLib.core.options import SegmentOptions
 from GrayscaleDetSegLib.logic.engine import LOADING, Engine
-from GrayscaleDetSegLib.logic.options import Options
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
@@ -333,13 +333,13 @@ def test_a_failing_method_leaves_the_scene(scene):
 def test_the_engine_alone():
     """What a thread does: it knows no scene."""
     image, engine = replace(radiograph(), pixels=film()), rigged_engine()
-    regioned = engine.segment_region(image, (60.0, 50.0, 125.0, 85.0), "femur", Options())
-    joined = engine.add_region(regioned, (5.0, 5.0, 70.0, 50.0), "femur", Options())
-    moved = engine.replace_region(joined, "femur 2", (5.0, 5.0, 40.0, 50.0), Options())
+    regioned = engine.segment_region(image, (60.0, 50.0, 125.0, 85.0), "femur", SegmentOptions())
+    joined = engine.add_region(regioned, (5.0, 5.0, 70.0, 50.0), "femur", SegmentOptions())
+    moved = engine.replace_region(joined, "femur 2", (5.0, 5.0, 40.0, 50.0), SegmentOptions())
     assert [item.name for item in moved.objects] == list(BOTH) and moved.objects[0] is joined.objects[0]
     assert moved.objects[1].roi == (5.0, 5.0, 40.0, 50.0)
     with pytest.raises(KeyError):
-        engine.replace_region(joined, "tibia", (5.0, 5.0, 40.0, 50.0), Options())
+        engine.replace_region(joined, "tibia", (5.0, 5.0, 40.0, 50.0), SegmentOptions())
 
 
 def test_the_module_without_a_main_window():

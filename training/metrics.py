@@ -1,4 +1,4 @@
-"""Overlap of two masks: IoU, DSC, FN and FP (papers/000, "Performance assessment")."""
+"""Overlap of two masks: IoU, DSC, FN and FP (Ge et al. 2022, "Performance assessment")."""
 
 from __future__ import annotations
 

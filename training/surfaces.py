@@ -3,7 +3,7 @@
     python -m training.surfaces --data ../shared/data --config training/configs/surfaces.toml --output runs/surfaces
 
 The points that the network sees are also those that it is judged by: whether each lies between the two surfaces, made
-soft (SPEC section 3), with cross-entropy and Dice. Half of the ROIs carry errors that the shipped 2D detector makes.
+soft, with cross-entropy and Dice. Half of the ROIs carry errors that the shipped 2D detector makes.
 """
 
 from __future__ import annotations

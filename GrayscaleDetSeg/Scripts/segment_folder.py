@@ -19,17 +19,9 @@ def run(arguments):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from GrayscaleDetSegLib.batch.arguments import folder_parser
     from GrayscaleDetSegLib.batch.main import as_process, main
-
-    return as_process(lambda: main(arguments, load_pipeline, arguments_parser=folder_parser()))
-
-
-def load_pipeline(folder, device):
-    """The pipeline, if all packages that it needs are there."""
-    from GrayscaleDetSegLib.core.loading import load_pipeline as load
     from GrayscaleDetSegLib.logic.dependencies import require
 
-    require()
-    return load(folder, device)
+    return as_process(lambda: main(arguments, arguments_parser=folder_parser(), before=require))
 
 
 def leave(code):

@@ -15,14 +15,16 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, Bundle, save_weights
 
 from ..bundle import count
 from ..data import Case
 from ..evaluate import FINAL, SINGLE, evaluate_case, summarise, table
 from .context import Context, write_json
 
+_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
 CARD = """# Model card: {name} {version}
 
 **Research use only.** Not a medical device; not tested for any clinical purpose.
@@ -101,14 +103,39 @@ def write(context: Context, parts: Parts, output: Path, facts: dict[str, Any]) -
 
 
 def _put(aside: Path, output: Path) -> None:
-    """Copy beside `output`, then rename: nobody ever sees half of a bundle."""
+    """Copy beside `output`, then rename: nobody ever sees half of a bundle, and one that was there goes last."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    near = output.with_name(f".{output.name}.part")
-    shutil.rmtree(near, ignore_errors=True)
+    near, old = output.with_name(f".{output.name}.part"), output.with_name(f".{output.name}.old")
+    for leftover in (near, old):
+        shutil.rmtree(leftover, ignore_errors=True)
     shutil.copytree(aside, near)
-    if output.exists():
-        shutil.rmtree(output)
-    os.replace(near, output)
+    if not output.exists():
+        os.replace(near, output)
+        return
+    os.replace(output, old)
+    try:
+        os.replace(near, output)
+    except BaseException:
+        os.replace(old, output)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def foreign(folder: Path) -> str | None:
+    """Why a folder is not replaced by a bundle: what it is, or holds, that no bundle of ours does; None for a bundle.
+
+    Many programs call a file manifest.json.
+    """
+    try:
+        networks = Bundle.open(folder).manifest["networks"].values()
+        files = {entry["file"] for entry in networks if isinstance(entry["sha256"], str)}
+    except (WeightsError, AttributeError, KeyError, TypeError):
+        return "is no model bundle"
+    own = {MANIFEST, "MODEL_CARD.md", *files}
+    for path in sorted(folder.iterdir()):
+        if path.name not in own and path.name not in _LITTER and not path.name.startswith("LICENSE") or path.is_dir():
+            return f"holds something else than a model bundle ({path.name})"
+    return None
 
 
 def _manifest(context: Context, parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:

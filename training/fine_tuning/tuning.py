@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
-from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
+from GrayscaleDetSegLib.core.weights import Bundle
 
 from ..data.splits import Split, SplitError, split
 from ..runs.record import Record, code_version
@@ -21,7 +21,7 @@ from .errors import FineTuningError
 from .fitting import duration
 from .material import Material, gather
 from .networks import tune_box, tune_detector, tune_surfaces
-from .result import Parts, write
+from .result import Parts, foreign, write
 from .settings import DEFAULTS, LAST_LAYERS, Settings, read_settings
 
 _SECONDS_PER_IMAGE = 0.8  # of measuring on val
@@ -116,8 +116,9 @@ def _check_output(order: Order) -> None:
     if order.output.exists() and any(order.output.iterdir()):
         if not order.overwrite:
             raise FineTuningError(f"{order.output} exists already: use another output folder, or --overwrite.")
-        if not (order.output / MANIFEST).exists():
-            raise FineTuningError(f"{order.output} is no model bundle and is not replaced: use another output folder.")
+        reason = foreign(order.output)
+        if reason is not None:
+            raise FineTuningError(f"{order.output} {reason} and is not replaced: use another output folder.")
 
 
 def _check_start(start: Bundle) -> None:

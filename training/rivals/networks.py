@@ -1,4 +1,4 @@
-"""The article's rivals (papers/000, Table 2), from MONAI's networks and blocks; all with batch normalisation.
+"""The article's rivals (Ge et al. 2022, Table 2), from MONAI's networks and blocks; all with batch normalisation.
 
 They see the whole image, stretched to a square, and give one logit per class and pixel: partly labelled sets need
 classes that do not exclude each other. The widths are those that a CPU trains in reasonable time: MONAI's defaults for

@@ -65,19 +65,23 @@ class StagedTraining(lightning.LightningModule):
 
 
 class Validation(Callback):
-    """Every few epochs, and at the end: the subclass's figures on val, printed and logged, by the first process."""
+    """Every few epochs, and at the end: the subclass's figures on val, printed and logged by the first process.
+
+    All processes compute them: those that went on alone would wait for the first in their next exchange, and give up
+    (after half an hour, by default) where it takes long.
+    """
 
     def __init__(self, every: int) -> None:
         self.every = every
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: StagedTraining) -> None:
         epoch = trainer.current_epoch + 1
-        if not trainer.is_global_zero or (epoch % self.every and epoch != trainer.max_epochs):
+        if epoch % self.every and epoch != trainer.max_epochs:
             return
         module.eval()
         figures, lines = self.figures(module)
         module.train()
-        if not figures:
+        if not figures or not trainer.is_global_zero:
             return
         module.log_dict(
             {f"val/{name}": value for name, value in figures.items()}, batch_size=1, rank_zero_only=True

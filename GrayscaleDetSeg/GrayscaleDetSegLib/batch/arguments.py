@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..core.options import SegmentOptions
 
 OK, FAULT, BAD_ARGUMENTS, INPUTS_FAILED, WEIGHTS, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 
@@ -22,7 +23,8 @@ _EXIT_CODES = """exit codes:
 """
 
 _SEGMENT = """Finds and segments the objects in radiographs. For every input three files are written to the output
-folder: NAME.seg.nrrd (segmentation, opens in 3D Slicer), NAME.json (the result with all numbers), NAME.png (overlay).
+folder: NAME.seg.nrrd (segmentation, opens in 3D Slicer), NAME.json (the result with all numbers), NAME.png (overlay);
+and those of other installed packages that write results.
 
 NAME is the input's name without its extension. Files found in a folder keep their folders below the output folder.
 Where two inputs would get the same name, or a result would replace an input, the extension stays in the name."""
@@ -109,7 +111,36 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         metavar="S",
         help="ROI score that an object needs, 0 to 1 (default: the model's)",
     )
+    places = command.add_argument_group("many radiographs")
+    places.add_argument(
+        "--jobs", type=_count, metavar="N", help="work in N processes, each with a model of its own (default: in one)"
+    )
+    places.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave results as they are that are complete and were made from the same file by the same model and "
+        "options; what was in work when a run was killed is done again",
+    )
+    places.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="work on a Dask cluster: the address of its scheduler, whose workers see the same files, or local for one "
+        "on this machine with --jobs workers (needs pip install 'grayscale-detseg[cluster]')",
+    )
     _reading(command)
+
+
+def options_of(arguments: argparse.Namespace) -> SegmentOptions:
+    """How to segment, of the arguments of :func:`folder_parser` or of the command ``segment``."""
+    return SegmentOptions(
+        method=arguments.method,
+        polarity=arguments.polarity,
+        clean_up=arguments.clean_up,
+        score_threshold=arguments.score_threshold,
+        device=arguments.device,
+        model=arguments.model,
+        window=arguments.window,
+    )
 
 
 def _info(commands) -> None:

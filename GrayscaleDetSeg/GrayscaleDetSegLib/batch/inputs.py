@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# the longest first, so that ".nii.gz" is taken off as a whole
-EXTENSIONS = (
-    ".nii.gz", ".dicom", ".tiff", ".jpeg", ".nrrd", ".nhdr", ".dcm", ".png", ".jpg", ".tif", ".mha", ".mhd", ".nii",
-)  # fmt: skip
+from ..core.reading.readers import extensions
+
 SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
+"""The endings of the files of a result that the software itself writes, see ``writers``."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,37 @@ class Input:
 
 @dataclass(frozen=True)
 class Job:
-    """An input and the name of its results (relative to the output folder, without extension)."""
+    """An input, and where its results go.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as the user called it.
+    name : Path
+        Of its results, relative to the output folder and without extension.
+    directory : Path or None
+        The output folder, as the user called it; None writes no files.
+    overwrite : bool
+        Whether files that are there may be replaced.
+    resume : bool
+        Whether a complete result that was made with the same is left as it is.
+    root : Path
+        The folder that `path` and `directory` start from, where it is not that of the process.
+    run : str
+        Names the run, so that a job that is done again, because a process died, knows what was finished in it.
+    """
 
     path: Path
     name: Path
+    directory: Path | None = None
+    overwrite: bool = False
+    resume: bool = False
+    root: Path = Path()
+    run: str = ""
 
-    def outputs(self, directory: Path) -> tuple[Path, ...]:
-        """The segmentation, the report and the overlay in the output folder `directory`."""
-        return tuple(directory / self.name.parent / f"{self.name.name}{extension}" for extension in OUTPUTS)
+    def outputs(self, directory: Path, suffixes: Sequence[str] = OUTPUTS) -> tuple[Path, ...]:
+        """The files of the result in the output folder `directory`, one for each of the `suffixes`."""
+        return tuple(directory / self.name.parent / f"{self.name.name}{suffix}" for suffix in suffixes)
 
 
 @dataclass(frozen=True)
@@ -51,18 +73,19 @@ class Problem:
     reason: str
 
 
-def collect(paths: Iterable[Path]) -> tuple[list[Input], list[Problem]]:
+def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[list[Input], list[Problem]]:
     """The inputs in `paths`, in their order, each file once, and the paths that give none.
 
     A file that is named counts whatever it is called. Of a folder and the folders in it those files count that have an
-    extension of `EXTENSIONS` or the signature of DICOM, and are neither hidden nor results of ours.
+    ending that some reader names or the signature of DICOM, and are neither hidden nor results of ours, which end with
+    `suffixes`.
     """
     inputs: dict[Path, Input] = {}
     problems = []
     for path in map(Path, paths):
         if path.is_dir():
             unreadable: list[OSError] = []
-            found = [Input(file, file.parent.relative_to(path)) for file in _walk(path, unreadable)]
+            found = [Input(file, file.parent.relative_to(path)) for file in _walk(path, unreadable, suffixes)]
             problems += [Problem(Path(error.filename or path), f"{error.strerror}.") for error in unreadable]
             if not found and not unreadable:
                 problems.append(Problem(path, "The folder holds no radiographs."))
@@ -76,25 +99,40 @@ def collect(paths: Iterable[Path]) -> tuple[list[Input], list[Problem]]:
     return list(inputs.values()), problems
 
 
-def _walk(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
+def collected(
+    paths: Iterable[Path], complain: Callable[[str], object], suffixes: Sequence[str] = OUTPUTS
+) -> tuple[list[Input], list[Problem]]:
+    """As :func:`collect`, after the paths that hold no input have been named."""
+    inputs, problems = collect(paths, suffixes)
+    for problem in problems:
+        complain(f"Failed: {problem.path}: {problem.reason}")
+    if not inputs:
+        complain("There is nothing to do: no inputs were found.")
+    return inputs, problems
+
+
+def _walk(folder: Path, unreadable: list[OSError], suffixes: Sequence[str]) -> Iterator[Path]:
     """The files of a folder that count, sorted, folder by folder."""
+    known = extensions()
     for root, folders, names in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = set(names)
         for name in sorted(names):
             path = Path(root, name)
-            if name.startswith(".") or _is_ours(name, here) or name.upper() == "DICOMDIR" or not path.is_file():
+            if name.startswith(".") or name.upper() == "DICOMDIR" or _is_ours(name, here, suffixes):
                 continue
-            if name.lower().endswith(EXTENSIONS) or _is_dicom(path):
+            if path.is_file() and (name.lower().endswith(known) or _is_dicom(path)):
                 yield path
 
 
-def _is_ours(name: str, neighbours: set[str]) -> bool:
-    """Whether a file is a result: a segmentation, or a picture with its segmentation and report beside it."""
+def _is_ours(name: str, neighbours: set[str], suffixes: Sequence[str]) -> bool:
+    """Whether a file is a result: a segmentation, or another file with its segmentation and report beside it."""
     if name.lower().endswith(SEGMENTATION):
         return True
-    stem = name[: -len(OVERLAY)]
-    return name.endswith(OVERLAY) and f"{stem}{SEGMENTATION}" in neighbours and f"{stem}{REPORT}" in neighbours
+    return any(
+        name.endswith(suffix) and {f"{name[: -len(suffix)]}{each}" for each in (SEGMENTATION, REPORT)} <= neighbours
+        for suffix in suffixes
+    )
 
 
 def _is_dicom(path: Path) -> bool:
@@ -106,14 +144,14 @@ def _is_dicom(path: Path) -> bool:
 
 
 def stem(name: str) -> str:
-    """A file name without its image extension; one that we do not know (as in "1.2.840.1") stays."""
-    for extension in EXTENSIONS:
+    """A file name without its image extension; one that no reader knows (as in "1.2.840.1") stays."""
+    for extension in extensions():
         if name.lower().endswith(extension) and len(name) > len(extension):
             return name[: -len(extension)]
     return name
 
 
-def plan(inputs: Sequence[Input], directory: Path) -> list[Job]:
+def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUTPUTS) -> list[Job]:
     """One job per input, with names that are unique in the output folder `directory` and spare the inputs.
 
     A result is called as its input without the extension. Where that would make two results the same, or write over
@@ -125,7 +163,8 @@ def plan(inputs: Sequence[Input], directory: Path) -> list[Job]:
     root, taken, jobs = Path(os.path.realpath(directory)), set(), []
 
     def free(name: Path) -> bool:
-        return _key(name) not in taken and not any(_key(path) in sources for path in Job(name, name).outputs(root))
+        results = Job(name, name).outputs(root, suffixes)
+        return _key(name) not in taken and not any(_key(path) in sources for path in results)
 
     for item in inputs:
         name = item.folder / stem(item.path.name)

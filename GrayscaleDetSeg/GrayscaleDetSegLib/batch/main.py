@@ -1,4 +1,4 @@
-"""The command `grayscale-detseg`."""
+"""The command `grayscale-detseg`, as a process."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import os
 import signal
 import sys
 import traceback
-import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, OutputError, WeightsError
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
-from .inputs import Input, Problem, collect, plan
-from .report import dumps, failure
 
 
 class Terminated(BaseException):
@@ -27,6 +23,7 @@ def main(
     load_pipeline: Callable | None = None,
     read: Callable | None = None,
     arguments_parser: argparse.ArgumentParser | None = None,
+    before: Callable[[], object] | None = None,
 ) -> int:
     """Run the command and return its exit code, see its help; never exits by itself.
 
@@ -35,11 +32,13 @@ def main(
     argv : sequence of str, optional
         The arguments, without the program's name; those of the process if not given.
     load_pipeline : callable (folder, device) -> pipeline, optional
-        Replaces `core.loading.load_pipeline`.
+        Replaces `core.loading.load_pipeline`, in this process.
     read : callable, optional
-        Replaces `read_radiograph`.
+        Replaces `read_radiograph`, in this process.
     arguments_parser : ArgumentParser, optional
         Replaces that of `grayscale-detseg`; see `arguments.folder_parser`.
+    before : callable, optional
+        Called before the first model is loaded; what it raises ends the command as what a model raises does.
     """
     try:
         arguments = (arguments_parser or parser()).parse_args(argv)
@@ -54,7 +53,9 @@ def main(
             from .training import run_training
 
             return run_training(arguments, console)
-        return _segment(arguments, console, load_pipeline, read)
+        from .segmenting import segment
+
+        return segment(arguments, console, load_pipeline, read, before)
     except KeyboardInterrupt:
         console.complain(f"Interrupted. {_after_stop(arguments.command)}")
         return INTERRUPTED
@@ -86,131 +87,35 @@ def _after_stop(command: str) -> str:
     return "The results written so far are complete."
 
 
-def _segment(arguments: argparse.Namespace, console: Console, load_pipeline, read) -> int:
-    from . import outputs
-    from .run import Options, run
-
-    if arguments.output is None and arguments.json is None:
-        console.complain("Say where the results go: --output DIR (or --json - for numbers alone).")
-        return BAD_ARGUMENTS
-    inputs, problems = _collected(arguments.inputs, console)
-    if not inputs:
-        return BAD_ARGUMENTS
-    if arguments.output is not None:
-        _need_slicer()
-        outputs.prepare(arguments.output)
-    document = None if arguments.json in (None, "-") else Path(arguments.json)
-    if document is not None:
-        outputs.check_free([document], arguments.overwrite)
-    pipeline = (load_pipeline or _load_pipeline)(arguments.model, arguments.device)
-    if arguments.method == "surfaces" and pipeline.default_method != "surfaces":
-        console.complain("This model has no threshold surfaces: use --method box, or give another --model.")
-        return BAD_ARGUMENTS
-    console.say(f"Computing on {pipeline.device}." if not pipeline.device_note else pipeline.device_note)
-    options = Options(
-        window=arguments.window,
-        polarity=arguments.polarity,
-        method=arguments.method,
-        clean_up=arguments.clean_up,
-        score_threshold=arguments.score_threshold,
-        overwrite=arguments.overwrite,
-    )
-    jobs = plan(inputs, arguments.output or Path())
-    console.start(len(jobs))
-    console.working_on(jobs[0].path.name)
-    documents = [failure(problem.path, problem.reason) for problem in problems]
-    failed, fault = len(problems), False
-    outcomes = run(jobs, pipeline, read or _reader(), arguments.output, options, console.stage)
-    for index, outcome in enumerate(outcomes, start=1):
-        if outcome.ok:
-            documents.append(outcome.document)
-            where = f" -> {outcome.files[0]}" if outcome.files else ""
-            console.done(f"{outcome.job.path}: {outcome.message}{where}")
-        else:
-            documents.append(failure(outcome.job.path, outcome.message))
-            failed += 1
-            console.failed(f"{outcome.job.path}: {outcome.message}")
-            if outcome.fault is not None:
-                fault = True
-                _trace(console, outcome.fault, arguments.verbose)
-        if index < len(jobs):
-            console.working_on(jobs[index].path.name)
-    console.say(f"{len(documents) - failed} done, {failed} failed.")
-    if arguments.json is not None:
-        _deliver(dumps(documents[0] if len(documents) == 1 else documents) + "\n", document)
-    if fault:
-        return FAULT
-    return INPUTS_FAILED if failed else OK
-
-
 def _info(arguments: argparse.Namespace, console: Console, read) -> int:
-    from ..core.reading import describe, describe_text
+    from ..core.reading import describe, describe_text, read_radiograph
+    from .inputs import collected
+    from .report import dumps, failure
 
-    inputs, problems = _collected(arguments.inputs, console)
+    inputs, problems = collected(arguments.inputs, console.complain)
     if not inputs:
         return BAD_ARGUMENTS
-    read, failed, documents = read or _reader(), len(problems), []
+    read, failed, documents, has_fault = read or read_radiograph, len(problems), [], False
     for index, item in enumerate(inputs):
         try:
             radiograph = read(item.path, window=arguments.window, polarity=arguments.polarity)
-        except GrayscaleDetSegError as error:
-            failed += 1
-            documents.append(failure(item.path, str(error)))
-            console.complain(f"Failed: {item.path}: {error}")
+        except Exception as error:
+            is_fault = not isinstance(error, GrayscaleDetSegError)
+            reason = f"A fault of the program: {type(error).__name__}: {error}" if is_fault else str(error)
+            failed, has_fault = failed + 1, has_fault or is_fault
+            documents.append(failure(item.path, reason))
+            console.complain(f"Failed: {item.path}: {reason}")
+            if is_fault or arguments.verbose:
+                _trace(console, error, arguments.verbose)
             continue
         documents.append(describe(radiograph))
         if not arguments.json:
             console.say(("\n" if index else "") + describe_text(radiograph))
     if arguments.json:
         console.say(dumps(documents[0] if len(documents) == 1 else documents))
+    if has_fault:
+        return FAULT
     return INPUTS_FAILED if failed else OK
-
-
-def _collected(paths: Sequence[Path], console: Console) -> tuple[list[Input], list[Problem]]:
-    """The inputs, after the paths that hold none have been named."""
-    inputs, problems = collect(paths)
-    for problem in problems:
-        console.complain(f"Failed: {problem.path}: {problem.reason}")
-    if not inputs:
-        console.complain("There is nothing to do: no inputs were found.")
-    return inputs, problems
-
-
-def _need_slicer() -> None:
-    from ..scene.files import available
-
-    if not available():
-        raise GrayscaleDetSegError(
-            "Segmentations are written by slicer-core, which is missing: install it with pip install slicer-core."
-        )
-
-
-def _load_pipeline(folder: Path | None, device: str):
-    from ..core.loading import load_pipeline  # imports torch, which takes seconds
-
-    return load_pipeline(folder, device)
-
-
-def _reader() -> Callable:
-    from ..core.reading import read_radiograph
-
-    return read_radiograph
-
-
-def _deliver(text: str, path: Path | None) -> None:
-    """Write `text` to standard output or, complete or not at all, to `path`."""
-    if path is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    aside = path.with_name(f".{uuid.uuid4().hex}.json")
-    try:
-        aside.write_bytes(text.encode("utf-8"))
-        os.replace(aside, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _trace(console: Console, error: Exception, verbose: bool) -> None:
@@ -240,8 +145,10 @@ def as_process(run: Callable[[], int]) -> int:
     except BrokenPipeError:  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
-    except (KeyboardInterrupt, Terminated):  # while run was being left
+    except KeyboardInterrupt:  # while run was being left
         return INTERRUPTED
+    except Terminated:
+        return TERMINATED
     finally:
         for number, handler in before.items():
             # None is a handler that Python did not install and cannot put back
@@ -250,6 +157,9 @@ def as_process(run: Callable[[], int]) -> int:
 
 def entry() -> None:
     """The command as a process."""
+    from .silence import quiet_process
+
+    quiet_process("--verbose" in sys.argv)
     sys.exit(as_process(main))
 
 

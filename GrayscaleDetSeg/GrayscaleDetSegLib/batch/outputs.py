@@ -1,21 +1,34 @@
-"""The three files of a result: all of them complete under their names, or none."""
+"""The files of a result: all of them complete under their names, or none."""
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import OutputError
+from ..core.plugins import Plugin, Plugins, said
 from ..core.result import SegmentationResult
-from ..scene.files import write_result
-from .overlay import draw_overlay
-from .report import dumps, report
+from .writers import ReportWriter, Writer, writers
+
+_ASIDE, _READY = ".grayscale-detseg-", ".ready"
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of a result, and a sentence for each writer of another package that has failed."""
+
+    files: tuple[Path, ...]
+    problems: tuple[str, ...] = ()
 
 
 def prepare(directory: Path) -> None:
@@ -45,35 +58,109 @@ def check_free(files: Sequence[Path], overwrite: bool) -> None:
             raise OutputError(f"{path} exists already: use another output folder, or --overwrite.")
 
 
-def write(result: SegmentationResult, files: Sequence[Path], overwrite: bool = False) -> None:
-    """Write segmentation, report and overlay of `result` to `files`, in this order; they share one folder.
+def write(
+    result: SegmentationResult,
+    directory: Path,
+    name: Path,
+    overwrite: bool = False,
+    made_with: dict[str, Any] | None = None,
+    chosen: Plugins[Writer] | None = None,
+) -> Written:
+    """Write all files of `result`, called `name` (a path without extension) in `directory`.
 
     All are written to a hidden folder beside them first and renamed when the last is complete, so that an interruption
-    at any time leaves the three of them or none.
+    at any time leaves all of them or none. A writer of another package that fails is left out, and says so.
+
+    Parameters
+    ----------
+    made_with : dict, optional
+        For the report, see ``process.made_with_of``.
+    chosen : Plugins of Writer, optional
+        In place of ``writers()``.
 
     Raises
     ------
     OutputError
         If one exists already and `overwrite` is false, or cannot be written.
     """
-    check_free(files, overwrite)
-    folder = files[0].parent
+    plugins = (chosen or writers()).plugins
+    base = directory / name
+    paths = [base.with_name(f"{base.name}{plugin.part.suffix}") for plugin in plugins]
+    check_free(paths, overwrite)
+    folder = base.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".grayscale-detseg-", dir=folder))
+        aside = Path(tempfile.mkdtemp(prefix=f"{_ASIDE}{_here()}-{os.getpid()}-", dir=folder))
     except OSError as error:
         raise OutputError(f"Nothing can be written to {folder}: {error.strerror}.") from error
+    drafts, files, problems = [], [], []
     try:
-        drafts = [aside / path.name for path in files]
-        write_result(result, drafts[0])
-        drafts[1].write_bytes((dumps(report(result)) + "\n").encode("utf-8"))
-        draw_overlay(result).save(drafts[2])
+        for plugin, path in zip(plugins, paths):
+            draft = aside / path.name
+            problem = _draft(plugin, result, draft, made_with)
+            if problem:
+                problems.append(problem)
+            else:
+                drafts.append(draft)
+                files.append(path)
         check_free(files, overwrite)  # another program may have been here meanwhile
+        (aside / _READY).touch()
         _put_in_place(drafts, files)
     except OSError as error:
         raise OutputError(f"The results cannot be written to {folder}: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+    return Written(tuple(files), tuple(problems))
+
+
+def recover(folder: Path) -> bool:
+    """Clear up after processes of this machine that died while they wrote to `folder`; whether there were any.
+
+    Where all files of a result had been written, and only renaming was not done, they get their names.
+    """
+    found = False
+    for aside in folder.glob(f"{_ASIDE}*-*-*"):
+        host, number, _ = aside.name[len(_ASIDE) :].rsplit("-", 2)
+        if host != _here() or not number.isdigit() or _is_alive(int(number)):
+            continue
+        found = True
+        if (aside / _READY).exists():
+            for draft in aside.iterdir():
+                if draft.name != _READY:
+                    os.replace(draft, folder / draft.name)
+        shutil.rmtree(aside, ignore_errors=True)
+    return found
+
+
+def _here() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", platform.node())
+
+
+def _is_alive(number: int) -> bool:
+    """Whether a process of this machine runs; True where that cannot be told."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _draft(plugin: Plugin[Writer], result: SegmentationResult, path: Path, made_with: dict[str, Any] | None) -> str:
+    """Write one file; what went wrong with a writer of another package, in a sentence."""
+    if plugin.is_built_in:
+        writer = ReportWriter(made_with) if isinstance(plugin.part, ReportWriter) else plugin.part
+        writer.write(result, path)
+        return ""
+    try:
+        plugin.part.write(result, path)
+        reason = "" if path.is_file() else "it has written nothing"
+    except Exception as error:  # a fault of theirs is no reason to lose the other files
+        reason = said(error)
+    return f"No {plugin.part.suffix} was written: {plugin.source} has failed ({reason})." if reason else ""
 
 
 def _put_in_place(drafts: Sequence[Path], files: Sequence[Path]) -> None:

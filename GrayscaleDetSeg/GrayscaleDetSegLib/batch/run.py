@@ -1,136 +1,129 @@
-"""The loop over many radiographs: read, segment, write; a failure is kept with its reason and the rest goes on."""
+"""The loop over many radiographs, in this process or by any executor; a failure is kept and the rest goes on."""
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 
-from ..core.errors import DeviceError, GrayscaleDetSegError, WeightsError
-from ..core.radiograph import Radiograph
-from ..core.result import SegmentationResult
-from . import outputs
+from ..core.errors import GrayscaleDetSegError
+from ..core.options import SegmentOptions
 from .inputs import Job
-from .report import report
+from .process import JobResult, process
 
-Stage = Callable[..., None]
-
-
-class SegmentationPipeline(Protocol):
-    """What the loop needs of `core.pipeline.Pipeline`."""
-
-    device: str
-    device_note: str | None
-
-    @property
-    def default_method(self) -> str: ...
-
-    def segment(
-        self,
-        radiograph: Radiograph,
-        *,
-        method: str | None = None,
-        clean_up: bool = True,
-        score_threshold: float | None = None,
-        check_polarity: bool = True,
-        progress: Stage | None = None,
-    ) -> SegmentationResult: ...
-
-
-class Reader(Protocol):
-    """What the loop needs of `core.reading.read_radiograph`."""
-
-    def __call__(self, path: Path, *, window: str, polarity: str) -> Radiograph: ...
+Work = Callable[[Job], JobResult]
+_TRIES = 2  # of a job whose process dies while it does nothing else
+_BREAKS = 3  # executors that break before they are given anything
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to segment; see the command's help. Without a method, the model's own is taken."""
-
-    window: str = "percentile"
-    polarity: str = "auto"
-    method: str | None = None
-    clean_up: bool = True
-    score_threshold: float | None = None
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one job.
+class Place:
+    """Where jobs are done.
 
     Parameters
     ----------
-    job : Job
-    document : dict or None
-        The report of the result; None if the job failed.
-    message : str
-        What was found, or why it failed; one sentence for the user.
-    files : tuple of Path
-        What was written.
-    fault : Exception or None
-        What was raised, if it was none of the errors that an input can cause: a fault of ours.
+    open : callable () -> context manager of an Executor
+        Called again where the processes of the one before have died.
+    at_once : int
+        Jobs that are handed over at a time: enough that nobody waits.
+    death : type of Exception
+        What futures raise of a job whose process has died, and which says nothing of the other jobs. An executor that
+        breaks as a whole (``BrokenExecutor``) is opened anew in any case.
     """
 
-    job: Job
-    document: dict | None
-    message: str
-    files: tuple[Path, ...] = field(default=())
-    fault: Exception | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the input was segmented (with objects found or not) and all files were written."""
-        return self.document is not None
+    open: Callable[[], AbstractContextManager[Executor]]
+    at_once: int
+    death: type[Exception] = BrokenExecutor
 
 
 def run(
     jobs: Sequence[Job],
-    pipeline: SegmentationPipeline,
-    read: Reader,
-    directory: Path | None,
-    options: Options | None = None,
-    stage: Stage | None = None,
-) -> Iterator[Outcome]:
-    """Segment one job after the other, and yield what became of each as soon as it is done.
+    options: SegmentOptions,
+    place: Place | None = None,
+    work: Callable[..., JobResult] = process,
+) -> Iterator[JobResult]:
+    """Do all jobs, and yield what became of each as soon as it is done: in their order without a place, else in any.
 
     Parameters
     ----------
-    directory : Path or None
-        The output folder; None writes no files.
-    stage : callable, optional
-        Handed on to the pipeline as `progress`.
+    place : Place, optional
+        This process, one job after the other, if not given.
+    work : callable (job, options) -> JobResult
+        For a place it must be picklable.
 
     Raises
     ------
-    WeightsError
-        Because no other input would fare better. Everything else that goes wrong with one input ends in its Outcome.
+    WeightsError, DependencyError
+        As ``process.process``.
     """
-    options = options or Options()
-    for job in jobs:
-        try:
-            files = () if directory is None else job.outputs(directory)
-            outputs.check_free(files, options.overwrite)  # before the work, not after it
-            radiograph = read(job.path, window=options.window, polarity=options.polarity)
-            result = pipeline.segment(
-                radiograph,
-                method=options.method,
-                clean_up=options.clean_up,
-                score_threshold=options.score_threshold,
-                check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-                progress=stage,
-            )
-            if files:
-                outputs.write(result, files, options.overwrite)
-            yield Outcome(job, report(result), result.message, files)
-        except WeightsError:
-            raise
-        except DeviceError as error:
-            yield Outcome(job, None, f"{error} Try --device cpu.")
-        except GrayscaleDetSegError as error:
-            yield Outcome(job, None, str(error))
-        except MemoryError:
-            yield Outcome(job, None, "There is not enough memory for this image.")
-        except Exception as error:  # a fault of ours on one image is no reason to drop the others
-            yield Outcome(job, None, f"A fault of the program: {type(error).__name__}: {error}", fault=error)
+    do = partial(work, options=options)
+    if place is None:
+        yield from map(do, jobs)
+        return
+    left = deque(jobs)
+    suspects: deque[Job] = deque()  # one of them has brought an executor down
+    breaks, deaths = 0, Counter[Job]()
+    while left or suspects:
+        in_work: dict[Future, Job] = {}
+        with place.open() as executor:
+            try:
+                yield from _done(executor, do, place, left, suspects, in_work)
+            except BrokenExecutor as error:
+                if len(in_work) == 1:
+                    (job,) = in_work.values()
+                    deaths[job] += 1
+                    if deaths[job] == _TRIES:
+                        yield _died(job)
+                    else:
+                        suspects.append(job)
+                elif in_work:
+                    suspects.extend(in_work.values())
+                else:
+                    breaks += 1
+                    if breaks == _BREAKS:
+                        raise GrayscaleDetSegError(f"No process can be started to work in ({error}).") from error
+            except BaseException:
+                for future in in_work:
+                    future.cancel()
+                executor.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def _done(
+    executor: Executor, do: Work, place: Place, left: deque[Job], suspects: deque[Job], in_work: dict[Future, Job]
+) -> Iterator[JobResult]:
+    """What becomes of the jobs, until there are none left or the executor breaks; suspects are done one by one."""
+    while suspects:
+        _submit(executor, do, suspects, in_work)
+        yield from _finished(place, in_work)
+    while left or in_work:
+        while left and len(in_work) < place.at_once:
+            _submit(executor, do, left, in_work)
+        yield from _finished(place, in_work)
+
+
+def _submit(executor: Executor, do: Work, jobs: deque[Job], in_work: dict[Future, Job]) -> None:
+    future = executor.submit(do, jobs[0])  # one that is broken already raises, and the job is not lost
+    in_work[future] = jobs.popleft()
+
+
+def _finished(place: Place, in_work: dict[Future, Job]) -> Iterator[JobResult]:
+    finished, _ = wait(in_work, return_when=FIRST_COMPLETED)
+    for future in finished:
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            raise error
+        job = in_work.pop(future)
+        if error is None:
+            yield future.result()
+        elif isinstance(error, place.death):
+            yield _died(job)
+        else:
+            raise error
+
+
+def _died(job: Job) -> JobResult:
+    return JobResult(job, None, "The process that worked on it has died, perhaps for want of memory.")

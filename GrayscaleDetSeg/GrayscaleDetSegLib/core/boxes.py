@@ -25,7 +25,7 @@ def volume(boxes: np.ndarray) -> np.ndarray:
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of axis-aligned boxes, 2D or 3D (papers/000 eq. 1).
+    """Intersection over union of axis-aligned boxes, 2D or 3D (Ge et al. 2022, equation 1).
 
     Parameters
     ----------

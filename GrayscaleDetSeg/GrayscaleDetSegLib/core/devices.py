@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .errors import DeviceError
@@ -41,6 +43,30 @@ def resolve_device(choice: str = "auto") -> Device:
                 return Device(name)
             return Device("cpu", f"Running on the CPU: {name} is there but does not work ({reason}).")
     return Device("cpu")
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Says in a sentence that a device has not enough memory, which PyTorch reports as one of its RuntimeErrors.
+
+    Raises
+    ------
+    DeviceError
+        If it is the memory of a GPU.
+    MemoryError
+        If it is that of the computer.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).lower()
+        if "defaultcpuallocator" in text or "can't allocate memory" in text:
+            raise MemoryError(str(error)) from error
+        if type(error).__name__ == "OutOfMemoryError" or "out of memory" in text:
+            raise DeviceError(
+                "The GPU has not enough memory for this image: close other programs that use it, or compute on the CPU."
+            ) from error
+        raise
 
 
 def _offered(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Gray values: the map from an image's own units to 0..255, and polarity. Both live here and nowhere else.
 
-The method (SPEC section 1) works on gray levels 0 (black) to 255 (white) with bone bright. Files hold 8 to 16 bits in
+The method works on gray levels 0 (black) to 255 (white) with bone bright. Files hold 8 to 16 bits in
 units of their own, some of them with bone dark (MONOCHROME1). :class:`Polarity` brings values to bone-bright once;
 :class:`GrayMapping` brings bone-bright values to gray levels, and thresholds back.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 GRAY_MAX = 255.0
+_SINGLE = 64.0  # window widths from zero within which single precision errs by less than 0.002 gray levels
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,14 @@ class GrayMapping:
 
     def to_gray(self, values: np.ndarray | float) -> np.ndarray:
         """Gray levels (float32, 0..255) of `values` in own units; same shape."""
-        if len(self.units) == 2:  # one pass in single precision: full-size images take this path
+        if len(self.units) == 2:
             lower, upper = self.units
-            gray = np.asarray(values, np.float32) - np.float32(lower)
-            gray *= np.float32(GRAY_MAX / (upper - lower))
-            return np.clip(gray, 0.0, GRAY_MAX, out=gray if gray.ndim else None)
+            # one pass in single precision, which full-size images take, unless the values lie so far from zero, for
+            # the width of the window, that its rounding would show
+            real = np.float32 if max(abs(lower), abs(upper)) <= _SINGLE * (upper - lower) else np.float64
+            gray = np.asarray(values, real) - real(lower)
+            gray *= real(GRAY_MAX / (upper - lower))
+            return np.clip(gray, 0.0, GRAY_MAX, out=gray if gray.ndim else None).astype(np.float32, copy=False)
         return np.interp(values, self.units, self.gray).astype(np.float32)
 
     def to_units(self, gray: np.ndarray | float) -> np.ndarray:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .errors import RadiographError
 from .gray import GrayMapping, Polarity
 from .gray_image import GrayImage
 
@@ -51,6 +55,61 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a radiograph comes from: its file, and what DICOM calls it. It can be given to `open` as a path.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    modality, sop_class_uid, sop_instance_uid, series_instance_uid, study_instance_uid : str or None
+        Of a DICOM file; None where it does not say them, and for other formats.
+    transfer_syntax_uid : str or None
+        How the DICOM file is encoded.
+    """
+
+    path: Path
+    modality: str | None = None
+    sop_class_uid: str | None = None
+    sop_instance_uid: str | None = None
+    series_instance_uid: str | None = None
+    study_instance_uid: str | None = None
+    transfer_syntax_uid: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def dataset(self, with_pixels: bool = False) -> Any:
+        """The whole DICOM data set (a pydicom Dataset), read anew from the file; nothing of it is held here.
+
+        Parameters
+        ----------
+        with_pixels : bool
+            False leaves the pixel data out.
+
+        Raises
+        ------
+        RadiographError
+            If the file is gone, is no DICOM file, or holds another image by now.
+        """
+        from .reading.dicom import read_dataset
+
+        dataset = read_dataset(self.path, with_pixels)
+        instance = str(dataset.get("SOPInstanceUID") or "") or None
+        if instance != self.sop_instance_uid:
+            raise RadiographError(f"{self.name} holds another image than when it was read; read it again.")
+        return dataset
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
 class Radiograph:
     """One radiograph.
 
@@ -66,8 +125,8 @@ class Radiograph:
         In mm; None where the file does not say.
     geometry : Geometry
         Placement of the grid, as Slicer loads the same file.
-    source : Path or None
-        The file.
+    source : Source or None
+        Where it comes from; a path becomes one.
     modality : str or None
         DICOM modality (CR, DX, ...); None for other formats.
     notes : tuple of str
@@ -79,13 +138,15 @@ class Radiograph:
     polarity: Polarity = field(default_factory=Polarity)
     spacing: Spacing | None = None
     geometry: Geometry = field(default_factory=Geometry)
-    source: Path | None = None
+    source: Source | None = None
     modality: str | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.size == 0:
             raise ValueError(f"A radiograph has two dimensions, not the shape {self.pixels.shape}.")
+        if self.source is not None and not isinstance(self.source, Source):
+            object.__setattr__(self, "source", Source(Path(self.source)))
         view = self.pixels.view()
         view.flags.writeable = False
         object.__setattr__(self, "pixels", view)
@@ -99,6 +160,13 @@ class Radiograph:
     def shape(self) -> tuple[int, int]:
         """(rows, columns) in px."""
         return self.pixels.shape
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A digest of all pixels, their type and the shape: another one means other pixels. Computed once."""
+        digest = hashlib.blake2b(f"{self.pixels.dtype.str}{self.shape}".encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(self.pixels))
+        return digest.hexdigest()
 
     def gray(self) -> np.ndarray:
         """The gray levels: float32, 0..255, shape (rows, columns)."""

@@ -190,8 +190,11 @@ class SegmentationResult:
         return replace(self, model=AND.join(filter(None, (self.model, model))))
 
     def label_map(self) -> np.ndarray:
-        """uint8 (rows, columns): 0 background, then 1, 2, ... in the order of `objects` (masks never overlap)."""
-        label_map = np.zeros(self.radiograph.shape, np.uint8)
+        """(rows, columns): 0 background, then 1, 2, ... in the order of `objects` (masks never overlap).
+
+        uint8; uint16 where there are more than 255 objects.
+        """
+        label_map = np.zeros(self.radiograph.shape, np.uint8 if len(self.objects) < 256 else np.uint16)
         for value, item in enumerate(self.objects, start=1):
             label_map[item.mask] = value
         return label_map

@@ -90,19 +90,33 @@ class Bundle:
             If the file is missing, damaged, or no safetensors file.
         """
         entry = self.network(name)
-        path = self.folder / entry["file"]
-        if not path.is_file():
-            raise WeightsError(f"The weights file {path} is missing; reinstall the model bundle.")
-        if sha256(path) != entry["sha256"]:
+        path = self._file(entry["file"])
+        try:
+            data = path.read_bytes()  # once: the bytes that are checked are those that are used
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise WeightsError(f"The weights file {path} is missing; reinstall the model bundle.") from error
+        except OSError as error:
+            raise WeightsError(f"The weights file {path} cannot be read ({error}); reinstall the bundle.") from error
+        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
             raise WeightsError(f"The weights file {path} is damaged (its SHA-256 differs); reinstall the model bundle.")
         from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors.torch import load
 
         try:
-            tensors = load_file(str(path))
-        except (SafetensorError, OSError, ValueError) as error:
+            tensors = load(data)
+        except (SafetensorError, ValueError) as error:
             raise WeightsError(f"The weights file {path} cannot be read ({error}); reinstall the bundle.") from error
         return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+
+    def _file(self, name: Any) -> Path:
+        """A file of the bundle by the name that the manifest gives: one in its folder, and no other."""
+        plain = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+        if not plain:
+            raise WeightsError(
+                f"The manifest in {self.folder} names a weights file outside the bundle ({name!r}), which is not read; "
+                "get the bundle from a source that you trust."
+            )
+        return self.folder / name
 
     def load_into(self, network: torch.nn.Module, name: str) -> torch.nn.Module:
         """Load the weights of `name` into a network of its configuration, strictly.

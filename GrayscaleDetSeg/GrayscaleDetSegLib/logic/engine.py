@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.options import SegmentOptions
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
 from ..core.stopwatch import Progress
 from ..core.weights import MANIFEST, shipped_bundle
-from .options import Options
 
 if TYPE_CHECKING:
     from ..core.pipeline import Pipeline
@@ -39,7 +39,7 @@ class Engine:
         self._load, self._lock = load, threading.Lock()
         self._kept: tuple[tuple[Path | None, str, bytes | None], Pipeline] | None = None
 
-    def pipeline(self, options: Options, progress: Progress | None = None) -> Pipeline:
+    def pipeline(self, options: SegmentOptions, progress: Progress | None = None) -> Pipeline:
         """The pipeline for a model and a device.
 
         Raises
@@ -69,7 +69,7 @@ class Engine:
         return None if self._kept is None else self._kept[1].device_note
 
     def segment(
-        self, radiograph: Radiograph, options: Options, progress: Progress | None = None
+        self, radiograph: Radiograph, options: SegmentOptions, progress: Progress | None = None
     ) -> SegmentationResult:
         """Find the objects of a radiograph and segment them; errors as :meth:`pipeline`."""
         return self.pipeline(options, progress).segment(
@@ -82,7 +82,7 @@ class Engine:
         )
 
     def segment_region(
-        self, radiograph: Radiograph, roi: Roi, label: str, options: Options, progress: Progress | None = None
+        self, radiograph: Radiograph, roi: Roi, label: str, options: SegmentOptions, progress: Progress | None = None
     ) -> SegmentationResult:
         """Segment one object in a region drawn by hand; the 2D detector is not asked.
 
@@ -115,7 +115,7 @@ class Engine:
         result: SegmentationResult,
         roi: Roi,
         label: str,
-        options: Options,
+        options: SegmentOptions,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """A result with one more object, from a region drawn by hand; the others keep their pixels.
@@ -135,7 +135,7 @@ class Engine:
         result: SegmentationResult,
         name: str,
         roi: Roi,
-        options: Options,
+        options: SegmentOptions,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """A result after the region of one object was moved or drawn anew; the others keep their pixels.

@@ -7,10 +7,13 @@ because an import in a thread would take that sleep for minutes.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from ..core.stopwatch import Progress
@@ -21,12 +24,24 @@ BREATH = 0.005
 """Seconds that the thread gets at each look of the main thread."""
 
 
+AT_EXIT = 60.0
+"""Seconds that the program waits at its end for jobs, which were told to end, to reach their next stage."""
+
+_turn = threading.Lock()
+_jobs: weakref.WeakSet[Job] = weakref.WeakSet()
+_collection, _pauses, _was_enabled = threading.Lock(), 0, True
+
+
 class Cancelled(Exception):
     """The user does not want the result any more."""
 
 
 class Job(Generic[Outcome]):
-    """One piece of work, started at once.
+    """One piece of work, started at once, or as soon as those before it have ended.
+
+    There are never two at work: one that was told to end, and that nobody waits for any more, still computes until its
+    next stage. A program that ends waits for that stage too, because the libraries that compute must not be torn down
+    under a thread.
 
     Parameters
     ----------
@@ -42,6 +57,7 @@ class Job(Generic[Outcome]):
         self.stage = ""
         """Name of the stage that runs."""
         self._thread = threading.Thread(target=self._run, name="GrayscaleDetSeg", daemon=True)
+        _jobs.add(self)
         self._thread.start()
 
     @property
@@ -63,9 +79,9 @@ class Job(Generic[Outcome]):
         if not self.is_done:
             time.sleep(BREATH)
 
-    def wait(self) -> None:
-        """Block until the thread has ended."""
-        self._thread.join()
+    def wait(self, seconds: float | None = None) -> None:
+        """Block until the thread has ended, or so many seconds are over."""
+        self._thread.join(seconds)
 
     def outcome(self) -> Outcome:
         """What the work returned.
@@ -85,18 +101,51 @@ class Job(Generic[Outcome]):
         return self._outcome
 
     def _run(self) -> None:
-        # garbage may hold widgets, timers and nodes of the scene, and those must not be deleted in this thread
-        was_enabled = gc.isenabled()
-        gc.disable()
         try:
-            self._outcome = self._work(self._progress)
+            while not _turn.acquire(timeout=0.1):
+                if self.is_cancelled:
+                    raise Cancelled
+            try:
+                with _uncollected():
+                    self._outcome = self._work(self._progress)
+            finally:
+                _turn.release()
         except BaseException as error:  # handed on to who asks for the outcome
             self._error = error
-        finally:
-            if was_enabled:
-                gc.enable()
 
     def _progress(self, stage: str) -> None:
         if self._cancelled.is_set():
             raise Cancelled
         self.stage = stage
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection in any thread meanwhile, however many blocks of this kind overlap.
+
+    Garbage may hold widgets, timers and nodes of the scene, and those must not be deleted in a thread of ours.
+    """
+    global _pauses, _was_enabled
+    with _collection:
+        if not _pauses:
+            _was_enabled = gc.isenabled()
+            gc.disable()
+        _pauses += 1
+    try:
+        yield
+    finally:
+        with _collection:
+            _pauses -= 1
+            if not _pauses and _was_enabled:
+                gc.enable()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Tell all jobs to end, and wait until they have."""
+    running = [job for job in _jobs if not job.is_done]
+    for job in running:
+        job.cancel()
+    end = time.monotonic() + AT_EXIT
+    for job in running:
+        job.wait(max(0.0, end - time.monotonic()))

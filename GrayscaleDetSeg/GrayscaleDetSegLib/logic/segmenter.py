@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError, RadiographError
+from ..core.options import SegmentOptions
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.stopwatch import Progress
 from ..scene import regions
@@ -14,7 +15,6 @@ from ..scene.outcome import Outcome
 from .dependencies import require
 from .engine import Engine
 from .models import Models
-from .options import Options
 from .shown import Reading
 from .workspace import Workspace
 
@@ -108,7 +108,7 @@ class Segmenter:
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
         polarity, method, clean_up, score_threshold, device
-            See ``options.Options``.
+            See ``core.options.SegmentOptions``.
         progress : callable, optional
             Called with the name of each stage as it starts.
 
@@ -195,8 +195,8 @@ class Segmenter:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> Options:
-        return Options(method, polarity, clean_up, score_threshold, device, self.models.find(model))
+    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> SegmentOptions:
+        return SegmentOptions(method, polarity, clean_up, score_threshold, device, self.models.find(model))
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:

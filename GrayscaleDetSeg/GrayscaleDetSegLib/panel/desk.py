@@ -10,10 +10,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
+from ..core.options import SegmentOptions
 from ..logic import dependencies
 from ..logic.engine import Engine
 from ..logic.jobs import Cancelled
-from ..logic.options import Options
 from ..logic.segmenter import Segmented, Segmenter
 from ..scene import volumes
 from .layout import CloudLayout
@@ -79,7 +79,7 @@ class Desk:
     def start(
         self,
         text: str,
-        work: Callable[[Engine, Options, Callable], Any],
+        work: Callable[[Engine, SegmentOptions, Callable], Any],
         done: Callable[[Any], object],
         undone: Callable[[], object] = lambda: None,
     ) -> None:

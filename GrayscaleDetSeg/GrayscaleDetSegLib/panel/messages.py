@@ -12,6 +12,8 @@ import qt
 import slicer
 
 from ..core.errors import GrayscaleDetSegError
+from ..logic.redaction import redacted
+from ..scene.identities import names_in
 
 Choice = tuple[str, Callable[[], object]]
 
@@ -22,6 +24,7 @@ class Messages:
     def __init__(self, ui: SimpleNamespace) -> None:
         self._ui = ui
         self._choices: Sequence[Choice] = ()
+        self._names: set[str] = set()
         buttons = (ui.questionFirstButton, ui.questionSecondButton, ui.questionThirdButton)
         self._buttons = buttons
         for number, button in enumerate(buttons):
@@ -39,6 +42,9 @@ class Messages:
         if isinstance(error, GrayscaleDetSegError):
             self.say(str(error))
             return
+        if isinstance(error, MemoryError):
+            self.say("There is not enough memory for this image: close other programs, or reduce the image.")
+            return
         self.say(f"A fault of the program: {type(error).__name__}: {error} (see the log below).")
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         self.log(trace)
@@ -46,11 +52,13 @@ class Messages:
 
     def log(self, text: str) -> None:
         """Add lines to the log alone."""
+        self._names |= names_in(slicer.mrmlScene)  # those that are gone when the log is copied among them
         self._ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
 
     def copy(self) -> None:
-        """Put the log on the clipboard, with the versions that matter for a report."""
-        slicer.app.clipboard().setText(f"{versions()}\n{self._ui.logText.plainText}")
+        """Put the log on the clipboard, with the versions that matter for a report; without names and paths."""
+        log = redacted(self._ui.logText.plainText, self._names | names_in(slicer.mrmlScene))
+        slicer.app.clipboard().setText(f"{versions()}\n{log}")
 
     def ask(self, text: str, choices: Sequence[Choice]) -> None:
         """Ask something in the panel, with up to three buttons: what they say, and what they do."""

@@ -11,7 +11,7 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
-from ..logic.options import Options
+from ..core.options import SegmentOptions
 
 
 class Polarity(enum.Enum):
@@ -56,7 +56,7 @@ class Parameters:
     """The parameters of the module.
 
     volume: the radiograph. segmentation: the result that is shown, None for a new one. model: its ``Model.key``, the
-    folder of a bundle, or nothing for the shipped one. The rest: see ``Options``.
+    folder of a bundle, or nothing for the shipped one. The rest: see ``SegmentOptions``.
     """
 
     volume: vtkMRMLScalarVolumeNode
@@ -70,9 +70,9 @@ class Parameters:
     showCloud: bool = True
 
 
-def options_of(parameters: Parameters) -> Options:
+def options_of(parameters: Parameters) -> SegmentOptions:
     """The choices as the library takes them."""
-    return Options(
+    return SegmentOptions(
         method=parameters.method.value,
         polarity=parameters.polarity.value,
         clean_up=parameters.cleanUp,

@@ -9,6 +9,7 @@ from typing import Any
 import qt
 import slicer
 
+from ..core.devices import within_memory
 from ..core.stopwatch import Progress
 from ..logic.jobs import Job
 
@@ -61,7 +62,7 @@ class Runner:
         if self._job is not None:
             raise RuntimeError("A job is running already.")
         self._done, self._failed, self._stage = done, failed, ""
-        self._job = Job(work)
+        self._job = Job(lambda progress: _computed(work, progress))
         self._timer.start()
         self._on_change("")
 
@@ -99,6 +100,11 @@ class Runner:
         finally:
             if self._job is None:  # neither of them has started another
                 self._on_change(None)
+
+
+def _computed(work: Callable[[Progress], Any], progress: Progress) -> Any:
+    with within_memory():
+        return work(progress)
 
 
 def load_torch(say: Callable[[str], object], text: str) -> None:

@@ -209,19 +209,6 @@ def pixel_of_point(node: vtkMRMLModelNode, point_id: int) -> tuple[int, int]:
     return int(y), int(x)
 
 
-def nearest_point(node: vtkMRMLModelNode, position: tuple[float, float, float]) -> int | None:
-    """The id of the cloud's point nearest to a place in its view, for example under the crosshair; None if far away.
-
-    Far is more than a tenth of the cloud's largest extent.
-    """
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    places = vtk_to_numpy(node.GetPolyData().GetPoints().GetData())
-    squares = ((places - np.asarray(position, places.dtype)) ** 2).sum(axis=1)
-    nearest = int(np.argmin(squares))
-    return nearest if squares[nearest] <= (0.1 * np.ptp(places, axis=0).max()) ** 2 else None
-
-
 def place_of_pixel(node: vtkMRMLModelNode, row: int, column: int, gray: float) -> tuple[float, float, float]:
     """Where a pixel with a gray level lies in the cloud's view, whether it is among the points or not."""
     x, y, z = frame_of(node).to_view([(column + 0.5, row + 0.5, gray)])[0]

@@ -18,7 +18,7 @@ from .geometry import ijk_to_ras, vtk_matrix
 from .segmentation import add_segmentation, fill_image
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScene, vtkMRMLSegmentationNode
+    from slicer import vtkMRMLScene
 
 EXTENSION = ".seg.nrrd"
 
@@ -64,18 +64,17 @@ def write_result(result: SegmentationResult, path: Path, scene: vtkMRMLScene | N
     import slicer
 
     scene = slicer.vtkMRMLScene() if scene is None else scene
-    with quiet():
-        if result.objects:
-            node = add_segmentation(result, scene, Path(path).name.removesuffix(EXTENSION))
-            display = node.GetDisplayNode()
-        else:
-            node, display = _add_empty(result.radiograph.shape, result.radiograph.geometry, scene), None
-        try:
-            write_node(node, path)
-        finally:
-            for used in (display, node):
-                if used is not None:
-                    scene.RemoveNode(used)
+    if result.objects:
+        node = add_segmentation(result, scene, Path(path).name.removesuffix(EXTENSION))
+        display = node.GetDisplayNode()
+    else:
+        node, display = _add_empty(result.radiograph.shape, result.radiograph.geometry, scene), None
+    try:
+        write_node(node, path)
+    finally:
+        for used in (display, node):
+            if used is not None:
+                scene.RemoveNode(used)
 
 
 def _add_empty(shape: tuple[int, int], geometry: Geometry, scene: vtkMRMLScene):
@@ -106,6 +105,8 @@ def write_node(node, path: Path) -> None:
         If the file cannot be written.
     """
     path, scene = Path(path), node.GetScene()
+    if not path.parent.is_dir():  # VTK would write to the console, too
+        raise OutputError(f"The segmentation {path} cannot be written: there is no folder {path.parent}.")
     kind = "Segmentation" if node.IsA("vtkMRMLSegmentationNode") else "NRRD"
     storage = scene.AddNewNodeByClass(f"vtkMRML{kind}StorageNode")
     aside = path.with_name(f".{uuid.uuid4().hex}{EXTENSION}")
@@ -114,8 +115,7 @@ def write_node(node, path: Path) -> None:
         storage.SetUseCompression(1)
         if kind == "Segmentation":
             storage.SetCropToMinimumExtent(False)  # the full size of the radiograph, not the objects' part
-        with quiet():
-            written = storage.WriteData(node)
+        written = storage.WriteData(node)
         if not written or not aside.exists():
             raise OutputError(f"The segmentation {path} cannot be written: check the folder and the space on the disk.")
         os.replace(aside, path)
@@ -124,23 +124,3 @@ def write_node(node, path: Path) -> None:
     finally:
         scene.RemoveNode(storage)
         aside.unlink(missing_ok=True)
-
-
-def read_node(path: Path, scene: vtkMRMLScene) -> vtkMRMLSegmentationNode:
-    """Add the segmentation stored in `path` to `scene`, as Slicer does when the file is opened.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be read.
-    """
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", Path(path).name.removesuffix(EXTENSION))
-    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
-    storage.SetFileName(str(path))
-    with quiet():
-        if not storage.ReadData(node):
-            scene.RemoveNode(node)
-            scene.RemoveNode(storage)
-            raise OutputError(f"The segmentation {path} cannot be read.")
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    return node

@@ -143,11 +143,6 @@ class PixelGrid:
         to_centre[:2, 3] = -0.5
         return ijk_to_ras(self.geometry) @ to_centre
 
-    @property
-    def slice_thickness(self) -> float:
-        """Distance of neighbouring slices in mm."""
-        return self.geometry.spacing[2]
-
     def plane(self, values: np.ndarray) -> np.ndarray:
         """The slice (rows, columns, ...) of an array (k, j, i, ...) of the volume's size, as a view."""
         return np.moveaxis(values, 2 - self.axes[2], 0)[self.index]

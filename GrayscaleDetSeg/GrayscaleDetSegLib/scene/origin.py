@@ -15,10 +15,11 @@ import numpy as np
 
 from ..core.errors import RadiographError
 from ..core.gray import Polarity
-from ..core.radiograph import Geometry, Spacing
+from ..core.radiograph import Geometry, Source, Spacing
 from ..core.reading.common import choose_polarity, natural_pivot
 from ..core.reading.dicom import RADIOGRAPHS, SPACING_TAGS
 
+_IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 KEYWORDS = (
     "PhotometricInterpretation",
     "PresentationLUTShape",
@@ -28,11 +29,21 @@ KEYWORDS = (
     "RescaleIntercept",
     "Modality",
     *SPACING_TAGS,
+    *_IDENTIFIERS,
     "FilePath",
 )
 """The facts that are used: DICOM keywords, and the path of the file itself."""
 
 _RASTERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+
+
+def source_of(file: Path | None, modality: str | None, facts: Mapping[str, object]) -> Source | None:
+    """Where a volume's image comes from: the DICOM file that the facts are of, else the file of the node; None if from
+    neither."""
+    path = Path(_text(facts, "FilePath")) if _text(facts, "FilePath") else file
+    if path is None:
+        return None
+    return Source(path, modality, *(_text(facts, keyword) or None for keyword in _IDENTIFIERS))
 
 
 def polarity_of(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
-from ..core.radiograph import Spacing, area_of
+from ..core.radiograph import Radiograph, Spacing, area_of
 from ..core.result import Candidate, SegmentationResult, SegmentedObject, Stability
 from ..core.surfaces.field import ThresholdField
 from .geometry import PixelGrid
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _NAME = "result"
 _SAMPLE = 250  # pixels kept, about, to tell the image again
+_MOST_CELLS = 2**22
 _KEPT = (
     "name", "label", "roi_score", "roi", "proposal", "box", "box_score", "method", "box_agreement", "confidence",
     "interval_units", "interval_file", "rule_pixel_count",
@@ -54,6 +56,7 @@ def keep_result(
         "slice": grid.index,
         "shape": list(grid.shape),
         "sample": _sample(image.polarity.apply(image.pixels)).tolist(),
+        "fingerprint": image.fingerprint,
         "spacing": None if image.spacing is None else asdict(image.spacing),
         "polarity": asdict(image.polarity),
         "mapping": asdict(image.mapping),
@@ -73,14 +76,18 @@ def keep_result(
     set_attribute(node, _NAME, json.dumps(document, default=np.generic.item))
 
 
-def is_of(node: vtkMRMLSegmentationNode, values: np.ndarray) -> bool:
-    """Whether the result of a segmentation was made from an image with these values (rows, columns) of the volume.
+def _is_of(document: dict, plain: Radiograph, image: Radiograph) -> bool:
+    """Whether a result was made from `plain`, the volume's own values, which are those of `image` turned bone-bright.
 
-    An even choice of pixels is compared; another image, or another item of a sequence, differs in some of them.
+    All pixels are compared, by their fingerprint. An even choice of them is where the record has nothing else, as those
+    of earlier versions, and where values that are no whole numbers were inverted twice, which costs some digits.
     """
-    document = _document(node) or {}
+    if document.get("fingerprint") == image.fingerprint:
+        return True
+    if "fingerprint" in document and (image.polarity.inverted or np.issubdtype(image.pixels.dtype, np.integer)):
+        return False
     kept = np.asarray(document.get("sample", ()), float)
-    return kept.size == 0 or _alike(kept, _sample(values))
+    return kept.size == 0 or _alike(kept, _sample(plain.pixels))
 
 
 def _sample(values: np.ndarray) -> np.ndarray:
@@ -147,6 +154,11 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
     document = _document(node)
     if document is None:
         return None
+    with _understood(node):
+        return _restored(node, volume, document)
+
+
+def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, document: dict) -> SegmentationResult:
     grid = grid_of(volume, int(document["slice"]))
     if list(grid.shape) != document["shape"]:
         rows, columns = document["shape"]
@@ -156,10 +168,6 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
         )
     mapping = {key: tuple(value) if isinstance(value, list) else value for key, value in document["mapping"].items()}
     plain, polarity = read_volume(volume, grid.index, "as-is"), Polarity(**document["polarity"])
-    if not is_of(node, plain.pixels):
-        raise RadiographError(
-            f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
-        )
     image = replace(
         plain,
         pixels=polarity.apply(plain.pixels),
@@ -169,6 +177,10 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
         modality=document["modality"],
         notes=tuple(document["notes"]),
     )
+    if not _is_of(document, plain, image):
+        raise RadiographError(
+            f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
+        )
     objects = []
     for entry in document["objects"]:
         if node.GetSegmentation().GetSegment(entry["segment"]) is not None:
@@ -190,12 +202,25 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
     )
 
 
-def _document(node: vtkMRMLSegmentationNode) -> dict | None:
+@contextmanager
+def _understood(node: vtkMRMLSegmentationNode) -> Iterator[None]:
+    """RadiographError for what a record lacks or holds that no version of ours has written."""
     try:
-        document = json.loads(attribute(node, _NAME) or "null")
-    except ValueError as error:
+        yield
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, zlib.error) as error:
         raise RadiographError(f"What {node.GetName()} says of its result is damaged; segment again.") from error
-    return document if isinstance(document, dict) and document.get("version") == VERSION else None
+
+
+def _document(node: vtkMRMLSegmentationNode) -> dict | None:
+    with _understood(node):
+        document = json.loads(attribute(node, _NAME) or "null")
+        if not isinstance(document, dict) or document.get("version") != VERSION:
+            return None
+        int(document["slice"])
+        for entry in document["objects"]:
+            if not isinstance(entry["segment"], str) or not isinstance(entry["name"], str):
+                raise TypeError("segment or name")
+        return document
 
 
 def _object(item: SegmentedObject) -> dict:
@@ -231,4 +256,12 @@ def _packed(values: np.ndarray) -> str:
 
 
 def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").reshape(shape).astype(np.float32)
+    """The thresholds of :func:`_packed`; as a scene may come from anyone, `_MOST_CELLS` are unpacked at most."""
+    rows, columns = shape
+    if not (0 < rows and 0 < columns and rows * columns <= _MOST_CELLS):
+        raise ValueError("shape of the thresholds")
+    size = 4 * rows * columns
+    data = zlib.decompressobj().decompress(base64.b64decode(text), size + 1)
+    if len(data) != size:
+        raise ValueError("number of thresholds")
+    return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)

@@ -56,12 +56,13 @@ def segment_id(name: str) -> str:
 
 
 def fill_image(image: vtkImageData, labels: np.ndarray) -> vtkImageData:
-    """Give `image` one slice with the values of `labels` (uint8, (rows, columns)), which are copied."""
+    """Give `image` one slice with the values of `labels` ((rows, columns), bool, uint8 or uint16), copied."""
     from vtk.util.numpy_support import numpy_to_vtk
 
     rows, columns = labels.shape
+    values = np.ascontiguousarray(labels, np.uint16 if labels.dtype == np.uint16 else np.uint8)
     image.SetDimensions(columns, rows, 1)
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(labels, np.uint8).ravel(), deep=True))
+    image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(), deep=True))
     return image
 
 

@@ -14,7 +14,7 @@ from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
 from .geometry import PixelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
-from .origin import modality_note, polarity_of, spacing_of
+from .origin import modality_note, polarity_of, source_of, spacing_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
@@ -133,7 +133,7 @@ def read_volume(
         chosen,
         spacing,
         grid.geometry,
-        file,
+        source_of(file, modality, facts),
         modality,
         (*notes, *more, *remark, *remarks),
     )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import shutil
 import tempfile
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +13,7 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..gray import GrayMapping, Polarity
-from ..radiograph import Geometry, Radiograph, Spacing
+from ..radiograph import Geometry, Radiograph, Source, Spacing
 
 WINDOWS = ("percentile", "voi")
 POLARITIES = ("auto", "as-is", "inverted")
@@ -32,55 +28,23 @@ COLOURED_SHARE = 0.05
 TINTED = 8 / 255
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings of pydicom, numpy and ITK on the console meanwhile: what matters becomes a note or an error."""
-    import SimpleITK as sitk
-
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        sitk.ProcessObject.SetGlobalWarningDisplay(False)
-        try:
-            yield
-        finally:
-            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+class Undecodable(Exception):
+    """The bytes of a file are not what its format says: damaged, or in a form that no decoder here knows."""
 
 
 @contextmanager
-def _silent_console() -> Iterator[None]:
-    """No output of native libraries meanwhile: libjpeg and libtiff write to the process's streams themselves.
+def decoding(*faults: type[Exception]) -> Iterator[None]:
+    """Turns the `faults` that damaged bytes cause in a decoder into :class:`Undecodable`.
 
-    Only while no other thread runs, whose own output would be lost.
+    It is put around decoders alone, because what our own code raises otherwise is a fault of the program, which must
+    not be taken for a damaged file.
     """
-    if threading.active_count() > 1:
-        yield
-        return
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        kept = [(stream, os.dup(stream)) for stream in (1, 2)]
-    except OSError:  # a program without a console
         yield
-        return
-    try:
-        _flush_native()
-        for stream, _ in kept:
-            os.dup2(nowhere, stream)
-        yield
-    finally:
-        _flush_native()
-        for stream, copy in kept:
-            os.dup2(copy, stream)
-            os.close(copy)
-        os.close(nowhere)
-
-
-def _flush_native() -> None:
-    """Empty the C library's buffers, where its functions can be found."""
-    try:
-        ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush(None)
-    except (OSError, AttributeError):
-        return
+    except (RadiographError, Undecodable, ImportError, MemoryError):
+        raise
+    except faults as error:
+        raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 
 def check_size(name: str, columns: int, rows: int) -> None:
@@ -130,22 +94,24 @@ class Header:
 
 
 def read_header(path: Path, image_io: str) -> Header:
-    """The :class:`Header` of a file through the named ITK reader; raises RuntimeError where ITK cannot read it."""
+    """The :class:`Header` of a file through the named ITK reader; raises Undecodable where ITK cannot read it."""
     import SimpleITK as sitk
 
     reader = _reader(path, image_io)
-    with _silent_console():
+    with decoding(RuntimeError):
         reader.ReadImageInformation()
-
     return Header(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(),
                   reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID()))
 
 
 def read_array(path: Path, image_io: str) -> np.ndarray:
-    """The values of a file through the named ITK reader, axes in numpy's order (x last, then components)."""
+    """The values of a file through the named ITK reader, axes in numpy's order (x last, then components).
+
+    Raises Undecodable where ITK cannot read it.
+    """
     import SimpleITK as sitk
 
-    with _silent_console():
+    with decoding(RuntimeError):
         image = _reader(path, image_io).Execute()
     return sitk.GetArrayFromImage(image)
 
@@ -251,17 +217,18 @@ def choose_polarity(choice: str, inverted_in_file: bool, reason: str, pivot: flo
     return Polarity(False, 0.0, f"kept as in the file on request ({reason})")
 
 
-def finish(values: np.ndarray, polarity: Polarity, *, path: Path, mapping: GrayMapping | None = None,
+def finish(values: np.ndarray, polarity: Polarity, *, source: Source, mapping: GrayMapping | None = None,
            counted: np.ndarray | None = None, spacing: Spacing | None = None, geometry: Geometry | None = None,
-           modality: str | None = None, notes: list[str] | None = None) -> Radiograph:
+           notes: list[str] | None = None) -> Radiograph:
     """The Radiograph of the file's `values` (rows, columns).
 
     `mapping` is for bone-bright values and comes from percentiles where it is None; `counted` (bool, same shape) says
     which pixels those percentiles see. Raises RadiographError where all pixels are the same.
     """
     if values.min() == values.max():
-        raise RadiographError(f"{path.name} is blank: all pixels have the same value; choose another image.")
+        raise RadiographError(f"{source.name} is blank: all pixels have the same value; choose another image.")
     pixels = polarity.apply(values)
     if mapping is None:
         mapping = GrayMapping.from_percentiles(pixels if counted is None else pixels[counted])
-    return Radiograph(pixels, mapping, polarity, spacing, geometry or Geometry(), path, modality, tuple(notes or ()))
+    return Radiograph(pixels, mapping, polarity, spacing, geometry or Geometry(), source, source.modality,
+                      tuple(notes or ()))

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import RadiographError
 from . import codestream
 from .bare import SECONDARY_CAPTURE, BareFile
-from .common import read_array
+from .common import Undecodable, decoding, read_array
 
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
@@ -25,28 +25,44 @@ _JPEG2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 52, 53, 54, 55, 56, 57, 58, 70, 80, 81))
 
 
+def element(dataset, keyword: str):
+    """The value of a tag, None where it is absent; Undecodable where it is malformed.
+
+    pydicom converts values when they are asked for, and raises all sorts of things then.
+    """
+    with decoding(Exception):
+        return dataset.get(keyword)
+
+
+def whole(dataset, keyword: str, default: int = 0) -> int:
+    """The value of a tag as an int, `default` where it is absent, empty or 0; Undecodable where it is no number."""
+    value = element(dataset, keyword) or default
+    with decoding(TypeError, ValueError, OverflowError):
+        return int(value)
+
+
 class Layout:
     """How the pixels of a data set are stored: the Image Pixel module, checked.
 
-    Raises RadiographError for layouts that no radiograph has, and ValueError or TypeError for missing or broken tags.
+    Raises RadiographError for layouts that no radiograph has, and Undecodable for malformed tags.
     """
 
     def __init__(self, dataset, name: str) -> None:
-        self.rows, self.columns = int(dataset.Rows), int(dataset.Columns)
-        self.samples = int(dataset.get("SamplesPerPixel") or 1)
-        self.allocated = int(dataset.BitsAllocated)
-        self.stored = int(dataset.get("BitsStored") or self.allocated)
-        self.signed = int(dataset.get("PixelRepresentation") or 0) == 1
-        self.planar = int(dataset.get("PlanarConfiguration") or 0) == 1
-        self.photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip().upper()
+        self.rows, self.columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+        self.samples = whole(dataset, "SamplesPerPixel", 1)
+        self.allocated = whole(dataset, "BitsAllocated")
+        self.stored = whole(dataset, "BitsStored", self.allocated)
+        self.signed = whole(dataset, "PixelRepresentation") == 1
+        self.planar = whole(dataset, "PlanarConfiguration") == 1
+        self.photometric = str(element(dataset, "PhotometricInterpretation") or "MONOCHROME2").strip().upper()
         if self.allocated not in (8, 16, 32) or not 1 <= self.stored <= self.allocated:
             raise RadiographError(f"{name} stores {self.stored} of {self.allocated} bits a pixel, which is not read "
                                   f"here; export it with 8 or 16 bits.")
         if self.samples not in (1, 3):
             raise RadiographError(f"{name} has {self.samples} samples a pixel; export it as a grayscale image.")
-        high = dataset.get("HighBit")
+        high = whole(dataset, "HighBit", -1)
         # a HighBit that does not fit the other two is a common slip of converters: the usual place is meant
-        self.high = int(high) if high is not None and self.stored - 1 <= int(high) < self.allocated else self.stored - 1
+        self.high = high if self.stored - 1 <= high < self.allocated else self.stored - 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,7 +90,7 @@ def stored_values(dataset, layout: Layout, name: str) -> np.ndarray:
     """The stored values of a data set with one frame: (rows, columns) or (rows, columns, 3), integer.
 
     Colours come as RGB whatever they are stored as. Raises RadiographError where the data are cut short or do not fit
-    the layout, and whatever the decoders raise.
+    the layout, and Undecodable where they are damaged.
     """
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     if syntax in _NATIVE:
@@ -82,21 +98,31 @@ def stored_values(dataset, layout: Layout, name: str) -> np.ndarray:
     if syntax == RLE:
         if layout.samples > 1:
             dataset.PhotometricInterpretation = "RGB"  # pydicom 3 converts YBR, pydicom 2 does not: do it below
-        words = np.ascontiguousarray(dataset.pixel_array).reshape(layout.shape)
+        with decoding(Exception):  # all sorts of things, depending on pydicom's version and plugins
+            words = np.ascontiguousarray(dataset.pixel_array).reshape(layout.shape)
         return _to_rgb(layout.values(words.view(f"u{layout.allocated // 8}")), layout)
-    frame = _frame(dataset.PixelData)
+    frame = _frame(_pixel_data(dataset))
     _check_frame(frame, layout, syntax, name)
     try:
         values = _through_gdcm(frame, layout, syntax)
-    except RuntimeError as error:
+    except Undecodable as error:
         # GDCM lacks newer codecs; a pydicom plugin may be there
         try:
-            values = np.asarray(dataset.pixel_array)
-        except Exception:
-            uid = dataset.file_meta.TransferSyntaxUID
-            raise RadiographError(f"{name} has pixel data ({uid.name}) that cannot be decoded, or they are damaged; "
+            with decoding(Exception):
+                values = np.asarray(dataset.pixel_array)
+        except Undecodable:
+            kind = getattr(dataset.file_meta.TransferSyntaxUID, "name", syntax)
+            raise RadiographError(f"{name} has pixel data ({kind}) that cannot be decoded, or they are damaged; "
                                   f"export it uncompressed.") from error
-    return values.reshape(layout.shape)
+    with decoding(ValueError):
+        return values.reshape(layout.shape)
+
+
+def _pixel_data(dataset) -> bytes:
+    data = element(dataset, "PixelData")
+    if not isinstance(data, bytes):
+        raise Undecodable(f"pixel data of type {type(data).__name__}")
+    return data
 
 
 def is_big_endian(dataset) -> bool:
@@ -105,7 +131,7 @@ def is_big_endian(dataset) -> bool:
 
 
 def _native_words(dataset, layout: Layout, name: str) -> np.ndarray:
-    data = dataset.PixelData
+    data = _pixel_data(dataset)
     half_chroma = layout.photometric == "YBR_FULL_422"
     count = layout.rows * layout.columns * (2 if half_chroma else layout.samples)
     expected = count * layout.allocated // 8

@@ -7,22 +7,36 @@ import math
 import tempfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import RadiographError
 from ..gray import Polarity
-from ..radiograph import Geometry, Radiograph, Spacing
+from ..radiograph import Geometry, Radiograph, Source, Spacing
 from .bare import SECONDARY_CAPTURE, BareFile
-from .common import MIN_SIDE, check_size, choose_polarity, finish, luminance, read_header, tidy
+from .base import HEAD, ReadOptions
+from .common import (
+    MIN_SIDE,
+    Undecodable,
+    check_size,
+    choose_polarity,
+    decoding,
+    finish,
+    luminance,
+    read_header,
+    tidy,
+)
 from .decode import (
     DEFLATED,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     Layout,
+    element,
     is_big_endian,
     stored_values,
+    whole,
 )
 from .windows import Lut, voi_mapping
 
@@ -46,6 +60,32 @@ _PLACEMENT = (  # the elements from which GDCM tells the placement of a single-f
 SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
+class DicomReader:
+    """DICOM files with the preamble that the standard asks for."""
+
+    name: str = "DICOM"
+    extensions: tuple[str, ...] = (".dcm", ".dicom")
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return head[128:132] == b"DICM"
+
+    def read(self, path: Path, options: ReadOptions) -> Radiograph:
+        """See :func:`read_dicom`."""
+        return read_dicom(path, options.window, options.polarity)
+
+
+class BareDicomReader(DicomReader):
+    """DICOM files without preamble: they start with a low element of group 2 or 8, in either byte order."""
+
+    name = "DICOM without preamble"
+    extensions = ()
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0" or head[:3] == b"\0\x08\0"
+
+
 def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -> Radiograph:
     """Read a DICOM file with one frame; `window` and `polarity` as in read_radiograph.
 
@@ -53,8 +93,7 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     value that the stored bits can hold, so that they equal what Slicer (GDCM) shows. Raises RadiographError.
     """
     name = path.name
-    data = _bytes(path)
-    dataset = _load(data)
+    dataset, data = _load(_bytes(path), name)
     _refuse_other_objects(dataset, data, name)
     layout = Layout(dataset, name)
     check_size(name, layout.columns, layout.rows)
@@ -77,8 +116,39 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     mapping = voi_mapping(dataset, values, chosen, notes) if window == "voi" else None
     spacing = _spacing(dataset, notes)
     geometry = _geometry(dataset, spacing, notes)
-    return finish(values, chosen, path=path, mapping=mapping, counted=counted, spacing=spacing, geometry=geometry,
-                  modality=modality, notes=notes)
+    return finish(values, chosen, source=_source(path, dataset, modality), mapping=mapping, counted=counted,
+                  spacing=spacing, geometry=geometry, notes=notes)
+
+
+def read_dataset(path: Path, with_pixels: bool = False) -> Any:
+    """The data set of a DICOM file, as pydicom has it, the pixel data left out or not.
+
+    Raises
+    ------
+    RadiographError
+        If it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+        if not (DicomReader().recognises(head) or BareDicomReader().recognises(head)):
+            raise RadiographError(f"{path.name} is no DICOM file and has no data set.")
+        dataset, _ = _load(_bytes(path), path.name)
+    except OSError as error:
+        raise RadiographError(f"{path.name} cannot be read ({error.strerror or error}).") from error
+    except Undecodable as error:
+        raise RadiographError(f"{path.name} seems to be damaged; export it again from where it came from.") from error
+    if not with_pixels and "PixelData" in dataset:
+        del dataset.PixelData
+    return dataset
+
+
+def _source(path: Path, dataset, modality: str | None) -> Source:
+    def uid(keyword: str) -> str | None:
+        return str(_value(dataset, keyword) or "").strip() or None
+
+    return Source(path, modality, uid("SOPClassUID"), uid("SOPInstanceUID"), uid("SeriesInstanceUID"),
+                  uid("StudyInstanceUID"), str(dataset.file_meta.TransferSyntaxUID))
 
 
 def _bytes(path: Path) -> bytes:
@@ -86,56 +156,81 @@ def _bytes(path: Path) -> bytes:
     if path.stat().st_size > _MAX_BYTES:
         raise RadiographError(f"{path.name} is larger than {_MAX_BYTES // 1024**3} GiB, more than any radiograph; "
                               f"choose a file with a single image.")
-    data = path.read_bytes()
-    _refuse_deflate_bomb(data, path.name)
-    return data
+    return path.read_bytes()
 
 
-def _load(data: bytes):
-    """The data set, always with a transfer syntax in its meta information."""
+def _load(data: bytes, name: str):
+    """The data set, always with a transfer syntax in its meta information, and its bytes (inflated)."""
     import pydicom
+    from pydicom.filereader import read_dataset as parsed
     from pydicom.uid import UID
 
-    dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    deflated = _deflated_part(data)
+    if deflated is not None:
+        meta, stream = deflated
+        data = _inflated(stream, name)
+        with decoding(Exception):
+            dataset = parsed(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
+        dataset.file_meta = meta
+        return dataset, data
+    with decoding(Exception):  # pydicom raises all sorts of things for damaged files
+        dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     meta = getattr(dataset, "file_meta", None)
     if meta is None:
         from pydicom.dataset import FileMetaDataset
 
         dataset.file_meta = meta = FileMetaDataset()
-    if not meta.get("TransferSyntaxUID"):  # a bare data set: pydicom found out by trying
+    if not element(meta, "TransferSyntaxUID"):  # a bare data set: pydicom found out by trying
         implicit, little = dataset.is_implicit_VR, dataset.is_little_endian
         meta.TransferSyntaxUID = UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE if little else EXPLICIT_BIG)
-    return dataset
+    return dataset, data
 
 
-def _refuse_deflate_bomb(data: bytes, name: str) -> None:
-    syntax = DEFLATED.encode()
-    at = data.find(syntax, 0, 2048)
-    if at < 0:
-        return
-    length = int.from_bytes(data[140:144], "little")  # of group 2, by its first element
-    stream, left, total = zlib.decompressobj(-zlib.MAX_WBITS), data[144 + length:], 0
-    while left and total <= _MAX_BYTES:
-        total += len(stream.decompress(left, 2**24))
-        left = stream.unconsumed_tail
-    if total > _MAX_BYTES:
-        raise RadiographError(f"{name} inflates to more than {_MAX_BYTES // 1024**3} GiB; it is damaged or a trap, "
+def _deflated_part(data: bytes):
+    """The meta information and the deflated bytes after it; None where the data set is not deflated.
+
+    The end of the meta information is where its last element ends, whatever length the group claims.
+    """
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.filereader import read_dataset as parsed
+    from pydicom.filereader import read_preamble
+
+    stream = io.BytesIO(data)
+    with decoding(Exception):
+        read_preamble(stream, force=True)
+        meta = FileMetaDataset(parsed(
+            stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: int(tag) >> 16 != 2))
+    if str(element(meta, "TransferSyntaxUID") or "") != DEFLATED:
+        return None
+    return meta, data[stream.tell():]
+
+
+def _inflated(deflated: bytes, name: str) -> bytes:
+    """The inflated bytes; never more than `_MAX_BYTES` of them are held."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    with decoding(zlib.error):
+        data = stream.decompress(deflated, _MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise RadiographError(f"{name} inflates to more than {_MAX_BYTES / 1024**3:g} GiB; it is damaged or a trap, "
                               f"so export it again.")
+    if not stream.eof:
+        raise RadiographError(f"{name} is cut short: its compressed data set has no end; copy or export it again.")
+    return data
 
 
 def _refuse_other_objects(dataset, data: bytes, name: str) -> None:
     if "DirectoryRecordSequence" in dataset:
         raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
     if "PixelData" not in dataset:
-        kind = getattr(dataset.get("SOPClassUID"), "name", "") or "unknown"
+        kind = getattr(_value(dataset, "SOPClassUID"), "name", "") or "unknown"
         if "Rows" in dataset or any(tag in data for tag in _PIXEL_DATA):  # pydicom drops what does not end
             raise RadiographError(f"{name} has no whole pixel data, it seems to be cut short; copy or export it again.")
         raise RadiographError(f"{name} is a DICOM file without an image ({kind}); choose one with an image.")
-    frames = int(dataset.get("NumberOfFrames") or 1)
+    frames = whole(dataset, "NumberOfFrames", 1)
     if frames > 1:
         raise RadiographError(f"{name} has {frames} frames, but a radiograph is a single image; "
                               f"export one frame as a file of its own.")
-    missing = [keyword for keyword in ("Rows", "Columns", "BitsAllocated") if not dataset.get(keyword)]
+    missing = [keyword for keyword in ("Rows", "Columns", "BitsAllocated") if not element(dataset, keyword)]
     if missing:
         raise RadiographError(f"{name} does not say its {' and '.join(missing)}; it is damaged, so export it again.")
 
@@ -143,8 +238,8 @@ def _refuse_other_objects(dataset, data: bytes, name: str) -> None:
 def _value(dataset, keyword: str):
     """The value of a tag; None where it is absent, empty or cannot be understood."""
     try:
-        value = dataset.get(keyword)
-    except Exception:  # pydicom converts on access and raises all sorts of things for malformed values
+        value = element(dataset, keyword)
+    except Undecodable:
         return None
     return None if value is None or value == "" else value
 
@@ -191,7 +286,7 @@ def _own_units(dataset, stored: np.ndarray, layout: Layout, name: str,
         return stored, (low, high)
     table = None
     if _value(dataset, "ModalityLUTSequence"):
-        table = Lut.of(dataset.ModalityLUTSequence[0], "LUT", layout.signed, big)
+        table = Lut.of(_value(dataset, "ModalityLUTSequence")[0], "LUT", layout.signed, big)
         if table is None:
             notes.append("the modality LUT cannot be read and is ignored")
     if table is not None:
@@ -272,7 +367,7 @@ def _geometry(dataset, spacing: Spacing | None, notes: list[str]) -> Geometry:
             copy = Path(folder) / "image.dcm"
             copy.write_bytes(file.holding(bytes(MIN_SIDE * MIN_SIDE)))
             geometry = read_header(copy, "GDCMImageIO").geometry()
-    except RuntimeError:
+    except Undecodable:
         notes.append("ITK cannot tell the placement of the file, so it is put at the origin with 1 mm spacing")
         return Geometry()
     if spacing is not None and not np.allclose(geometry.spacing[:2], (spacing.column, spacing.row), rtol=1e-3):

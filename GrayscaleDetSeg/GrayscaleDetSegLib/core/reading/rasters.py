@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..gray import Polarity
-from ..radiograph import Radiograph
+from ..radiograph import Radiograph, Source
+from .base import ReadOptions
 from .codestream import Png, Tiff, jpeg
 from .common import (
     Header,
@@ -29,33 +30,72 @@ _TIFF_RATIO = 4096  # LZW makes at best 4096 bytes of 12 bits
 _GRAY, _GRAY_ALPHA, _RGBA = 0, 4, 6  # PNG colour types
 
 
-def read_raster(path: Path, kind: str, polarity: str = "auto") -> Radiograph:
-    """Read a PNG, JPEG or TIFF file (`kind`): gray, palette, or colour that is gray in truth; alpha is ignored.
+class _RasterReader:
+    """Reads pictures: gray, palette, or colour that is gray in truth; alpha is ignored.
 
     There is no spacing: the resolution in such a file (pHYs, JFIF density, TIFF resolution) is a printer's, commonly
-    72 dpi. `polarity` as in read_radiograph. Raises RadiographError.
+    72 dpi.
     """
-    white_is_zero = False
-    if kind == "PNG":
-        values, header = _read_png(path)
-    elif kind == "JPEG":
-        values, header = _read_jpeg(path)
-    else:
-        values, header, white_is_zero = _read_tiff(path)
-    notes = []
-    if values.ndim == 3:
-        scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else values.max()
-        values, notes = luminance(values, path.name, max(float(scale), 1e-30))
-    values, more = tidy(values, path.name)
-    notes += more
-    geometry = header.geometry()
-    if geometry.spacing[:2] != (1.0, 1.0):
-        notes.append("the file's resolution is meant for printing and is not taken for a pixel spacing in mm")
-    reason = "WhiteIsZero in the file" if white_is_zero else Polarity().reason
-    chosen = choose_polarity(polarity, white_is_zero, reason, natural_pivot(values))
-    if white_is_zero and chosen.inverted:
-        notes.append("Slicer shows this file inverted: it does not look at WhiteIsZero")
-    return finish(values, chosen, path=path, geometry=geometry, notes=notes)
+
+    name: str
+    extensions: tuple[str, ...]
+    signatures: tuple[bytes, ...]
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return head.startswith(self.signatures)
+
+    def decode(self, path: Path) -> tuple[np.ndarray, Header, bool]:
+        """Values (rows, columns[, components]), header, and whether 0 is white and the values are not yet inverted."""
+        raise NotImplementedError
+
+    def read(self, path: Path, options: ReadOptions) -> Radiograph:
+        """See ``base.Reader``."""
+        values, header, white_is_zero = self.decode(path)
+        notes: list[str] = []
+        if values.ndim == 3:
+            scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else values.max()
+            values, notes = luminance(values, path.name, max(float(scale), 1e-30))
+        values, more = tidy(values, path.name)
+        notes += more
+        geometry = header.geometry()
+        if geometry.spacing[:2] != (1.0, 1.0):
+            notes.append("the file's resolution is meant for printing and is not taken for a pixel spacing in mm")
+        reason = "WhiteIsZero in the file" if white_is_zero else Polarity().reason
+        chosen = choose_polarity(options.polarity, white_is_zero, reason, natural_pivot(values))
+        if white_is_zero and chosen.inverted:
+            notes.append("Slicer shows this file inverted: it does not look at WhiteIsZero")
+        return finish(values, chosen, source=Source(path), geometry=geometry, notes=notes)
+
+
+class PngReader(_RasterReader):
+    """PNG files."""
+
+    name, extensions, signatures = "PNG", (".png",), (b"\x89PNG\r\n\x1a\n",)
+
+    def decode(self, path: Path) -> tuple[np.ndarray, Header, bool]:
+        """See ``_RasterReader``."""
+        return (*_read_png(path), False)
+
+
+class JpegReader(_RasterReader):
+    """JPEG files."""
+
+    name, extensions, signatures = "JPEG", (".jpg", ".jpeg"), (b"\xff\xd8\xff",)
+
+    def decode(self, path: Path) -> tuple[np.ndarray, Header, bool]:
+        """See ``_RasterReader``."""
+        return (*_read_jpeg(path), False)
+
+
+class TiffReader(_RasterReader):
+    """TIFF and BigTIFF files."""
+
+    name, extensions, signatures = "TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+    def decode(self, path: Path) -> tuple[np.ndarray, Header, bool]:
+        """See ``_RasterReader``."""
+        return _read_tiff(path)
 
 
 def _read_png(path: Path) -> tuple[np.ndarray, Header]:

@@ -1,20 +1,19 @@
-"""From a path to a Radiograph: what the file is, which reader takes it, and one kind of error whatever goes wrong."""
+"""From a path to a Radiograph: which reader takes the file, and one kind of error whatever goes wrong with it."""
 
 from __future__ import annotations
 
 import os
-import re
-import zlib
 from pathlib import Path
 
-from ..errors import RadiographError
-from ..radiograph import Radiograph
-from .common import POLARITIES, WINDOWS, quiet
-from .dicom import read_dicom
-from .rasters import read_raster
-from .volumes import read_volume
+import numpy as np
 
-_META_IMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", re.ASCII)
+from ..errors import RadiographError
+from ..plugins import Plugin, said
+from ..radiograph import Radiograph
+from .base import HEAD, Reader, ReadOptions
+from .common import POLARITIES, WINDOWS, Undecodable
+from .readers import readers
+
 _NOT_READ = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -33,7 +32,8 @@ def read_radiograph(path: str | os.PathLike, *, window: str = "percentile", pola
     Parameters
     ----------
     path : str or path
-        A DICOM, PNG, JPEG, TIFF, NRRD, MetaImage (.mha, .mhd) or NIfTI (.nii, .nii.gz) file with one image.
+        A DICOM, PNG, JPEG, TIFF, NRRD, MetaImage (.mha, .mhd) or NIfTI (.nii, .nii.gz) file with one image, or one that
+        a reader of another installed package recognises; see ``readers``.
     window : str
         ``"percentile"``: gray levels from the pixels' percentiles, padding left out. ``"voi"``: from a DICOM file's
         first VOI LUT or window, from percentiles (with a note) where there is none that can be used.
@@ -57,14 +57,13 @@ def read_radiograph(path: str | os.PathLike, *, window: str = "percentile", pola
         raise ValueError(f"window must be one of {', '.join(WINDOWS)}, not {window!r}.")
     if polarity not in POLARITIES:
         raise ValueError(f"polarity must be one of {', '.join(POLARITIES)}, not {polarity!r}.")
-    path = Path(path)
+    path, options = Path(path), ReadOptions(window, polarity)
     try:
-        kind = detect(path)
-        with quiet():
-            if kind == "DICOM":
-                return read_dicom(path, window, polarity)
-            reader = read_raster if kind in ("PNG", "JPEG", "TIFF") else read_volume
-            return reader(path, kind, polarity)
+        plugin = recognised(path)
+        with np.errstate(all="ignore"):  # of this thread alone
+            if plugin.is_built_in:
+                return plugin.part.read(path, options)
+            return _read_by_others(plugin, path, options)
     except RadiographError:
         raise
     except ImportError as error:
@@ -73,15 +72,18 @@ def read_radiograph(path: str | os.PathLike, *, window: str = "percentile", pola
     except MemoryError as error:
         raise RadiographError(f"{path.name} does not fit into memory; "
                               f"close other programs or reduce the image.") from error
-    except Exception as error:  # decoders raise all sorts of things on damaged files
+    except OSError as error:
+        raise RadiographError(f"{path.name} cannot be read ({error.strerror or error}); "
+                              f"check that it is still there, and the disk or network it lies on.") from error
+    except Undecodable as error:
         raise RadiographError(f"{path.name} cannot be read and seems to be damaged; "
                               f"export it again from where it came from.") from error
 
 
-def detect(path: Path) -> str:
-    """The kind of a file, by its content: DICOM, PNG, JPEG, TIFF, NRRD, MetaImage or NIfTI.
+def recognised(path: Path) -> Plugin[Reader]:
+    """The reader that takes a file, by the file's content.
 
-    Raises RadiographError for anything else, for folders, and for missing, unreadable and empty files.
+    Raises RadiographError for what none takes, for folders, and for missing, unreadable and empty files.
     """
     name = path.name or str(path)
     try:
@@ -92,52 +94,47 @@ def detect(path: Path) -> str:
         if not path.is_file():
             raise RadiographError(f"{name} is not an ordinary file; choose an image file.")
         with open(path, "rb") as file:
-            head = file.read(4096)
+            head = file.read(HEAD)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or str(error)
         raise RadiographError(f"{name} cannot be opened ({reason}); check the path and its permissions.") from error
     if not head:
         raise RadiographError(f"{name} is empty (0 bytes); copy or export it again.")
-    kind = _kind(head)
-    if kind:
-        return kind
+    for plugin in readers().plugins:
+        if _recognises(plugin, head):
+            return plugin
     for magic, what in _NOT_READ:
         if head.startswith(magic):
             raise RadiographError(f"{name} is {what}, which is not read here; save it as DICOM, PNG, TIFF or NRRD.")
     what = "a text file" if _is_text(head) else "not an image of a known kind, or its beginning is damaged"
+    more = [plugin.part.name for plugin in readers().plugins if not plugin.is_built_in]
+    if more:
+        raise RadiographError(f"{name} is {what}; choose a file of a kind that is read here, or {' or '.join(more)}.")
     raise RadiographError(f"{name} is {what}; choose a DICOM, PNG, JPEG, TIFF, NRRD, MHA or NIfTI file.")
 
 
-def _kind(head: bytes) -> str | None:
-    if head[128:132] == b"DICM":  # first: the preamble may hold the head of a TIFF file
-        return "DICOM"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    if head.startswith(b"NRRD000"):
-        return "NRRD"
-    if _META_IMAGE.match(head):
-        return "MetaImage"
-    if _is_nifti(head) or (head.startswith(b"\x1f\x8b") and _is_nifti(_gunzipped(head))):
-        return "NIfTI"
-    # DICOM without preamble starts with a low element of group 2 or 8, in either byte order
-    if head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0" or head[:3] == b"\0\x08\0":
-        return "DICOM"
-    return None
-
-
-def _is_nifti(head: bytes) -> bool:
-    return head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0"
-
-
-def _gunzipped(head: bytes) -> bytes:
+def _recognises(plugin: Plugin[Reader], head: bytes) -> bool:
+    if plugin.is_built_in:
+        return plugin.part.recognises(head)
     try:
-        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, 1024)
-    except zlib.error:
-        return b""
+        return bool(plugin.part.recognises(head))
+    except Exception:  # one that breaks on a file of another kind takes the file from nobody
+        return False
+
+
+def _read_by_others(plugin: Plugin[Reader], path: Path, options: ReadOptions) -> Radiograph:
+    """A radiograph by a reader of another package, whose faults are its own."""
+    try:
+        image = plugin.part.read(path, options)
+    except (RadiographError, Undecodable, MemoryError):
+        raise
+    except Exception as error:
+        raise RadiographError(f"{path.name} cannot be read: the reader '{plugin.part.name}' of {plugin.source} has "
+                              f"failed ({said(error)}); update or uninstall it.") from error
+    if not isinstance(image, Radiograph):
+        raise RadiographError(f"{path.name} cannot be read: the reader '{plugin.part.name}' of {plugin.source} has "
+                              f"given no radiograph; update or uninstall it.")
+    return image
 
 
 def _is_text(head: bytes) -> bool:

@@ -9,12 +9,12 @@ import bz2
 import re
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
 from ..errors import RadiographError
-from .common import Header, check_claim
+from .common import Header, check_claim, decoding
 
 _HEADER_BYTES = 65536
 _NRRD_TYPES = {
@@ -77,7 +77,8 @@ class TextHeader:
         data = self.file.read_bytes()
         data = data[max(0, len(data) - size):] if self.start < 0 else data[self.start:]
         if self.encoding == "text":
-            values = np.array(data.split(None, count)[:count], np.float64).astype(self.dtype)
+            with decoding(ValueError):
+                values = np.array(data.split(None, count)[:count], np.float64).astype(self.dtype)
         else:
             data = self._inflated(data, size)
             values = np.frombuffer(data, self.dtype, min(count, len(data) // self.dtype.itemsize))
@@ -90,13 +91,28 @@ class TextHeader:
         return values
 
     def _inflated(self, data: bytes, size: int) -> bytes:
-        if self.encoding == "deflate":
-            return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(data, size)
-        return bz2.BZ2Decompressor().decompress(data, size) if self.encoding == "bzip2" else data
+        with decoding(zlib.error, OSError, ValueError):  # the second and third are bz2's
+            if self.encoding == "deflate":
+                return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(data, size)
+            return bz2.BZ2Decompressor().decompress(data, size) if self.encoding == "bzip2" else data
+
+
+_FAULTS = (ValueError, KeyError, IndexError, OverflowError)  # of numbers and names that are none
 
 
 def read_metaimage_header(path: Path) -> TextHeader:
-    """The header of a MetaImage file. Raises RadiographError, ValueError or KeyError where it is damaged."""
+    """The header of a MetaImage file. Raises RadiographError or Undecodable where it is damaged."""
+    with decoding(*_FAULTS):
+        return _metaimage_header(path)
+
+
+def read_nrrd_header(path: Path) -> TextHeader:
+    """The header of a NRRD file. Raises RadiographError or Undecodable where it is damaged."""
+    with decoding(*_FAULTS):
+        return _nrrd_header(path)
+
+
+def _metaimage_header(path: Path) -> TextHeader:
     head = _head(path)
     end = re.search(rb"^[ \t]*ElementDataFile[ \t]*=[^\n]*(\n|\Z)", head, re.MULTILINE)
     if end is None:
@@ -141,8 +157,7 @@ def read_metaimage_header(path: Path) -> TextHeader:
                       0 if components > 1 else None)
 
 
-def read_nrrd_header(path: Path) -> TextHeader:
-    """The header of a NRRD file. Raises RadiographError, ValueError or KeyError where it is damaged."""
+def _nrrd_header(path: Path) -> TextHeader:
     head = _head(path)
     end = re.search(rb"\r?\n\r?\n", head)
     text = head[:end.start()] if end else head
@@ -219,14 +234,25 @@ def _head(path: Path) -> bytes:
 
 
 def _data_file(path: Path, value: str) -> Path:
+    """The file beside a header, or below its folder, that holds the pixels; no header may name any other."""
     if "%" in value or value.upper().startswith("LIST"):
         raise RadiographError(f"{path.name} has its pixels in several files; save the one radiograph as a single file.")
+    shown = value if value.isprintable() and len(value) < 100 else "unreadable"
+    outside = RadiographError(f"{path.name} names a file with its pixels ({shown}) outside its own folder, which is "
+                              f"not read; put both into one folder and correct the name in the header.")
+    for kind in (PurePosixPath, PureWindowsPath):  # before the name is looked up: that alone can reach a network
+        named = kind(value)
+        if named.anchor or ".." in named.parts:
+            raise outside
     try:
-        exists = (path.parent / value).is_file()
+        file = path.parent / value
+        exists = file.is_file()
+        inside = not exists or file.resolve().is_relative_to(path.parent.resolve())
     except (OSError, ValueError):
-        exists = False
+        exists = inside = False
     if not exists:
-        shown = value if value.isprintable() and len(value) < 100 else "unreadable"
         raise RadiographError(f"{path.name} names a file with its pixels ({shown}) that does not exist; "
                               f"put it beside this one.")
-    return path.parent / value
+    if not inside:  # by a link
+        raise outside
+    return file

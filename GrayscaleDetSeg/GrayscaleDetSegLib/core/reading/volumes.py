@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..gray import Polarity
-from ..radiograph import Radiograph, Spacing
+from ..radiograph import Radiograph, Source, Spacing
+from .base import ReadOptions
 from .common import (
     Header,
     check_claim,
@@ -25,38 +27,92 @@ from .common import (
     read_header,
     tidy,
 )
-from .text_headers import read_metaimage_header, read_nrrd_header
+from .text_headers import TextHeader, read_metaimage_header, read_nrrd_header
+
+_META_IMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", re.ASCII)
 
 
-def read_volume(path: Path, kind: str, polarity: str = "auto") -> Radiograph:
-    """Read a NRRD, MetaImage or NIfTI file (`kind`) with two axes longer than 1; vectors become luminance.
+class _VolumeReader:
+    """Reads files with two axes longer than 1; vectors become luminance.
 
     The geometry is the file's, its axes permuted to (column, row, slice). The spacing is the header's, None where the
-    header gives none. `polarity` as in read_radiograph. Raises RadiographError.
+    header gives none.
     """
-    notes: list[str] = []
-    if kind == "NIfTI":
+
+    name: str
+    extensions: tuple[str, ...]
+
+    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+        """Header, whether it says the spacing, and the values in numpy's order; sizes are checked before."""
+        raise NotImplementedError
+
+    def read(self, path: Path, options: ReadOptions) -> Radiograph:
+        """See ``base.Reader``."""
+        header, says_spacing, values = self.decode(path)
+        notes: list[str] = []
+        column, row = _slice_axes(header, path.name)
+        shape = (header.size[row], header.size[column])
+        if header.components > 1:
+            values = values.reshape(shape + (header.components,))
+            scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else np.nanmax(values)
+            values, notes = luminance(values, path.name, max(float(scale), 1e-30))
+        values, more = tidy(values.reshape(shape), path.name)
+        notes += more
+        axes = (column, row, 3 - column - row)
+        if axes != (0, 1, 2):
+            notes.append(f"the image lies in the axes {'xyz'[column]} and {'xyz'[row]} of the file")
+        spacing = _spacing(header, column, row, notes) if says_spacing else None
+        chosen = choose_polarity(options.polarity, False, Polarity().reason, natural_pivot(values))
+        geometry = header.geometry(axes)
+        return finish(values, chosen, source=Source(path), geometry=geometry, notes=notes, spacing=spacing)
+
+
+class NrrdReader(_VolumeReader):
+    """NRRD files, their pixels in the same file or in another."""
+
+    name, extensions = "NRRD", (".nrrd", ".nhdr")
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return head.startswith(b"NRRD000")
+
+    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+        """See ``_VolumeReader``."""
+        return _decoded(read_nrrd_header(path), path)
+
+
+class MetaImageReader(_VolumeReader):
+    """MetaImage files, their pixels in the same file or in another."""
+
+    name, extensions = "MetaImage", (".mha", ".mhd")
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return bool(_META_IMAGE.match(head))
+
+    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+        """See ``_VolumeReader``."""
+        return _decoded(read_metaimage_header(path), path)
+
+
+class NiftiReader(_VolumeReader):
+    """NIfTI files of both versions, compressed or not."""
+
+    name, extensions = "NIfTI", (".nii", ".nii.gz")
+
+    def recognises(self, head: bytes) -> bool:
+        """See ``base.Reader``."""
+        return _is_nifti(head) or (head.startswith(b"\x1f\x8b") and _is_nifti(_gunzipped(head)))
+
+    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+        """See ``_VolumeReader``."""
         header, values = _read_nifti(path)
-        says_spacing = True
-    else:
-        stored = read_nrrd_header(path) if kind == "NRRD" else read_metaimage_header(path)
-        header, says_spacing = stored.header, stored.says_spacing
-        _slice_axes(header, path.name)
-        values = stored.values()
-    column, row = _slice_axes(header, path.name)
-    shape = (header.size[row], header.size[column])
-    if header.components > 1:
-        values = values.reshape(shape + (header.components,))
-        scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else np.nanmax(values)
-        values, notes = luminance(values, path.name, max(float(scale), 1e-30))
-    values, more = tidy(values.reshape(shape), path.name)
-    notes += more
-    axes = (column, row, 3 - column - row)
-    if axes != (0, 1, 2):
-        notes.append(f"the image lies in the axes {'xyz'[column]} and {'xyz'[row]} of the file")
-    spacing = _spacing(header, column, row, notes) if says_spacing else None
-    chosen = choose_polarity(polarity, False, Polarity().reason, natural_pivot(values))
-    return finish(values, chosen, path=path, geometry=header.geometry(axes), notes=notes, spacing=spacing)
+        return header, True, values
+
+
+def _decoded(stored: TextHeader, path: Path) -> tuple[Header, bool, np.ndarray]:
+    _slice_axes(stored.header, path.name)
+    return stored.header, stored.says_spacing, stored.values()
 
 
 def _slice_axes(header: Header, name: str) -> tuple[int, int]:
@@ -107,7 +163,7 @@ def _check_nifti_length(path: Path, header: Header) -> None:
             while piece:
                 length += len(piece)
                 piece = source.read(2**20)
-        except (EOFError, OSError, zlib.error) as error:
+        except (EOFError, OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
             raise RadiographError(f"{path.name} is cut short or damaged; copy or export it again.") from error
     if length < expected:
         raise RadiographError(f"{path.name} is cut short: it holds {length / expected:.0%} of its bytes; "
@@ -120,3 +176,14 @@ def _spacing(header: Header, column: int, row: int, notes: list[str]) -> Spacing
         notes.append("the spacing in the header is not a positive number and is ignored")
         return None
     return Spacing(spacing[0], spacing[1], "header")
+
+
+def _is_nifti(head: bytes) -> bool:
+    return head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0"
+
+
+def _gunzipped(head: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, 1024)
+    except zlib.error:
+        return b""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gray import GRAY_MAX, GrayMapping, Polarity
-from .decode import is_big_endian
+from .common import Undecodable, decoding
+from .decode import element, is_big_endian
 
 _MIN_CONTRAST = 8.0  # gray levels between the 1st and the 99th percentile, below which a window shows nothing
 
@@ -27,15 +28,15 @@ class Lut:
         `signed`: the inputs are; `big`: the data set is big-endian.
         """
         try:
-            count, first, bits = (int(value) for value in item[f"{prefix}Descriptor"].value)
-            raw = item[f"{prefix}Data"].value
+            descriptor, raw = element(item, f"{prefix}Descriptor"), element(item, f"{prefix}Data")
+            count, first, bits = (int(value) for value in descriptor)
             count = count & 0xFFFF or 65536  # a count read as signed, and 0, which stands for 65536
             if isinstance(raw, bytes):
                 bytewise = bits <= 8 and len(raw) < 2 * count
                 data = np.frombuffer(raw, np.uint8 if bytewise else ">u2" if big else "<u2")[:count]
             else:
                 data = np.asarray(raw, np.int64)[:count] & 0xFFFF
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        except (Undecodable, TypeError, ValueError, OverflowError):
             return None
         if len(data) < count or not 1 <= bits <= 16:
             return None
@@ -59,7 +60,7 @@ def voi_mapping(dataset, values: np.ndarray, polarity: Polarity, notes: list[str
     """
     try:
         mapping = _voi_lut(dataset, values) or _voi_window(dataset)
-    except Exception:  # malformed values show up on access, in many ways
+    except Undecodable:
         mapping = None
     if mapping is None:
         notes.append("the file has no usable VOI window, so gray levels come from percentiles")
@@ -73,8 +74,8 @@ def voi_mapping(dataset, values: np.ndarray, polarity: Polarity, notes: list[str
 
 
 def _voi_lut(dataset, values: np.ndarray) -> GrayMapping | None:
-    sequence = dataset.get("VOILUTSequence")
-    if not sequence:
+    sequence = element(dataset, "VOILUTSequence")
+    if not sequence or isinstance(sequence, (str, bytes)):
         return None
     table = Lut.of(sequence[0], "LUT", bool(values.min() < 0), is_big_endian(dataset))
     if table is None or table.data[-1] <= table.data[0] or (np.diff(table.data.astype(np.int64)) < 0).any():
@@ -91,10 +92,10 @@ def _voi_lut(dataset, values: np.ndarray) -> GrayMapping | None:
 
 
 def _voi_window(dataset) -> GrayMapping | None:
-    center, width = _first(dataset.get("WindowCenter")), _first(dataset.get("WindowWidth"))
+    center, width = _first(element(dataset, "WindowCenter")), _first(element(dataset, "WindowWidth"))
     if center is None or width is None or not np.isfinite((center, width)).all() or width <= 0:
         return None
-    function = str(dataset.get("VOILUTFunction") or "LINEAR").strip().upper()
+    function = str(element(dataset, "VOILUTFunction") or "LINEAR").strip().upper()
     if function == "SIGMOID":
         gray = np.linspace(0.0, GRAY_MAX, 129)
         inner = np.clip(gray, 0.25, GRAY_MAX - 0.25)  # the tails have no end: cut them a quarter level from it
@@ -109,4 +110,6 @@ def _voi_window(dataset) -> GrayMapping | None:
 def _first(value) -> float | None:
     if value is None or value == "":
         return None
-    return float(value if isinstance(value, (str, int, float)) else value[0] if hasattr(value, "__len__") else value)
+    with decoding(TypeError, ValueError, OverflowError, IndexError):
+        several = not isinstance(value, (str, int, float)) and hasattr(value, "__len__")
+        return float(value[0] if several else value)

@@ -12,7 +12,7 @@ from ..gray import GRAY_MAX
 
 @dataclass(frozen=True)
 class AnchorConfig:
-    """Anchors (lh, lw): centre height and width along g (papers/000, "Anchor boxes").
+    """Anchors (lh, lw): centre height and width along g (Ge et al. 2022, "Anchor boxes").
 
     Their edges lie on a grid of equal gray bins, so that features can be pooled once per bin.
 

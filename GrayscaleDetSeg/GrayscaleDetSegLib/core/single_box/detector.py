@@ -109,5 +109,5 @@ class BoxDetector:
         ]
 
     def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> DetectedBox:
-        """The best box of a class in a ROI: per class one survives (papers/000, "NMS with 3D IoU")."""
+        """The best box of a class in a ROI: per class one survives (Ge et al. 2022, "NMS with 3D IoU")."""
         return self.proposals(gray, roi, label)[0]

@@ -1,4 +1,4 @@
-"""The sixth stage: the linear map that refines a proposal's interval (papers/000, eq. 2 to 7).
+"""The sixth stage: the linear map that refines a proposal's interval (Ge et al. 2022, equations 2 to 7).
 
 With the proposal's centre height P_lh and width P_lw, and its pooled features f(P):
 

@@ -188,6 +188,6 @@ def surfaces_at(field: torch.Tensor, side: int) -> torch.Tensor:
 def soft_interval(gray: torch.Tensor, low: torch.Tensor, high: torch.Tensor, softness: float) -> torch.Tensor:
     """How far gray levels lie inside their interval, in units of `softness`: min((g - low) / s, (high - g) / s).
 
-    Positive inside, negative outside (SPEC section 3); the logits of the training's loss.
+    Positive inside, negative outside; the logits of the training's loss.
     """
     return torch.minimum(gray - low, high - gray) / softness

@@ -1,4 +1,4 @@
-"""How to segment, in one value."""
+"""How to segment, in one value: for the console, the command, the folder tool and the panel."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Options:
+class SegmentOptions:
     """The user's choices.
 
     Parameters
     ----------
     method : str or None
-        ``"surfaces"`` or ``"box"``; the model's own method if None.
+        What makes the masks, by its name; the model's own method if None.
     polarity : str
-        ``"auto"``, ``"as-is"`` or ``"inverted"``, of the volume's values.
+        ``"auto"``, ``"as-is"`` or ``"inverted"``, of the file's or the volume's values.
     clean_up : bool
-        False leaves the masks as the thresholds make them.
+        False leaves the masks as the method makes them.
     score_threshold : float or None
         Score that a region needs, 0..1; the model's own if None.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     model : Path or None
         Folder of a model bundle; the shipped one if None.
+    window : str
+        ``"percentile"`` or ``"voi"``: which values of a file become gray levels 0 to 255, see ``read_radiograph``.
+        Volumes of a scene have no VOI window.
     """
 
     method: str | None = None
@@ -32,3 +35,4 @@ class Options:
     score_threshold: float | None = None
     device: str = "auto"
     model: Path | None = None
+    window: str = "percentile"

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import GEOMETRIES, radiograph
+from Testing.pipelines import rigged
 from Testing.scene_nodes import add_volume
 
 MODULE = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg" / "GrayscaleDetSeg.py"
@@ -40,7 +41,7 @@ class Rigged:
         self.loads.append(device)
         self.models.append(model)
         surfaces = None if self.surfaces is None else self
-        return Pipeline(self, self, device=self.device, device_note=self.note, surface_detector=surfaces, model="rig")
+        return rigged(self, self, model="rig", surfaces=surfaces, device=self.device, device_note=self.note)
 
     surfaces = None
     """Set to how the surfaces bend, in gray levels, for the method "surfaces"."""

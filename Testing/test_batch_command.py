@@ -17,7 +17,7 @@ from GrayscaleDetSegLib.batch import arguments as command_arguments
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import outputs
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
-from GrayscaleDetSegLib.core.pipeline import METHODS
+from GrayscaleDetSegLib.core.methods.registry import registry
 from Testing.fakes import FakePipeline, fake_reader
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -150,7 +150,7 @@ def test_options_reach_the_pipeline(call, pipeline):
     assert json.loads(Path("out/a.json").read_text())["settings"]["clean_up"] == []
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry().names)
 def test_every_method_can_be_asked_for(method, call, pipeline):
     assert call("a.dcm", "--json", "-", "--method", method) == 0
     assert [called[1] for called in pipeline.calls] == [method]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.batch import drawing, histogram, overlay
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import SHAPE, bar, found, letter_l, radiograph, result
 
 

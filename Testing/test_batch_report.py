@@ -10,10 +10,10 @@ import pytest
 
 from GrayscaleDetSegLib.batch import report
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.gray import GrayMapping, Polarity
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import GEOMETRIES, SHAPE, found, letter_l, radiograph, result
 
 jsonschema = pytest.importorskip("jsonschema")

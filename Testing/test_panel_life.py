@@ -140,7 +140,7 @@ def test_the_module_is_left(done, what):
     done.enter()
     assert done.node is node and done.names() == ["Femur", "Tibia"] and not done.panel.messages.is_asking
     if what in ("dragging", "sliding"):
-        assert done.item().interval[0] == pytest.approx({"dragging": 180.0, "sliding": 200.0}[what], abs=0.01)
+        assert done.item().thresholds.interval[0] == pytest.approx({"dragging": 180.0, "sliding": 200.0}[what], abs=0.01)
         assert not done.workspace.would_lose_edits(node)
 
 
@@ -188,7 +188,7 @@ def test_nodes_of_every_kind_are_deleted(panel_session, what):
             bench.choose(0)
             bench.ui.grayRangeWidget.minimumValue = 170.0
             bench.panel.results.finish_edits()
-            assert bench.item().interval[0] == pytest.approx(170.0, abs=0.01), part
+            assert bench.item().thresholds.interval[0] == pytest.approx(170.0, abs=0.01), part
         bench.scene.Clear(0)
         bench.session.process()
 
@@ -273,11 +273,11 @@ def test_a_scene_comes_back_connected(done, files, is_inside):
     assert set(outcome.regions) == {"femur", "tibia"} and outcome.table is not None and outcome.box is not None
     done.drag(outcome.regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
-    assert done.item().roi == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
+    assert done.item().region == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
     done.choose(1)
     ui.grayRangeWidget.minimumValue = 200.0
     done.rest()
-    assert done.item("tibia").interval[0] == pytest.approx(200.0)
+    assert done.item("tibia").thresholds.interval[0] == pytest.approx(200.0)
 
 
 def test_a_scene_is_added_while_a_run_is_on(done, files):

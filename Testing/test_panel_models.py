@@ -226,10 +226,10 @@ def test_a_scene_whose_model_is_not_here_is_not_segmented_by_another(done, knees
     done.drag(done.workspace.outcome(done.node).regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
     assert done.status == sentence and len(done.rig.loads) == loads
-    assert done.roi("femur") == pytest.approx(done.item().roi, abs=0.05), "the region is put back"
+    assert done.roi("femur") == pytest.approx(done.item().region, abs=0.05), "the region is put back"
     done.ui.grayRangeWidget.minimumValue = 190.0
     done.rest()
-    assert done.item().interval[0] == pytest.approx(190.0) and "Traceback" not in done.log
+    assert done.item().thresholds.interval[0] == pytest.approx(190.0) and "Traceback" not in done.log
     done.add_model(tmp_path / "elsewhere")
     assert ui.segmentButton.enabled and done.models() == ["radiographs", "knees"]
     done.run()
@@ -264,7 +264,7 @@ def test_a_damaged_model_does_not_hide_the_others(bench, knees, tmp_path):
 
 def test_objects_of_another_model_go_on_working(done, knees):
     """Their regions are looked at again only by a model that knows the class; their thresholds need none."""
-    tibia, roi = done.mask("tibia"), done.item("tibia").roi
+    tibia, roi = done.mask("tibia"), done.item("tibia").region
     done.add_model(knees)
     done.rig.classes = ("patella", "femur")
     outcome = done.workspace.outcome(done.node)
@@ -275,7 +275,7 @@ def test_objects_of_another_model_go_on_working(done, knees):
     np.testing.assert_array_equal(done.mask("tibia"), tibia)
     done.drag(outcome.regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
-    assert done.item("femur").roi == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
+    assert done.item("femur").region == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
     assert done.rig.models[-1] == knees
 
 

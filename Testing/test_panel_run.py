@@ -204,7 +204,7 @@ def test_nothing_found_offers_the_best_candidate(bench):
     bench.run()
     ui.questionFirstButton.click()
     bench.finish()
-    assert bench.names() == ["Tibia"] and bench.item("tibia").roi_score == 1.0
+    assert bench.names() == ["Tibia"] and bench.item("tibia").score == 1.0
     assert bench.workspace.outcome(bench.node).volume is volume
 
 

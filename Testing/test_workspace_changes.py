@@ -285,4 +285,4 @@ def test_undo_after_image_and_result_were_moved(is_hardened, scene):
     shown = bench.space.shown(bench.node)
     for identity, box in bench.space.outcome(bench.node).regions.items():
         roi = regions.region_of(box, bench.volume, bench.reading.grid)
-        assert roi == pytest.approx(shown.object_of(identity).roi, abs=0.02)
+        assert roi == pytest.approx(shown.object_of(identity).region, abs=0.02)

@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, OutputError, WeightsError
+from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, MethodError, OutputError, WeightsError
+from ..core.methods.registry import registry
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
 from .inputs import Input, Problem, collect, plan
@@ -64,7 +65,7 @@ def main(
     except (WeightsError, DependencyError) as error:
         console.complain(str(error))
         return WEIGHTS
-    except (DeviceError, OutputError) as error:  # outside a single input: what was asked for cannot be had
+    except (DeviceError, MethodError, OutputError) as error:  # outside a single input: what was asked for cannot be had
         console.complain(str(error))
         return BAD_ARGUMENTS
     except GrayscaleDetSegError as error:
@@ -102,10 +103,12 @@ def _segment(arguments: argparse.Namespace, console: Console, load_pipeline, rea
     document = None if arguments.json in (None, "-") else Path(arguments.json)
     if document is not None:
         outputs.check_free([document], arguments.overwrite)
+    if arguments.method is not None:
+        registry().get(arguments.method)  # a package that is broken is said before a model is loaded
     pipeline = (load_pipeline or _load_pipeline)(arguments.model, arguments.device)
-    if arguments.method == "surfaces" and pipeline.default_method != "surfaces":
-        console.complain("This model has no threshold surfaces: use --method box, or give another --model.")
-        return BAD_ARGUMENTS
+    for problem in registry().problems:
+        console.complain(problem)
+    pipeline.check_method(arguments.method)
     console.say(f"Computing on {pipeline.device}." if not pipeline.device_note else pipeline.device_note)
     options = Options(
         window=arguments.window,

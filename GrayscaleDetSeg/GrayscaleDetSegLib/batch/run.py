@@ -23,8 +23,7 @@ class SegmentationPipeline(Protocol):
     device: str
     device_note: str | None
 
-    @property
-    def default_method(self) -> str: ...
+    def check_method(self, method: str | None) -> None: ...
 
     def segment(
         self,

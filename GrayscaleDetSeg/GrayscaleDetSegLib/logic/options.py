@@ -13,11 +13,11 @@ class Options:
     Parameters
     ----------
     method : str or None
-        ``"surfaces"`` or ``"box"``; the model's own method if None.
+        Name of a method that the model has; its own if None.
     polarity : str
         ``"auto"``, ``"as-is"`` or ``"inverted"``, of the volume's values.
     clean_up : bool
-        False leaves the masks as the thresholds make them.
+        False leaves the masks as the method makes them.
     score_threshold : float or None
         Score that a region needs, 0..1; the model's own if None.
     device : str

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core import codec, old_formats
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
-from ..core.radiograph import Spacing, area_of
-from ..core.result import Candidate, SegmentationResult, SegmentedObject, Stability
-from ..core.surfaces.field import ThresholdField
+from ..core.radiograph import Radiograph, Spacing, area_of
+from ..core.result import SegmentationResult, SegmentedObject
+from ..core.windowed import WindowedMask
 from .geometry import PixelGrid
 from .masks import mask_of
 from .nodes import attribute, set_attribute
@@ -25,13 +25,54 @@ from .volumes import grid_of, read_volume
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
-VERSION = 1
+VERSION = 2
 _NAME = "result"
 _SAMPLE = 250  # pixels kept, about, to tell the image again
-_KEPT = (
-    "name", "label", "roi_score", "roi", "proposal", "box", "box_score", "method", "box_agreement", "confidence",
-    "interval_units", "interval_file", "rule_pixel_count",
-)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """What is kept of the image beside its pixels, which the volume holds; see ``Radiograph``."""
+
+    spacing: Spacing | None
+    polarity: Polarity
+    mapping: GrayMapping
+    modality: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept on a segmentation node.
+
+    Parameters
+    ----------
+    version : int
+    slice : int
+        Index of the slice that was segmented.
+    shape : tuple of 2 int
+        Of its pixels, (rows, columns).
+    sample : tuple of float
+        Some of the volume's values, to tell it again.
+    image : StoredImage
+    segments : tuple of str
+        The ids of the segments that show the objects, in their order.
+    result : dict
+        The result as ``core.codec`` stores it: all but image and masks.
+    """
+
+    version: int
+    slice: int
+    shape: tuple[int, ...]
+    sample: tuple[float, ...]
+    image: StoredImage
+    segments: tuple[str, ...]
+    result: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the objects, in their order."""
+        return [entry["name"] for entry in self.result["objects"]]
 
 
 def keep_result(
@@ -49,28 +90,17 @@ def keep_result(
     """
     image = result.radiograph
     identities = segment_ids(node) if identities is None else identities
-    document = {
-        "version": VERSION,
-        "slice": grid.index,
-        "shape": list(grid.shape),
-        "sample": _sample(image.polarity.apply(image.pixels)).tolist(),
-        "spacing": None if image.spacing is None else asdict(image.spacing),
-        "polarity": asdict(image.polarity),
-        "mapping": asdict(image.mapping),
-        "notes": list(image.notes),
-        "modality": image.modality,
-        "best_candidate": None if result.best_candidate is None else asdict(result.best_candidate),
-        "score_threshold": float(result.score_threshold),
-        "clean_up": list(result.clean_up),
-        "orientation": result.orientation,
-        "device": result.device,
-        "seconds": {stage: float(seconds) for stage, seconds in result.seconds.items()},
-        "model": result.model,
-        "objects": [
-            {"segment": identity, **_object(item)} for identity, item in zip(identities, result.objects)
-        ],
-    }
-    set_attribute(node, _NAME, json.dumps(document, default=np.generic.item))
+    kept = min(len(identities), len(result.objects))
+    record = Record(
+        version=VERSION,
+        slice=grid.index,
+        shape=tuple(grid.shape),
+        sample=tuple(_sample(image.polarity.apply(image.pixels)).tolist()),
+        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes),
+        segments=tuple(identities[:kept]),
+        result=codec.encode(replace(result, objects=result.objects[:kept])),
+    )
+    set_attribute(node, _NAME, json.dumps(codec.encode(record), allow_nan=False))
 
 
 def is_of(node: vtkMRMLSegmentationNode, values: np.ndarray) -> bool:
@@ -78,8 +108,8 @@ def is_of(node: vtkMRMLSegmentationNode, values: np.ndarray) -> bool:
 
     An even choice of pixels is compared; another image, or another item of a sequence, differs in some of them.
     """
-    document = _document(node) or {}
-    kept = np.asarray(document.get("sample", ()), float)
+    record = _record(node)
+    kept = np.asarray(() if record is None else record.sample, float)
     return kept.size == 0 or _alike(kept, _sample(values))
 
 
@@ -98,10 +128,10 @@ def _alike(first: np.ndarray, second: np.ndarray) -> bool:
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
     """The index of the slice that a segmentation belongs to; None where it holds none of our results."""
     try:
-        document = _document(node)
+        record = _record(node)
     except RadiographError:
         return None
-    return None if document is None else int(document["slice"])
+    return None if record is None else record.slice
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
@@ -116,9 +146,9 @@ def set_document(node: vtkMRMLSegmentationNode, document: str | None) -> None:
 
 def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
     """The ids of the segments that the objects of :func:`kept_result` have, in their order."""
-    document = _document(node)
-    entries = [] if document is None else document["objects"]
-    return [entry["segment"] for entry in entries if node.GetSegmentation().GetSegment(entry["segment"]) is not None]
+    record = _record(node)
+    identities = () if record is None else record.segments
+    return [identity for identity in identities if node.GetSegmentation().GetSegment(identity) is not None]
 
 
 def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult) -> dict[str, SegmentedObject]:
@@ -127,10 +157,10 @@ def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult
     Objects are told by their names, as :func:`keep_result` stored them, because segments may have been deleted since;
     where nothing is stored, by their order.
     """
-    document = _document(node)
-    if document is None:
+    record = _record(node)
+    if record is None:
         return dict(zip(segment_ids(node), result.objects))
-    identities = {entry["name"]: entry["segment"] for entry in document["objects"]}
+    identities = dict(zip(record.names, record.segments))
     return {identities[item.name]: item for item in result.objects if item.name in identities}
 
 
@@ -144,91 +174,66 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
     RadiographError
         If the volume is not the one that was segmented, or holds no pixels, or others, any more.
     """
-    document = _document(node)
-    if document is None:
+    record = _record(node)
+    if record is None:
         return None
-    grid = grid_of(volume, int(document["slice"]))
-    if list(grid.shape) != document["shape"]:
-        rows, columns = document["shape"]
+    grid = grid_of(volume, record.slice)
+    if tuple(grid.shape) != record.shape:
+        rows, columns = record.shape
         raise RadiographError(
             f"{node.GetName()} belongs to an image of {columns} x {rows} pixels, which {volume.GetName()} is not; "
             "segment again."
         )
-    mapping = {key: tuple(value) if isinstance(value, list) else value for key, value in document["mapping"].items()}
-    plain, polarity = read_volume(volume, grid.index, "as-is"), Polarity(**document["polarity"])
+    plain = read_volume(volume, grid.index, "as-is")
     if not is_of(node, plain.pixels):
         raise RadiographError(
             f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
         )
+    kept = record.image
     image = replace(
         plain,
-        pixels=polarity.apply(plain.pixels),
-        mapping=GrayMapping(**mapping),
-        polarity=polarity,
-        spacing=None if document["spacing"] is None else Spacing(**document["spacing"]),
-        modality=document["modality"],
-        notes=tuple(document["notes"]),
+        pixels=kept.polarity.apply(plain.pixels),
+        mapping=kept.mapping,
+        polarity=kept.polarity,
+        spacing=kept.spacing,
+        modality=kept.modality,
+        notes=kept.notes,
     )
     objects = []
-    for entry in document["objects"]:
-        if node.GetSegmentation().GetSegment(entry["segment"]) is not None:
-            mask = mask_of(node, entry["segment"], volume, grid)
-            mask.flags.writeable = False
-            area = area_of(int(np.count_nonzero(mask)), image.spacing)
-            objects.append(_restored_object(entry, mask, area))
-    best = document["best_candidate"]
-    return SegmentationResult(
-        radiograph=image,
-        objects=tuple(objects),
-        best_candidate=None if best is None else Candidate(**{**best, "roi": tuple(best["roi"])}),
-        score_threshold=document["score_threshold"],
-        clean_up=tuple(document["clean_up"]),
-        orientation=document["orientation"],
-        device=document["device"],
-        seconds=document["seconds"],
-        model=document["model"],
-    )
-
-
-def _document(node: vtkMRMLSegmentationNode) -> dict | None:
     try:
-        document = json.loads(attribute(node, _NAME) or "null")
-    except ValueError as error:
-        raise RadiographError(f"What {node.GetName()} says of its result is damaged; segment again.") from error
-    return document if isinstance(document, dict) and document.get("version") == VERSION else None
+        for identity, entry in zip(record.segments, record.result["objects"]):
+            if node.GetSegmentation().GetSegment(identity) is not None:
+                objects.append(_restored(entry, WindowedMask.of(mask_of(node, identity, volume, grid)), image))
+        stored = {name: value for name, value in record.result.items() if name != "objects"}
+        return codec.decode(SegmentationResult, stored, radiograph=image, objects=tuple(objects))
+    except codec.CodecError as error:
+        raise _damaged(node) from error
 
 
-def _object(item: SegmentedObject) -> dict:
-    field = item.field
-    return {
-        **{name: getattr(item, name) for name in _KEPT},
-        "stability": asdict(item.stability),
-        "field": {
-            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high),
-            "moved": [field.bottom, field.top], "reach": field.reach,
-        },
-    }
+def _restored(entry: dict[str, Any], mask: WindowedMask, image: Radiograph) -> SegmentedObject:
+    return codec.decode(SegmentedObject, entry, windowed=mask, area_mm2=area_of(mask.count, image.spacing))
 
 
-def _restored_object(entry: dict, mask: np.ndarray, area: float | None) -> SegmentedObject:
-    kept = {name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in _KEPT}
-    field = entry["field"]
-    low, high = (_unpacked(field[name], tuple(field["shape"])) for name in ("low", "high"))
-    return SegmentedObject(
-        **kept,
-        field=ThresholdField(
-            tuple(field["roi"]), low, high, *field["moved"], reach=field["reach"] and tuple(field["reach"])
-        ),
-        mask=mask,
-        area_mm2=area,
-        stability=Stability(**entry["stability"]),
-    )
+def _record(node: vtkMRMLSegmentationNode) -> Record | None:
+    """What a segmentation says of its result; None where it says nothing, or something of a later version."""
+    try:
+        return _parsed(attribute(node, _NAME) or "null")
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(node) from error
 
 
-def _packed(values: np.ndarray) -> str:
-    """Thresholds (float32) as text, bit for bit."""
-    return base64.b64encode(zlib.compress(values.astype("<f4").tobytes(), 9)).decode()
+def _damaged(node: vtkMRMLSegmentationNode) -> RadiographError:
+    return RadiographError(f"What {node.GetName()} says of its result is damaged; segment again.")
 
 
-def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<f4").reshape(shape).astype(np.float32)
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> Record | None:
+    document = json.loads(text)
+    if isinstance(document, dict) and document.get("version") == 1:
+        document = old_formats.record_of_version_1(document)
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        return None
+    record = codec.decode(Record, document)
+    if len(record.segments) != len(record.names):
+        raise ValueError("there are not as many segments as objects")
+    return record

@@ -149,20 +149,23 @@ def show_objects(
     for old in set(ours) - set(wanted):
         if segmentation.GetSegment(old) is not None:
             segmentation.RemoveSegment(old)
+    digests: dict[str, str] = {}
     for number, (identity, item) in enumerate(wanted.items()):
+        mask = item.mask
         segment = segmentation.GetSegment(identity)
         if segment is None:
             segment = _segment_for(item)
-            segment.AddRepresentation(binary(), label_map(node, volume, grid, item.mask))
+            segment.AddRepresentation(binary(), label_map(node, volume, grid, mask))
             segmentation.AddSegment(segment, identity)
         else:
             _describe(segment, item)
             own_label_map(node, identity, volume, grid, keep=False)
-            write_window(node, identity, grid, item.mask, whole)
+            write_window(node, identity, grid, mask, whole)
+        digests[identity] = digest_of(item.name, mask)
         segmentation.SetSegmentIndex(identity, number)
     if had_surface:
         make_surface(node)
-    _store(node, {identity: digest_of(item.name, item.mask) for identity, item in wanted.items()})
+    _store(node, digests)
     return list(wanted)
 
 
@@ -180,18 +183,18 @@ def write_object(
     identity : str, optional
         Of the segment that shows the object now; a new one is added behind the others if there is none.
     """
-    segmentation, ours = node.GetSegmentation(), _digests(node)
+    segmentation, ours, mask = node.GetSegmentation(), _digests(node), item.mask
     if identity is None or segmentation.GetSegment(identity) is None:
         identity = _identity(segmentation, item.name)
         segment = _segment_for(item)
-        segment.AddRepresentation(binary(), label_map(node, volume, grid, item.mask))
+        segment.AddRepresentation(binary(), label_map(node, volume, grid, mask))
         segmentation.AddSegment(segment, identity)
         if has_surface(node):
             make_surface(node)
     else:
-        write_mask(node, identity, volume, grid, item.mask)
+        write_mask(node, identity, volume, grid, mask)
     name = segmentation.GetSegment(identity).GetName()
-    _store(node, {**ours, identity: digest_of(name, item.mask)})
+    _store(node, {**ours, identity: digest_of(name, mask)})
     return identity
 
 

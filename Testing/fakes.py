@@ -79,7 +79,7 @@ def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0,
     return painted(image, name, label, mask, roi, score, "box" if field is None else "surfaces", explanation)
 
 
-def painted(image: Radiograph, name: str, label: str, mask: np.ndarray, roi, score=0.93, method="paint", explanation=None):
+def painted(image: Radiograph, name, label, mask: np.ndarray, roi, score=0.93, method="paint", explanation=None):
     """An object with the pixels of `mask`, by a method that explains it so, or not at all."""
     return SegmentedObject(
         name=name,

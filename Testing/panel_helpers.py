@@ -168,6 +168,13 @@ class Bench:
         self.scene.SetDataIOManager(manager)
         return folder / "scene.mrb"
 
+    def choose_method(self, name: str) -> None:
+        """Choose a method in the combo box, as a user does."""
+        combo = self.ui.methodComboBox
+        names = [combo.itemData(index) for index in range(combo.count)]
+        combo.currentIndex = names.index(name)
+        combo.activated.emit(combo.currentIndex)
+
     def choose_model(self, text: str) -> None:
         """Choose a model from the list, as the user does."""
         combo = self.ui.modelComboBox

@@ -49,7 +49,8 @@ def oblique_field(roi=ROIS["femur"]) -> ThresholdField:
 def rule_of(method="surfaces", label="femur", low=90.0, high=240.0) -> ThresholdRule:
     roi = ROIS[label]
     field = ThresholdField.uniform(roi, low, high) if method == "box" else oblique_field(roi)
-    return ThresholdRule((*roi[:2], low, *roi[2:], high), field, method == "box", (*roi[:2], low - 9, *roi[2:], high), 0.7)
+    box, proposal = (*roi[:2], low, *roi[2:], high), (*roi[:2], low - 9, *roi[2:], high)
+    return ThresholdRule(box, field, method == "box", proposal, 0.7)
 
 
 def assembled(picture, rules: dict[str, ThresholdRule], method="surfaces", clean_up=None):
@@ -102,7 +103,7 @@ def test_a_move_bites_inside_of_the_object():
     assert 0 < gray.min() <= darkest < np.quantile(gray, 0.02) and np.quantile(gray, 0.98) < brightest <= gray.max()
     after = with_thresholds(before, "femur", bottom=30.0).objects[0]
     np.testing.assert_array_equal(after.mask[before.objects[0].mask], gray >= darkest + np.float32(30.0))
-    assert after.thresholds.field.reach == before.objects[0].thresholds.field.reach, "it stays that of the object as it was found"
+    assert after.thresholds.field.reach == (darkest, brightest), "it stays that of the object as it was found"
     twice = with_thresholds(with_thresholds(before, "femur", bottom=30.0), "femur", bottom=-30.0).objects[0]
     np.testing.assert_array_equal(twice.mask, before.objects[0].mask)
 

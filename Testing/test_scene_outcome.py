@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core import codec
 from GrayscaleDetSegLib.core.errors import RadiographError
 from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
@@ -64,7 +65,8 @@ def show(scene, volume, whole=None, index=0, shown=0):
     node = segmentation.add_segmentation_for(volume, grid, whole, scene)
     identities = segmentation.segment_ids(node)
     record.keep_result(node, whole, grid)
-    frame, roi, color = CloudFrame.of(image, item.thresholds.field.roi), item.thresholds.field.roi, anatomy(item.label).color
+    roi, color = item.thresholds.field.roi, anatomy(item.label).color
+    frame = CloudFrame.of(image, roi)
     parts = outcome.Outcome(
         node,
         volume,
@@ -108,7 +110,7 @@ def test_a_node_deleted_by_somebody_is_missing_and_no_more(scene):
     scene.RemoveNode(parts.box)
     scene.RemoveNode(parts.surfaces[0])
     again = outcome.outcome_of(parts.segmentation)
-    assert set(again.regions) == {"femur_2"} and again.thresholds.box is None and len(again.surfaces) == 1
+    assert set(again.regions) == {"femur_2"} and again.box is None and len(again.surfaces) == 1
     outcome.remove_outcome(again)
 
 
@@ -203,9 +205,11 @@ def same(first, second):
     for one, other in zip(first.objects, second.objects):
         assert (one.mask == other.mask).all() and not other.mask.flags.writeable
         assert one.thresholds.field.roi == other.thresholds.field.roi
-        assert (one.thresholds.field.low == other.thresholds.field.low).all() and (one.thresholds.field.high == other.thresholds.field.high).all()
-        for name in record._KEPT + ("stability", "area_mm2"):
+        assert (one.thresholds.field.low == other.thresholds.field.low).all()
+        assert (one.thresholds.field.high == other.thresholds.field.high).all()
+        for name in ("name", "label", "region", "score", "method", "area_mm2"):
             assert getattr(one, name) == getattr(other, name), name
+        assert codec.encode(one.explanation) == codec.encode(other.explanation)
     return True
 
 
@@ -284,7 +288,7 @@ def test_saved_as_mrb_and_loaded_again(name, tmp_path):
     for identity, item in zip(segmentation.segment_ids(node), whole.objects):
         assert regions.region_of(again.regions[identity], new_volume, grid) == pytest.approx(item.region, abs=0.02)
     item = whole.objects[0]
-    assert threshold_box.interval_of(again.thresholds.box) == pytest.approx(item.thresholds.interval, abs=0.01)
+    assert threshold_box.interval_of(again.box) == pytest.approx(item.thresholds.interval, abs=0.01)
     assert cloud.frame_of(again.cloud) == cloud.frame_of(parts.cloud)
     assert cloud.pixel_of_point(again.cloud, 77) == cloud.pixel_of_point(parts.cloud, 77)
     assert again.cloud.GetDisplayNode().GetViewNodeIDs() == tuple(VIEW)

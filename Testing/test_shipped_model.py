@@ -80,7 +80,8 @@ def test_surfaces_are_the_default_and_the_single_box_stands_beside_them(pipeline
     assert pipeline.default_method == "surfaces"
     for one, other in zip(by_default.objects, by_box.objects):
         assert (one.method, other.method) == ("surfaces", "box")
-        assert one.thresholds.box == other.thresholds.box and one.thresholds.interval_units == other.thresholds.interval_units
+        assert one.thresholds.box == other.thresholds.box
+        assert one.thresholds.interval_units == other.thresholds.interval_units
         assert 0.5 < one.thresholds.box_agreement < 1.0 and other.thresholds.box_agreement == 1.0
 
 

@@ -167,7 +167,7 @@ def test_what_was_deleted_is_made_anew_and_nothing_else(lost, scene):
     scene.RemoveNode(case.parts.box)
     again = outcome.outcome_of(case.node)
     assert show_thresholds(again, case.result, "right_lung", VIEW) is not None
-    assert outcome.outcome_of(case.node) == again and again.thresholds.box is not None
+    assert outcome.outcome_of(case.node) == again and again.box is not None
 
 
 def test_without_views(scene):

@@ -41,7 +41,7 @@ def report(result: SegmentationResult) -> dict:
         software=Software("GrayscaleDetSeg", __version__),
         model=result.model,
         device=result.device,
-        input=codec.decode(Input, described),
+        input=codec.decode(Input, codec.encode(described, exact=False)),
         settings=Settings(result.score_threshold, result.clean_up, result.orientation),
         message=result.message,
         objects=tuple(_object(item, value) for value, item in enumerate(result.objects, start=1)),

@@ -44,9 +44,12 @@ class SegmentedObject:
     region: Box2D
     score: float
     windowed: WindowedMask = field(metadata={"stored": False})
-    area_mm2: float | None
+    area_mm2: float | None = field(metadata={"stored": False})  # follows from the pixels
     method: str
     explanation: Explanation | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "region", Box2D(*self.region))
 
     @property
     def thresholds(self) -> Thresholds | None:

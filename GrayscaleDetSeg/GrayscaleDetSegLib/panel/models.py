@@ -102,9 +102,7 @@ class ModelPanel:
         """Another method was chosen, by the user; the model's own goes on to be the own one of whatever model."""
         if self._desk.parameters is not None and 0 <= index < self._desk.ui.methodComboBox.count:
             name = self._desk.ui.methodComboBox.itemData(index)
-            self._desk.parameters.method = "" if name in self.chosen.methods[:1] else name
-            self._show_methods()
-            self._desk.changed()
+            self._desk.parameters.method = "" if name in self.chosen.methods[:1] else name  # which shows it
 
     def choose(self, model: Model) -> None:
         """Take a model for the runs from now on; settings that were the former one's own become this one's own."""
@@ -133,9 +131,10 @@ class ModelPanel:
             desk.messages.fail(error)
             return
         self.choose(model)
-        desk.messages.say(
-            _("{name} is chosen. It finds: {classes}.").format(name=model.full_name, classes=", ".join(model.classes))
+        text = _("{name} is chosen. It finds: {classes}.").format(
+            name=model.full_name, classes=", ".join(model.classes)
         )
+        desk.messages.say(f"{text} {self.obstacle}".rstrip())
 
     def remove(self) -> None:
         """Take the chosen model off the list, if its path was added; the shipped one is chosen then."""

@@ -240,9 +240,11 @@ class Panel:
         if parameters is None or slicer.mrmlScene.IsBatchProcessing():  # half a scene; we look at its end
             return
         volume, node, cloud, model = parameters.volume, parameters.segmentation, parameters.showCloud, parameters.model
-        before, self._seen = self._seen, (volume, node, cloud, model)
+        before, self._seen = self._seen, (volume, node, cloud, model, parameters.method)
         if not before or before[3] != model:
             self.messages.drop_question()  # its answer would be another model's
+            self.models.show()
+        elif before[4] != parameters.method:
             self.models.show()
         if before and before[1] is not node:
             self.messages.drop_question()  # it was about the other result

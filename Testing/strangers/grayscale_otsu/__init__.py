@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, Thresholds, explained
 from GrayscaleDetSegLib.core.gray import GRAY_MAX

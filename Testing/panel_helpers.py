@@ -41,8 +41,12 @@ class Rigged:
         self.loads.append(device)
         self.models.append(model)
         surfaces = None if self.surfaces is None else self
-        return rigged(self, self, model="rig", surfaces=surfaces, device=self.device, device_note=self.note)
+        made = rigged(self, self, model="rig", surfaces=surfaces, device=self.device, device_note=self.note)
+        made.methods.update({method.name: method for method in self.more})
+        return made
 
+    more = ()
+    """Further methods."""
     surfaces = None
     """Set to how the surfaces bend, in gray levels, for the method "surfaces"."""
 

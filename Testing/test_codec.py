@@ -144,7 +144,8 @@ def test_what_can_be_stored():
 def test_a_schema_takes_its_words_from_the_docstrings():
     schema = schema_of(Sample, "A sample")
     assert (schema["title"], schema["description"]) == ("A sample", "One of everything.")
-    assert schema["properties"]["share"] == {"description": "Two numbers.", "type": "number", "minimum": 0, "maximum": 1}
+    limits = {"type": "number", "minimum": 0, "maximum": 1}
+    assert schema["properties"]["share"] == {"description": "Two numbers.", **limits}
     box = schema["properties"]["box"]
     assert box["anyOf"] == [{"$ref": "#/$defs/Box2D"}, {"type": "null"}] and box["description"] == "A box."
     assert schema["$defs"]["Interval"]["properties"]["bottom"] == {"type": ["number", "null"]}

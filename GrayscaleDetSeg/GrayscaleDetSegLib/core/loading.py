@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from .clean_up import CleanUp
 from .devices import resolve_device
 from .errors import GrayscaleDetSegError, MethodError, WeightsError
@@ -15,11 +13,6 @@ from .methods.base import Method
 from .methods.registry import Registry, methods_of
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
-from .single_box.anchors import AnchorConfig
-from .single_box.detector import BoxDetector, BoxSettings
-from .single_box.pointnet import PointNet, PointNetConfig
-from .surfaces.detector import SurfaceDetector
-from .surfaces.network import SurfaceConfig, SurfaceNetwork
 from .weights import Bundle
 from .yolo.detector import DetectionSettings, RoiDetector
 from .yolo.networks import YoloConfig, build_yolo
@@ -111,25 +104,3 @@ def load_roi_detector(bundle: Bundle, device: str = "cpu") -> RoiDetector:
     entry = bundle.network("roi_detector")
     network = bundle.load_into(build_yolo(YoloConfig.from_dict(entry["config"])), "roi_detector")
     return RoiDetector(fold_batch_norms(network.to(device)), DetectionSettings(**entry.get("settings", {})))
-
-
-def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
-    """The 3D detector of a bundle: PointNet, anchors and the refinement's T of every class."""
-    entry = bundle.network("box_detector")
-    config = PointNetConfig.from_dict(entry["config"])
-    network = bundle.load_into(PointNet(config), "box_detector")
-    tensors = bundle.tensors("refinement")
-    missing = [label for label in config.classes if label not in tensors]
-    if missing:
-        raise WeightsError(f"The refinement weights in {bundle.folder} lack the classes {', '.join(missing)}.")
-    refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
-    anchors = AnchorConfig.from_dict(entry["anchors"])
-    network, settings = fold_batch_norms(network.to(device)), BoxSettings(**entry.get("settings", {}))
-    return BoxDetector(network, anchors, refinement, settings)
-
-
-def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
-    """The threshold surfaces of a bundle."""
-    entry = bundle.network("surfaces")
-    network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
-    return SurfaceDetector(fold_batch_norms(network.to(device)), **entry.get("settings", {}))

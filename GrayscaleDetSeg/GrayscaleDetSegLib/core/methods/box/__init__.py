@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import boxes
+from ...errors import WeightsError
 from ...explanations.thresholds import ThresholdRule, Thresholds, explained
 from ...gray_image import GrayImage
 from ...orientation import Orientation
@@ -49,8 +50,6 @@ class Box(Method):
     @classmethod
     def from_bundle(cls, bundle: Bundle, device: str) -> Box:
         """PointNet, anchors and refinement of a bundle; methods that share them load them once."""
-        from ...loading import load_box_detector
-
         return cls(bundle.once(("box_detector", device), lambda: load_box_detector(bundle, device)))
 
     def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
@@ -80,3 +79,23 @@ class Box(Method):
         across = np.asarray(region.roi)
         proposal, box = (boxes.extrude(across, part[2], part[5]) for part in (item.proposal, item.box))
         return replace(item, proposal=tuple(map(float, proposal)), box=tuple(map(float, box)))
+
+
+def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
+    """The 3D detector of a bundle: PointNet, anchors and the refinement's T of every class."""
+    from ...folding import fold_batch_norms
+    from ...single_box.anchors import AnchorConfig
+    from ...single_box.detector import BoxDetector, BoxSettings
+    from ...single_box.pointnet import PointNet, PointNetConfig
+
+    entry = bundle.network("box_detector")
+    config = PointNetConfig.from_dict(entry["config"])
+    network = bundle.load_into(PointNet(config), "box_detector")
+    tensors = bundle.tensors("refinement")
+    missing = [label for label in config.classes if label not in tensors]
+    if missing:
+        raise WeightsError(f"The refinement weights in {bundle.folder} lack the classes {', '.join(missing)}.")
+    refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
+    anchors = AnchorConfig.from_dict(entry["anchors"])
+    network, settings = fold_batch_norms(network.to(device)), BoxSettings(**entry.get("settings", {}))
+    return BoxDetector(network, anchors, refinement, settings)

@@ -50,8 +50,6 @@ class Surfaces(Method):
     @classmethod
     def from_bundle(cls, bundle: Bundle, device: str) -> Surfaces:
         """The surfaces of a bundle, and its box."""
-        from ...loading import load_surface_detector
-
         detector = bundle.once(("surfaces", device), lambda: load_surface_detector(bundle, device))
         return cls(detector, Box.from_bundle(bundle, device), bundle.network("surfaces")["margin"])
 
@@ -80,3 +78,14 @@ class Surfaces(Method):
             stored = (regions.orientation.stored(surface) for surface in (field.low, field.high))
             fields.append(ThresholdField(window, *stored))
         return fields
+
+
+def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
+    """The threshold surfaces of a bundle."""
+    from ...folding import fold_batch_norms
+    from ...surfaces.detector import SurfaceDetector
+    from ...surfaces.network import SurfaceConfig, SurfaceNetwork
+
+    entry = bundle.network("surfaces")
+    network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
+    return SurfaceDetector(fold_batch_norms(network.to(device)), **entry.get("settings", {}))

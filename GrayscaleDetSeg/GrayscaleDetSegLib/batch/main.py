@@ -16,7 +16,7 @@ from ..core.methods.registry import registry
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
 from .inputs import Input, Problem, collect, plan
-from .report import dumps, failure
+from .plain import dumps, failure
 
 
 class Terminated(BaseException):

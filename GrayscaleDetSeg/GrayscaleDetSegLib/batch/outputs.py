@@ -15,7 +15,8 @@ from ..core.errors import OutputError
 from ..core.result import SegmentationResult
 from ..scene.files import write_result
 from .overlay import draw_overlay
-from .report import dumps, report
+from .plain import dumps
+from .report import report
 
 
 def prepare(directory: Path) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .. import __version__
 from ..core import codec, old_formats
@@ -17,14 +14,9 @@ from ..core.result import SegmentationResult, SegmentedObject
 from ..core.schemas import schema_of
 from ..scene.segmentation import segment_id
 from .documents import Code, Input, Report, ReportedObject, SegmentReference, Settings, Software, Terminology
+from .plain import SCHEMA, SCHEMA_VERSION, dumps, printable
 
-SCHEMA = "grayscale-detseg/result"
-FAILURE_SCHEMA = "grayscale-detseg/failure"
-SCHEMA_VERSION = 3
-
-# a string cannot hold a line break, so what follows one after a bracket is no text
-_NUMBERS = re.compile(r"\[\n([-+.,eE\d\s]+)\]")
-
+__all__ = ["dumps", "generated_schema", "read_report", "report", "schema"]
 
 def schema() -> dict:
     """The JSON Schema of :func:`report`."""
@@ -73,26 +65,6 @@ def read_report(document: dict[str, Any]) -> Report:
 def generated_schema() -> dict[str, Any]:
     """What ``result.schema.json`` holds: ``python -m GrayscaleDetSegLib.batch.report > .../result.schema.json``."""
     return schema_of(Report, "Result of grayscale-detseg on one radiograph")
-
-
-def failure(path: Path, reason: str) -> dict:
-    """What stands in the place of a result for an input that failed, where several are reported together."""
-    identity = {"schema": FAILURE_SCHEMA, "schema_version": SCHEMA_VERSION}
-    return {**identity, "file": printable(path), "reason": printable(reason)}
-
-
-def printable(text: object) -> str:
-    """`text` as it can be encoded; file names of undecodable bytes hold characters that cannot."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
-
-
-def dumps(document: dict | list) -> str:
-    """Indented JSON text, in plain characters where they are letters; numbers are always finite.
-
-    A list of numbers stands on one line, or a table of thresholds would fill a thousand.
-    """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=np.generic.item)
-    return _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text)
 
 
 def _object(item: SegmentedObject, label_value: int) -> ReportedObject:

@@ -275,7 +275,7 @@ class Workspace:
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`; call it before changing it."""
         segments = segmentation.snapshot(node)
-        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.pixels))
+        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.size))
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Bring back the last state that was remembered, hand edits of then included; whether there was one."""

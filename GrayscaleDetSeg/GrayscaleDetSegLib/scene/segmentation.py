@@ -279,13 +279,16 @@ class Snapshot:
     digests: str | None
 
     @property
-    def pixels(self) -> int:
-        """How many pixels the label maps hold."""
+    def size(self) -> int:
+        """How many bytes the label maps hold; one that segments share counts once."""
         images = [
             self.segments.GetNthSegment(number).GetRepresentation(binary())
             for number in range(self.segments.GetNumberOfSegments())
         ]
-        return sum(image.GetNumberOfPoints() for image in images if image is not None)
+        return sum(
+            image.GetNumberOfPoints() * image.GetScalarSize()
+            for image in {id(image): image for image in images if image is not None}.values()
+        )
 
 
 def snapshot(node: vtkMRMLSegmentationNode) -> Snapshot:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..codec import CodecError, check_storable
 from ..errors import MethodError
+from ..explanations.thresholds import Thresholds
 from ..radiograph import Radiograph
 from ..regions import Candidate, RegionMask
 
@@ -34,6 +35,8 @@ def checked(
         expected = tuple(each.stop - each.start for each in part.window(radiograph.shape))
         if mask.shape != expected:
             raise _fault(name, f"a mask has the shape {mask.shape}, while the window of its extent has {expected}")
+        if type(part.explanation) is Thresholds:  # which can always be stored
+            continue
         try:
             check_storable(part.explanation)
         except CodecError as error:

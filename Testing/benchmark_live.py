@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from GrayscaleDetSegLib.core.clean_up import CleanUp
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.result import SegmentationResult
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.logic.drag import ThresholdDrag
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.scene import cloud, outcome, record, segmentation, surface_models, table, views, volumes
@@ -71,7 +71,7 @@ class Drag:
 
     def parts_of_a_move(self) -> Iterator[tuple[str, Callable[[float], object]]]:
         """Name of each part, and what does it with both ends moved by some gray levels."""
-        drag, field = self.drag, self.item.field
+        drag, field = self.drag, self.item.thresholds.field
         # what a move does to the mask, without the rest
         yield "mask", lambda shift: drag._live.write(drag._moving.mask(shift, shift), drag._moving.window)
         yield "cloud", lambda shift: cloud.update_cloud(self.parts.cloud, field.shifted(shift, shift))
@@ -82,7 +82,7 @@ class Drag:
 
     def move(self, shift: float) -> None:
         """A whole move, as the panel asks for it."""
-        bottom, top = self.item.interval
+        bottom, top = self.item.thresholds.interval
         self.drag.move((bottom + shift, top + shift), move_box=True)
 
 
@@ -137,7 +137,7 @@ def frames(size: int, method: str, moves: int) -> np.ndarray:
     views.dress_view(space.node)
     case = Drag(application.scene, size, method)
     plane = SliceView(application, case.volume, case.grid)
-    views.aim_camera(space.camera, case.frame, case.item.field.roi)
+    views.aim_camera(space.camera, case.frame, case.item.thresholds.field.roi)
 
     def draw(shift: float) -> None:
         case.move(shift)

@@ -49,7 +49,7 @@ class Dragged(Case):
 
     def live(self, bottom, top):
         """What the segment should be during the drag."""
-        field = self.item.field.shifted(bottom, top)
+        field = self.item.thresholds.field.shifted(bottom, top)
         whole = np.zeros(self.grid.shape, bool)
         whole[boxes.pixel_slices(field.roi, whole.shape)] = editing.live_mask(self.image, field)
         return whole

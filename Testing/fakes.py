@@ -7,10 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.errors import MethodError
+from GrayscaleDetSegLib.core.explain import Stability
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, Thresholds
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
-from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult, SegmentedObject, Stability
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
+from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.result import SegmentationResult, SegmentedObject
+from GrayscaleDetSegLib.core.types import Box2D, Interval
+from GrayscaleDetSegLib.core.windowed import WindowedMask
 
 SHAPE = (90, 130)
 TURNED = (0.8, 0.6, 0.0, -0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
@@ -54,25 +60,36 @@ def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0,
     x0, y0, x1, y1 = (float(v) for v in boxes.of_mask(mask)) if mask.any() else (1.0, 2.0, 9.0, 8.0)
     roi = (x0 - 2.5, y0 - 2.5, x1 + 2.5, y1 + 2.5)
     units = image.mapping.interval_to_units(low, high)
-    area = None if image.spacing is None else float(mask.sum() * image.spacing.pixel_area)
+    rule = ThresholdRule(
+        box=(roi[0], roi[1], low, roi[2], roi[3], high),
+        field=ThresholdField.uniform(roi, low, high) if field is None else field,
+        single=field is None,
+        proposal=(roi[0], roi[1], low - 6, roi[2], roi[3], high),
+        box_score=0.81,
+    )
+    explanation = Thresholds(
+        rule=rule,
+        interval_units=Interval(*units),
+        interval_file=Interval(*image.polarity.interval_to_file(*units)),
+        rule_pixel_count=int(mask.sum()) + 5,
+        confidence=0.9,
+        stability=Stability(0.012, 0.0),
+        box_agreement=1.0 if field is None else 0.64,
+    )
+    return painted(image, name, label, mask, roi, score, "box" if field is None else "surfaces", explanation)
+
+
+def painted(image: Radiograph, name, label, mask: np.ndarray, roi, score=0.93, method="paint", explanation=None):
+    """An object with the pixels of `mask`, by a method that explains it so, or not at all."""
     return SegmentedObject(
         name=name,
         label=label,
-        roi_score=score,
-        roi=roi,
-        proposal=(roi[0], roi[1], low - 6, roi[2], roi[3], high),
-        box=(roi[0], roi[1], low, roi[2], roi[3], high),
-        box_score=0.81,
-        method="box" if field is None else "surfaces",
-        field=ThresholdField.uniform(roi, low, high) if field is None else field,
-        box_agreement=1.0 if field is None else 0.64,
-        confidence=0.9,
-        interval_units=units,
-        interval_file=image.polarity.interval_to_file(*units),
-        mask=mask,
-        rule_pixel_count=int(mask.sum()) + 5,
-        area_mm2=area,
-        stability=Stability(0.012, 0.0),
+        region=Box2D(*roi),
+        score=score,
+        windowed=WindowedMask.of(mask),
+        area_mm2=None if image.spacing is None else float(mask.sum() * image.spacing.pixel_area),
+        method=method,
+        explanation=explanation,
     )
 
 
@@ -103,12 +120,12 @@ class FakePipeline:
     device = "cpu"
     device_note = None
 
-    def __init__(self, effect=None, default_method="surfaces") -> None:
-        self.effect, self.calls, self._default_method = effect, [], default_method
+    def __init__(self, effect=None, methods=("surfaces", "box")) -> None:
+        self.effect, self.calls, self.methods = effect, [], methods
 
-    @property
-    def default_method(self) -> str:
-        return self._default_method
+    def check_method(self, method) -> None:
+        if method is not None and method not in self.methods:
+            raise MethodError(f"The model fake 1.0 has no method '{method}'.")
 
     def segment(
         self,
@@ -122,7 +139,7 @@ class FakePipeline:
     ):
         self.calls.append((image, method, clean_up, score_threshold))
         if progress is not None:
-            progress("roi", 0.5)
+            progress("regions")
         if self.effect is not None:
             self.effect(image)
         return result(image, clean_up=("fill holes",) if clean_up else (), score_threshold=score_threshold or 0.5)

@@ -17,7 +17,7 @@ def write_bundle(
     """A bundle with a manifest that can be read and empty files for weights."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = {each: {"file": f"{each}.safetensors", "sha256": "", "config": {}} for each in networks}
-    entries["box_detector"]["config"]["classes"] = list(classes)
+    entries["roi_detector"]["config"]["classes"] = list(classes)
     if score is not None:
         entries["roi_detector"]["settings"] = {"score": score}
     for entry in entries.values():

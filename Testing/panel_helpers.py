@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import GEOMETRIES, radiograph
+from Testing.pipelines import rigged
 from Testing.scene_nodes import add_volume
 
 MODULE = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg" / "GrayscaleDetSeg.py"
@@ -40,8 +41,12 @@ class Rigged:
         self.loads.append(device)
         self.models.append(model)
         surfaces = None if self.surfaces is None else self
-        return Pipeline(self, self, device=self.device, device_note=self.note, surface_detector=surfaces, model="rig")
+        made = rigged(self, self, model="rig", surfaces=surfaces, device=self.device, device_note=self.note)
+        made.methods.update({method.name: method for method in self.more})
+        return made
 
+    more = ()
+    """Further methods."""
     surfaces = None
     """Set to how the surfaces bend, in gray levels, for the method "surfaces"."""
 
@@ -166,6 +171,13 @@ class Bench:
         self.scene.SetCacheManager(cache)
         self.scene.SetDataIOManager(manager)
         return folder / "scene.mrb"
+
+    def choose_method(self, name: str) -> None:
+        """Choose a method in the combo box, as a user does."""
+        combo = self.ui.methodComboBox
+        names = [combo.itemData(index) for index in range(combo.count)]
+        combo.currentIndex = names.index(name)
+        combo.activated.emit(combo.currentIndex)
 
     def choose_model(self, text: str) -> None:
         """Choose a model from the list, as the user does."""

@@ -137,7 +137,8 @@ class Bench:
             "names": [segments.GetSegment(each).GetName() for each in self.segments(node)],
             "visible": [display.GetSegmentVisibility(each) for each in self.segments(node)],
             "edits": segmentation.edits_of(node, self.volume, grid),
-            "objects": shown and [(item.name, item.interval, item.pixel_count) for item in shown.result.objects],
+            "objects": shown
+            and [(item.name, item.thresholds.interval, item.pixel_count) for item in shown.result.objects],
             "identities": shown and shown.identities,
             "regions": {each: regions.region_of(box, self.volume, grid) for each, box in parts.regions.items()},
             "table": parts.table and self.rows(node),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from GrayscaleDetSegLib.batch.writers import writers
+from GrayscaleDetSegLib.core.methods.registry import registry
 from GrayscaleDetSegLib.core.reading.readers import readers
 
 
@@ -23,23 +24,26 @@ def install(folder: Path, name: str, code: str, entry_points: Mapping[str, Mappi
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.py").write_text(textwrap.dedent(code), encoding="utf-8")
-    metadata = folder / f"{name}-1.0.dist-info"
+    describe(folder, name, entry_points)
+    return folder
+
+
+def describe(folder: Path, package: str, entry_points: Mapping[str, Mapping[str, str]], name: str = "") -> None:
+    """Write the metadata of a package of whatever name, if not its own; entry points as for :func:`install`."""
+    metadata, name = folder / f"{package}-1.0.dist-info", name or package
     metadata.mkdir(exist_ok=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     lines = []
     for group, names in entry_points.items():
         lines += [f"[{group}]", *(f"{key} = {value}" for key, value in names.items())]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    return folder
 
 
 @contextmanager
 def installed(folder: Path) -> Iterator[None]:
     """The packages in `folder` are there meanwhile."""
     sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    readers.cache_clear()
-    writers.cache_clear()
+    _look_anew()
     before = set(sys.modules)
     try:
         yield
@@ -48,5 +52,10 @@ def installed(folder: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]
-        readers.cache_clear()
-        writers.cache_clear()
+        _look_anew()
+
+
+def _look_anew() -> None:
+    importlib.invalidate_caches()
+    for found in (readers, writers, registry):
+        found.cache_clear()

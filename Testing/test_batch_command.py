@@ -17,7 +17,7 @@ from GrayscaleDetSegLib.batch import arguments as command_arguments
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import overlay
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
-from GrayscaleDetSegLib.core.pipeline import METHODS
+from GrayscaleDetSegLib.core.methods.registry import registry
 from Testing.fakes import FakePipeline, fake_reader
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -179,23 +179,24 @@ def test_options_reach_the_pipeline(call, pipeline):
     assert json.loads(Path("out/a.json").read_text())["settings"]["clean_up"] == []
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry().names)
 def test_every_method_can_be_asked_for(method, call, pipeline):
     assert call("a.dcm", "--json", "-", "--method", method) == 0
     assert [called[1] for called in pipeline.calls] == [method]
 
 
 def test_no_other_method_can_be_asked_for():
-    assert command_arguments.METHODS == METHODS
+    assert list(command_arguments.METHODS) == list(registry().names)
+    assert "surfaces" in command_arguments.METHODS and "magic" not in command_arguments.METHODS
 
 
-def test_a_model_without_surfaces(call, capsys):
+def test_a_model_without_the_method_that_was_asked_for(call, capsys):
     """What was asked for and cannot be had is said before any work; the model's own method needs no asking."""
-    boxes_only = FakePipeline(default_method="box")
+    boxes_only = FakePipeline(methods=("box",))
     assert call("a.dcm", "-o", "out", "--method", "surfaces", load=lambda *_: boxes_only) == 2
     printed, complaints = capsys.readouterr()
     assert printed == "" and results() == [] and not boxes_only.calls
-    assert complaints == "This model has no threshold surfaces: use --method box, or give another --model.\n"
+    assert complaints == "The model fake 1.0 has no method 'surfaces'.\n"
     assert call("a.dcm", "-o", "out", "--method", "box", load=lambda *_: boxes_only) == 0
     assert call("b.dcm", "-o", "out", load=lambda *_: boxes_only) == 0
     assert [called[1] for called in boxes_only.calls] == ["box", None]
@@ -247,7 +248,7 @@ def test_a_bar_on_a_terminal(call, capsys, monkeypatch):
     assert call("a.dcm", "b.dcm", "-o", "out") == 0
     printed, bar = capsys.readouterr()
     assert "\r" not in printed and len(printed.splitlines()) == 4
-    assert "1/2 b.dcm: roi" in bar and bar.endswith("\r\x1b[K")
+    assert "1/2 b.dcm: regions" in bar and bar.endswith("\r\x1b[K")
 
 
 def test_info(call, capsys, tmp_path):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.batch import drawing, histogram, overlay
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import SHAPE, bar, found, letter_l, radiograph, result
 
 
@@ -126,7 +126,7 @@ def test_the_mask_stands_in_the_histogram_beside_what_the_interval_takes():
     mask[195:208, 250:450] = True
     field = ThresholdField((240.0, 190.0, 660.0, 250.0), np.full((3, 4), 20.0), np.full((3, 4), 120.0))
     item = found(image, "femur", "femur", mask, low, high, field=field)
-    item = replace(item, roi=(380.0, 190.0, 660.0, 250.0), box=(380.0, 190.0, low, 660.0, 250.0, high))
+    item = replace(item, region=(380.0, 190.0, 660.0, 250.0))
     _, bars = plot(result(image, [item]))
     taken = grays(bars, color)
     lines = (np.abs(taken - low) < 3) | (np.abs(taken - high) < 3)
@@ -151,7 +151,7 @@ def test_the_panel_says_what_made_the_mask(monkeypatch):
     field = ThresholdField((400.0, 190.0, 660.0, 260.0), np.zeros((24, 32)), np.ones((24, 32)))
     for given in (None, field):
         overlay.draw_overlay(result(image, [found(image, "femur", "femur", bar((300, 700)), field=given)]))
-    made = [text for text in written if text.startswith(("single", "surfaces"))]
-    assert made == ["single box", "surfaces 32 x 24 cells"]
+    made = [text for text in written if text.startswith(("Single", "Threshold"))]
+    assert made == ["Single box", "Threshold surfaces, 32 x 24 cells"]
     trust = [text for text in written if "confidence" in text]
     assert trust == ["confidence 0.90", "confidence 0.90   box agreement 0.64"]

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.batch import report
-from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core import boxes, codec
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.thresholds import Thresholds
 from GrayscaleDetSegLib.core.gray import GrayMapping, Polarity
+from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import GEOMETRIES, SHAPE, found, letter_l, radiograph, result
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -33,7 +35,7 @@ def test_the_schema_is_one():
 def test_all_numbers_are_there():
     image = radiograph(spacing=Spacing(0.2, 0.1, "PixelSpacing"), source=Path("a/b.dcm"), modality="DX")
     document = checked(report.report(result(image)))
-    assert (document["schema"], document["schema_version"]) == ("grayscale-detseg/result", 2)
+    assert (document["schema"], document["schema_version"]) == ("grayscale-detseg/result", 3)
     assert document["input"]["size"] == {"rows": SHAPE[0], "columns": SHAPE[1]}
     assert document["input"]["spacing"] == {"row_mm": 0.2, "column_mm": 0.1, "source": "PixelSpacing"}
     lung = document["objects"][0]
@@ -41,10 +43,13 @@ def test_all_numbers_are_there():
     assert lung["pixel_count"] == letter_l().sum()
     assert lung["area_mm2"] == pytest.approx(0.02 * letter_l().sum())
     assert lung["terminology"]["modifier"]["meaning"] == "Right"
-    assert lung["roi"]["x0"] == lung["box"]["x0"] and lung["box"]["g0"] == lung["interval_gray"]["bottom"] == 150
-    assert lung["interval_units"] == {"bottom": pytest.approx(200 + 3600 * 150 / 255), "top": None}
-    assert (lung["method"], lung["surfaces"]) == ("box", None)
-    assert (lung["box_agreement"], lung["confidence"]) == (1.0, 0.9)
+    thresholds = lung["explanation"]
+    assert lung["region"]["x0"] == thresholds["rule"]["box"]["x0"]
+    assert thresholds["rule"]["box"]["g0"] == thresholds["interval"]["bottom"] == 150
+    assert thresholds["interval_units"] == {"bottom": pytest.approx(200 + 3600 * 150 / 255), "top": None}
+    assert (lung["method"], thresholds["kind"], thresholds["rule"]["single"]) == ("box", "thresholds", True)
+    assert (thresholds["box_agreement"], thresholds["confidence"]) == (1.0, 0.9)
+    assert thresholds["stability"] == {"bottom": 0.012, "top": 0.0, "value": 0.988}
 
 
 def surfaces(rows: int = 7, columns: int = 5) -> ThresholdField:
@@ -62,9 +67,9 @@ def test_surfaces_redo_the_mask():
     mask = np.zeros(SHAPE, bool)
     mask[window] = field_mask(image, field)
     item = checked(report.report(result(image, [found(image, "paw", "paw", mask, field=field)])))["objects"][0]
-    assert (item["method"], item["box_agreement"]) == ("surfaces", 0.64)
-    given = item["surfaces"]
-    assert (given["rows"], given["columns"]) == np.shape(given["low"]) == np.shape(given["high"]) == (7, 5)
+    assert (item["method"], item["explanation"]["box_agreement"]) == ("surfaces", 0.64)
+    given = item["explanation"]["rule"]["field"]
+    assert np.shape(given["low"]) == np.shape(given["high"]) == (7, 5)
     roi = tuple(given["roi"][axis] for axis in ("x0", "y0", "x1", "y1"))
     again = ThresholdField(roi, np.array(given["low"], np.float32), np.array(given["high"], np.float32))
     assert np.abs(again.low - field.low).max() < 0.0501 and np.abs(again.high - field.high).max() < 0.0501
@@ -95,7 +100,7 @@ def test_numbers_are_written_briefly():
 
 def test_an_open_end_is_null_on_the_other_side_of_inverted_values():
     image = radiograph(polarity=Polarity(True, 4095.0, "MONOCHROME1 in the file"))
-    lung = checked(report.report(result(image)))["objects"][0]
+    lung = checked(report.report(result(image)))["objects"][0]["explanation"]
     assert lung["interval_file"]["bottom"] is None
     assert lung["interval_file"]["top"] == pytest.approx(4095 - lung["interval_units"]["bottom"])
 
@@ -124,13 +129,48 @@ def test_file_names_that_are_no_text():
     assert report.dumps(document).encode("utf-8")
 
 
+def test_the_schema_is_generated_from_the_types():
+    assert report.schema() == report.generated_schema(), "make it anew: python -m GrayscaleDetSegLib.batch.report"
+
+
 def test_the_schema_describes_every_field():
-    """Documentation does not fall behind: no field of a report is unknown to the schema."""
-    schema = report.schema()
-    image = radiograph()
+    """No field of a report is unknown to the schema, and each has words of its own or its type's."""
+    schema, image = report.schema(), radiograph()
     document = report.report(result(image, [found(image, "paw", "paw", letter_l(), field=surfaces())]))
+    known = schema["$defs"]
     assert set(document) == set(schema["properties"]) == set(schema["required"])
-    known = schema["$defs"]["object"]
-    assert set(document["objects"][0]) == set(known["properties"]) == set(known["required"])
-    assert set(document["objects"][0]["surfaces"]) == set(schema["$defs"]["surfaces"]["properties"])
-    assert set(document["input"]) == set(schema["properties"]["input"]["properties"])
+    thing = document["objects"][0]
+    assert set(thing) == set(known["ReportedObject"]["properties"]) == set(known["ReportedObject"]["required"])
+    assert set(thing["explanation"]) == set(known["Thresholds"]["properties"])
+    assert set(thing["explanation"]["rule"]["field"]) == set(known["ThresholdField"]["properties"])
+    assert set(document["input"]) == set(known["Input"]["properties"])
+    for properties in (schema["properties"], *(known[name]["properties"] for name in ("ReportedObject", "Thresholds"))):
+        assert not [name for name, entry in properties.items() if name != "kind" and not entry.get("description")]
+
+
+def test_the_schema_tells_wrong_documents():
+    document = report.report(result())
+    validator = jsonschema.Draft202012Validator(report.schema())
+    for change in (
+        lambda item: item.update(score=1.5),
+        lambda item: item.pop("method"),
+        lambda item: item["explanation"].pop("rule"),
+        lambda item: item["explanation"]["rule"]["box"].update(g0="low"),
+        lambda item: item["region"].update(z=1.0),
+    ):
+        wrong = json.loads(json.dumps(document))
+        change(wrong["objects"][0])
+        assert not validator.is_valid(wrong), change
+    document["objects"][0]["explanation"] = {"kind": "saliency", "anything": [1]}
+    assert validator.is_valid(document), "the explanation of another package"
+
+
+def test_a_report_is_read_again():
+    image = radiograph(spacing=Spacing(0.2, 0.1, "PixelSpacing"), source=Path("a.dcm"))
+    document = report.report(result(image, [found(image, "paw", "paw", letter_l(), field=surfaces())]))
+    again = report.read_report(json.loads(report.dumps(document)))
+    assert codec.encode(again, exact=False) == document
+    assert isinstance(again.objects[0].explanation, Thresholds) and again.objects[0].color == anatomy("paw").color
+    for wrong in ({}, [], {**document, "schema_version": 99}, {**document, "objects": [{}]}):
+        with pytest.raises(codec.CodecError):
+            report.read_report(wrong)

@@ -28,7 +28,9 @@ def touching(scene, clean_up=None):
     case = Dragged(scene, "femur_2", clean_up)
     item = case.result.objects[1]
     wide = (0.0, 0.0, 125.0, 80.0)
-    item = replace(item, roi=wide, box=(*wide[:2], 120.0, *wide[2:], 255.0), field=replace(item.field, roi=wide))
+    rule = item.thresholds.rule
+    rule = replace(rule, box=(*wide[:2], 120.0, *wide[2:], 255.0), field=replace(rule.field, roi=wide))
+    item = replace(item, region=wide, explanation=replace(item.thresholds, rule=rule))
     case.result = replace(case.result, objects=(case.result.objects[0], item))
     record.keep_result(case.node, case.result, case.grid)
     case.show("femur_2")

@@ -10,26 +10,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.assembly import Finding, assemble
+from GrayscaleDetSegLib.core.assembly import assemble
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import (
     drawn_regions,
-    finding_of,
     live_mask,
-    moved,
     with_object,
     with_region,
     with_thresholds,
     without_object,
 )
+from GrayscaleDetSegLib.core.errors import MethodError
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, explained
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask
-from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
+from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from Testing.fakes import GEOMETRIES, SHAPE, radiograph
+from Testing.pipelines import rigged
 
 ROIS = {"femur": (6.5, 2.25, 77.0, 57.5), "tibia": (60.0, 40.0, 125.0, 85.0)}
 
@@ -45,16 +46,21 @@ def oblique_field(roi=ROIS["femur"]) -> ThresholdField:
     return ThresholdField(roi, 40 + 12 * row + 15 * column, 260 - 9 * row - 20 * column)
 
 
-def finding(method="surfaces", label="femur", low=90.0, high=240.0) -> Finding:
+def rule_of(method="surfaces", label="femur", low=90.0, high=240.0) -> ThresholdRule:
     roi = ROIS[label]
-    box = DetectedBox((*roi[:2], low - 9, *roi[2:], high), (*roi[:2], low, *roi[2:], high), 0.7)
     field = ThresholdField.uniform(roi, low, high) if method == "box" else oblique_field(roi)
-    return Finding(Candidate(label, 0.9, roi), box, method, field)
+    box, proposal = (*roi[:2], low, *roi[2:], high), (*roi[:2], low - 9, *roi[2:], high)
+    return ThresholdRule(box, field, method == "box", proposal, 0.7)
+
+
+def assembled(picture, rules: dict[str, ThresholdRule], method="surfaces", clean_up=None):
+    made = explained(picture, [(Candidate(label, 0.9, ROIS[label]), rule) for label, rule in rules.items()])
+    return assemble(picture, [replace(part, method=method) for part in made], clean_up)
 
 
 def result(method="surfaces", clean_up=None) -> SegmentationResult:
     picture = image()
-    objects = assemble(picture, [finding(method, label) for label in ROIS], clean_up)
+    objects = assembled(picture, {label: rule_of(method, label) for label in ROIS}, method, clean_up)
     return SegmentationResult(picture, objects, None, 0.5, (), "stored", "cpu", {}, "rigged")
 
 
@@ -66,47 +72,45 @@ def whole(mask, roi) -> np.ndarray:
 
 def test_an_object_gives_back_what_it_was_made_from():
     for method in ("surfaces", "box"):
-        given_finding = finding(method)
-        back = finding_of(assemble(image(), [given_finding], None)[0])
-        assert (back.region, back.box, back.method) == (given_finding.region, given_finding.box, method)
+        rule = rule_of(method)
+        back = assembled(image(), {"femur": rule}, method)[0].thresholds.rule
+        assert (back.box, back.proposal, back.single, back.box_score) == (rule.box, rule.proposal, rule.single, 0.7)
         for name in ("roi", "bottom", "top"):
-            assert getattr(back.field, name) == getattr(given_finding.field, name)
-        np.testing.assert_array_equal(np.stack(back.field.cells), np.stack(given_finding.field.cells))
+            assert getattr(back.field, name) == getattr(rule.field, name)
+        np.testing.assert_array_equal(np.stack(back.field.cells), np.stack(rule.field.cells))
 
 
 def test_moving_all_thresholds_moves_the_box_too():
-    before = finding()
-    after = moved(before, bottom=-7.5, top=4.0)
+    before = rule_of()
+    after = before.moved(bottom=-7.5, top=4.0)
     assert (after.field.bottom, after.field.top) == (-7.5, 4.0) and after.field.low is not None
     np.testing.assert_array_equal(after.field.cells[0], before.field.low - np.float32(7.5))
     np.testing.assert_array_equal(after.field.cells[1], np.minimum(before.field.high, 255) + np.float32(4))
-    assert after.box.box == (*ROIS["femur"][:2], 82.5, *ROIS["femur"][2:], 244.0)
-    assert after.box.proposal == before.box.proposal and after.region == before.region
-    assert before.box.box[2] == 90.0, "a finding stays as it was"
+    assert after.box == (*ROIS["femur"][:2], 82.5, *ROIS["femur"][2:], 244.0)
+    assert after.proposal == before.proposal
+    assert before.box.g0 == 90.0, "a rule stays as it was"
 
 
 def test_a_move_bites_inside_of_the_object():
     """The network leaves the inside open; a bottom that is raised by hand takes the darkest pixels all the same."""
     wide = ThresholdField(ROIS["femur"], np.full((3, 3), -400.0), np.full((3, 3), 700.0))
-    box = DetectedBox((*ROIS["femur"][:2], 90.0, *ROIS["femur"][2:], 240.0), (*ROIS["femur"][:2], 90.0,
-                      *ROIS["femur"][2:], 240.0), 0.7)  # fmt: skip
+    rule = replace(rule_of(), field=wide)
     picture = replace(image(), mapping=GrayMapping.window(-2000, 5000, "full range"))
-    region = Candidate("femur", 0.9, ROIS["femur"])
-    objects = assemble(picture, [Finding(region, box, "surfaces", wide)], None)
+    objects = assembled(picture, {"femur": rule})
     before = SegmentationResult(picture, objects, None, 0.5, (), "stored", "cpu", {}, "rigged")
     gray = picture.gray()[before.objects[0].mask]
-    darkest, brightest = before.objects[0].field.reach
+    darkest, brightest = before.objects[0].thresholds.field.reach
     assert 0 < gray.min() <= darkest < np.quantile(gray, 0.02) and np.quantile(gray, 0.98) < brightest <= gray.max()
     after = with_thresholds(before, "femur", bottom=30.0).objects[0]
     np.testing.assert_array_equal(after.mask[before.objects[0].mask], gray >= darkest + np.float32(30.0))
-    assert after.field.reach == before.objects[0].field.reach, "it stays that of the object as it was found"
+    assert after.thresholds.field.reach == (darkest, brightest), "it stays that of the object as it was found"
     twice = with_thresholds(with_thresholds(before, "femur", bottom=30.0), "femur", bottom=-30.0).objects[0]
     np.testing.assert_array_equal(twice.mask, before.objects[0].mask)
 
 
 def test_moving_one_cell_leaves_the_box_and_the_others():
-    before = finding()
-    after = moved(before, bottom=30.0, top=-5.0, cell=(3, 1))
+    before = rule_of()
+    after = before.moved(bottom=30.0, top=-5.0, cell=(3, 1))
     assert after.box == before.box
     changed = np.argwhere(after.field.low != before.field.low).tolist()
     assert changed == np.argwhere(after.field.high != before.field.high).tolist() == [[3, 1]]
@@ -118,17 +122,17 @@ def test_moving_one_cell_leaves_the_box_and_the_others():
     [(10, -20, (100, 220)), (-500, 0, (0, 240)), (0, 99, (90, 255)), (300, 0, (255, 240)), (0, -300, (90, 0))],
 )
 def test_the_box_and_its_only_cell_stay_one(cell, bottom, top, expected):
-    after = moved(finding("box"), bottom, top, cell)
-    assert (after.box.box[2], after.box.box[5]) == expected
+    after = rule_of("box").moved(bottom, top, cell)
+    assert (after.box.g0, after.box.g1) == expected
     assert (float(after.field.low[0, 0]), float(after.field.high[0, 0])) == expected
     picture = image()
-    np.testing.assert_array_equal(live_mask(picture, after.field), after.rule(picture))
+    np.testing.assert_array_equal(live_mask(picture, after.field), after.mask(picture))
 
 
 def test_there_is_no_such_cell():
     for method, cell in (("surfaces", (5, 0)), ("surfaces", (0, -1)), ("box", (0, 1))):
         with pytest.raises(IndexError, match="no cell"):
-            moved(finding(method), 1.0, cell=cell)
+            rule_of(method).moved(1.0, cell=cell)
 
 
 @st.composite
@@ -185,18 +189,18 @@ def test_the_edited_object_follows_its_thresholds_and_the_others_keep_theirs(met
     after = with_thresholds(before, "tibia", bottom=-35.0, top=12.0, clean_up=clean_up)
     femur, tibia = after.objects
     assert femur is before.objects[0] and after.radiograph is before.radiograph
-    expected = moved(finding_of(before.objects[1]), -35.0, 12.0)
-    rule = expected.rule(before.radiograph)
+    expected = before.objects[1].thresholds.rule.moved(-35.0, 12.0)
+    rule = expected.mask(before.radiograph)
     cleaned = rule if clean_up is None else clean_up.apply(rule, "tibia")
     np.testing.assert_array_equal(tibia.mask, whole(cleaned, ROIS["tibia"]) & ~femur.mask)
-    assert tibia.rule_pixel_count == rule.sum() != before.objects[1].rule_pixel_count
-    assert tibia.interval == (55.0, 252.0) and (tibia.name, tibia.roi_score) == ("tibia", 0.9)
-    assert tibia.interval_units == before.radiograph.mapping.interval_to_units(55.0, 252.0)
-    alone = assemble(before.radiograph, [expected], None)[0]
-    assert (tibia.stability, tibia.confidence, tibia.box_agreement) == (
-        alone.stability,
-        alone.confidence,
-        alone.box_agreement,
+    assert tibia.thresholds.rule_pixel_count == rule.sum() != before.objects[1].thresholds.rule_pixel_count
+    assert tibia.thresholds.interval == (55.0, 252.0) and (tibia.name, tibia.score) == ("tibia", 0.9)
+    assert tibia.thresholds.interval_units == before.radiograph.mapping.interval_to_units(55.0, 252.0)
+    alone = assembled(before.radiograph, {"tibia": expected}, method)[0]
+    assert (tibia.thresholds.stability, tibia.thresholds.confidence, tibia.thresholds.box_agreement) == (
+        alone.thresholds.stability,
+        alone.thresholds.confidence,
+        alone.thresholds.box_agreement,
     )
     for item, mask in zip(before.objects, pixels):
         np.testing.assert_array_equal(item.mask, mask)
@@ -207,12 +211,12 @@ def test_one_cell_of_a_result():
     before = result()
     after = with_thresholds(before, "femur", bottom=-60.0, cell=(1, 2))
     changed = np.argwhere(after.objects[0].mask != before.objects[0].mask)
-    field = before.objects[0].field
+    field = before.objects[0].thresholds.field
     rows, columns = field.reach_of((1, 2), SHAPE)
     assert len(changed) > 0
     assert (changed >= [rows.start, columns.start]).all() and (changed < [rows.stop, columns.stop]).all()
-    assert after.objects[0].interval == before.objects[0].interval
-    assert after.objects[0].field.low[1, 2] == field.low[1, 2] - 60
+    assert after.objects[0].thresholds.interval == before.objects[0].thresholds.interval
+    assert after.objects[0].thresholds.field.low[1, 2] == field.low[1, 2] - 60
 
 
 def test_there_and_back_again():
@@ -220,8 +224,8 @@ def test_there_and_back_again():
     there = with_thresholds(before, "femur", bottom=32.0, top=-16.0)
     back = with_thresholds(there, "femur", bottom=-32.0, top=16.0)
     assert (there.objects[0].mask != before.objects[0].mask).any()
-    np.testing.assert_array_equal(back.objects[0].field.low, before.objects[0].field.low)
-    rule = finding().rule(before.radiograph)
+    np.testing.assert_array_equal(back.objects[0].thresholds.field.low, before.objects[0].thresholds.field.low)
+    rule = rule_of().mask(before.radiograph)
     np.testing.assert_array_equal(back.objects[0].mask, whole(rule, ROIS["femur"]) & ~before.objects[1].mask)
 
 
@@ -254,8 +258,8 @@ class SurfaceFake:
         return [oblique_field(roi) for roi in rois]
 
 
-def pipeline() -> Pipeline:
-    return Pipeline(None, BoxFake(), clean_up=CleanUp(smooth=0.02), surface_detector=SurfaceFake(), margin=0.3)
+def pipeline():
+    return rigged(None, BoxFake(), clean_up=CleanUp(smooth=0.02), surfaces=SurfaceFake(), margin=0.3)
 
 
 @pytest.mark.parametrize("method", ["surfaces", "box"])
@@ -265,14 +269,14 @@ def test_a_region_drawn_anew(method, clean_up):
     after = with_region(made, before, "femur", roi, clean_up=clean_up)
     femur, tibia = after.objects
     assert tibia is before.objects[1]
-    assert (femur.name, femur.roi, femur.roi_score, femur.method) == ("femur", roi, 1.0, method)
-    assert femur.box == (*roi[:2], 100.0, *roi[2:], 230.0) and femur.field.roi == roi
-    assert made.surface_detector.rois == ([roi] if method == "surfaces" else [])
+    assert (femur.name, femur.region, femur.score, femur.method) == ("femur", roi, 1.0, method)
+    assert femur.thresholds.box == (*roi[:2], 100.0, *roi[2:], 230.0) and femur.thresholds.field.roi == roi
+    assert made.methods["surfaces"].detector.rois == ([roi] if method == "surfaces" else [])
     field = oblique_field(roi) if method == "surfaces" else ThresholdField.uniform(roi, 100.0, 230.0)
     rule = field_mask(before.radiograph, field)
     cleaned = made.clean_up.apply(rule, "femur") if clean_up else rule
     np.testing.assert_array_equal(femur.mask, whole(cleaned, roi) & ~tibia.mask)
-    assert femur.rule_pixel_count == rule.sum()
+    assert femur.thresholds.rule_pixel_count == rule.sum()
 
 
 @pytest.mark.parametrize(
@@ -287,7 +291,7 @@ def test_a_region_drawn_anew(method, clean_up):
 def test_a_region_may_be_drawn_from_any_corner_and_beyond_the_image(drawn, kept):
     for method in ("surfaces", "box"):
         item = with_region(pipeline(), result(method), "femur", drawn).objects[0]
-        assert item.roi == item.field.roi == kept
+        assert item.region == item.thresholds.field.roi == kept
         inside = whole(True, kept)
         assert inside.any() and not (item.mask & ~inside).any()
 
@@ -299,13 +303,13 @@ def test_one_more_object_from_a_region(method):
     after = with_object(made, before, "femur", roi, method, clean_up=False, progress=stages.append)
     assert after.objects[:2] == before.objects and len(after.objects) == 3
     new = after.objects[2]
-    assert (new.name, new.label, new.roi, new.roi_score) == ("femur 2", "femur", roi, 1.0)
+    assert (new.name, new.label, new.region, new.score) == ("femur 2", "femur", roi, 1.0)
     assert new.method == (method or "surfaces") and stages[0] == "boxes"
     field = ThresholdField.uniform(roi, 100.0, 230.0) if method == "box" else oblique_field(roi)
     rule = field_mask(before.radiograph, field)
     taken = before.objects[0].mask | before.objects[1].mask
     np.testing.assert_array_equal(new.mask, whole(rule, roi) & ~taken)
-    assert (whole(rule, roi) & taken).any() and new.rule_pixel_count == rule.sum()
+    assert (whole(rule, roi) & taken).any() and new.thresholds.rule_pixel_count == rule.sum()
     third = with_object(made, after, "femur", roi).objects[3]
     assert third.name == "femur 3" and not (third.mask & new.mask).any()
     again = with_object(made, without_object(after, "femur"), "femur", roi)
@@ -322,8 +326,28 @@ def test_without_an_object():
 def test_a_class_or_a_method_that_is_not_there():
     with pytest.raises(ValueError, match="does not know 'hand': choose one of femur, tibia"):
         with_object(pipeline(), result(), "hand", ROIS["femur"])
-    with pytest.raises(ValueError, match="no method 'magic'"):
+    with pytest.raises(MethodError, match="no method 'magic'"):
         with_object(pipeline(), result(), "femur", ROIS["femur"], "magic")
+    boxes_alone = rigged(None, BoxFake(), model="boxes 1")
+    with pytest.raises(MethodError, match="boxes 1 has no method 'surfaces': choose one of box"):
+        with_region(boxes_alone, result("surfaces"), "femur", ROIS["femur"])
+
+
+def test_an_object_without_thresholds_has_none_to_move():
+    before = result()
+    plain = replace(before, objects=(replace(before.objects[0], explanation=None), before.objects[1]))
+    with pytest.raises(MethodError, match="no thresholds to move: 'femur' was made by the method 'surfaces'"):
+        with_thresholds(plain, "femur", 1.0)
+    assert with_thresholds(plain, "tibia", 1.0).objects[0] is plain.objects[0], "the others go on"
+
+
+def test_pixels_that_are_taken_are_left_alone():
+    before, taken = result(), np.zeros(SHAPE, bool)
+    taken[:, :40] = True
+    free = with_thresholds(before, "femur", bottom=-20.0).objects[0].mask
+    held = with_thresholds(before, "femur", bottom=-20.0, taken=taken).objects[0].mask
+    assert free[taken].any()
+    np.testing.assert_array_equal(held, free & ~taken)
 
 
 def test_a_drawn_region_is_looked_at_as_the_image_is_hung():

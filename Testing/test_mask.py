@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import (
     field_mask,
@@ -20,7 +21,6 @@ from GrayscaleDetSegLib.core.mask import (
     without_overlaps,
 )
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 
 MAPPINGS = [
     GrayMapping.window(500, 3000, "VOI window"),

@@ -31,7 +31,8 @@ def names(models: Models) -> list[str]:
 def test_what_the_shipped_models_manifest_says():
     (model,) = Models().installed()
     assert (model.name, model.version, model.full_name, model.key) == ("radiographs", "2", "radiographs 2", "")
-    assert model.classes == ("right lung", "left lung", "femur", "tibia", "teeth") and model.has_surfaces
+    assert model.classes == ("right lung", "left lung", "femur", "tibia", "teeth")
+    assert model.methods == ("surfaces", "box")
     assert model.folder == shipped_bundle() and not model.is_added and not model.problem
     assert model.use == "research only" and model.clean_up.largest_parts == {"teeth": 0}
 
@@ -284,8 +285,8 @@ def test_the_applications_models_lie_beside_its_settings(panel_session):
     assert [str(model.folder) for model in models.installed()[1:]] == ["/somewhere"]
 
 
-def test_a_bundle_without_a_list_of_classes_knows_those_of_its_box_detector(tmp_path):
+def test_a_bundle_without_a_list_of_classes_knows_those_of_its_2d_detector(tmp_path):
     folder = write_bundle(tmp_path / "old", classes=["ulna"], networks=("roi_detector", "box_detector", "refinement"))
     change_manifest(folder, lambda manifest: manifest.pop("classes"))
     model = read_model(folder)
-    assert model.classes == ("ulna",) and not model.has_surfaces and not model.problem
+    assert model.classes == ("ulna",) and model.methods == ("box",) and not model.problem

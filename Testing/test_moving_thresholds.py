@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes, editing
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from Testing.fakes import radiograph
 
 

@@ -140,7 +140,8 @@ def test_the_module_is_left(done, what):
     done.enter()
     assert done.node is node and done.names() == ["Femur", "Tibia"] and not done.panel.messages.is_asking
     if what in ("dragging", "sliding"):
-        assert done.item().interval[0] == pytest.approx({"dragging": 180.0, "sliding": 200.0}[what], abs=0.01)
+        bottom = {"dragging": 180.0, "sliding": 200.0}[what]
+        assert done.item().thresholds.interval[0] == pytest.approx(bottom, abs=0.01)
         assert not done.workspace.would_lose_edits(node)
 
 
@@ -188,7 +189,7 @@ def test_nodes_of_every_kind_are_deleted(panel_session, what):
             bench.choose(0)
             bench.ui.grayRangeWidget.minimumValue = 170.0
             bench.panel.results.finish_edits()
-            assert bench.item().interval[0] == pytest.approx(170.0, abs=0.01), part
+            assert bench.item().thresholds.interval[0] == pytest.approx(170.0, abs=0.01), part
         bench.scene.Clear(0)
         bench.session.process()
 
@@ -243,7 +244,7 @@ def files(done, tmp_path):
 @pytest.mark.parametrize("is_inside", [True, False])
 def test_a_scene_comes_back_connected(done, files, is_inside):
     done.ui.polarityComboBox.currentIndex = 2
-    done.ui.methodComboBox.currentIndex = 1
+    done.choose_method("box")
     done.ui.scoreSlider.value = 0.45
     done.ui.cleanUpCheckBox.checked = False
     done.choose(1)
@@ -261,7 +262,7 @@ def test_a_scene_comes_back_connected(done, files, is_inside):
     if not is_inside:
         done.enter()
     parameters, ui = done.panel.parameters, done.ui
-    assert (parameters.polarity.value, parameters.method.value, parameters.cleanUp) == ("as-is", "box", False)
+    assert (parameters.polarity.value, parameters.method, parameters.cleanUp) == ("as-is", "box", False)
     assert ui.scoreSlider.value == pytest.approx(0.45) and not ui.cleanUpCheckBox.checked
     assert parameters.segmentation is done.node is not None and ui.resultSelector.currentNode() is done.node
     assert ui.inputSelector.currentNode() is parameters.volume is done.workspace.outcome(done.node).volume
@@ -273,11 +274,11 @@ def test_a_scene_comes_back_connected(done, files, is_inside):
     assert set(outcome.regions) == {"femur", "tibia"} and outcome.table is not None and outcome.box is not None
     done.drag(outcome.regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
-    assert done.item().roi == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
+    assert done.item().region == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
     done.choose(1)
     ui.grayRangeWidget.minimumValue = 200.0
     done.rest()
-    assert done.item("tibia").interval[0] == pytest.approx(200.0)
+    assert done.item("tibia").thresholds.interval[0] == pytest.approx(200.0)
 
 
 def test_a_scene_is_added_while_a_run_is_on(done, files):

@@ -38,7 +38,7 @@ def test_widgets_are_tied_once_however_often_the_module_is_entered(module):
 
     from Testing.standins.pythonqt import connections
 
-    tied = [panel().ui.methodComboBox, panel().ui.deviceComboBox, panel().ui.cleanUpCheckBox]
+    tied = [panel().ui.polarityComboBox, panel().ui.deviceComboBox, panel().ui.cleanUpCheckBox]
     before = [len(connections(each)) for each in tied]
     assert before == [1, 1, 1]
     for _ in range(3):

@@ -160,18 +160,37 @@ def test_the_score_follows_the_model_unless_the_user_has_set_it(bench, knees):
     assert slider.value == pytest.approx(0.42)
 
 
-def test_a_model_without_surfaces_has_the_single_box_alone(bench, tmp_path):
+def methods_of(bench) -> list[str]:
+    combo = bench.ui.methodComboBox
+    return [combo.itemText(index) for index in range(combo.count)]
+
+
+def test_the_methods_are_those_of_the_model(bench, tmp_path):
+    """Its own is first, and needs no choice; what the user chose besides stays chosen."""
     ui, parameters = bench.ui, bench.panel.parameters
-    before = ui.methodComboBox.toolTip
     bench.add_model(write_bundle(tmp_path / "box", "box alone", networks=BOX_ALONE))
-    assert parameters.method.value == "box" and ui.methodComboBox.currentText == "Single box"
-    assert not ui.methodComboBox.enabled and "no threshold surfaces" in ui.methodComboBox.toolTip
+    assert methods_of(bench) == ["Single box (the model's own)"]
+    assert parameters.method == "" and not ui.methodComboBox.enabled
     bench.choose_model("radiographs")
-    assert parameters.method.value == "surfaces" and ui.methodComboBox.enabled
-    assert ui.methodComboBox.toolTip == before
-    ui.methodComboBox.currentIndex = 1
+    assert methods_of(bench) == ["Threshold surfaces (the model's own)", "Single box"] and ui.methodComboBox.enabled
+    bench.choose_method("box")
     bench.add_model(write_bundle(tmp_path / "both", "both"))
-    assert parameters.method.value == "box", "what the user chose stays"
+    assert parameters.method == "box" and ui.methodComboBox.currentText == "Single box", "what the user chose stays"
+    bench.choose_method("surfaces")
+    assert parameters.method == "", "the model's own is that of whatever model"
+
+
+def test_a_model_without_the_chosen_method_segments_nothing(bench, tmp_path):
+    bench.volume()
+    bench.panel.parameters.method = "SURFACES"  # as a scene of a former version says it
+    assert bench.ui.methodComboBox.currentIndex == 0 and bench.ui.segmentButton.enabled
+    bench.add_model(write_bundle(tmp_path / "box", "box alone", networks=BOX_ALONE))
+    assert methods_of(bench) == ["Single box (the model's own)", "Threshold surfaces (not available)"]
+    reason = "box alone 1 has no method 'Threshold surfaces'; choose another method or another model."
+    assert bench.status.endswith(reason) and not bench.ui.segmentButton.enabled
+    assert bench.ui.segmentButton.toolTip == reason
+    bench.choose_method("box")
+    assert bench.ui.segmentButton.enabled and bench.panel.parameters.method == ""
 
 
 def test_settings_follow_from_a_model_that_went_away_meanwhile(bench, tmp_path):
@@ -179,9 +198,9 @@ def test_settings_follow_from_a_model_that_went_away_meanwhile(bench, tmp_path):
     bench.add_model(folder)
     shutil.rmtree(folder)
     bench.choose_model("box alone")  # which is looked at again
-    assert "There is no model in" in bench.status and bench.ui.methodComboBox.enabled
+    assert "There is no model in" in bench.status
     bench.choose_model("radiographs")
-    assert bench.panel.parameters.method.value == "surfaces" and bench.ui.scoreSlider.value == pytest.approx(0.3)
+    assert bench.panel.parameters.method == "" and bench.ui.scoreSlider.value == pytest.approx(0.3)
 
 
 def test_a_scene_brings_its_model_back(done, knees, tmp_path):
@@ -226,10 +245,10 @@ def test_a_scene_whose_model_is_not_here_is_not_segmented_by_another(done, knees
     done.drag(done.workspace.outcome(done.node).regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
     assert done.status == sentence and len(done.rig.loads) == loads
-    assert done.roi("femur") == pytest.approx(done.item().roi, abs=0.05), "the region is put back"
+    assert done.roi("femur") == pytest.approx(done.item().region, abs=0.05), "the region is put back"
     done.ui.grayRangeWidget.minimumValue = 190.0
     done.rest()
-    assert done.item().interval[0] == pytest.approx(190.0) and "Traceback" not in done.log
+    assert done.item().thresholds.interval[0] == pytest.approx(190.0) and "Traceback" not in done.log
     done.add_model(tmp_path / "elsewhere")
     assert ui.segmentButton.enabled and done.models() == ["radiographs", "knees"]
     done.run()
@@ -264,7 +283,7 @@ def test_a_damaged_model_does_not_hide_the_others(bench, knees, tmp_path):
 
 def test_objects_of_another_model_go_on_working(done, knees):
     """Their regions are looked at again only by a model that knows the class; their thresholds need none."""
-    tibia, roi = done.mask("tibia"), done.item("tibia").roi
+    tibia, roi = done.mask("tibia"), done.item("tibia").region
     done.add_model(knees)
     done.rig.classes = ("patella", "femur")
     outcome = done.workspace.outcome(done.node)
@@ -275,7 +294,7 @@ def test_objects_of_another_model_go_on_working(done, knees):
     np.testing.assert_array_equal(done.mask("tibia"), tibia)
     done.drag(outcome.regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
-    assert done.item("femur").roi == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
+    assert done.item("femur").region == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
     assert done.rig.models[-1] == knees
 
 

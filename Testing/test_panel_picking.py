@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.scene import cloud, views, volumes
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from GrayscaleDetSegLib.scene.geometry import moved, numpy_matrix

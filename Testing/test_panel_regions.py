@@ -37,7 +37,7 @@ def test_a_dragged_region_is_searched_again(done, monkeypatch):
     done.drag(region(done), lambda: done.place("femur", FURTHER), lambda: done.place("femur", MOVED))
     assert not done.rig.searches, "it runs when the mouse has let go"
     done.rest()
-    assert done.rig.searches == [("femur", done.item().roi)] and done.item().roi == pytest.approx(MOVED, abs=0.05)
+    assert done.rig.searches == [("femur", done.item().region)] and done.item().region == pytest.approx(MOVED, abs=0.05)
     assert (done.mask() != before).any() and done.cells(0)[1] == "1.00"
     np.testing.assert_array_equal(done.mask("tibia"), tibia)
     assert done.status.startswith("Femur: gray levels 150 to 240") and done.panel.results.table.selected == "femur"
@@ -53,7 +53,7 @@ def test_a_region_moved_by_a_script_counts_when_it_rests(done):
     assert not done.rig.searches
     done.rest()
     assert [label for label, _roi in done.rig.searches] == ["tibia"]
-    assert done.item("tibia").roi == pytest.approx((77.0, 60.0, 120.0, 76.0), abs=0.05)
+    assert done.item("tibia").region == pytest.approx((77.0, 60.0, 120.0, 76.0), abs=0.05)
 
 
 def test_a_region_that_comes_back_is_not_searched(done):
@@ -94,8 +94,8 @@ def test_moved_while_another_search_is_on(done):
     done.session.wait(lambda: False, 0.1)
     done.rig.gate.set()
     done.rest()
-    assert done.session.wait(lambda: done.item("tibia").roi == pytest.approx((74.0, 60.0, 120.0, 76.0), abs=0.05))
-    assert done.session.wait(lambda: done.item().roi == pytest.approx(FURTHER, abs=0.05))
+    assert done.session.wait(lambda: done.item("tibia").region == pytest.approx((74.0, 60.0, 120.0, 76.0), abs=0.05))
+    assert done.session.wait(lambda: done.item().region == pytest.approx(FURTHER, abs=0.05))
     assert done.roi("femur") == pytest.approx(FURTHER, abs=0.05)
 
 
@@ -108,10 +108,11 @@ def test_held_while_the_search_ends(done):
     node.InvokeEvent(node.PointStartInteractionEvent)
     done.place("femur", FURTHER)
     done.finish()
-    assert done.item().roi == pytest.approx(MOVED, abs=0.05) and done.roi("femur") == pytest.approx(FURTHER, abs=0.05)
+    assert done.item().region == pytest.approx(MOVED, abs=0.05)
+    assert done.roi("femur") == pytest.approx(FURTHER, abs=0.05)
     node.InvokeEvent(node.PointEndInteractionEvent)
     done.rest()
-    assert done.item().roi == pytest.approx(FURTHER, abs=0.05)
+    assert done.item().region == pytest.approx(FURTHER, abs=0.05)
 
 
 def test_an_edited_object_is_kept(done):
@@ -185,7 +186,7 @@ def test_a_drawn_region_adds_an_object(done):
     done.finish()
     assert done.ui.drawButton.text == "Draw region" and done.node is before
     assert done.names() == ["Femur", "Tibia", "Right lung"] and done.panel.results.table.selected == "right_lung"
-    assert done.item("right_lung").roi == pytest.approx(DRAWN, abs=0.05) and node.GetScene() is None
+    assert done.item("right_lung").region == pytest.approx(DRAWN, abs=0.05) and node.GetScene() is None
     assert done.roi("right_lung") == pytest.approx(DRAWN, abs=0.05)
     done.ui.undoButton.click()
     assert done.names() == ["Femur", "Tibia"] and "right_lung" not in done.workspace.outcome(done.node).regions
@@ -230,7 +231,7 @@ def test_drawn_while_a_region_is_searched(done):
     place_drawn(done, node, DRAWN)
     assert "try again" in done.status and node.GetScene() is None
     done.finish()
-    assert done.names() == ["Femur", "Tibia"] and done.item().roi == pytest.approx(MOVED, abs=0.05)
+    assert done.names() == ["Femur", "Tibia"] and done.item().region == pytest.approx(MOVED, abs=0.05)
 
 
 def test_drawn_in_another_slice(bench):

@@ -40,8 +40,8 @@ def test_the_table(done):
     assert [table.horizontalHeaderItem(column).text() for column in range(7)] == [
         "Show", "Object", "Score", "Confidence", "Gray levels", "Area", "Stability"
     ]  # fmt: skip
-    area, stability = f"{item.area_mm2:.0f} mm²", f"{item.stability.value:.2f}"
-    assert done.cells(0) == ["Femur", "0.93", f"{item.confidence:.2f}", "150 – 240", area, stability]
+    area, stability = f"{item.area_mm2:.0f} mm²", f"{item.thresholds.stability.value:.2f}"
+    assert done.cells(0) == ["Femur", "0.93", f"{item.thresholds.confidence:.2f}", "150 – 240", area, stability]
     assert done.cells(1)[:2] == ["Tibia", "0.71"]
     import qt
 
@@ -193,7 +193,7 @@ def test_an_answer_while_another_run_is_on(done):
     done.ui.questionFirstButton.click()
     done.finish()
     assert not is_asking(done) and done.mask("tibia")[82, 5]
-    assert done.item().roi == pytest.approx((10.0, 6.0, 66.0, 47.0), abs=0.05)
+    assert done.item().region == pytest.approx((10.0, 6.0, 66.0, 47.0), abs=0.05)
 
 
 def test_results_of_other_images_bring_their_image(done):

@@ -84,7 +84,7 @@ def test_the_window_lives_on_while_a_run_is_on(bench):
     timer.connect("timeout()", lambda: ticks.append(time.monotonic()))
     bench.begin()
     timer.start()
-    bench.ui.methodComboBox.currentIndex = 1  # whose choice counts for the next run
+    bench.choose_method("box")  # whose choice counts for the next run
     assert bench.session.wait(lambda: len(ticks) >= 20, 3.0)
     assert max(np.diff(ticks)) < 0.5 and bench.panel.runner.is_busy
     timer.stop()
@@ -204,7 +204,7 @@ def test_nothing_found_offers_the_best_candidate(bench):
     bench.run()
     ui.questionFirstButton.click()
     bench.finish()
-    assert bench.names() == ["Tibia"] and bench.item("tibia").roi_score == 1.0
+    assert bench.names() == ["Tibia"] and bench.item("tibia").score == 1.0
     assert bench.workspace.outcome(bench.node).volume is volume
 
 
@@ -248,13 +248,13 @@ def test_choices_reach_the_method(bench, monkeypatch):
     monkeypatch.setattr(Pipeline, "segment", lambda *a, **options: (seen.append(options), segment(*a, **options))[1])
     bench.volume()
     bench.run()
-    bench.ui.methodComboBox.currentIndex = 1
+    bench.choose_method("box")
     bench.ui.cleanUpCheckBox.checked = False
     bench.ui.scoreSlider.value = 0.85
     bench.ui.polarityComboBox.currentIndex = 2
     bench.run()
     first, second = seen
-    assert (first["method"], first["clean_up"], first["check_polarity"]) == ("surfaces", True, True)
+    assert (first["method"], first["clean_up"], first["check_polarity"]) == (None, True, True)
     assert (second["method"], second["clean_up"], second["check_polarity"]) == ("box", False, False)
     assert second["score_threshold"] == pytest.approx(0.85) and bench.names() == ["Femur"]
 

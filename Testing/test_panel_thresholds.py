@@ -42,7 +42,7 @@ def expected(bench, low, high, identity="femur") -> np.ndarray:
     from GrayscaleDetSegLib.core import boxes
 
     item, whole = bench.item(identity), gray(bench)
-    window, mask = boxes.pixel_slices(item.field.roi, whole.shape), np.zeros(whole.shape, bool)
+    window, mask = boxes.pixel_slices(item.thresholds.field.roi, whole.shape), np.zeros(whole.shape, bool)
     mask[window] = (whole[window] >= low) & (whole[window] <= high)
     other = bench.mask("tibia" if identity == "femur" else "femur")
     return mask & ~other
@@ -80,7 +80,8 @@ def test_a_slider_moves_mask_numbers_and_box(done):
     mapping = done.workspace.shown(done.node).result.radiograph.mapping
     assert done.ui.unitsRangeWidget.minimumValue == pytest.approx(mapping.to_units([190.0])[0], abs=0.5)
     done.rest()
-    assert done.item().interval == pytest.approx((190.0, HIGH)) and done.item().interval_units[1] == pytest.approx(
+    assert done.item().thresholds.interval == pytest.approx((190.0, HIGH))
+    assert done.item().thresholds.interval_units[1] == pytest.approx(
         mapping.to_units([HIGH])[0], abs=1.0
     )
     np.testing.assert_array_equal(done.mask(), live)
@@ -98,9 +99,9 @@ def test_many_moves_are_one_state(done):
         done.ui.grayRangeWidget.minimumValue = low
         done.session.wait(lambda: False, 0.02)
     done.rest()
-    assert done.item().interval[0] == pytest.approx(205.0)
+    assert done.item().thresholds.interval[0] == pytest.approx(205.0)
     done.ui.undoButton.click()
-    assert done.item().interval[0] == LOW and not done.ui.undoButton.enabled
+    assert done.item().thresholds.interval[0] == LOW and not done.ui.undoButton.enabled
 
 
 def test_units_and_gray_levels_are_tied(done):
@@ -108,7 +109,7 @@ def test_units_and_gray_levels_are_tied(done):
     wanted = float(round(mapping.to_units([200.0])[0]))
     units.minimumValue = wanted
     done.rest()
-    low, high = done.item().interval
+    low, high = done.item().thresholds.interval
     assert low == pytest.approx(float(mapping.to_gray([wanted])[0]), abs=1e-3)
     assert done.ui.grayRangeWidget.minimumValue == pytest.approx(low, abs=0.051)
     assert high == HIGH, "an end that nobody moved has moved by its rounding"
@@ -118,18 +119,18 @@ def test_units_and_gray_levels_are_tied(done):
 def test_rounding_moves_no_end_that_nobody_moved(done, widget):
     done.drag(box_of(done), lambda: threshold_box.set_interval(box_of(done), (151.237, 233.333)))
     done.rest()
-    before = done.item().interval
+    before = done.item().thresholds.interval
     slider = getattr(done.ui, widget)
     slider.maximumValue = slider.maximumValue + 10 * slider.singleStep
     done.rest()
-    low, high = done.item().interval
+    low, high = done.item().thresholds.interval
     assert low == before[0] and high > before[1] + 5
     slider.maximumValue = slider.maximum
     done.rest()
-    assert done.item().interval == (before[0], 255.0) and np.isinf(done.item().interval_units[1])
+    assert done.item().thresholds.interval == (before[0], 255.0) and np.isinf(done.item().thresholds.interval_units[1])
     slider.minimumValue = slider.minimum
     done.rest()
-    assert done.item().interval == (0.0, 255.0) and np.isinf(done.item().interval_units[0])
+    assert done.item().thresholds.interval == (0.0, 255.0) and np.isinf(done.item().thresholds.interval_units[0])
 
 
 def test_there_and_back_is_no_change(done):
@@ -155,10 +156,10 @@ def test_the_box_is_dragged(done):
     assert (done.mask() != before).any()
     done.session.wait(lambda: False, 0.25)
     assert done.panel.results.thresholds.is_moving, "the mouse has not let go"
-    assert done.item().interval == (LOW, HIGH)
+    assert done.item().thresholds.interval == (LOW, HIGH)
     box.InvokeEvent(box.PointEndInteractionEvent)
     assert done.session.wait(lambda: not done.panel.results.thresholds.is_moving, 0.2)
-    assert done.item().interval == pytest.approx((190.0, HIGH), abs=0.01)
+    assert done.item().thresholds.interval == pytest.approx((190.0, HIGH), abs=0.01)
     np.testing.assert_array_equal(done.mask("tibia"), other)
     assert done.status.startswith("Femur: gray levels 190.0 to 240.0.")
     done.ui.undoButton.click()
@@ -175,7 +176,7 @@ def test_a_box_that_was_turned_and_pushed_is_put_back(done):
 
     done.drag(box, push)
     done.rest()
-    low, high = done.item().interval
+    low, high = done.item().thresholds.interval
     assert low < LOW and high > HIGH and list(box.GetCenter())[:2] == pytest.approx(center[:2], abs=1e-3)
     assert threshold_box.interval_of(box) == pytest.approx((low, high), abs=0.01)
 
@@ -183,7 +184,7 @@ def test_a_box_that_was_turned_and_pushed_is_put_back(done):
 def test_a_box_moved_by_a_script_counts_too(done):
     """No start, no end: it rests when nothing has changed for a while."""
     threshold_box.set_interval(box_of(done), (200.0, 230.0))
-    assert done.session.wait(lambda: done.item().interval == pytest.approx((200.0, 230.0), abs=0.01))
+    assert done.session.wait(lambda: done.item().thresholds.interval == pytest.approx((200.0, 230.0), abs=0.01))
     assert done.ui.undoButton.enabled
 
 
@@ -193,11 +194,11 @@ def test_a_drag_that_goes_on_after_the_object_was_left(done):
     box.InvokeEvent(box.PointStartInteractionEvent)
     threshold_box.set_interval(box, (180.0, HIGH))
     done.choose(1)
-    assert done.item().interval[0] == pytest.approx(180.0, abs=0.01)
-    tibia = done.item("tibia").interval
+    assert done.item().thresholds.interval[0] == pytest.approx(180.0, abs=0.01)
+    tibia = done.item("tibia").thresholds.interval
     box.InvokeEvent(box.PointEndInteractionEvent)
     done.rest()
-    assert done.item("tibia").interval == tibia and values(done.ui.grayRangeWidget) == tibia
+    assert done.item("tibia").thresholds.interval == tibia and values(done.ui.grayRangeWidget) == tibia
     assert threshold_box.interval_of(box_of(done)) == pytest.approx(tibia, abs=0.01)
 
 
@@ -207,7 +208,7 @@ def test_another_image_while_a_threshold_moves(done):
     done.volume("other", "flipped")
     done.ui.resultSelector.setCurrentNode(node)
     done.session.process()
-    assert done.item().interval == pytest.approx((200.0, HIGH)) and not done.workspace.would_lose_edits(node)
+    assert done.item().thresholds.interval == pytest.approx((200.0, HIGH)) and not done.workspace.would_lose_edits(node)
 
 
 def test_edited_objects_keep_a_hidden_copy(done):
@@ -232,28 +233,29 @@ def test_clean_up_comes_at_the_end(done):
     live = done.mask()
     np.testing.assert_array_equal(live, expected(done, 190.0, HIGH))
     done.rest()
-    assert done.item().pixel_count == np.count_nonzero(done.mask()) and done.item().rule_pixel_count >= live.sum()
+    assert done.item().pixel_count == np.count_nonzero(done.mask())
+    assert done.item().thresholds.rule_pixel_count >= live.sum()
 
 
 def test_surfaces_move_together(bent):
     assert bent.item().method == "surfaces" and bent.ui.numbersLabel.text.startswith("4 x 3 boxes make the mask")
-    surfaces, before_low = bent.workspace.outcome(bent.node).surfaces, bent.item().field.cells[0]
+    surfaces, before_low = bent.workspace.outcome(bent.node).surfaces, bent.item().thresholds.field.cells[0]
     heights = [node.GetPolyData().GetBounds()[4:] for node in surfaces]
     before = bent.mask()
     bent.drag(box_of(bent), lambda: threshold_box.set_interval(box_of(bent), (LOW + 25.0, HIGH)))
     bent.rest()
-    least = bent.item().field.reach[0]  # bottoms below the object's darkest pixels move from there
-    np.testing.assert_allclose(bent.item().field.cells[0], np.maximum(before_low, least) + 25.0, atol=0.01)
+    least = bent.item().thresholds.field.reach[0]  # bottoms below the object's darkest pixels move from there
+    np.testing.assert_allclose(bent.item().thresholds.field.cells[0], np.maximum(before_low, least) + 25.0, atol=0.01)
     assert (bent.mask() != before).any() and not (bent.mask() & ~before).any()
     after = [node.GetPolyData().GetBounds()[4:] for node in bent.workspace.outcome(bent.node).surfaces]
     assert after[0] != heights[0] and after[1] == pytest.approx(heights[1], abs=0.05)
 
 
 def test_the_method_box_makes_no_surfaces(bent):
-    bent.ui.methodComboBox.currentIndex = 1
+    bent.choose_method("box")
     bent.run()
     assert bent.item().method == "box" and not bent.workspace.outcome(bent.node).surfaces
-    bent.ui.methodComboBox.currentIndex = 0
+    bent.choose_method("surfaces")
     bent.run()
     assert bent.item().method == "surfaces" and len(bent.workspace.outcome(bent.node).surfaces) == 2
 
@@ -265,11 +267,11 @@ def test_thresholds_moved_while_another_object_is_looked_for(done):
     assert done.session.wait(lambda: done.panel.runner.is_busy)
     done.ui.grayRangeWidget.minimumValue = 195.0
     assert done.session.wait(lambda: not done.panel.results.thresholds.is_moving)
-    assert done.item().interval[0] == pytest.approx(195.0)
+    assert done.item().thresholds.interval[0] == pytest.approx(195.0)
     moved = done.mask()
     done.finish()
-    assert done.item("tibia").roi == pytest.approx((74.0, 60.0, 120.0, 76.0), abs=0.05)
-    assert done.item().interval[0] == pytest.approx(195.0)
+    assert done.item("tibia").region == pytest.approx((74.0, 60.0, 120.0, 76.0), abs=0.05)
+    assert done.item().thresholds.interval[0] == pytest.approx(195.0)
     np.testing.assert_array_equal(done.mask(), moved)
     assert not done.workspace.would_lose_edits(done.node)
 
@@ -281,4 +283,4 @@ def test_nothing_can_be_moved_without_an_object(done):
     assert done.ui.numbersLabel.text == ""
     done.ui.grayRangeWidget.setValues(10.0, 20.0)
     done.rest()
-    assert done.item().interval == (LOW, HIGH)
+    assert done.item().thresholds.interval == (LOW, HIGH)

@@ -66,7 +66,7 @@ def test_every_control_is_used():
         tied |= {parameter} - {None}
         is_caption = widget.get("class") == "QLabel" and (words(widget, "text") or "").endswith(":")
         assert parameter or is_caption or re.search(rf"\b{name}\b", code), f"{name} is not used"
-    by_code = {"model"}  # whose choices are not known beforehand: panel/models.py ties it
+    by_code = {"model", "method"}  # whose choices are not known beforehand: panel/models.py ties it
     assert tied | by_code == fields, "parameters without a control, or the other way round"
 
 
@@ -131,7 +131,7 @@ def test_the_shipped_model_on_the_modules_sample(panel_session, tmp_path):
     node, identity = panel.results.node, panel.results.table.selected
     shown = panel.segmenter.workspace.shown(node)
     before = shown.object_of(identity)
-    low, high = before.interval
+    low, high = before.thresholds.interval
     ui.grayRangeWidget.minimumValue = min(low + 30.0, high - 5.0)
     assert panel_session.wait(lambda: not panel.results.thresholds.is_moving, 10.0)
     assert panel.segmenter.workspace.shown(node).object_of(identity).pixel_count < before.pixel_count
@@ -140,12 +140,12 @@ def test_the_shipped_model_on_the_modules_sample(panel_session, tmp_path):
     from GrayscaleDetSegLib.scene import regions
 
     outcome, grid = panel.segmenter.workspace.outcome(node), panel.segmenter.workspace.grid(node)
-    x0, y0, x1, y1 = before.roi
+    x0, y0, x1, y1 = before.region
     smaller = (x0 + 8.0, y0 + 8.0, x1 - 8.0, y1 - 8.0)
     regions.place_region(outcome.regions[identity], volume, grid, smaller)
     workspace = panel.segmenter.workspace
     assert panel_session.wait(
-        lambda: workspace.shown(node).object_of(identity).roi == pytest.approx(smaller, abs=0.1), 60.0
+        lambda: workspace.shown(node).object_of(identity).region == pytest.approx(smaller, abs=0.1), 60.0
     ), ui.statusLabel.text
     assert "Traceback" not in ui.logText.plainText
     ui.caseFolderLineEdit.currentPath = str(tmp_path)

@@ -25,6 +25,7 @@ from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import bar, letter_l
+from Testing.pipelines import rigged
 
 SHAPE = (90, 130)
 LOW, HIGH = 140.0, 255.0
@@ -63,6 +64,8 @@ class RoiFake:
 class BoxFake:
     """Gives every region the same interval; remembers what it saw."""
 
+    classes = ("femur", "tibia", "teeth", "right lung", "left lung")
+
     def __init__(self, low: float = LOW, high: float = HIGH) -> None:
         self.interval, self.calls = (low, high), []
 
@@ -87,7 +90,7 @@ UNSMOOTHED = CleanUp(smooth=0.0)
 
 def pipeline(roi=None, box=None, polarity=None, clean_up=None) -> Pipeline:
     # without smoothing, which rounds the corners of the small phantoms; it has tests of its own
-    return Pipeline(roi or RoiFake(), box or BoxFake(), polarity, clean_up or UNSMOOTHED, model="rigged 1")
+    return rigged(roi or RoiFake(), box or BoxFake(), polarity, clean_up or UNSMOOTHED, model="rigged 1")
 
 
 def test_objects_lie_on_their_pixels_and_carry_their_numbers():
@@ -97,16 +100,16 @@ def test_objects_lie_on_their_pixels_and_carry_their_numbers():
     np.testing.assert_array_equal(first.mask, letter_l())
     np.testing.assert_array_equal(second.mask, bar())
     assert (first.name, second.name) == ("femur", "femur 2") and first.label == second.label == "femur"
-    assert (first.roi_score, second.roi_score, first.box_score) == (0.9, 0.8, 0.7)
-    assert first.interval == (LOW, HIGH)
-    assert first.interval_units == (1400.0, np.inf) and first.interval_file == (1400.0, np.inf)
-    assert first.box == (*first.roi[:2], LOW, *first.roi[2:], HIGH)
-    assert first.proposal == (*first.roi[:2], LOW - 20, *first.roi[2:], HIGH)
-    assert first.pixel_count == first.rule_pixel_count == letter_l().sum()
+    assert (first.score, second.score, first.thresholds.box_score) == (0.9, 0.8, 0.7)
+    assert first.thresholds.interval == (LOW, HIGH)
+    assert first.thresholds.interval_units == (1400.0, np.inf) and first.thresholds.interval_file == (1400.0, np.inf)
+    assert first.thresholds.box == (*first.region[:2], LOW, *first.region[2:], HIGH)
+    assert first.thresholds.proposal == (*first.region[:2], LOW - 20, *first.region[2:], HIGH)
+    assert first.pixel_count == first.thresholds.rule_pixel_count == letter_l().sum()
     assert first.area_mm2 == pytest.approx(letter_l().sum() * 0.02)
     assert result.message == "Found femur, femur 2."
     assert result.best_candidate.score == 0.9 and result.orientation == "stored" and result.model == "rigged 1"
-    assert set(result.seconds) == {"polarity", "regions", "boxes", "masks", "clean-up", "explanation"}
+    assert set(result.seconds) == {"polarity", "regions", "boxes", "masks", "explanation", "overlaps", "clean-up"}
     assert np.unique(result.label_map()).tolist() == [0, 1, 2]
 
 
@@ -145,7 +148,7 @@ def test_without_clean_up_the_masks_are_the_rule():
     pixels[85, 5] = 2005  # a speck, which widens the region
     image = radiograph(pixels)
     bare, clean = (pipeline(clean_up=CleanUp()).segment(image, clean_up=on) for on in (False, True))
-    roi = bare.objects[0].roi
+    roi = bare.objects[0].region
     rows, columns = boxes.pixel_slices(roi, SHAPE)
     rule = np.zeros(SHAPE, bool)
     rule[rows, columns] = pixels[rows, columns] >= 1400
@@ -153,7 +156,7 @@ def test_without_clean_up_the_masks_are_the_rule():
     assert bare.objects[0].mask[85, 5] and not bare.objects[0].mask[20:24, 20:22].any()
     assert clean.objects[0].mask[20:24, 20:22].all() and not clean.objects[0].mask[85, 5]
     assert bare.clean_up == () and clean.clean_up == CleanUp().steps()
-    assert bare.objects[0].rule_pixel_count == clean.objects[0].rule_pixel_count == rule.sum()
+    assert bare.objects[0].thresholds.rule_pixel_count == clean.objects[0].thresholds.rule_pixel_count == rule.sum()
     assert "clean-up" not in bare.seconds
 
 
@@ -177,7 +180,7 @@ def test_masks_never_overlap_even_after_holes_were_filled():
 def test_stability_by_moving_the_thresholds(low, high):
     image = radiograph()
     item = pipeline(box=BoxFake(low, high)).segment(image).objects[0]
-    gray = image.gray()[boxes.pixel_slices(item.roi, SHAPE)]
+    gray = image.gray()[boxes.pixel_slices(item.region, SHAPE)]
 
     def area(bottom, top):
         return np.count_nonzero((gray >= bottom) & (gray <= top))
@@ -185,7 +188,7 @@ def test_stability_by_moving_the_thresholds(low, high):
     now = area(low, high)
     bottom = (abs(area(low - 1, high) - now) + abs(area(low + 1, high) - now)) / (2 * now) if low > 0 else 0.0
     top = (abs(area(low, high - 1) - now) + abs(area(low, high + 1) - now)) / (2 * now) if high < 255 else 0.0
-    assert (item.stability.bottom, item.stability.top) == pytest.approx((bottom, top))
+    assert (item.thresholds.stability.bottom, item.thresholds.stability.top) == pytest.approx((bottom, top))
     assert low == 199.0 or bottom + top > 0
 
 
@@ -222,7 +225,7 @@ def test_polarity_is_turned_over_only_if_the_picture_is_sure(probability, turned
         return
     assert result.radiograph.notes[0] == "first" and "turned over" in result.radiograph.notes[1]
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())
-    low, high = result.objects[0].interval_file
+    low, high = result.objects[0].thresholds.interval_file
     in_file = (image.pixels >= low) & (image.pixels <= high)
     np.testing.assert_array_equal(in_file, letter_l() | bar())
 
@@ -272,8 +275,8 @@ def test_masks_lie_on_the_objects_however_the_picture_is_stored(turn):
     np.testing.assert_allclose(gray, picture() / 10, atol=0.06)
     assert aspect == pytest.approx(1.5)
     for item in result.objects:
-        assert item.box == (*item.roi[:2], LOW, *item.roi[2:], HIGH)
-        assert item.proposal == (*item.roi[:2], LOW - 20, *item.roi[2:], HIGH)
+        assert item.thresholds.box == (*item.region[:2], LOW, *item.region[2:], HIGH)
+        assert item.thresholds.proposal == (*item.region[:2], LOW - 20, *item.region[2:], HIGH)
     # the 3D detector sees the region the way the 2D detector saw it
     upright = boxes.of_mask(letter_l())
     window = boxes.pixel_slices((upright[0] - 2.25, upright[1] - 1.5, upright[2] + 1.75, upright[3] + 2.5), SHAPE)
@@ -316,18 +319,18 @@ def test_a_region_drawn_by_hand_needs_no_2d_detector():
     box = BoxFake()
     result = pipeline(NoRoi(), box).segment_regions(radiograph(), Regions((drawn,), None, Orientation()))
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())
-    assert (result.objects[0].name, result.objects[0].roi_score) == ("tibia", 1.0)
+    assert (result.objects[0].name, result.objects[0].score) == ("tibia", 1.0)
     assert result.best_candidate is None and [label for _, label in box.calls] == ["tibia"]
-    assert set(result.seconds) == {"boxes", "masks", "clean-up", "explanation"}
+    assert set(result.seconds) == {"boxes", "masks", "explanation", "overlaps", "clean-up"}
 
 
 def test_progress_names_the_stages_in_order():
     stages = []
     pipeline().segment(radiograph(), progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "masks", "clean-up", "explanation"]
+    assert stages == ["polarity", "regions", "boxes", "masks", "explanation", "overlaps", "clean-up"]
     stages.clear()
     pipeline().segment(radiograph(), clean_up=False, progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "masks", "explanation"]
+    assert stages == ["polarity", "regions", "boxes", "masks", "explanation", "overlaps"]
 
 
 ANCHORS = AnchorConfig(16, (4, 8), 2)

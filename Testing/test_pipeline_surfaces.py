@@ -13,7 +13,9 @@ import pytest
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.clean_up import CleanUp
-from GrayscaleDetSegLib.core.editing import with_region
+from GrayscaleDetSegLib.core.editing import with_object, with_region
+from GrayscaleDetSegLib.core.errors import MethodError, UnknownClassError
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
@@ -22,9 +24,9 @@ from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import SHAPE, bar, letter_l
+from Testing.pipelines import rigged
 
 GRID = (5, 7)
 STEP = 12.0
@@ -124,8 +126,8 @@ class NoDetector:
 
 def pipeline(roi=None, box=None, surfaces=None, clean_up=OFF, margin=0.15) -> Pipeline:
     surfaces = SurfaceFake() if surfaces is None else surfaces
-    return Pipeline(
-        roi or RoiFake(), box or BoxFake(), None, clean_up, "rigged", surface_detector=surfaces, margin=margin
+    return rigged(
+        roi or RoiFake(), box or BoxFake(), None, clean_up, "rigged", surfaces=surfaces, margin=margin
     )
 
 
@@ -146,10 +148,10 @@ def test_masks_and_fields_lie_on_the_objects_however_the_picture_is_stored(turn)
     level = turn.view(LEVEL)
     for item in result.objects:
         np.testing.assert_array_equal(item.mask, turn.view(MASKS[item.label]))
-        assert item.method == "surfaces" and item.rule_pixel_count == MASKS[item.label].sum()
-        assert item.field.shape == (GRID[::-1] if turn.transpose else GRID)
-        window = boxes.pixel_slices(item.field.roi, image.shape)
-        low, high = item.field.surfaces(window)
+        assert item.method == "surfaces" and item.thresholds.rule_pixel_count == MASKS[item.label].sum()
+        assert item.thresholds.field.shape == (GRID[::-1] if turn.transpose else GRID)
+        window = boxes.pixel_slices(item.thresholds.field.roi, image.shape)
+        low, high = item.thresholds.field.surfaces(window)
         # beyond the outermost middles the surface stays as it is while the level goes on
         assert np.abs(low - level[window]).max() < STEP / 2
         np.testing.assert_allclose(high - low, 70, atol=1e-3)
@@ -173,8 +175,8 @@ def test_found_regions_are_grown_and_drawn_ones_are_not(turn):
         if not turn.is_identity:  # in whole pixels
             rows, columns = boxes.pixel_slices(searched, image.shape)
             searched = columns.start, rows.start, columns.stop, rows.stop
-        assert item.field.roi == pytest.approx(tuple(searched))
-        assert item.roi == region.roi, "what was found is reported as it was found"
+        assert item.thresholds.field.roi == pytest.approx(tuple(searched))
+        assert item.region == region.roi, "what was found is reported as it was found"
         expected = turn.view(MASKS["femur"]) & inside(searched, image.shape)
         np.testing.assert_array_equal(item.mask, expected)
         assert expected.sum() < MASKS["femur"].sum() if drawn else expected.sum() == MASKS["femur"].sum()
@@ -194,14 +196,15 @@ def test_a_grown_region_ends_at_the_edge_of_the_image():
 
 
 @pytest.mark.parametrize("turn", TURNS[:4], ids=str)
-def test_unknown_classes_fall_back_to_the_box(turn):
+def test_the_models_own_method_is_for_each_class_the_first_that_knows_it(turn):
     image, surfaces = stored(turn), SurfaceFake(("tibia", "teeth"))
     femur, tibia = pipeline(surfaces=surfaces).segment(image).objects
     assert [labels for _, labels in surfaces.calls] == [["tibia"]]
     assert (femur.method, tibia.method) == ("box", "surfaces")
-    assert femur.field.shape == (1, 1) and femur.field.roi == femur.roi and femur.box_agreement == 1.0
+    assert femur.thresholds.field.shape == (1, 1) and femur.thresholds.field.roi == femur.region
+    assert femur.thresholds.box_agreement == 1.0
     gray = image.gray()
-    rule = inside(femur.roi, image.shape) & (gray >= INTERVAL[0]) & (gray <= INTERVAL[1])
+    rule = inside(femur.region, image.shape) & (gray >= INTERVAL[0]) & (gray <= INTERVAL[1])
     np.testing.assert_array_equal(femur.mask, rule & ~tibia.mask)
     np.testing.assert_array_equal(tibia.mask, turn.view(MASKS["tibia"]))
 
@@ -213,20 +216,21 @@ def test_the_single_box_is_always_reported(turn, method):
     result = pipeline(box=box).segment(stored(turn), method=method)
     assert box.labels == ["femur", "tibia"]
     for item in result.objects:
-        assert item.box == pytest.approx((*item.roi[:2], INTERVAL[0], *item.roi[2:], INTERVAL[1]))
-        assert item.proposal == pytest.approx((*item.roi[:2], 80.0, *item.roi[2:], INTERVAL[1]))
-        assert (item.interval, item.box_score, item.method) == (INTERVAL, 0.7, method)
-        assert item.interval_units == pytest.approx((9000.0, 20000.0))
+        assert item.thresholds.box == pytest.approx((*item.region[:2], INTERVAL[0], *item.region[2:], INTERVAL[1]))
+        assert item.thresholds.proposal == pytest.approx((*item.region[:2], 80.0, *item.region[2:], INTERVAL[1]))
+        assert (item.thresholds.interval, item.thresholds.box_score, item.method) == (INTERVAL, 0.7, method)
+        assert item.thresholds.interval_units == pytest.approx((9000.0, 20000.0))
 
 
 def test_how_much_the_box_alone_explains():
     image = stored()
     for item in pipeline().segment(image).objects:
-        window = boxes.pixel_slices(item.field.roi, SHAPE)
+        window = boxes.pixel_slices(item.thresholds.field.roi, SHAPE)
         gray = image.gray()[window]
-        by_box = inside(item.roi, SHAPE)[window] & (gray >= INTERVAL[0]) & (gray <= INTERVAL[1])
+        by_box = inside(item.region, SHAPE)[window] & (gray >= INTERVAL[0]) & (gray <= INTERVAL[1])
         both, either = by_box & item.mask[window], by_box | item.mask[window]
-        assert item.box_agreement == pytest.approx(both.sum() / either.sum()) and item.box_agreement < 0.9
+        assert item.thresholds.box_agreement == pytest.approx(both.sum() / either.sum())
+        assert item.thresholds.box_agreement < 0.9
 
 
 def test_methods_by_name():
@@ -234,9 +238,9 @@ def test_methods_by_name():
     ruled = pipeline(surfaces=NoDetector()).segment(image, method="box")
     assert [item.method for item in ruled.objects] == ["box", "box"] and "surfaces" not in ruled.seconds
     assert pipeline().default_method == "surfaces"
-    without = Pipeline(RoiFake(), BoxFake(), clean_up=OFF)
+    without = rigged(RoiFake(), BoxFake(), clean_up=OFF)
     assert without.default_method == "box"
-    for method in (None, "surfaces", "box"):
+    for method in (None, "box"):
         result = without.segment(image, method=method)
         assert [item.method for item in result.objects] == ["box", "box"]
         for item, expected in zip(result.objects, ruled.objects):
@@ -245,17 +249,32 @@ def test_methods_by_name():
 
 @pytest.mark.parametrize("method", ["boxes", "Surfaces", ""])
 def test_an_unknown_method_is_refused_before_anything_runs(method):
-    nobody = Pipeline(NoDetector(), NoDetector(), NoDetector(), surface_detector=NoDetector())
+    nobody = rigged(NoDetector(), NoDetector(), NoDetector(), surfaces=NoDetector())
     with pytest.raises(ValueError, match="surfaces, box"):
         nobody.segment(stored(), method=method)
     with pytest.raises(ValueError, match="surfaces, box"):
         nobody.segment_regions(stored(), Regions((), None, Orientation()), method=method)
 
 
+@pytest.mark.parametrize("turn", TURNS[:2], ids=str)
+def test_a_method_that_was_asked_for_is_never_replaced_by_another(turn):
+    """What it does not know is left out, and said; a model without it is refused."""
+    image = stored(turn)
+    made = pipeline(surfaces=SurfaceFake(("tibia", "teeth")))
+    result = made.segment(image, method="surfaces")
+    assert [(item.name, item.method) for item in result.objects] == [("tibia", "surfaces")]
+    assert result.notes == ("Left out is femur: the method 'surfaces' of the model rigged does not know it.",)
+    assert result.message == "Found tibia. " + result.notes[0]
+    with pytest.raises(MethodError, match="The model rigged has no method 'surfaces': choose one of box"):
+        rigged(RoiFake(), BoxFake(), model="rigged").segment(image, method="surfaces")
+    with pytest.raises(UnknownClassError, match="The method 'surfaces' of the model rigged does not know 'femur'"):
+        with_object(made, result, "femur", (10.0, 10.0, 40.0, 40.0), "surfaces")
+
+
 def test_stages_are_named_and_timed_in_order():
     stages = []
     result = pipeline(clean_up=CleanUp(smooth=0.0)).segment(stored(), progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "surfaces", "masks", "clean-up", "explanation"]
+    assert stages == ["polarity", "regions", "boxes", "surfaces", "masks", "explanation", "overlaps", "clean-up"]
     assert list(result.seconds) == stages
 
 
@@ -279,8 +298,8 @@ def test_a_region_that_is_drawn_anew_is_looked_at_in_the_same_view(turn):
     again = with_region(made, result, "femur", roi)
     femur, tibia = again.objects
     assert tibia is result.objects[1] and again.orientation == result.orientation
-    assert (femur.roi, femur.roi_score, femur.method) == (roi, 1.0, "surfaces")
-    assert femur.field.roi == pytest.approx(roi), "a region that is drawn gets no margin"
-    assert femur.field.shape == (GRID[::-1] if turn.transpose else GRID)
+    assert (femur.region, femur.score, femur.method) == (roi, 1.0, "surfaces")
+    assert femur.thresholds.field.roi == pytest.approx(roi), "a region that is drawn gets no margin"
+    assert femur.thresholds.field.shape == (GRID[::-1] if turn.transpose else GRID)
     np.testing.assert_array_equal(femur.mask, turn.view(MASKS["femur"]))
-    assert result.objects[0].roi != roi, "the old result stays as it was"
+    assert result.objects[0].region != roi, "the old result stays as it was"

@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 import pytest
 
 from GrayscaleDetSegLib.batch import arguments
+from GrayscaleDetSegLib.core.methods.registry import Registry, built_in
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -147,9 +148,13 @@ def test_every_column_of_the_table_is_described():
     assert not [column for column in columns if f"**{column}**" not in section("Controls", 3)]
 
 
+def built_in_methods() -> list[type]:
+    return Registry(built_in()).usable()
+
+
 def test_every_choice_of_the_panel_is_described():
     source = (PANEL / "parameters.py").read_text()
-    choices = re.findall(r'"[a-z-]+": _\("(.+?)"\)', source)
+    choices = re.findall(r'"[a-z-]+": _\("(.+?)"\)', source) + [method.title for method in built_in_methods()]
     assert len(choices) == 9
     assert not [choice for choice in choices if choice not in section("Controls", 3)]
 

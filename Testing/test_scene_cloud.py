@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.mask import field_mask
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.scene import axis, cloud, surface_models, views
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from Testing.fakes import GEOMETRIES, radiograph

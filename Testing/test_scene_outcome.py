@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core import codec
 from GrayscaleDetSegLib.core.errors import RadiographError
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.scene import (
     axis,
     cloud,
@@ -64,19 +65,20 @@ def show(scene, volume, whole=None, index=0, shown=0):
     node = segmentation.add_segmentation_for(volume, grid, whole, scene)
     identities = segmentation.segment_ids(node)
     record.keep_result(node, whole, grid)
-    frame, roi, color = CloudFrame.of(image, item.field.roi), item.field.roi, anatomy(item.label).color
+    roi, color = item.thresholds.field.roi, anatomy(item.label).color
+    frame = CloudFrame.of(image, roi)
     parts = outcome.Outcome(
         node,
         volume,
         {
-            identity: regions.add_region(scene, volume, grid, each.roi, each.name, anatomy(each.label).color)
+            identity: regions.add_region(scene, volume, grid, each.region, each.name, anatomy(each.label).color)
             for identity, each in zip(identities, whole.objects)
         },
         table.add_table(scene, whole),
-        cloud.add_cloud(scene, image, roi, item.field, frame, item.name, color, VIEW),
+        cloud.add_cloud(scene, image, roi, item.thresholds.field, frame, item.name, color, VIEW),
         *axis.add_axis(scene, frame, roi, item.name, VIEW),
-        threshold_box.add_threshold_box(scene, frame, roi, item.interval, item.name, color, VIEW),
-        surface_models.add_surfaces(scene, frame, item.field, item.name, VIEW),
+        threshold_box.add_threshold_box(scene, frame, roi, item.thresholds.interval, item.name, color, VIEW),
+        surface_models.add_surfaces(scene, frame, item.thresholds.field, item.name, VIEW),
     )
     outcome.connect(parts, identities[shown])
     return parts
@@ -202,10 +204,12 @@ def same(first, second):
     assert len(first.objects) == len(second.objects)
     for one, other in zip(first.objects, second.objects):
         assert (one.mask == other.mask).all() and not other.mask.flags.writeable
-        assert one.field.roi == other.field.roi
-        assert (one.field.low == other.field.low).all() and (one.field.high == other.field.high).all()
-        for name in record._KEPT + ("stability", "area_mm2"):
+        assert one.thresholds.field.roi == other.thresholds.field.roi
+        assert (one.thresholds.field.low == other.thresholds.field.low).all()
+        assert (one.thresholds.field.high == other.thresholds.field.high).all()
+        for name in ("name", "label", "region", "score", "method", "area_mm2"):
             assert getattr(one, name) == getattr(other, name), name
+        assert codec.encode(one.explanation) == codec.encode(other.explanation)
     return True
 
 
@@ -282,15 +286,15 @@ def test_saved_as_mrb_and_loaded_again(name, tmp_path):
     assert same(whole, record.kept_result(node, new_volume))
     assert not segmentation.edits_of(node, new_volume, grid)
     for identity, item in zip(segmentation.segment_ids(node), whole.objects):
-        assert regions.region_of(again.regions[identity], new_volume, grid) == pytest.approx(item.roi, abs=0.02)
+        assert regions.region_of(again.regions[identity], new_volume, grid) == pytest.approx(item.region, abs=0.02)
     item = whole.objects[0]
-    assert threshold_box.interval_of(again.box) == pytest.approx(item.interval, abs=0.01)
+    assert threshold_box.interval_of(again.box) == pytest.approx(item.thresholds.interval, abs=0.01)
     assert cloud.frame_of(again.cloud) == cloud.frame_of(parts.cloud)
     assert cloud.pixel_of_point(again.cloud, 77) == cloud.pixel_of_point(parts.cloud, 77)
     assert again.cloud.GetDisplayNode().GetViewNodeIDs() == tuple(VIEW)
-    inside = cloud.update_cloud(parts.cloud, item.field)
-    assert cloud.update_cloud(again.cloud, item.field) == inside
-    surface_models.set_surfaces(again.surfaces, item.field.shifted(3.0))
+    inside = cloud.update_cloud(parts.cloud, item.thresholds.field)
+    assert cloud.update_cloud(again.cloud, item.thresholds.field) == inside
+    surface_models.set_surfaces(again.surfaces, item.thresholds.field.shifted(3.0))
     assert live.LiveMask(node, "right_lung", new_volume, grid).finish(bar())
     assert again.table.GetCellText(1, 0) == "femur 2" and again.table.GetNumberOfRows() == 2
     assert again.labels.GetNthControlPointLabel(5) == "255"
@@ -325,7 +329,7 @@ def test_the_table(scene):
     assert (first["Object"], second["Object"]) == ("right lung", "femur 2")
     assert (float(first["Score"]), float(second["Score"])) == (0.93, 0.71)
     assert (float(second["Bottom"]), float(second["Top"])) == (120.0, 255.0)
-    units = whole.objects[1].interval_units
+    units = whole.objects[1].thresholds.interval_units
     assert float(second["Bottom (image)"]) == pytest.approx(units[0], rel=1e-5) and second["Top (image)"] == table.OPEN
     assert int(first["Pixels"]) == letter_l().sum() and (first["Method"], second["Method"]) == ("surfaces", "box")
     assert float(first["Area"]) == pytest.approx(letter_l().sum() * 0.06, abs=0.05)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes, editing
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.scene import (
     axis,
     cloud,

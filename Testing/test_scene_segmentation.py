@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Geometry
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.scene import files, live, masks, segmentation, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result

@@ -79,7 +79,7 @@ def test_inputs(kind, name, scene, segmenter):
     assert record.kept_slice(segmented.segmentation) == index
     again = Workspace(scene).shown(segmented.segmentation).result  # by node and volume alone
     for one, other in zip(segmented.objects, again.objects):
-        assert (one.mask == other.mask).all() and one.interval_file == other.interval_file
+        assert (one.mask == other.mask).all() and one.thresholds.interval_file == other.thresholds.interval_file
     assert (again.radiograph.gray() == segmented.result.radiograph.gray()).all()
     notes = volume.GetAttribute("GrayscaleDetSeg.Notes")
     assert ("slice 2 of 3 is used" in notes) == (kind == "one of n slices")
@@ -94,7 +94,7 @@ def test_a_film_that_stands_in_the_volume(axis, scene, segmenter):
     for identity, region in segmented.outcome.regions.items():
         item = dict(zip(("femur", "femur_2"), segmented.objects))[identity]
         grid = volumes.grid_of(volume)
-        assert regions.region_of(region, volume, grid) == pytest.approx(item.roi, abs=0.02)
+        assert regions.region_of(region, volume, grid) == pytest.approx(item.region, abs=0.02)
 
 
 def volume_of(kind, scene):
@@ -268,8 +268,8 @@ def test_a_region_drawn_by_hand(name, is_moved, scene):
     region = box(scene, volume)
     size, middle = list(region.GetSize()), list(region.GetCenter())
     segmented = segmenter.segment_region(volume, region, "tibia")
-    assert names(segmented) == ("tibia",) and segmented.objects[0].roi_score == 1.0
-    assert segmented.objects[0].roi == pytest.approx((60.0, 50.0, 125.0, 85.0), abs=0.02)
+    assert names(segmented) == ("tibia",) and segmented.objects[0].score == 1.0
+    assert segmented.objects[0].region == pytest.approx((60.0, 50.0, 125.0, 85.0), abs=0.02)
     assert (mask(segmented, "tibia")[50:85, 66:] == bar()[50:85, 66:]).all()
     assert list(region.GetSize()) == size and list(region.GetCenter()) == middle and region.GetName() == "drawn"
     assert segmented.outcome.regions["tibia"] is not region
@@ -337,7 +337,7 @@ def test_the_engine_alone():
     joined = engine.add_region(regioned, (5.0, 5.0, 70.0, 50.0), "femur", SegmentOptions())
     moved = engine.replace_region(joined, "femur 2", (5.0, 5.0, 40.0, 50.0), SegmentOptions())
     assert [item.name for item in moved.objects] == list(BOTH) and moved.objects[0] is joined.objects[0]
-    assert moved.objects[1].roi == (5.0, 5.0, 40.0, 50.0)
+    assert moved.objects[1].region == (5.0, 5.0, 40.0, 50.0)
     with pytest.raises(KeyError):
         engine.replace_region(joined, "tibia", (5.0, 5.0, 40.0, 50.0), SegmentOptions())
 

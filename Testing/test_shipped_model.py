@@ -80,8 +80,9 @@ def test_surfaces_are_the_default_and_the_single_box_stands_beside_them(pipeline
     assert pipeline.default_method == "surfaces"
     for one, other in zip(by_default.objects, by_box.objects):
         assert (one.method, other.method) == ("surfaces", "box")
-        assert one.box == other.box and one.interval_units == other.interval_units
-        assert 0.5 < one.box_agreement < 1.0 and other.box_agreement == 1.0
+        assert one.thresholds.box == other.thresholds.box
+        assert one.thresholds.interval_units == other.thresholds.interval_units
+        assert 0.5 < one.thresholds.box_agreement < 1.0 and other.thresholds.box_agreement == 1.0
 
 
 def simulated(seed: int, noise: float, contrast: float) -> tuple[Radiograph, dict[str, np.ndarray]]:
@@ -107,7 +108,7 @@ def test_what_goes_wrong_has_a_lower_confidence(pipeline):
             x0, y0, x1, y1 = boxes.of_mask(truth[label])
             regions = Regions((Candidate(label, 1.0, (x0, y0, x1, y1)),), None, Orientation())
             (item,) = pipeline.segment_regions(radiograph, regions, method="surfaces").objects
-            rows.append((item.confidence, item.stability.value, iou(item.mask, truth[label])))
+            rows.append((item.thresholds.confidence, item.thresholds.stability.value, iou(item.mask, truth[label])))
     confidence, stability, found = np.array(rows).T
     assert found.min() < 0.8 < found.max(), "some must go wrong for this to say anything"
     assert spearmanr(confidence, found).statistic > 0.5
@@ -127,7 +128,7 @@ def test_noise_of_single_pixels_in_a_large_image_does_not_mislead(pipeline, trut
 def test_same_file_same_result(pipeline):
     one, other = (pipeline.segment(read_radiograph(SAMPLES / "knee.dcm")) for _ in range(2))
     np.testing.assert_array_equal(one.label_map(), other.label_map())
-    assert [item.box for item in one.objects] == [item.box for item in other.objects]
+    assert [item.thresholds.box for item in one.objects] == [item.thresholds.box for item in other.objects]
 
 
 def placed(kind: str, image: sitk.Image) -> sitk.Image:

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.folding import fold_batch_norms
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.gray_image import GrayImage
 from GrayscaleDetSegLib.core.surfaces.detector import BLOCK, REACH, SurfaceDetector
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork, soft_interval, surfaces_at
 from Testing.fakes import radiograph
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.interpolation import interpolated_rows, neighbours
 from GrayscaleDetSegLib.core.surfaces.cells import cells, merged_cells
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 
 IMAGE = (47, 61)
 QUICKLY = settings(max_examples=50, deadline=None)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.editing import with_thresholds
+from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
-from GrayscaleDetSegLib.core.surfaces.field import ThresholdField
 from GrayscaleDetSegLib.logic.threshold_view import hide_thresholds, set_interactive, show_thresholds
 from GrayscaleDetSegLib.scene import cloud, outcome, record, regions, segmentation, table, threshold_box, volumes
 from GrayscaleDetSegLib.scene.frame import CloudFrame
@@ -60,7 +60,7 @@ class Case:
             self.volume,
             {
                 identity: regions.add_region(
-                    scene, self.volume, self.grid, item.roi, item.name, anatomy(item.label).color
+                    scene, self.volume, self.grid, item.region, item.name, anatomy(item.label).color
                 )
                 for identity, item in zip(identities, self.result.objects)
             },
@@ -85,7 +85,7 @@ def test_the_points_and_thresholds_of_an_object(name, is_moved, stack, scene):
     case = Case(scene, name, is_moved, stack)
     frame = case.show("right_lung")
     item = case.result.objects[0]
-    assert frame == CloudFrame.of(case.result.radiograph, item.field.roi)
+    assert frame == CloudFrame.of(case.result.radiograph, item.thresholds.field.roi)
     assert case.names() == [
         f"right lung {end}" for end in ("points", "gray axis", "gray levels", "thresholds", "bottoms", "tops")
     ]
@@ -95,7 +95,7 @@ def test_the_points_and_thresholds_of_an_object(name, is_moved, stack, scene):
     assert case.parts.cloud.GetPolyData().GetPoint(100) == pytest.approx(
         cloud.place_of_pixel(case.parts.cloud, row, column, gray), abs=1e-3
     )
-    assert threshold_box.interval_of(case.parts.box) == pytest.approx(item.interval, abs=0.01)
+    assert threshold_box.interval_of(case.parts.box) == pytest.approx(item.thresholds.interval, abs=0.01)
     assert all(node.GetDisplayNode().GetViewNodeIDs() == tuple(VIEW) for node in case.parts.threshold_nodes)
     again = outcome.outcome_of(case.node)
     assert again == case.parts and again.shown_segment == "right_lung"
@@ -129,12 +129,12 @@ def test_the_same_nodes_show_another_result(scene):
     before = ids(scene)
     moved = with_thresholds(case.result, "right lung", 20.0, -15.0)
     record.keep_result(case.node, moved, case.grid)
-    inside = cloud.update_cloud(case.parts.cloud, case.result.objects[0].field)
+    inside = cloud.update_cloud(case.parts.cloud, case.result.objects[0].thresholds.field)
     bottoms = case.parts.surfaces[0].GetPolyData().GetBounds()
     case.show("right_lung", moved)
     assert ids(scene) == before
     assert threshold_box.interval_of(case.parts.box) == pytest.approx((140.0, 215.0), abs=0.01)
-    assert cloud.update_cloud(case.parts.cloud, moved.objects[0].field) < inside
+    assert cloud.update_cloud(case.parts.cloud, moved.objects[0].thresholds.field) < inside
     assert case.parts.surfaces[0].GetPolyData().GetBounds()[4] > bottoms[4]
 
 

@@ -213,7 +213,8 @@ def test_thresholds_are_unpacked_within_bounds(kept):
     bomb = packed_bomb()
     for shape in ([1, 1], [50_000, 1000]):
         def change(document, shape=shape):
-            document["objects"][0]["field"].update(low=bomb, shape=shape)
+            field = document["result"]["objects"][0]["explanation"]["rule"]["field"]
+            field["low"].update(data=bomb, shape=shape)
 
         tracemalloc.start()
         with pytest.raises(RadiographError, match="damaged; segment again"):
@@ -224,15 +225,25 @@ def test_thresholds_are_unpacked_within_bounds(kept):
 
 def test_whatever_is_missing_is_one_sentence(kept):
     assert len(kept().objects) == 2
-    optional = ("fingerprint", "sample")
-    for key in kept.document:
-        if key not in (*optional, "version"):
-            with pytest.raises(RadiographError, match="damaged; segment again"):
-                kept(lambda document, key=key: document.pop(key))
-    for key in kept.document["objects"][0]:
-        with pytest.raises(RadiographError, match="damaged; segment again"):
-            kept(lambda document, key=key: document["objects"][0].pop(key))
-    for key in ("polarity", "mapping", "objects", "slice", "shape", "notes"):
+    optional = ("version", "fingerprint", "sample", "notes", "explanation")  # an object may be without explanation
+    places = {
+        "record": lambda document: document,
+        "image": lambda document: document["image"],
+        "result": lambda document: document["result"],
+        "object": lambda document: document["result"]["objects"][0],
+        "thresholds": lambda document: document["result"]["objects"][0]["explanation"],
+        "rule": lambda document: document["result"]["objects"][0]["explanation"]["rule"],
+    }
+    later = ("proposal", "box_score")  # not every method has them
+    for place, inside in places.items():
+        for key in inside(kept.document):
+            if key not in (*optional, *later) or (place, key) == ("image", "notes"):
+                with pytest.raises(RadiographError, match="damaged; segment again"):
+                    kept(lambda document, inside=inside, key=key: inside(document).pop(key))
+            if key != "version":
+                with pytest.raises(RadiographError):
+                    kept(lambda document, inside=inside, key=key: inside(document).update({key: [[]]}))
+    for key in ("image", "result", "segments", "slice", "shape", "sample"):
         with pytest.raises(RadiographError):
             kept(lambda document, key=key: document.update({key: 7.5}))
 

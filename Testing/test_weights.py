@@ -85,11 +85,12 @@ def test_round_trip_in_full_precision(tmp_path):
 def test_a_whole_pipeline(bundle):
     pipeline = load_pipeline(bundle, "cpu")
     assert pipeline.model == "test 1.0" and pipeline.device == "cpu"
-    assert pipeline.roi_detector.settings.score == 0.4 and pipeline.box_detector.settings.side == 8
-    assert pipeline.roi_detector.network.config == YOLO and pipeline.box_detector.network.config == POINTNET
-    assert pipeline.box_detector.anchors == ANCHORS and pipeline.clean_up == CleanUp(smooth=0.5)
-    assert (pipeline.box_detector.refinement["tibia"] == 0.25).all()
-    assert pipeline.box_detector.refinement["femur"].dtype == np.float64
+    box = pipeline.methods["box"].detector
+    assert pipeline.roi_detector.settings.score == 0.4 and box.settings.side == 8
+    assert pipeline.roi_detector.network.config == YOLO and box.network.config == POINTNET
+    assert box.anchors == ANCHORS and pipeline.clean_up == CleanUp(smooth=0.5)
+    assert (box.refinement["tibia"] == 0.25).all()
+    assert box.refinement["femur"].dtype == np.float64
     assert pipeline.polarity_check is not None
 
 
@@ -136,7 +137,7 @@ def test_no_safetensors_file(bundle):
     "change, match",
     [
         (lambda networks: networks.pop("roi_detector"), "no network 'roi_detector'"),
-        (lambda networks: networks.pop("refinement"), "no network 'refinement'"),
+        (lambda networks: networks.pop("refinement"), "networks for no method"),
         (lambda networks: networks["roi_detector"].pop("file"), "incomplete"),
         (lambda networks: networks["roi_detector"].pop("config"), "incomplete"),
         (lambda networks: networks["roi_detector"]["config"].update(variant="v9"), "no YOLOv3 variant"),

@@ -33,11 +33,12 @@ def test_shown_and_found_again(name, is_moved, stack, scene):
     assert bench.space.grid(bench.node).index == (2 if stack else 0)
     assert bench.node.GetParentTransformNode() is bench.volume.GetParentTransformNode()
     for item, region in zip(shown.result.objects, parts.regions.values()):
-        assert regions.region_of(region, bench.volume, bench.reading.grid) == pytest.approx(item.roi, abs=0.02)
+        assert regions.region_of(region, bench.volume, bench.reading.grid) == pytest.approx(item.region, abs=0.02)
     other = Workspace(scene).shown(bench.node)  # which knows of the result by its node alone
     assert other.identities == shown.identities
     for one, two in zip(shown.result.objects, other.result.objects):
-        assert (one.mask == two.mask).all() and one.interval == two.interval and one.area_mm2 == two.area_mm2
+        assert (one.mask == two.mask).all() and one.area_mm2 == two.area_mm2
+        assert one.thresholds.interval == two.thresholds.interval
     assert bench.space.results_on(bench.volume) == [bench.node] and not bench.space.would_lose_edits(bench.node)
     assert not bench.space.is_writing and not bench.space.undo(bench.node)
 
@@ -178,12 +179,12 @@ def test_two_workspaces_on_one_scene(scene):
     bench = Bench(scene)
     other = Workspace(scene)
     bench.drag("femur_2", 30.0)
-    assert other.shown(bench.node).result.objects[1].interval == (30.0, 255.0)
+    assert other.shown(bench.node).result.objects[1].thresholds.interval == (30.0, 255.0)
     other.remember(bench.node)
     other.remove_object(bench.node, "femur")
     assert bench.space.shown(bench.node).identities == ("femur_2",)
     assert bench.space.undo(bench.node) and other.shown(bench.node).identities == ("femur", "femur_2")
-    assert other.shown(bench.node).result.objects[1].interval == (140.0, 255.0)
+    assert other.shown(bench.node).result.objects[1].thresholds.interval == (140.0, 255.0)
 
 
 def test_names_that_make_one_id(scene):

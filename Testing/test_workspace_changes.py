@@ -9,6 +9,7 @@ from GrayscaleDetSegLib.core.editing import with_object, with_region
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, RadiographError
 from GrayscaleDetSegLib.logic import history, threshold_view
 from GrayscaleDetSegLib.logic import workspace as workspaces
+from GrayscaleDetSegLib.logic.history import History
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import cloud, kept_copies, masks, record, regions, segmentation, table
 from Testing.fakes import bar, found, letter_l
@@ -131,12 +132,19 @@ def test_history_has_limits(scene, monkeypatch):
     for _ in range(history.STATES + 3):
         bench.space.remember(bench.node)
     assert sum(bench.space.undo(bench.node) for _ in range(history.STATES + 3)) == history.STATES
-    size = 2 * bench.reading.radiograph.pixels.size
-    monkeypatch.setattr(history, "PIXELS", 3 * size)
+    states = []
+    monkeypatch.setattr(History, "push", lambda self, node, state, push=History.push: (
+        states.append(state), push(self, node, state)
+    ))  # fmt: skip
+    bench.space.remember(bench.node)
+    size, masks_too = states[0].size, sum(item.pixel_count for item in states[0].shown.result.objects)
+    assert size >= 2 * bench.reading.radiograph.pixels.size + masks_too + len(states[0].document)
+    assert bench.space.undo(bench.node)
+    monkeypatch.setattr(history, "BYTES", 3 * size)
     for _ in range(5):
         bench.space.remember(bench.node)
     assert sum(bench.space.undo(bench.node) for _ in range(5)) == 3
-    monkeypatch.setattr(history, "PIXELS", 1)
+    monkeypatch.setattr(history, "BYTES", 1)
     for _ in range(2):
         bench.space.remember(bench.node)
     assert bench.space.undo(bench.node) and not bench.space.undo(bench.node)
@@ -285,4 +293,4 @@ def test_undo_after_image_and_result_were_moved(is_hardened, scene):
     shown = bench.space.shown(bench.node)
     for identity, box in bench.space.outcome(bench.node).regions.items():
         roi = regions.region_of(box, bench.volume, bench.reading.grid)
-        assert roi == pytest.approx(shown.object_of(identity).roi, abs=0.02)
+        assert roi == pytest.approx(shown.object_of(identity).region, abs=0.02)

@@ -144,7 +144,7 @@ def peak_memory(radiograph: Radiograph, method: str) -> float:
 
 def anchors_report(pipeline: Pipeline, repeats: int) -> str:
     """Time of the 3D detector with features shared by all anchors, and with one pass per anchor."""
-    lines, detector, gray = [], pipeline.box_detector, chest(512).gray()
+    lines, detector, gray = [], pipeline.methods["box"].detector, chest(512).gray()
     label = detector.network.config.classes[0]
     for separate in (False, True):
         settings = BoxSettings(detector.settings.side, separate=separate)

@@ -27,8 +27,8 @@ from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate, SegmentationResult
+from GrayscaleDetSegLib.core.regions import Candidate, Regions
+from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import SETS, Case
@@ -72,7 +72,7 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
     for label, truth in case.objects():
         roi = tuple(boxes.of_mask(truth))
         window = boxes.pixel_slices(roi, truth.shape)
-        box = pipeline.box_detector.detect(gray, roi, label).box
+        box = pipeline.methods["box"].detector.detect(gray, roi, label).box
         in_true_roi = placed(rule_mask(bright, roi, box[2], box[5]), window, truth.shape)
         overlaps = {}
         for key, result in results.items():
@@ -96,9 +96,10 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
             "multi_otsu_1": overlap(multi_otsu(gray[window], label, 1), truth[window]).iou,
             "multi_otsu_2": overlap(multi_otsu(gray[window], label, 2), truth[window]).iou,
         }
-        if pipeline.surface_detector is not None and pipeline.surface_detector.knows(label):
-            grown = tuple(boxes.grown(roi, pipeline.margin, truth.shape))
-            mask = field_mask(bright, pipeline.surface_detector.detect(gray, grown, label))
+        surfaces = pipeline.methods.get("surfaces")
+        if surfaces is not None and label in surfaces.classes:
+            grown = tuple(boxes.grown(roi, surfaces.margin, truth.shape))
+            mask = field_mask(bright, surfaces.detector.detect(gray, grown, label))
             whole = placed(mask, boxes.pixel_slices(grown, truth.shape), truth.shape)
             record["surfaces_true_iou"] = overlap(whole, truth).iou
             record["surfaces_rule_iou"] = overlaps["surfaces", False].iou
@@ -110,7 +111,7 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
 def _results(pipeline: Pipeline, radiograph: Radiograph) -> dict[tuple[str, bool], SegmentationResult]:
     """(method, whether the clean-up ran) -> result; regions are looked for once."""
     first = pipeline.segment(radiograph, method="box", clean_up=False)
-    found = tuple(Candidate(item.label, item.roi_score, item.roi) for item in first.objects)
+    found = tuple(Candidate(item.label, item.score, item.region) for item in first.objects)
     regions = Regions(found, first.best_candidate, first.view)
     results = {("box", False): first}
     for method in dict.fromkeys(("box", pipeline.default_method)):
@@ -126,7 +127,7 @@ def _matching(result: SegmentationResult, label: str, roi: tuple[float, ...]) ->
     """The mask of the object of a class whose ROI meets `roi` best, and the IoU of the ROIs; nothing, and 0."""
     best, best_iou = np.zeros(result.radiograph.shape, bool), 0.0
     for item in result.objects:
-        iou = float(boxes.iou(np.asarray(item.roi), np.asarray(roi)))
+        iou = float(boxes.iou(np.asarray(item.region), np.asarray(roi)))
         if item.label == label and iou > best_iou:
             best, best_iou = item.mask, iou
     return best, best_iou

@@ -99,8 +99,8 @@ def confidences(pipeline: Pipeline, cases: list[Case]) -> list[dict]:
                         "class": label,
                         "name": case.name,
                         "iou": max(ious),
-                        "confidence": best.confidence,
-                        "stability": best.stability.value,
+                        "confidence": best.thresholds.confidence,
+                        "stability": best.thresholds.stability.value,
                     }
                 )
     return rows

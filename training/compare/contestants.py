@@ -15,6 +15,9 @@ import torch
 import GrayscaleDetSegLib
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.folding import fold_batch_norms
+from GrayscaleDetSegLib.core.methods.base import Method
+from GrayscaleDetSegLib.core.methods.box import Box
+from GrayscaleDetSegLib.core.methods.surfaces import Surfaces
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
@@ -123,17 +126,22 @@ def train_surfaces(
     return with_best_rate(run, score, budget, output, rates)
 
 
-def with_parts(pipeline: Pipeline, **parts: object) -> Pipeline:
-    """The same pipeline with other detectors in some places."""
+def with_methods(pipeline: Pipeline, *methods: Method) -> Pipeline:
+    """The same pipeline with other methods, its own first."""
     twin = copy.copy(pipeline)
-    for name, part in parts.items():
-        setattr(twin, name, part)
+    twin.methods = {method.name: method for method in methods}
     return twin
 
 
 def with_surfaces(pipeline: Pipeline, network: SurfaceNetwork) -> Pipeline:
     """The same pipeline with other surfaces, as they would be in a bundle."""
-    return with_parts(pipeline, surface_detector=SurfaceDetector(fold_batch_norms(copy.deepcopy(network))))
+    box, detector = pipeline.methods["box"], SurfaceDetector(fold_batch_norms(copy.deepcopy(network)))
+    return with_methods(pipeline, Surfaces(detector, box, _margin(pipeline)), box)
+
+
+def _margin(pipeline: Pipeline) -> float:
+    """What the pipeline's surfaces look at beyond a found region, as a share of its size; 0 without any."""
+    return pipeline.methods["surfaces"].margin if "surfaces" in pipeline.methods else 0.0
 
 
 def of_surfaces(
@@ -147,13 +155,13 @@ def of_surfaces(
 
 def of_single_box(pipeline: Pipeline) -> Contestant:
     """The whole pipeline with the article's single box."""
-    return _of_pipeline("single box", with_parts(pipeline, surface_detector=None), "box")
+    return _of_pipeline("single box", with_methods(pipeline, pipeline.methods["box"]), "box")
 
 
 def of_thresholds(name: str, pipeline: Pipeline, parts: Mapping[str, int] | None = None) -> Contestant:
     """The whole pipeline with Otsu's thresholds in the place of the 3D detector."""
-    detector = ThresholdDetector(parts)
-    return _of_pipeline(name, with_parts(pipeline, surface_detector=None, box_detector=detector), "box")
+    detector = ThresholdDetector(parts, pipeline.methods["box"].classes)
+    return _of_pipeline(name, with_methods(pipeline, Box(detector)), "box")
 
 
 def of_rival(name: str, trained: Trained, classes: tuple[str, ...], folder: Path) -> Contestant:
@@ -170,11 +178,12 @@ def of_rival(name: str, trained: Trained, classes: tuple[str, ...], folder: Path
 
 def _of_pipeline(name: str, pipeline: Pipeline, method: str, rate=None, folder: Path | None = None) -> Contestant:
     networks = [pipeline.roi_detector.network]
-    networks += [part.network for part in (pipeline.polarity_check, pipeline.surface_detector) if part is not None]
-    box, refinement = pipeline.box_detector, None
-    settings = {"method": method, "margin": pipeline.margin}
-    if pipeline.surface_detector is not None:
-        settings["surfaces"] = pipeline.surface_detector.network.config
+    surfaces = pipeline.methods["surfaces"].detector if "surfaces" in pipeline.methods else None
+    networks += [part.network for part in (pipeline.polarity_check, surfaces) if part is not None]
+    box, refinement = pipeline.methods["box"].detector, None
+    settings = {"method": method, "margin": _margin(pipeline)}
+    if surfaces is not None:
+        settings["surfaces"] = surfaces.network.config
     if isinstance(box, ThresholdDetector):
         settings["parts"] = dict(box.parts or {})
     else:

@@ -16,8 +16,8 @@ from scipy import ndimage
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.regions import Candidate
 from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
-from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceNetwork
 
 from ..data import Case

@@ -50,7 +50,7 @@ def accuracy(session: Session) -> list[str]:
     blocks += ["### IoU by set and class", tables.by_class(statistics, [*CEILINGS, *methods], ours, rivals)]
     blocks.append("![Mean IoU with 95 % intervals; lines are the most that boxes can reach](accuracy.png)")
     blocks += ["### Cost", _costs(session)]
-    if session.pipeline.surface_detector is not None:
+    if "surfaces" in session.pipeline.methods:
         blocks += ["### What the confidence says", _confidence(session)]
     return blocks
 

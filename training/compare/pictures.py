@@ -89,7 +89,7 @@ def stages(cases: dict[str, Case], pipeline: Pipeline, method: str, path: Path) 
         _show(row[1], coloured(gray, truths, truths))
         _show(row[2], gray)
         for item in objects:
-            x0, y0, x1, y1 = item.roi
+            x0, y0, x1, y1 = item.region
             row[2].plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=WRONG, linewidth=1.2)
         masks = {label: np.zeros(gray.shape, bool) for label in truths}
         for item in objects:
@@ -97,7 +97,7 @@ def stages(cases: dict[str, Case], pipeline: Pipeline, method: str, path: Path) 
         _show(row[5], coloured(gray, masks, truths), f"IoU {mean_iou(masks, truths):.3f}", below=True)
         if objects:
             first = max(objects, key=lambda item: np.count_nonzero(item.mask))
-            window = boxes.pixel_slices(first.roi, gray.shape)
+            window = boxes.pixel_slices(first.region, gray.shape)
             _show(row[4], np.where(first.mask[window], gray[window], 0.0), first.label, below=True)
             _cloud(row[3], gray[window], first.mask[window])
     _save_small(figure, path)

@@ -106,7 +106,7 @@ class Session:
         surfaces = self._surfaces(training)
         if surfaces is not None:
             found.append(contestants.of_surfaces("surfaces", pipeline, surfaces, self.folder / "surfaces"))
-        if pipeline.surface_detector is not None:
+        if "surfaces" in pipeline.methods:
             found.append(contestants.of_surfaces("shipped", pipeline))
         found.append(contestants.of_single_box(pipeline))
         found.append(contestants.of_thresholds("Otsu", pipeline))

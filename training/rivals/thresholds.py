@@ -39,10 +39,12 @@ class ThresholdDetector:
     ----------
     parts : mapping of str to int, optional
         Class to how many of three gray classes are the object (1 or 2), see :func:`multi_otsu`; without it, `otsu`.
+    classes : tuple of str
+        Those that the pipeline it stands in finds.
     """
 
-    def __init__(self, parts: Mapping[str, int] | None = None) -> None:
-        self.parts = parts
+    def __init__(self, parts: Mapping[str, int] | None = None, classes: tuple[str, ...] = ()) -> None:
+        self.parts, self.classes = parts, classes
 
     def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> DetectedBox:
         """The box over a ROI whose interval holds the gray levels that the threshold takes.

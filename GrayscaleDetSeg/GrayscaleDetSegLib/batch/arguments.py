@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from .. import __version__
+from ..core.methods.registry import registry
 from ..core.options import SegmentOptions
 
 OK, FAULT, BAD_ARGUMENTS, INPUTS_FAILED, WEIGHTS, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 
-METHODS = "surfaces", "box"
-"""Those of ``core.pipeline``, which takes seconds to import."""
+
+class MethodNames:
+    """The names of all methods that are installed, looked up when they are asked for; none is imported."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(registry().names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in registry().names
+
+
+METHODS = MethodNames()
 
 _EXIT_CODES = """exit codes:
   0    all done (an image in which nothing was found counts as done)
@@ -87,8 +99,8 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--method",
         choices=METHODS,
-        help="what makes the masks: many boxes side by side with thresholds of their own (surfaces), or the article's "
-        "single box (box), which is reported in both cases (default: the model's own, surfaces where it has them)",
+        metavar="NAME",
+        help="what makes the masks; one of: %(choices)s (default: the model's own)",
     )
     command.add_argument(
         "--json",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TextIO
 
-from .report import printable
+from .plain import printable
 
 _BAR = 24
 

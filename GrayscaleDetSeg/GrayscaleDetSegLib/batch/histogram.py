@@ -6,11 +6,14 @@ import numpy as np
 from PIL import ImageDraw
 
 from ..core import boxes
+from ..core.explanations.thresholds import Thresholds
 from ..core.gray import GrayMapping
 from ..core.labels import anatomy, display_name
-from ..core.mask import placed, rule_mask
+from ..core.mask import rule_mask
+from ..core.methods.registry import registry
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult, SegmentedObject
+from ..core.types import Window
 from . import drawing
 
 WIDTH, HEIGHT = 400, 260
@@ -26,14 +29,17 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
     x, y = corner
     draw.rounded_rectangle((x, y, x + WIDTH - 1, y + HEIGHT - 1), 6, fill=drawing.PANEL)
     draw.rounded_rectangle((x + 12, y + 13, x + 25, y + 26), 3, fill=color)
-    scores = f"ROI {item.roi_score:.2f}   box {item.box_score:.2f}"
+    thresholds = item.thresholds
+    has_box = thresholds is not None and thresholds.box_score is not None
+    scores = f"ROI {item.score:.2f}" + (f"   box {thresholds.box_score:.2f}" if has_box else "")
     room = WIDTH - 60 - drawing.text_width(scores, 13)
     drawing.write(draw, (x + 33, y + 20), drawing.shortened(_title(item), 16, room), 16, anchor="lm")
     drawing.write(draw, (x + WIDTH - 12, y + 20), scores, 13, drawing.FAINT, "rm")
     drawing.write(draw, (x + 12, y + 45), _method(item), 13, drawing.TEXT, "lm")
-    drawing.write(draw, (x + WIDTH - 12, y + 45), _trust(item), 13, drawing.FAINT, "rm")
+    if thresholds is not None:
+        drawing.write(draw, (x + WIDTH - 12, y + 45), _trust(thresholds), 13, drawing.FAINT, "rm")
     _plot(draw, (x + 14, y + 88, x + WIDTH - 14, y + HEIGHT - 70), result.radiograph, item, color)
-    _legend(draw, (x + 12, y + HEIGHT - 38), color)
+    _legend(draw, (x + 12, y + HEIGHT - 38), color, thresholds is not None)
     drawing.write(draw, (x + WIDTH - 12, y + HEIGHT - 38), "gray level (own units)", 11, drawing.FAINT, "rm")
     drawing.write(draw, (x + 12, y + HEIGHT - 16), _figures(item), 13, drawing.TEXT, "lm")
 
@@ -44,24 +50,29 @@ def _title(item: SegmentedObject) -> str:
 
 def _method(item: SegmentedObject) -> str:
     """What made the mask; as for the picture's own size, the width comes first."""
-    rows, columns = item.field.shape
-    return f"surfaces {columns} x {rows} cells" if item.method == "surfaces" else "single box"
+    title = drawing.plain(registry().title(item.method))
+    if item.thresholds is None:
+        return f"{title}: no thresholds"
+    rows, columns = item.thresholds.field.shape
+    return title if item.thresholds.rule.single else f"{title}, {columns} x {rows} cells"
 
 
-def _trust(item: SegmentedObject) -> str:
-    parts = [f"confidence {item.confidence:.2f}"]
-    if item.method == "surfaces":
-        parts.append(f"box agreement {item.box_agreement:.2f}")
+def _trust(thresholds: Thresholds) -> str:
+    parts = [f"confidence {thresholds.confidence:.2f}"]
+    if not thresholds.rule.single:
+        parts.append(f"box agreement {thresholds.box_agreement:.2f}")
     return "   ".join(parts)
 
 
 def _figures(item: SegmentedObject) -> str:
-    """Size and stability, in words."""
+    """Size and, where thresholds explain the object, stability, in words."""
     parts = [f"{item.pixel_count:,} px".replace(",", " ")]
     if item.area_mm2 is not None:
         area = item.area_mm2
         parts.append(f"{area / 100:.1f} cm2" if area >= 1000 else f"{area:.1f} mm2")
-    return "   ".join([*parts, f"stability {item.stability.value:.2f}"])
+    if item.thresholds is not None:
+        parts.append(f"stability {item.thresholds.stability.value:.2f}")
+    return "   ".join(parts)
 
 
 def _number(value: float) -> str:
@@ -71,32 +82,40 @@ def _number(value: float) -> str:
 
 def _plot(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: SegmentedObject, color) -> None:
     left, top, right, bottom = frame
-    low, high = item.interval
 
     def across(gray: float) -> float:
         return left + gray / 255.0 * (right - left)
 
-    shade = (across(low), top, max(across(high), across(low) + 1), bottom)
-    draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.14))
+    low, high = (0.0, 255.0) if item.thresholds is None else item.thresholds.interval
+    if item.thresholds is not None:
+        shade = (across(low), top, max(across(high), across(low) + 1), bottom)
+        draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.14))
     _bars(draw, frame, radiograph, item, color)
     draw.line((left, bottom, right, bottom), fill=drawing.LINE)
     for gray in (0, 64, 128, 192, 255):
         draw.line((across(gray), bottom, across(gray), bottom + 4), fill=drawing.LINE)
         drawing.write(draw, (across(gray), bottom + 6), str(gray), 11, drawing.FAINT, "ma")
+    if item.thresholds is None:
+        return
     for gray in (low, high):  # edged, because the bars may have the same colour
         draw.line((across(gray), top - 4, across(gray), bottom - 1), fill=drawing.PANEL, width=4)
         draw.line((across(gray), top - 4, across(gray), bottom - 1), fill=color, width=2)
-    _threshold_labels(draw, (left, right, top - 6), (across(low), across(high)), item)
+    _threshold_labels(draw, (left, right, top - 6), (across(low), across(high)), item.thresholds)
 
 
 def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: SegmentedObject, color) -> None:
     """Bars of the region's gray levels: in the object's colour the mask, paler what only the interval would take."""
     left, top, right, bottom = frame
-    window = boxes.pixel_slices(item.roi, radiograph.shape)
-    shown = item.mask.copy()  # surfaces may reach a little beyond the ROI
-    shown[window] = True
-    interval = placed(rule_mask(radiograph, item.roi, *item.interval), window, radiograph.shape)[shown]
-    gray, mask = _spread(radiograph.mapping, radiograph.pixels[shown]), item.mask[shown]
+    # a mask may reach a little beyond the region
+    window = _joined(boxes.pixel_slices(item.region, radiograph.shape), item)
+    mask, inner = item.windowed.part(window), boxes.pixel_slices(item.region, radiograph.shape)
+    local = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, window))
+    shown, interval = mask.copy(), np.zeros_like(mask)
+    shown[local] = True
+    if item.thresholds is not None:
+        interval[local] = rule_mask(radiograph, item.region, *item.thresholds.interval)
+    gray = _spread(radiograph.mapping, radiograph.pixels[window][shown])
+    mask, interval = mask[shown], interval[shown]
     every, either, kept = (
         np.histogram(values, _BINS, (0, 255))[0] for values in (gray, gray[interval | mask], gray[mask])
     )
@@ -110,15 +129,25 @@ def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
                 draw.rectangle((start, bottom - max(height, 1), max(start, end - 1), bottom - 1), fill=shade)
 
 
+def _joined(window: Window, item: SegmentedObject) -> Window:
+    """The smallest window that holds another one and all pixels of an object."""
+    if not item.pixel_count:
+        return window
+    return tuple(
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(window, item.windowed.window)
+    )
+
+
 def pale(color: drawing.Color) -> drawing.Color:
     """The shade of what the interval takes and the mask does not."""
     return drawing.mix(color, (255, 255, 255), 0.62)
 
 
-def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], color: drawing.Color) -> None:
+def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], color: drawing.Color, has_interval: bool = True) -> None:
     """What the bars' colours mean, in a line whose middle on the left is `place` (x, y)."""
     x, y = place
-    for text, shade in (("mask", color), ("interval alone", pale(color)), ("rest of region", REST)):
+    interval = [("interval alone", pale(color))] if has_interval else []
+    for text, shade in (("mask", color), *interval, ("rest of region", REST)):
         draw.rectangle((x, y - 4, x + 8, y + 4), fill=shade)
         drawing.write(draw, (x + 14, y), text, 11, drawing.FAINT, "lm")
         x += 14 + drawing.text_width(text, 11) + 12
@@ -137,11 +166,11 @@ def _spread(mapping: GrayMapping, pixels: np.ndarray) -> np.ndarray:
     return gray
 
 
-def _threshold_labels(draw: ImageDraw.ImageDraw, frame, positions, item: SegmentedObject) -> None:
+def _threshold_labels(draw: ImageDraw.ImageDraw, frame, positions, thresholds: Thresholds) -> None:
     """"gray level (own units)" above each threshold, moved apart where they would overlap."""
     left, right, base = frame
     texts = []
-    for name, gray, units in zip(("bottom", "top"), item.interval, item.interval_units):
+    for name, gray, units in zip(("bottom", "top"), thresholds.interval, thresholds.interval_units):
         texts.append(f"{name} {_number(gray)} ({_number(units) if np.isfinite(units) else 'open'})")
     widths = [drawing.text_width(text, 12) for text in texts]
     first = min(max(positions[0] - widths[0] / 2, left), right - widths[0])

@@ -9,9 +9,10 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, OutputError, WeightsError
+from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, MethodError, OutputError, WeightsError
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
+from .plain import dumps, failure
 
 
 class Terminated(BaseException):
@@ -65,7 +66,7 @@ def main(
     except (WeightsError, DependencyError) as error:
         console.complain(str(error))
         return WEIGHTS
-    except (DeviceError, OutputError) as error:  # outside a single input: what was asked for cannot be had
+    except (DeviceError, MethodError, OutputError) as error:  # outside a single input: what was asked for cannot be had
         console.complain(str(error))
         return BAD_ARGUMENTS
     except GrayscaleDetSegError as error:
@@ -90,7 +91,6 @@ def _after_stop(command: str) -> str:
 def _info(arguments: argparse.Namespace, console: Console, read) -> int:
     from ..core.reading import describe, describe_text, read_radiograph
     from .inputs import collected
-    from .report import dumps, failure
 
     inputs, problems = collected(arguments.inputs, console.complain)
     if not inputs:

@@ -105,7 +105,7 @@ def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image
         drawing.paint_mask(picture, coverage, anatomy(item.label).color, thick, 0.16)
     draw = ImageDraw.Draw(picture)
     scale = np.array([size[0] / gray.shape[1], size[1] / gray.shape[0]] * 2)
-    shown = [(item.name, item.roi_score, item.roi, anatomy(item.label).color) for item in result.objects]
+    shown = [(item.name, item.score, item.region, anatomy(item.label).color) for item in result.objects]
     if not shown and result.best_candidate is not None:
         candidate = result.best_candidate
         shown = [(f"{candidate.label}?", candidate.score, candidate.roi, (200, 204, 210))]

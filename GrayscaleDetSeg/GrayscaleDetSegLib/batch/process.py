@@ -33,8 +33,7 @@ class SegmentationPipeline(Protocol):
     device: str
     device_note: str | None
 
-    @property
-    def default_method(self) -> str: ...
+    def check_method(self, method: str | None) -> None: ...
 
     def segment(
         self,
@@ -160,7 +159,7 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
         check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
         progress=stage,
     )
-    document = {**report(result), "made_with": made_with}
+    document = report(result, made_with)
     if job.directory is None:
         return JobResult(job, document, result.message, device_note=pipeline.device_note)
     written = outputs.write(result, job.root / job.directory, job.name, job.overwrite, made_with=made_with)

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.errors import GrayscaleDetSegError, OutputError
+from ..core.methods.registry import check_method, methods_of, registry
 from ..core.reading.readers import readers
 from ..core.weights import Bundle
 from . import outputs
@@ -21,8 +22,8 @@ from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, OK, options_of
 from .console import Console
 from .inputs import Job, collected, plan
 from .places import LOCAL, cluster, processes
+from .plain import dumps, failure
 from .process import JobResult, finished, made_with_of, process
-from .report import dumps, failure
 from .run import Place, run
 from .writers import writers
 
@@ -52,6 +53,8 @@ def segment(
         outputs.check_free([document], arguments.overwrite)
     for problem in (*readers().problems, *(writers().problems if arguments.output is not None else ())):
         console.complain(problem)
+    if arguments.method is not None:
+        registry().get(arguments.method)  # a package that is broken is said before a model is loaded
     jobs = _jobs(arguments, plan(inputs, arguments.output or Path(), suffixes))
     options = options_of(arguments)
     if before is not None:
@@ -61,20 +64,18 @@ def segment(
     left = [job for job in jobs if job not in there]
     with ExitStack() as stack:
         place, work, notes = _place(arguments, stack, len(left)), process, set()
-        if not left:
-            default = arguments.method
-        elif place is None:
-            pipeline = (load or _load_pipeline)(arguments.model, arguments.device)
-            default, notes = pipeline.default_method, {pipeline.device_note}
-            work = partial(process, load=lambda *_: pipeline, read=read, stage=console.stage)
-        else:
-            default = _default_method(arguments.model)
-            options = replace(options, model=None if options.model is None else options.model.absolute())
-        if arguments.method == "surfaces" and default != "surfaces":
-            console.complain("This model has no threshold surfaces: use --method box, or give another --model.")
-            return BAD_ARGUMENTS
         if left and place is None:
+            pipeline = (load or _load_pipeline)(arguments.model, arguments.device)
+            pipeline.check_method(arguments.method)
             console.say(pipeline.device_note or f"Computing on {pipeline.device}.")
+            notes = {pipeline.device_note}
+            work = partial(process, load=lambda *_: pipeline, read=read, stage=console.stage)
+        elif left:
+            bundle = Bundle.open(arguments.model)
+            check_method(arguments.method, [method.name for method in methods_of(bundle)], bundle.name)
+            options = replace(options, model=None if options.model is None else options.model.absolute())
+        for problem in registry().problems:
+            console.complain(problem)
         tally = Tally(console, jobs, arguments.verbose, place is None, notes, document_is_wanted)
         results = stack.enter_context(closing(run(left, options, place, work)))
         for result in chain(filter(None, kept), results):
@@ -198,10 +199,6 @@ def _place(arguments: argparse.Namespace, stack: ExitStack, count: int) -> Place
     if arguments.jobs and arguments.jobs > 1 and count > 1:
         return processes(min(arguments.jobs, count), arguments.verbose)
     return None
-
-
-def _default_method(model: Path | None) -> str:
-    return "surfaces" if "surfaces" in Bundle.open(model).manifest["networks"] else "box"
 
 
 def _need_slicer() -> None:

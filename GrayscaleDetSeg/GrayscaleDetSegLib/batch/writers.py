@@ -59,10 +59,10 @@ class ReportWriter:
 
     def write(self, result: SegmentationResult, path: Path) -> None:
         """See :class:`Writer`."""
-        from .report import dumps, report
+        from .plain import dumps
+        from .report import report
 
-        document = report(result) if self.made_with is None else {**report(result), "made_with": self.made_with}
-        path.write_bytes((dumps(document) + "\n").encode("utf-8"))
+        path.write_bytes((dumps(report(result, self.made_with)) + "\n").encode("utf-8"))
 
 
 class OverlayWriter:

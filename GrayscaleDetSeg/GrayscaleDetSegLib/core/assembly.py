@@ -1,128 +1,79 @@
-"""From thresholds to finished objects: masks, overlaps, clean-up, and the numbers that explain each object.
+"""From the masks of regions to finished objects: overlaps settled, masks cleaned up, names given.
 
 No network takes part: this is also what runs after every edit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from . import boxes
 from .clean_up import CleanUp
-from .explain import agreement, confidence, stability
-from .gray_image import GrayImage
-from .mask import Box2D, field_mask, placed, rule_mask, settle_overlaps, without_overlaps
-from .point_cloud import point_cloud, sample_points
+from .mask import settle_overlaps, without_overlaps
 from .radiograph import Radiograph, area_of
-from .result import Candidate, SegmentedObject
-from .single_box.detected import DetectedBox
+from .regions import RegionMask
+from .result import SegmentedObject
 from .stopwatch import Stopwatch
-from .surfaces.field import ThresholdField
+from .types import Box2D
+from .windowed import WindowedMask
 
-PROBES = 112
-"""Objects are explained by PROBES x PROBES pixels of their ROI, or by all where there are fewer."""
-REACH = (0.005, 0.995)
-"""Quantiles of an object's gray levels that count as its darkest and its brightest, see ``ThresholdField.reach``."""
+Settle = Callable[[Sequence[RegionMask], tuple[int, int]], "list[np.ndarray]"]
+"""What makes masks share no pixel: the parts and the shape of the image in, masks in the same windows out."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What the detectors say of one object: its region, its single box, and the thresholds that its mask follows."""
-
-    region: Candidate
-    box: DetectedBox
-    method: str
-    field: ThresholdField
-
-    def rule(self, radiograph: Radiograph) -> np.ndarray:
-        """The mask by the thresholds alone, in the window of the field's ROI."""
-        if self.method == "box":
-            return rule_mask(radiograph, self.field.roi, self.box.box[2], self.box.box[5])
-        return field_mask(radiograph, self.field)
+def settled(parts: Sequence[RegionMask], shape: tuple[int, int]) -> list[np.ndarray]:
+    """The masks of all parts, disjoint: a pixel goes to the object in whose extent it lies deeper."""
+    return settle_overlaps([part.mask for part in parts], [part.extent for part in parts], shape)
 
 
 def assemble(
-    radiograph: Radiograph, findings: list[Finding], clean_up: CleanUp | None, stopwatch: Stopwatch | None = None
+    radiograph: Radiograph,
+    parts: Sequence[RegionMask],
+    clean_up: CleanUp | None,
+    stopwatch: Stopwatch | None = None,
+    settle: Settle | None = settled,
 ) -> tuple[SegmentedObject, ...]:
-    """The objects of all findings; their masks never overlap.
+    """The objects of all parts.
 
     Parameters
     ----------
     radiograph : Radiograph
-    findings : list of Finding
+    parts : sequence of RegionMask
     clean_up : CleanUp or None
-        None leaves the masks as the rule makes them.
+        None leaves the masks as the method makes them.
     stopwatch : Stopwatch, optional
+    settle : callable or None
+        What makes the masks disjoint; None lets them overlap.
     """
-    stopwatch = stopwatch or Stopwatch()
-    rois = [finding.field.roi for finding in findings]
-    windows = [boxes.pixel_slices(roi, radiograph.shape) for roi in rois]
-    with stopwatch("masks"):
-        ruled = [finding.rule(radiograph) for finding in findings]
-        masks = settle_overlaps(ruled, rois, radiograph.shape)
+    stopwatch, shape = stopwatch or Stopwatch(), radiograph.shape
+    windows = [part.window(shape) for part in parts]
+    with stopwatch("overlaps"):
+        masks = [part.mask for part in parts] if settle is None else settle(parts, shape)
     if clean_up is not None:
         with stopwatch("clean-up"):
-            masks = [clean_up.apply(mask, item.region.label) for mask, item in zip(masks, findings)]
-            masks = without_overlaps(masks, windows)
-    with stopwatch("explanation"):
-        names = unique_names([finding.region.label for finding in findings])
-        return tuple(
-            describe_object(
-                radiograph, finding, name, placed(mask, window, radiograph.shape), int(np.count_nonzero(rule))
-            )
-            for finding, name, mask, window, rule in zip(findings, names, masks, windows, ruled)
-        )
-
-
-def describe_object(
-    radiograph: Radiograph, finding: Finding, name: str, mask: np.ndarray, rule_pixel_count: int
-) -> SegmentedObject:
-    """A finding with its mask (rows, columns), as an object with all its numbers; the mask becomes read-only."""
-    mask.flags.writeable = False
-    box, field = finding.box, finding.field
-    interval = box.box[2], box.box[5]
-    units = radiograph.mapping.interval_to_units(*interval)
-    pixel_count = int(np.count_nonzero(mask))
-    x, y, gray = probes(radiograph.gray_image(), field.roi).T
-    low, high = field.at(x, y)
-    by_field = (gray >= low) & (gray <= high)
-    is_as_found = field.reach is None and not (field.bottom or field.top)
-    if finding.method != "box" and is_as_found and by_field.any():
-        field = replace(field, reach=tuple(map(float, np.quantile(gray[by_field], REACH))))
-    return SegmentedObject(
-        name=name,
-        label=finding.region.label,
-        roi_score=finding.region.score,
-        roi=finding.region.roi,
-        proposal=box.proposal,
-        box=box.box,
-        box_score=box.score,
-        method=finding.method,
-        field=field,
-        box_agreement=1.0 if finding.method == "box" else agreement(_in_box(x, y, gray, box.box), by_field),
-        confidence=confidence(gray, low, high),
-        interval_units=units,
-        interval_file=radiograph.polarity.interval_to_file(*units),
-        mask=mask,
-        rule_pixel_count=rule_pixel_count,
-        area_mm2=area_of(pixel_count, radiograph.spacing),
-        stability=stability(gray, low, high),
+            masks = [clean_up.apply(mask, part.region.label) for mask, part in zip(masks, parts)]
+            masks = masks if settle is None else without_overlaps(masks, windows)
+    names = unique_names([part.region.label for part in parts])
+    return tuple(
+        made_object(radiograph, part, name, WindowedMask.within(mask, window, shape))
+        for part, name, mask, window in zip(parts, names, masks, windows)
     )
 
 
-def probes(gray: GrayImage, roi: Box2D) -> np.ndarray:
-    """Points (n, 3), x, y in px and gray levels: all pixels of a small ROI, an even and fixed choice of a large one."""
-    rows, columns = boxes.pixel_slices(roi, gray.shape)
-    if (rows.stop - rows.start) * (columns.stop - columns.start) <= PROBES**2:
-        return point_cloud(gray, roi)
-    return sample_points(gray, roi, PROBES, np.random.default_rng(0))
-
-
-def _in_box(x: np.ndarray, y: np.ndarray, gray: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
-    x0, y0, bottom, x1, y1, top = box
-    return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1) & (gray >= bottom) & (gray <= top)
+def made_object(radiograph: Radiograph, part: RegionMask, name: str, mask: WindowedMask) -> SegmentedObject:
+    """What a method says of a region as an object, with its final pixels."""
+    region = part.region
+    return SegmentedObject(
+        name=name,
+        label=region.label,
+        region=Box2D(*region.roi),
+        score=region.score,
+        windowed=mask,
+        area_mm2=area_of(mask.count, radiograph.spacing),
+        method=part.method,
+        explanation=part.explanation,
+    )
 
 
 def unique_names(labels: list[str]) -> list[str]:

@@ -13,47 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import boxes
-from .assembly import Finding, describe_object
+from .assembly import made_object
 from .clean_up import CleanUp
-from .errors import UnknownClassError
-from .gray import GRAY_MAX
-from .mask import field_mask, placed
+from .errors import MethodError, UnknownClassError
+from .explanations.threshold_field import ThresholdField
+from .explanations.thresholds import explained
+from .mask import field_mask
 from .orientation import canonical
 from .radiograph import Radiograph
-from .regions import Regions
-from .result import Candidate, SegmentationResult, SegmentedObject
-from .single_box.detected import DetectedBox
+from .regions import Candidate, RegionMask, Regions
+from .result import SegmentationResult, SegmentedObject
 from .stopwatch import Progress, Stopwatch
-from .surfaces.field import Roi, ThresholdField
+from .types import AnyBox2D, Box2D
+from .windowed import WindowedMask
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
-
-
-def finding_of(item: SegmentedObject) -> Finding:
-    """What an object was made from."""
-    region = Candidate(item.label, item.roi_score, item.roi)
-    return Finding(region, DetectedBox(item.proposal, item.box, item.box_score), item.method, item.field)
-
-
-def moved(finding: Finding, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> Finding:
-    """A finding with its thresholds moved by some gray levels: those of one cell, or of all cells and of the box.
-
-    The box stays within 0..255; so does the field of the method "box", whose only cell it is.
-
-    Raises
-    ------
-    IndexError
-        If there is no such cell.
-    """
-    field = finding.field.shifted(bottom, top, cell)
-    if cell is not None and finding.method == "surfaces":
-        return replace(finding, field=field)
-    x0, y0, low, x1, y1, high = finding.box.box
-    low, high = (float(np.clip(value, 0.0, GRAY_MAX)) for value in (low + bottom, high + top))
-    if finding.method == "box":
-        field = ThresholdField.uniform(field.roi, low, high)
-    return replace(finding, field=field, box=replace(finding.box, box=(x0, y0, low, x1, y1, high)))
 
 
 def live_mask(
@@ -132,8 +107,10 @@ def with_thresholds(
     top: float = 0.0,
     cell: tuple[int, int] | None = None,
     clean_up: CleanUp | None = None,
+    taken: np.ndarray | None = None,
 ) -> SegmentationResult:
-    """The result after the thresholds of one object were moved, see :func:`moved`; the others keep their pixels.
+    """The result after the thresholds of one object were moved, see ``ThresholdRule.moved``; the others keep their
+    pixels.
 
     Parameters
     ----------
@@ -141,6 +118,8 @@ def with_thresholds(
         Of the object.
     clean_up : CleanUp, optional
         None leaves the object's mask as the rule makes it.
+    taken : ndarray of bool, shape (rows, columns), optional
+        Further pixels that the object must leave alone.
 
     Raises
     ------
@@ -148,16 +127,22 @@ def with_thresholds(
         If no object has this name.
     IndexError
         If it has no such cell.
+    MethodError
+        If it isn't explained by thresholds.
     """
     item = _find(result, name)
-    return _replaced(result, item, moved(finding_of(item), bottom, top, cell), clean_up)
+    if item.thresholds is None:
+        raise MethodError(f"There are no thresholds to move: '{name}' was made by the method '{item.method}'.")
+    region = Candidate(item.label, item.score, item.region)
+    (part,) = explained(result.radiograph, [(region, item.thresholds.rule.moved(bottom, top, cell))])
+    return _replaced(result, item, replace(part, method=item.method), clean_up, taken)
 
 
 def with_region(
     pipeline: Pipeline,
     result: SegmentationResult,
     name: str,
-    roi: Roi,
+    roi: AnyBox2D,
     clean_up: bool = True,
     progress: Progress | None = None,
 ) -> SegmentationResult:
@@ -166,7 +151,7 @@ def with_region(
     Parameters
     ----------
     pipeline : Pipeline
-        Its detectors look for the object's thresholds again, by the method that made the object.
+        The object is looked for again by the method that made it.
     name : str
         Of the object.
     roi : tuple of 4 float
@@ -180,25 +165,25 @@ def with_region(
     ------
     KeyError
         If no object has this name.
-    UnknownClassError
-        If the model, which may be another than that which made the object, does not know its class.
+    UnknownClassError, MethodError
+        If the model, which may be another than that which made the object, does not know its class or its method.
     """
     item = _find(result, name)
-    if item.label not in pipeline.box_detector.classes:
+    if item.label not in pipeline.classes:
         raise UnknownClassError(
             f"The model {pipeline.model} does not know '{item.label}': choose another model to look for it again."
         )
-    region = _drawn(result.radiograph, item.label, roi)
-    regions = Regions((region,), None, result.view)
-    finding = pipeline.detect(result.radiograph, regions, item.method, Stopwatch(progress))[0]
-    return _replaced(result, item, finding, pipeline.clean_up if clean_up else None).also_by(pipeline.model)
+    pipeline.check_method(item.method)
+    regions = Regions((_drawn(result.radiograph, item.label, roi),), None, result.view)
+    part = pipeline.mask_of(result.radiograph, regions, item.method, Stopwatch(progress))
+    return _replaced(result, item, part, pipeline.clean_up if clean_up else None).also_by(pipeline.model)
 
 
 def with_object(
     pipeline: Pipeline,
     result: SegmentationResult,
     label: str,
-    roi: Roi,
+    roi: AnyBox2D,
     method: str | None = None,
     clean_up: bool = True,
     progress: Progress | None = None,
@@ -212,28 +197,24 @@ def with_object(
     roi : tuple of 4 float
         As for :func:`with_region`.
     method : str or None
-        One of ``pipeline.METHODS``; the pipeline's default one if None.
+        One of the pipeline's; the model's own if None.
 
     Raises
     ------
     UnknownClassError
-        If the model does not know the class.
-    ValueError
-        If there is no such method.
+        If the model, or the method, does not know the class.
+    MethodError
+        If the model has no such method.
     """
-    region = drawn_regions(pipeline, result.radiograph, label, roi).found[0]
-    finding = pipeline.detect(
-        result.radiograph,
-        Regions((region,), None, result.view),
-        pipeline.checked_method(method),
-        Stopwatch(progress),
-    )[0]
+    pipeline.check_method(method)
+    regions = replace(drawn_regions(pipeline, result.radiograph, label, roi), orientation=result.view)
+    part = pipeline.mask_of(result.radiograph, regions, method, Stopwatch(progress))
     names = [item.name for item in result.objects]
     number, name = 1, label
     while name in names:
         number += 1
         name = f"{label} {number}"
-    new = _described(result, finding, name, result.objects, pipeline.clean_up if clean_up else None)
+    new = _made(result, part, name, result.objects, pipeline.clean_up if clean_up else None)
     return replace(result, objects=(*result.objects, new)).also_by(pipeline.model)
 
 
@@ -243,7 +224,7 @@ def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
     return replace(result, objects=tuple(other for other in result.objects if other is not item))
 
 
-def drawn_regions(pipeline: Pipeline, radiograph: Radiograph, label: str, roi: Roi) -> Regions:
+def drawn_regions(pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D) -> Regions:
     """A region drawn by hand in place of what the 2D detector finds, for ``Pipeline.segment_regions``.
 
     Parameters
@@ -256,16 +237,16 @@ def drawn_regions(pipeline: Pipeline, radiograph: Radiograph, label: str, roi: R
     UnknownClassError
         If the model does not know the class.
     """
-    known = pipeline.box_detector.classes
+    known = pipeline.classes
     if label not in known:
         raise UnknownClassError(f"The model does not know '{label}': choose one of {', '.join(known)}.")
     region = _drawn(radiograph, label, roi)
     return Regions((region,), None, canonical(radiograph.geometry))
 
 
-def _drawn(radiograph: Radiograph, label: str, roi: Roi) -> Candidate:
+def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> Candidate:
     corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
-    return Candidate(label, 1.0, tuple(map(float, corners)), drawn=True)
+    return Candidate(label, 1.0, Box2D(*map(float, corners)), drawn=True)
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:
@@ -276,27 +257,31 @@ def _find(result: SegmentationResult, name: str) -> SegmentedObject:
 
 
 def _replaced(
-    result: SegmentationResult, item: SegmentedObject, finding: Finding, clean_up: CleanUp | None
+    result: SegmentationResult,
+    item: SegmentedObject,
+    part: RegionMask,
+    clean_up: CleanUp | None,
+    taken: np.ndarray | None = None,
 ) -> SegmentationResult:
-    """The result with another finding for one object; pixels of the others are left to them."""
+    """The result with another mask for one object; pixels of the others are left to them."""
     others = [other for other in result.objects if other is not item]
-    new = _described(result, finding, item.name, others, clean_up)
+    new = _made(result, part, item.name, others, clean_up, taken)
     return replace(result, objects=tuple(new if other is item else other for other in result.objects))
 
 
-def _described(
+def _made(
     result: SegmentationResult,
-    finding: Finding,
+    part: RegionMask,
     name: str,
     others: Iterable[SegmentedObject],
     clean_up: CleanUp | None,
+    taken: np.ndarray | None = None,
 ) -> SegmentedObject:
-    """A finding as an object; pixels of the others are left to them."""
-    radiograph = result.radiograph
-    window = boxes.pixel_slices(finding.field.roi, radiograph.shape)
-    rule = finding.rule(radiograph)
-    mask = rule if clean_up is None else clean_up.apply(rule, finding.region.label)
-    mask = placed(mask, window, radiograph.shape)
+    """What a method says of a region as an object; pixels of the others, and those that are taken, are left alone."""
+    window = part.window(result.radiograph.shape)
+    mask = part.mask.copy() if clean_up is None else clean_up.apply(part.mask, part.region.label)
     for other in others:
-        mask[window] &= ~other.mask[window]
-    return describe_object(radiograph, finding, name, mask, int(np.count_nonzero(rule)))
+        other.windowed.take_from(mask, window)
+    if taken is not None:
+        mask &= ~taken[window]
+    return made_object(result.radiograph, part, name, WindowedMask.within(mask, window, result.radiograph.shape))

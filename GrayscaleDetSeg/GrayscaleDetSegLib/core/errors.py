@@ -17,6 +17,10 @@ class UnknownClassError(GrayscaleDetSegError, ValueError):
     """A class was asked for that the model does not know."""
 
 
+class MethodError(GrayscaleDetSegError, ValueError):
+    """A method was asked for that there is not, that the model lacks, or whose package is broken."""
+
+
 class OutputError(GrayscaleDetSegError):
     """A result cannot be written, for example because it exists already."""
 

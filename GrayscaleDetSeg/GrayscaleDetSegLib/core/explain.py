@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
 from .gray import GRAY_MAX
-from .result import Stability
+from .types import Share
 
 DOUBT = 20.0
 """The softness of thresholds, gray levels: so far from one, a pixel is on the right side of it three in four times."""
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How much an object's area changes when its thresholds move by one gray level, as a share of its area.
+
+    Parameters
+    ----------
+    bottom, top : float
+        Mean over a step up and a step down of all bottoms, or of all tops; 0 means that nothing changes.
+    value : float
+        1 - bottom - top, not below 0: 1 is a result that does not hang on the exact thresholds.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("value",)
+
+    bottom: float
+    top: float
+
+    @property
+    def value(self) -> Share:
+        """1 - bottom - top, not below 0: 1 is a result that does not hang on the exact thresholds."""
+        return max(0.0, 1.0 - self.bottom - self.top)
 
 
 def stability(gray: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> Stability:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import numpy as np
 
 from .clean_up import CleanUp
 from .devices import resolve_device
-from .errors import WeightsError
+from .errors import GrayscaleDetSegError, MethodError, WeightsError
 from .folding import fold_batch_norms
+from .methods.base import Method
+from .methods.registry import Registry, methods_of
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
-from .single_box.anchors import AnchorConfig
-from .single_box.detector import BoxDetector, BoxSettings
-from .single_box.pointnet import PointNet, PointNetConfig
-from .surfaces.detector import SurfaceDetector
-from .surfaces.network import SurfaceConfig, SurfaceNetwork
 from .weights import Bundle
 from .yolo.detector import DetectionSettings, RoiDetector
 from .yolo.networks import YoloConfig, build_yolo
@@ -42,20 +38,64 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
     bundle, chosen = Bundle.open(folder), resolve_device(device)
     try:
         roi_detector = load_roi_detector(bundle, chosen.name)
-        box_detector = load_box_detector(bundle, chosen.name)
+        methods = ModelMethods(bundle, chosen.name)
+        methods.load_default()
         clean_up = CleanUp.from_dict(bundle.manifest.get("clean_up", {}))
-        surfaces, margin = None, 0.0
-        if "surfaces" in bundle.manifest["networks"]:
-            surfaces, margin = load_surface_detector(bundle, chosen.name), bundle.network("surfaces")["margin"]
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
             polarity = PolarityCheck(fold_batch_norms(bundle.load_into(PolarityNetwork(), "polarity").to(chosen.name)))
+    except MethodError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"The model manifest in {bundle.folder} is incomplete or does not fit this version ({error}); reinstall it."
-        ) from error
-    return Pipeline(
-        roi_detector, box_detector, polarity, clean_up, bundle.name, chosen.name, chosen.note, surfaces, margin
+        raise _misfit(bundle, error) from error
+    return Pipeline(roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note)
+
+
+class ModelMethods(Mapping):
+    """The methods that a model bundle can be segmented by, loaded when they are asked for; the first is its own.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    device : str
+    known : Registry, optional
+        The methods to choose from; all that are installed by default.
+    """
+
+    def __init__(self, bundle: Bundle, device: str, known: Registry | None = None) -> None:
+        self._bundle, self._device = bundle, device
+        self._classes = {method.name: method for method in methods_of(bundle, known)}
+        self._loaded: dict[str, Method] = {}
+
+    def __getitem__(self, name: str) -> Method:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self._classes[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def load_default(self) -> None:
+        """Load the model's own method, so that what is wrong with its weights is said at once."""
+        if not self:
+            raise WeightsError(f"The model bundle {self._bundle.folder} has networks for no method; reinstall it.")
+        self[next(iter(self))]
+
+    def _load(self, method: type[Method]) -> Method:
+        try:
+            return method.from_bundle(self._bundle, self._device)
+        except GrayscaleDetSegError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise _misfit(self._bundle, error) from error
+
+
+def _misfit(bundle: Bundle, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"The model manifest in {bundle.folder} is incomplete or does not fit this version ({error}); reinstall it."
     )
 
 
@@ -64,25 +104,3 @@ def load_roi_detector(bundle: Bundle, device: str = "cpu") -> RoiDetector:
     entry = bundle.network("roi_detector")
     network = bundle.load_into(build_yolo(YoloConfig.from_dict(entry["config"])), "roi_detector")
     return RoiDetector(fold_batch_norms(network.to(device)), DetectionSettings(**entry.get("settings", {})))
-
-
-def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
-    """The 3D detector of a bundle: PointNet, anchors and the refinement's T of every class."""
-    entry = bundle.network("box_detector")
-    config = PointNetConfig.from_dict(entry["config"])
-    network = bundle.load_into(PointNet(config), "box_detector")
-    tensors = bundle.tensors("refinement")
-    missing = [label for label in config.classes if label not in tensors]
-    if missing:
-        raise WeightsError(f"The refinement weights in {bundle.folder} lack the classes {', '.join(missing)}.")
-    refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
-    anchors = AnchorConfig.from_dict(entry["anchors"])
-    network, settings = fold_batch_norms(network.to(device)), BoxSettings(**entry.get("settings", {}))
-    return BoxDetector(network, anchors, refinement, settings)
-
-
-def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
-    """The threshold surfaces of a bundle."""
-    entry = bundle.network("surfaces")
-    network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
-    return SurfaceDetector(fold_batch_norms(network.to(device)), **entry.get("settings", {}))

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from . import boxes
+from .explanations.threshold_field import ThresholdField
 from .radiograph import Radiograph
-from .surfaces.field import ThresholdField
-
-Box2D = tuple[float, float, float, float]
-Window = tuple[slice, slice]
-"""Rows and columns of an image."""
+from .types import AnyBox2D, Window
 
 
-def rule_mask(radiograph: Radiograph, roi: Box2D, low: float, high: float) -> np.ndarray:
+def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) -> np.ndarray:
     """The pure box rule: the pixels of a ROI with low <= g <= high.
 
     The thresholds are brought to the image's own units once, and the pixels compared as they are. A threshold at gray
@@ -61,7 +58,7 @@ def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | N
     return mask
 
 
-def settle_overlaps(masks: list[np.ndarray], rois: list[Box2D], shape: tuple[int, int]) -> list[np.ndarray]:
+def settle_overlaps(masks: list[np.ndarray], rois: list[AnyBox2D], shape: tuple[int, int]) -> list[np.ndarray]:
     """Disjoint masks: a pixel in two masks goes to the object in whose ROI it lies deeper.
 
     Depth is the distance to the nearest edge of the ROI as a share of its half size, so that neither the larger nor
@@ -135,7 +132,7 @@ def _between(radiograph: Radiograph, window: Window, low: float, high: float) ->
     return mask
 
 
-def _depth(roi: Box2D, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _depth(roi: AnyBox2D, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x0, y0, x1, y1 = roi
     across = np.minimum(x - x0, x1 - x) / max(x1 - x0, 1e-6)
     down = np.minimum(y - y0, y1 - y) / max(y1 - y0, 1e-6)

@@ -13,7 +13,7 @@ class SegmentOptions:
     Parameters
     ----------
     method : str or None
-        What makes the masks, by its name; the model's own method if None.
+        Name of a method that the model has; its own if None.
     polarity : str
         ``"auto"``, ``"as-is"`` or ``"inverted"``, of the file's or the volume's values.
     clean_up : bool

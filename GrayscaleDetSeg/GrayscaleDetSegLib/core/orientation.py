@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import boxes
+from .gray_image import GrayImage
 from .radiograph import Geometry
+from .types import Box2D
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,13 @@ class Orientation:
         if self.flip_rows:
             y0, y1 = rows - y1, rows - y0
         return (y0, x0, y1, x1) if self.transpose else (x0, y0, x1, y1)
+
+    def seen(self, gray: GrayImage, roi: tuple[float, ...]) -> tuple[GrayImage, Box2D, Box2D]:
+        """The pixels of a ROI in the view, their whole extent there, and the same extent in the stored grid."""
+        rows, columns = boxes.pixel_slices(roi, gray.shape)
+        seen = GrayImage(self.view(gray.pixels[rows, columns]), gray.mapping)
+        window = Box2D(*map(float, (columns.start, rows.start, columns.stop, rows.stop)))
+        return seen, Box2D(0.0, 0.0, float(seen.shape[1]), float(seen.shape[0])), window
 
 
 def canonical(geometry: Geometry) -> Orientation:

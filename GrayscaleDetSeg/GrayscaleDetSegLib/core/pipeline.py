@@ -1,29 +1,26 @@
-"""The whole method: radiograph -> regions -> thresholds -> masks -> result."""
+"""The whole way: radiograph -> regions -> masks by a method -> objects -> result."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from . import boxes
-from .assembly import Finding, assemble
+from .assembly import assemble
 from .clean_up import CleanUp
-from .gray_image import GrayImage
+from .errors import MethodError, UnknownClassError
+from .methods.base import Method
+from .methods.checks import checked
+from .methods.registry import check_method
 from .orientation import Orientation, canonical
 from .polarity_check import CONFIDENT, PolarityCheck
 from .radiograph import Radiograph
-from .regions import Regions
-from .result import Candidate, SegmentationResult
-from .single_box.detected import DetectedBox
-from .single_box.detector import BoxDetector
+from .regions import RegionMask, Regions
+from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
-from .surfaces.detector import SurfaceDetector
-from .surfaces.field import ThresholdField
 from .yolo.detector import RoiDetector
-
-METHODS = ("surfaces", "box")
-"""What can turn a region into a mask: many boxes, each with its own thresholds, or the article's single one."""
 
 CLEARLY = 1.1
 """Factor by which the stored grid's scores must exceed those of the view that its directions ask for."""
@@ -38,8 +35,8 @@ class Pipeline:
     ----------
     roi_detector : RoiDetector or None
         Not needed for `segment_regions`.
-    box_detector : BoxDetector
-        Its box is reported whatever the method.
+    methods : mapping of str to Method
+        What can turn a region into a mask, by name; the first is the model's own. A plain list will do.
     polarity_check : PolarityCheck or None
     clean_up : CleanUp
     model : str
@@ -47,33 +44,27 @@ class Pipeline:
     device : str
     device_note : str or None
         What the user should know about the choice of device.
-    surface_detector : SurfaceDetector or None
-        Without it, and for classes that it does not know, the single box makes the mask.
-    margin : float
-        What the surfaces look at beyond a found region, on every side, as a share of its size.
     """
 
     def __init__(
         self,
         roi_detector: RoiDetector | None,
-        box_detector: BoxDetector,
+        methods: Mapping[str, Method] | Sequence[Method],
         polarity_check: PolarityCheck | None = None,
         clean_up: CleanUp | None = None,
         model: str = "",
         device: str = "cpu",
         device_note: str | None = None,
-        surface_detector: SurfaceDetector | None = None,
-        margin: float = 0.1,
     ) -> None:
-        self.roi_detector, self.box_detector, self.polarity_check = roi_detector, box_detector, polarity_check
+        self.roi_detector, self.polarity_check = roi_detector, polarity_check
+        self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
         self.device, self.device_note = device, device_note
-        self.surface_detector, self.margin = surface_detector, margin
 
     @property
     def default_method(self) -> str:
-        """``"surfaces"`` where the model has them, else ``"box"``."""
-        return "box" if self.surface_detector is None else "surfaces"
+        """The model's own method: the first that it has."""
+        return next(iter(self.methods))
 
     def segment(
         self,
@@ -91,9 +82,10 @@ class Pipeline:
         ----------
         radiograph : Radiograph
         method : str or None
-            One of `METHODS`; the default one if None.
+            The name of one of `methods`. With None the model's own makes the masks, and for a class that it does not
+            know the next one that does.
         clean_up : bool
-            False leaves the masks as the rule makes them (overlaps are settled all the same).
+            False leaves the masks as the method makes them (overlaps are settled all the same).
         score_threshold : float or None
             ROI score an object needs; the detector's own by default.
         check_polarity : bool
@@ -103,10 +95,10 @@ class Pipeline:
 
         Raises
         ------
-        ValueError
-            If there is no such method.
+        MethodError
+            If the model has no such method, or the method is at fault.
         """
-        method = self.checked_method(method)
+        self.check_method(method)
         stopwatch = Stopwatch(progress)
         with stopwatch("polarity"):
             settled = self.settle_polarity(radiograph) if check_polarity else radiograph
@@ -172,10 +164,10 @@ class Pipeline:
 
         Parameters and errors as for :meth:`segment`.
         """
-        method = self.checked_method(method)
+        self.check_method(method)
         stopwatch = Stopwatch(progress)
-        findings = self.detect(radiograph, regions, method, stopwatch)
-        objects = assemble(radiograph, findings, self.clean_up if clean_up else None, stopwatch)
+        parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
+        objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch)
         return SegmentationResult(
             radiograph=radiograph,
             objects=objects,
@@ -186,64 +178,71 @@ class Pipeline:
             device=self.device,
             seconds=stopwatch.seconds,
             model=self.model,
+            notes=notes,
         )
 
-    def detect(
-        self, radiograph: Radiograph, regions: Regions, method: str, stopwatch: Stopwatch | None = None
-    ) -> list[Finding]:
-        """The single box of every region, and the thresholds by which `method` makes its mask."""
-        stopwatch, gray = stopwatch or Stopwatch(), radiograph.gray_image()
-        with stopwatch("boxes"):
-            found = [self._detect_box(gray, region, regions.orientation) for region in regions.found]
-        fields = [ThresholdField.uniform(item.roi, box.box[2], box.box[5]) for item, box in zip(regions.found, found)]
-        methods = ["box"] * len(fields)
-        if method == "surfaces" and self.surface_detector is not None:
-            with stopwatch("surfaces"):
-                known = [i for i, region in enumerate(regions.found) if self.surface_detector.knows(region.label)]
-                for index, field in zip(known, self._detect_fields(gray, regions, known)):
-                    fields[index], methods[index] = field, "surfaces"
-        return [Finding(*parts) for parts in zip(regions.found, found, methods, fields)]
+    def masks_of(
+        self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None
+    ) -> tuple[list[RegionMask], tuple[str, ...]]:
+        """The masks of all regions by a method, and one sentence for each class that it does not know.
 
-    def checked_method(self, method: str | None) -> str:
-        """A method by its name, the default one for None; ValueError if there is no such method."""
-        method = self.default_method if method is None else method
-        if method not in METHODS:
-            raise ValueError(f"There is no method '{method}': choose one of {', '.join(METHODS)}.")
-        return method
+        Parameters and errors as for :meth:`segment`. Regions of classes that no method knows, or not the one that was
+        asked for, are left out.
+        """
+        stopwatch = stopwatch or Stopwatch()
+        chosen = [self._method_for(region.label, method) for region in regions.found]
+        found: dict[int, RegionMask] = {}
+        for name in dict.fromkeys(each for each in chosen if each is not None):
+            which = [index for index, each in enumerate(chosen) if each == name]
+            own = replace(regions, found=tuple(regions.found[index] for index in which))
+            parts = checked(name, self.methods[name].segment(radiograph, own, stopwatch), own.found, radiograph)
+            found.update(zip(which, parts))
+        unknown = dict.fromkeys(region.label for region, name in zip(regions.found, chosen) if name is None)
+        notes = tuple(f"Left out is {label}: {self._ignorance(method)} does not know it." for label in unknown)
+        return [found[index] for index in sorted(found)], notes
 
-    def _detect_fields(self, gray: GrayImage, regions: Regions, which: list[int]) -> list[ThresholdField]:
-        """The surfaces of some regions; like the boxes, they are looked for in the view the regions were found in."""
-        chosen = [regions.found[index] for index in which]
-        margins = [0.0 if region.drawn else self.margin for region in chosen]
-        rois = [tuple(boxes.grown(region.roi, margin, gray.shape)) for region, margin in zip(chosen, margins)]
-        labels = [region.label for region in chosen]
-        if regions.orientation.is_identity:
-            return self.surface_detector.detect_all(gray, rois, labels)
-        fields = []
-        for roi, label in zip(rois, labels):
-            seen, whole, window = _seen(gray, roi, regions.orientation)
-            field = self.surface_detector.detect(seen, whole, label)
-            stored = (regions.orientation.stored(surface) for surface in (field.low, field.high))
-            fields.append(ThresholdField(window, *stored))
-        return fields
+    def mask_of(
+        self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None
+    ) -> RegionMask:
+        """The mask of a single region, as :meth:`masks_of`.
 
-    def _detect_box(self, gray: GrayImage, region: Candidate, orientation: Orientation) -> DetectedBox:
-        """The 3D box of a region; the network sees the view that the region was found in."""
-        if orientation.is_identity:
-            return self.box_detector.detect(gray, region.roi, region.label)
-        seen, whole, _ = _seen(gray, region.roi, orientation)
-        item = self.box_detector.detect(seen, whole, region.label)
-        across = np.asarray(region.roi)
-        proposal, box = (boxes.extrude(across, part[2], part[5]) for part in (item.proposal, item.box))
-        return replace(item, proposal=tuple(map(float, proposal)), box=tuple(map(float, box)))
+        Raises
+        ------
+        UnknownClassError
+            If the method does not know its class.
+        """
+        parts, _ = self.masks_of(radiograph, regions, method, stopwatch)
+        if not parts:
+            raise UnknownClassError(
+                f"{self._ignorance(method)[:1].upper()}{self._ignorance(method)[1:]} does not know "
+                f"'{regions.found[0].label}': choose another method or model to look for it."
+            )
+        return parts[0]
 
+    def check_method(self, method: str | None) -> None:
+        """See to it that the model has a method; None is always there.
 
-def _seen(gray: GrayImage, roi: tuple[float, ...], orientation: Orientation):
-    """The pixels of a ROI in another view, their whole extent there, and the same extent in the stored grid."""
-    rows, columns = boxes.pixel_slices(roi, gray.shape)
-    seen = GrayImage(orientation.view(gray.pixels[rows, columns]), gray.mapping)
-    window = tuple(map(float, (columns.start, rows.start, columns.stop, rows.stop)))
-    return seen, (0.0, 0.0, float(seen.shape[1]), float(seen.shape[0])), window
+        Raises
+        ------
+        MethodError
+            If there is none with this name.
+        """
+        check_method(method, self.methods, self.model)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that one of the methods knows."""
+        return tuple(dict.fromkeys(label for method in self.methods.values() for label in method.classes))
+
+    def _method_for(self, label: str, method: str | None) -> str | None:
+        """The method that makes the mask of a class; None where it is not known."""
+        for name in self.methods if method is None else (method,):
+            if label in self.methods[name].classes:
+                return name
+        return None
+
+    def _ignorance(self, method: str | None) -> str:
+        return f"the model {self.model}" if method is None else f"the method '{method}' of the model {self.model}"
 
 
 def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> tuple[float, ...]:

@@ -1,11 +1,43 @@
-"""What the 2D detector finds in a radiograph."""
+"""What the 2D detector finds in a radiograph, and what a method makes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from . import boxes
 from .orientation import Orientation
-from .result import Candidate
+from .types import AnyBox2D, Box2D, Share, Window
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A region of interest.
+
+    Regions that were drawn by hand say so with `drawn`: they are taken as they are, while those of the 2D detector,
+    which are never quite exact, get a margin where a method can use one.
+
+    Parameters
+    ----------
+    label : str
+        Class of the object in it.
+    score : float
+        Score of the 2D detector, 0..1; 1 for a region drawn by hand.
+    roi : Box2D
+        Where it lies, in px.
+    drawn : bool
+        Whether it was drawn by hand.
+    """
+
+    label: str
+    score: Share
+    roi: Box2D
+    drawn: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roi", Box2D(*self.roi))
 
 
 @dataclass(frozen=True)
@@ -15,3 +47,32 @@ class Regions:
     found: tuple[Candidate, ...]
     best: Candidate | None
     orientation: Orientation
+
+
+@dataclass(frozen=True, eq=False)
+class RegionMask:
+    """What a method says of one region.
+
+    Parameters
+    ----------
+    region : Candidate
+        As it was given to the method.
+    extent : Box2D
+        Where the method has looked, in px: the region, or more of the image around it.
+    mask : ndarray of bool
+        The object's pixels in the window of the extent, see :meth:`window`. Masks of different objects may overlap.
+    explanation : Explanation or None
+        How the method came to the mask, if it can say so; see ``methods.base``.
+    method : str
+        Name of the method; the pipeline enters it.
+    """
+
+    region: Candidate
+    extent: AnyBox2D
+    mask: np.ndarray
+    explanation: Any = None
+    method: str = ""
+
+    def window(self, shape: tuple[int, int]) -> Window:
+        """Rows and columns of an image of `shape` that the mask covers."""
+        return boxes.pixel_slices(self.extent, shape)

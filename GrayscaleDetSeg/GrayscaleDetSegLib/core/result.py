@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .explanations.base import Explanation
+from .explanations.thresholds import Thresholds
 from .orientation import Orientation, canonical
 from .radiograph import Radiograph, Spacing, area_of
-from .surfaces.field import ThresholdField
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A region of interest: its class, its score (0..1) and its box (x0, y0, x1, y1) in px.
-
-    Regions that were drawn by hand say so with `drawn`: they are taken as they are, while those of the 2D detector,
-    which are never quite exact, get a margin where a method can use one.
-    """
-
-    label: str
-    score: float
-    roi: tuple[float, float, float, float]
-    drawn: bool = False
-
-
-@dataclass(frozen=True)
-class Stability:
-    """How much an object's area changes when its thresholds move by one gray level, as a share of its area.
-
-    Parameters
-    ----------
-    bottom, top : float
-        Mean over a step up and a step down of all bottoms, or of all tops; 0 means that nothing changes.
-    """
-
-    bottom: float
-    top: float
-
-    @property
-    def value(self) -> float:
-        """1 - bottom - top, not below 0: 1 is a result that does not hang on the exact thresholds."""
-        return max(0.0, 1.0 - self.bottom - self.top)
+from .regions import Candidate
+from .types import Box2D
+from .windowed import WindowedMask
 
 
 @dataclass(frozen=True)
 class SegmentedObject:
-    """One object: where it was found, between which thresholds, and the pixels that this leaves.
+    """One object: what it is, where it was found, and its pixels; by whatever method.
 
     Parameters
     ----------
@@ -54,69 +25,51 @@ class SegmentedObject:
         Unique within the result: the label, numbered from the second object of a class on ("femur 2").
     label : str
         Class of the object.
-    roi_score : float
-        Score of the 2D detector, 0..1; 1 for a ROI given by hand.
-    roi : tuple of 4 float
-        (x0, y0, x1, y1) in px.
-    proposal, box : tuple of 6 float
-        The 3D box chosen among the anchors and the same after refinement, (x0, y0, g0, x1, y1, g1) in px and gray
-        levels 0..255.
-    box_score : float
-        Score of the proposal by the 3D detector, 0..1.
-    method : str
-        ``"surfaces"`` or ``"box"``: what made the mask.
-    field : ThresholdField
-        The thresholds that made it: a bottom and a top for each of many cells, or, for the box, for one. Its ROI is the
-        searched one: for the surfaces, that of the 2D detector with a margin.
-    box_agreement : float
-        IoU of the rule of the single box with the rule of `field`, in the ROI: how much of the result the interval
-        alone explains (1 for the box itself).
-    confidence : float
-        The IoU to expect by how far the pixels lie from their thresholds, see ``explain.confidence``; 0..1.
-    interval_units, interval_file : tuple of 2 float
-        The thresholds in the image's own units, bone-bright, and as values of the file (they differ where the
-        polarity was inverted). Infinite at an open end.
-    mask : ndarray of bool, shape (rows, columns)
-        The final pixels, read-only, in the pixel grid of the input.
-    rule_pixel_count : int
-        Pixels by the rule of `field` alone, before overlaps were settled and the clean-up ran.
+    region : Box2D
+        Where it was looked for, (x0, y0, x1, y1) in px.
+    score : float
+        Score of the region by the 2D detector, 0..1; 1 for a region given by hand.
+    windowed : WindowedMask
+        The final pixels, in the pixel grid of the input.
     area_mm2 : float or None
         At the detector; None without spacing.
-    stability : Stability
+    method : str
+        Name of the method that made the mask.
+    explanation : Explanation or None
+        How the method came to the mask; None where it can't say so.
     """
 
     name: str
     label: str
-    roi_score: float
-    roi: tuple[float, float, float, float]
-    proposal: tuple[float, ...]
-    box: tuple[float, ...]
-    box_score: float
+    region: Box2D
+    score: float
+    windowed: WindowedMask = field(metadata={"stored": False})
+    area_mm2: float | None = field(metadata={"stored": False})  # follows from the pixels
     method: str
-    field: ThresholdField
-    box_agreement: float
-    confidence: float
-    interval_units: tuple[float, float]
-    interval_file: tuple[float, float]
-    mask: np.ndarray
-    rule_pixel_count: int
-    area_mm2: float | None
-    stability: Stability
+    explanation: Explanation | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "region", Box2D(*self.region))
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """(bottom, top) of the box in gray levels 0..255: the summary that people read."""
-        return self.box[2], self.box[5]
+    def thresholds(self) -> Thresholds | None:
+        """The thresholds that explain the object; None where it isn't explained so."""
+        return self.explanation if isinstance(self.explanation, Thresholds) else None
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The final pixels, bool (rows, columns) of the whole image, read-only; made anew at each call."""
+        return self.windowed.whole()
 
     @property
     def pixel_count(self) -> int:
         """Pixels of the final mask."""
-        return int(np.count_nonzero(self.mask))
+        return self.windowed.count
 
-    def with_mask(self, mask: np.ndarray, spacing: Spacing | None) -> SegmentedObject:
-        """The object with other pixels (bool, of the mask's shape), which become read-only, and their area."""
-        mask.flags.writeable = False
-        return replace(self, mask=mask, area_mm2=area_of(int(np.count_nonzero(mask)), spacing))
+    def with_mask(self, mask: np.ndarray | WindowedMask, spacing: Spacing | None) -> SegmentedObject:
+        """The object with other pixels, and their area; a plain mask is one of the whole image."""
+        windowed = mask if isinstance(mask, WindowedMask) else WindowedMask.of(mask)
+        return replace(self, windowed=windowed, area_mm2=area_of(windowed.count, spacing))
 
 
 AND = " + "
@@ -153,9 +106,11 @@ class SegmentationResult:
     model : str
         Name and version of the model bundle; where others have added or changed objects since, theirs as well, after
         `AND`. See :func:`is_among_makers`.
+    notes : tuple of str
+        What a user should know about how the objects were segmented, one sentence each.
     """
 
-    radiograph: Radiograph
+    radiograph: Radiograph = field(metadata={"stored": False})
     objects: tuple[SegmentedObject, ...]
     best_candidate: Candidate | None
     score_threshold: float
@@ -164,6 +119,7 @@ class SegmentationResult:
     device: str
     seconds: dict[str, float]
     model: str
+    notes: tuple[str, ...] = ()
 
     @property
     def view(self) -> Orientation:
@@ -172,7 +128,11 @@ class SegmentationResult:
 
     @property
     def message(self) -> str:
-        """One sentence on what was found, for the user."""
+        """What was found, for the user: one sentence, and the notes."""
+        return " ".join([self._found, *self.notes])
+
+    @property
+    def _found(self) -> str:
         if self.objects:
             return "Found " + ", ".join(item.name for item in self.objects) + "."
         if self.best_candidate is None:
@@ -190,11 +150,11 @@ class SegmentationResult:
         return replace(self, model=AND.join(filter(None, (self.model, model))))
 
     def label_map(self) -> np.ndarray:
-        """(rows, columns): 0 background, then 1, 2, ... in the order of `objects` (masks never overlap).
+        """(rows, columns): 0 background, then 1, 2, ... in the order of `objects`, the last on top.
 
         uint8; uint16 where there are more than 255 objects.
         """
         label_map = np.zeros(self.radiograph.shape, np.uint8 if len(self.objects) < 256 else np.uint16)
         for value, item in enumerate(self.objects, start=1):
-            label_map[item.mask] = value
+            label_map[item.windowed.window][item.windowed.crop] = value
         return label_map

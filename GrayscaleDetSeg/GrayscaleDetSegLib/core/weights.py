@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ class Bundle:
 
     folder: Path
     manifest: dict[str, Any]
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, folder: Path | str | None = None) -> Bundle:
@@ -67,6 +69,27 @@ class Bundle:
     def name(self) -> str:
         """Name and version, for reports."""
         return f"{self.manifest.get('name', self.folder.name)} {self.manifest.get('version', '')}".strip()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of objects that the model finds.
+
+        Raises
+        ------
+        KeyError, TypeError
+            If the manifest does not say them, or not as a list of texts.
+        """
+        networks = self.manifest["networks"]
+        names = self.manifest.get("classes") or networks["roi_detector"]["config"]["classes"]
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise TypeError("the classes are no list of texts")
+        return tuple(names)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made at the first call with a key: methods share their networks so."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def network(self, name: str) -> dict[str, Any]:
         """The manifest's entry of one network: its configuration and file.

@@ -81,7 +81,7 @@ class ThresholdDrag:
     Raises
     ------
     KeyError
-        If the result or the segmentation has no such object, or the volume is gone.
+        If the result or the segmentation has no such object, or one without thresholds, or the volume is gone.
     RadiographError
         If the segmentation was moved away from the volume by a transform that bends space.
     """
@@ -98,6 +98,8 @@ class ThresholdDrag:
         self._items = objects_by_segment(node, result)
         if segment_id not in self._items or node.GetSegmentation().GetSegment(segment_id) is None:
             raise KeyError(f"{node.GetName()} has no object '{segment_id}'.")
+        if self._items[segment_id].thresholds is None:
+            raise KeyError(f"The object '{segment_id}' of {node.GetName()} has no thresholds.")
         if volume is None or volume.GetScene() is None:
             raise KeyError(f"The volume that {node.GetName()} belongs to is gone.")
         self.outcome, self.result, self.segment_id = outcome, result, segment_id
@@ -105,7 +107,7 @@ class ThresholdDrag:
         self.kept_edited: str | None = None
         """The id of the hidden copy of the segment as it was edited by hand; None if there is no need of it."""
         self._grid, self._clean_up = grid, clean_up
-        self._moving = MovingThresholds(result.radiograph, self.item.field)
+        self._moving = MovingThresholds(result.radiograph, self.item.thresholds.field)
         self._own = mask_of(node, segment_id, volume, grid)
         self._others, added = self._present()
         self._added = added
@@ -181,7 +183,7 @@ class ThresholdDrag:
     def _shift(self, interval: Interval) -> Interval:
         """How far bottom and top have moved from the start; 0 where they differ by rounding alone."""
         ends = []
-        for value, start in zip(sorted(interval), self.item.interval):
+        for value, start in zip(sorted(interval), self.item.thresholds.interval):
             value = float(np.clip(value, 0.0, GRAY_MAX))
             is_same = abs(value - float(np.clip(start, 0.0, GRAY_MAX))) <= SAME
             ends.append(0.0 if is_same else value - start)
@@ -189,7 +191,7 @@ class ThresholdDrag:
 
     def _at(self, shift: Interval) -> Interval:
         """Bottom and top after a shift."""
-        bottom, top = (float(np.clip(a + b, 0.0, GRAY_MAX)) for a, b in zip(self.item.interval, shift))
+        bottom, top = (float(np.clip(a + b, 0.0, GRAY_MAX)) for a, b in zip(self.item.thresholds.interval, shift))
         return bottom, top
 
     def _count(self, interval: Interval, pixel_count: int) -> Numbers:
@@ -238,7 +240,7 @@ class ThresholdDrag:
 
     def _show(self, interval: Interval, shift: Interval, move_box: bool) -> None:
         """Let cloud, surfaces and box follow, as far as they are there and show this object."""
-        field, outcome = self.item.field.shifted(*shift), self.outcome
+        field, outcome = self.item.thresholds.field.shifted(*shift), self.outcome
         if self._is_shown(outcome.cloud):
             update_cloud(outcome.cloud, field)
         if outcome.surfaces and all(self._is_shown(node) for node in outcome.surfaces):
@@ -259,20 +261,16 @@ class ThresholdDrag:
             if identity == self.segment_id:
                 items.append(item)
             elif mask is not None:
-                is_same = np.array_equal(mask, item.mask)
-                items.append(item if is_same else item.with_mask(mask, self.result.radiograph.spacing))
-        # what others' segments keep stands for one more object, and is not one
-        added = replace(self.item, name="", mask=self._added)
-        whole = with_thresholds(
-            replace(self.result, objects=(*items, added)), self.item.name, *shift, clean_up=self._clean_up
-        )
-        return replace(whole, objects=whole.objects[:-1])
+                is_same, spacing = item.windowed.is_of(mask), self.result.radiograph.spacing
+                items.append(item if is_same else item.with_mask(mask, spacing))
+        held = replace(self.result, objects=tuple(items))
+        return with_thresholds(held, self.item.name, *shift, clean_up=self._clean_up, taken=self._added)
 
     def _write(self, result: SegmentationResult) -> SegmentationResult:
         """Bring segment, table, and what is stored, up to a result; those that are gone are left out."""
         names = {item.name: identity for identity, item in self._items.items()}
         (item,) = (each for each in result.objects if each.name == self.item.name)
-        self._numbers = self._count(item.interval, item.pixel_count)
+        self._numbers = self._count(item.thresholds.interval, item.pixel_count)
         node, volume = self.outcome.segmentation, self.outcome.volume
         if self._live.finish(item.mask):
             note_written(node, volume, self._grid, self.segment_id)

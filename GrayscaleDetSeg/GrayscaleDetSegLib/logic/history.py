@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 STATES = 20
 """States kept of a segmentation, at most."""
-PIXELS = 2**28
-"""Pixels of all segments in the states kept of a segmentation, at most; one state is always kept."""
+BYTES = 2**28
+"""Memory of all states kept of a segmentation, at most; one state is always kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,21 @@ class State:
         None where it showed no result, or one that its image no longer fitted.
     document : str or None
         What the node said of its result.
-    pixels : int
-        How many pixels the label maps of the segments hold.
+    label_map_bytes : int
+        What the label maps of the segments hold.
     """
 
     segments: Any
     shown: Shown | None
     document: str | None
-    pixels: int
+    label_map_bytes: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that the state holds: label maps, masks, and what is stored of the result as text."""
+        objects = () if self.shown is None else self.shown.result.objects
+        # the thresholds of all cells are about as large as the text that keeps them
+        return self.label_map_bytes + sum(item.windowed.crop.nbytes for item in objects) + 2 * len(self.document or "")
 
 
 class History:
@@ -55,7 +62,7 @@ class History:
             self._states[node.GetID()] = reference, []
         states = self._of(node)
         states.append(state)
-        while len(states) > 1 and (len(states) > STATES or sum(each.pixels for each in states) > PIXELS):
+        while len(states) > 1 and (len(states) > STATES or sum(each.size for each in states) > BYTES):
             del states[0]
 
     def pop(self, node: vtkMRMLSegmentationNode) -> State | None:

@@ -15,14 +15,12 @@ from typing import Any, Protocol
 from ..core import weights
 from ..core.clean_up import CleanUp
 from ..core.errors import WeightsError
+from ..core.methods.registry import methods_of
 from ..core.result import is_among_makers
 from ..core.weights import MANIFEST, Bundle
 
 ADDED = "GrayscaleDetSeg/ModelFolders"
 """The setting that holds the folders added by path, as a JSON list: a list of one would come back as a text."""
-
-NEEDED = ("roi_detector", "box_detector", "refinement")
-"""Networks without which no pipeline can be loaded; the others are optional."""
 
 SCORE = 0.3
 """The 2D detector's own threshold where a manifest names none, as ``DetectionSettings`` has it (which needs torch)."""
@@ -65,8 +63,8 @@ class Model:
     version : str
     classes : tuple of str
         What it finds.
-    has_surfaces : bool
-        Whether it has threshold surfaces; the single box it always has.
+    methods : tuple of str
+        The names of the methods that it can segment by, its own first.
     score : float
         Score that a region needs by the model's own settings, 0..1.
     use : str
@@ -83,7 +81,7 @@ class Model:
     name: str
     version: str = ""
     classes: tuple[str, ...] = ()
-    has_surfaces: bool = False
+    methods: tuple[str, ...] = ()
     score: float = SCORE
     use: str = ""
     clean_up: CleanUp = field(default_factory=CleanUp)
@@ -117,20 +115,18 @@ def read_model(folder: Path) -> Model:
 
 def _understood(bundle: Bundle) -> Model:
     manifest, networks = bundle.manifest, bundle.manifest["networks"]
-    names = manifest.get("classes") or networks["box_detector"]["config"]["classes"]
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError("the classes are no list of texts")
-    for name in NEEDED:
-        networks[name]
+    detector, methods = networks["roi_detector"], tuple(method.name for method in methods_of(bundle))
+    if not methods:
+        raise KeyError("networks for a method")
     absent = [entry["file"] for entry in networks.values() if not (bundle.folder / entry["file"]).is_file()]
     problem = f"The model in {bundle.folder} lacks {', '.join(absent)}; copy it again." if absent else ""
     return Model(
         bundle.folder,
         str(manifest.get("name", bundle.folder.name)),
         str(manifest.get("version", "")),
-        tuple(names),
-        "surfaces" in networks,
-        min(max(float(networks["roi_detector"].get("settings", {}).get("score", SCORE)), 0.0), 1.0),
+        bundle.classes,
+        methods,
+        min(max(float(detector.get("settings", {}).get("score", SCORE)), 0.0), 1.0),
         str(manifest.get("use", "")),
         CleanUp.from_dict(manifest.get("clean_up", {})),
         problem,

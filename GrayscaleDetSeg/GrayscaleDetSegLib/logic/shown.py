@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult, SegmentedObject
 from ..scene.geometry import PixelGrid
@@ -53,8 +51,7 @@ def as_it_is(
         if node.GetSegmentation().GetSegment(identity) is not None:
             mask = mask_of(node, identity, volume, grid)
             present.append(identity)
-            is_same = np.array_equal(mask, item.mask)
-            objects.append(item if is_same else item.with_mask(mask, kept.result.radiograph.spacing))
+            objects.append(item if item.windowed.is_of(mask) else item.with_mask(mask, kept.result.radiograph.spacing))
     if len(objects) == len(kept.identities) and all(a is b for a, b in zip(objects, kept.result.objects)):
         return kept
     return replace(kept, result=replace(kept.result, objects=tuple(objects)), identities=tuple(present))
@@ -62,9 +59,5 @@ def as_it_is(
 
 def leaving(item: SegmentedObject, others: Sequence[SegmentedObject], result: SegmentationResult) -> SegmentedObject:
     """An object without the pixels that others have."""
-    taken = np.zeros_like(item.mask)
-    for each in others:
-        taken |= each.mask
-    if not (item.mask & taken).any():
-        return item
-    return item.with_mask(item.mask & ~taken, result.radiograph.spacing)
+    left = item.windowed.without(each.windowed for each in others)
+    return item if left is item.windowed else item.with_mask(left, result.radiograph.spacing)

@@ -48,30 +48,32 @@ def show_thresholds(
     Returns
     -------
     CloudFrame or None
-        Where points and gray levels lie, for the camera. None if the result has no such object: then nothing is shown.
+        Where points and gray levels lie, for the camera. None if the result has no such object, or one that thresholds
+        do not explain: then nothing is shown.
     """
     scene = outcome.segmentation.GetScene()
     _leave_out_deleted(outcome)
     item = objects_by_segment(outcome.segmentation, result).get(segment_id)
-    if scene is None or item is None:
+    if scene is None or item is None or item.thresholds is None:
         hide_thresholds(outcome)
         return None
     before = outcome.threshold_nodes
-    image, roi, name = result.radiograph, item.field.roi, item.name
+    thresholds = item.thresholds
+    image, roi, field, name = result.radiograph, thresholds.field.roi, thresholds.field, item.name
     frame, color = CloudFrame.of(image, roi), color_of_object(outcome.segmentation, segment_id, item)
     if outcome.cloud is None:
-        outcome.cloud = add_cloud(scene, image, roi, item.field, frame, name, color, view_ids)
+        outcome.cloud = add_cloud(scene, image, roi, field, frame, name, color, view_ids)
     else:
-        set_cloud(outcome.cloud, image, roi, item.field, frame, color)
+        set_cloud(outcome.cloud, image, roi, field, frame, color)
     if outcome.axis is None or outcome.labels is None:
         outcomes.remove_thresholds(Outcome(outcome.segmentation, axis=outcome.axis, labels=outcome.labels))
         outcome.axis, outcome.labels = add_axis(scene, frame, roi, name, view_ids)
     else:
         set_axis(outcome.axis, outcome.labels, frame, roi)
     if outcome.box is None:
-        outcome.box = add_threshold_box(scene, frame, roi, item.interval, name, color, view_ids)
+        outcome.box = add_threshold_box(scene, frame, roi, thresholds.interval, name, color, view_ids)
     else:
-        place_threshold_box(outcome.box, frame, roi, item.interval)
+        place_threshold_box(outcome.box, frame, roi, thresholds.interval)
         _paint(outcome.box, color)
     _show_surfaces(outcome, item, frame, view_ids)
     _call(outcome, name)
@@ -117,16 +119,16 @@ def color_of_object(
 
 
 def _show_surfaces(outcome: Outcome, item: SegmentedObject, frame: CloudFrame, view_ids: Sequence[str]) -> None:
-    """The bottoms and the tops of an object that the method "surfaces" found, and none for others."""
-    is_wanted = item.method == "surfaces"
+    """The bottoms and the tops of an object with thresholds of its own in every cell, and none for others."""
+    is_wanted, field = not item.thresholds.rule.single, item.thresholds.field
     if outcome.surfaces and (not is_wanted or len(outcome.surfaces) != len(_SURFACES)):
         outcomes.remove_thresholds(Outcome(outcome.segmentation, surfaces=outcome.surfaces))
         outcome.surfaces = ()
     if is_wanted and outcome.surfaces:
-        set_surfaces(outcome.surfaces, item.field, frame)
+        set_surfaces(outcome.surfaces, field, frame)
     elif is_wanted:
         scene = outcome.segmentation.GetScene()
-        outcome.surfaces = add_surfaces(scene, frame, item.field, item.name, view_ids)
+        outcome.surfaces = add_surfaces(scene, frame, field, item.name, view_ids)
 
 
 def _call(outcome: Outcome, name: str) -> None:

@@ -275,7 +275,7 @@ class Workspace:
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`; call it before changing it."""
         segments = segmentation.snapshot(node)
-        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.pixels))
+        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.size))
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Bring back the last state that was remembered, hand edits of then included; whether there was one."""
@@ -391,7 +391,7 @@ class Workspace:
             if node is None:
                 color = color_of_object(found.segmentation, identity, item)
                 found.regions[identity] = regions.add_region(
-                    self.scene, found.volume, grid, item.roi, item.name, color, self.image_views
+                    self.scene, found.volume, grid, item.region, item.name, color, self.image_views
                 )
-            elif identity not in self.held() and regions.region_of(node, found.volume, grid) != item.roi:
-                regions.place_region(node, found.volume, grid, item.roi)
+            elif identity not in self.held() and regions.region_of(node, found.volume, grid) != item.region:
+                regions.place_region(node, found.volume, grid, item.region)

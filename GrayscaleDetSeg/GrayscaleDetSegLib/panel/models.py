@@ -10,9 +10,10 @@ from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
+from ..core.methods.registry import registry
 from ..logic.models import Model, labels
 from .desk import Desk
-from .parameters import Method
+from .parameters import options_of
 
 
 class ModelPanel:
@@ -25,15 +26,23 @@ class ModelPanel:
         """The model that is chosen, whether it can be used or not; None while the module is not in use."""
         self._usable: Model | None = None  # that was chosen last: settings may still be its own
         ui = desk.ui
-        self._method_tip = ui.methodComboBox.toolTip
+        self._said: set[str] = set()  # what is wrong with packages of methods, each said once
         ui.modelComboBox.connect("activated(int)", lambda index: self._on_activated(index))  # by the user alone
+        ui.methodComboBox.connect("activated(int)", lambda index: self._on_method(index))
         ui.addModelButton.connect("clicked(bool)", lambda _on=False: self.add())
         ui.removeModelButton.connect("clicked(bool)", lambda _on=False: self.remove())
 
     @property
     def obstacle(self) -> str:
-        """Why the chosen model cannot be used, or nothing."""
-        return "" if self.chosen is None else self.chosen.problem
+        """Why the chosen model cannot be used, or not by the chosen method; or nothing."""
+        if self.chosen is None or self._desk.parameters is None:
+            return ""
+        method = options_of(self._desk.parameters).method
+        if self.chosen.problem or method is None or method in self.chosen.methods:
+            return self.chosen.problem
+        return _("{model} has no method '{method}'; choose another method or another model.").format(
+            model=self.chosen.full_name, method=registry().title(method)
+        )
 
     def show(self) -> None:
         """List the models anew, and bring what depends on the chosen one up to it; says so where it cannot be used."""
@@ -51,7 +60,7 @@ class ModelPanel:
         combo.toolTip = described(self.chosen)
         if self.obstacle:
             self._desk.messages.say(self.obstacle)
-        else:
+        if not self.chosen.problem:
             self._usable = self.chosen
         self._show_classes()
         self._show_methods()
@@ -73,17 +82,27 @@ class ModelPanel:
             combo.currentIndex = classes.index(before)
 
     def _show_methods(self) -> None:
-        """Only what the model has can be chosen."""
-        combo, parameters = self._desk.ui.methodComboBox, self._desk.parameters
-        lacks_surfaces = not self.obstacle and not self.chosen.has_surfaces
-        if lacks_surfaces and parameters.method is not Method.BOX:
-            parameters.method = Method.BOX
-        combo.enabled = not lacks_surfaces
-        combo.toolTip = (
-            _("This model has no threshold surfaces: the single box makes the masks.")
-            if lacks_surfaces
-            else self._method_tip
-        )
+        """The methods of the model, its own first; and the one that was chosen, though the model lacks it."""
+        combo, methods, title = self._desk.ui.methodComboBox, self.chosen.methods, registry().title
+        wanted = options_of(self._desk.parameters).method
+        combo.clear()
+        for number, name in enumerate(methods):
+            combo.addItem(_("{name} (the model's own)").format(name=title(name)) if number == 0 else title(name), name)
+        if wanted is not None and wanted not in methods:
+            combo.addItem(_("{name} (not available)").format(name=title(wanted)), wanted)
+        names = [combo.itemData(index) for index in range(combo.count)]
+        combo.currentIndex = names.index(wanted) if wanted is not None else 0
+        combo.enabled = len(names) > 1
+        for problem in registry().problems:
+            if problem not in self._said:
+                self._said.add(problem)
+                self._desk.messages.say(problem)
+
+    def _on_method(self, index: int) -> None:
+        """Another method was chosen, by the user; the model's own goes on to be the own one of whatever model."""
+        if self._desk.parameters is not None and 0 <= index < self._desk.ui.methodComboBox.count:
+            name = self._desk.ui.methodComboBox.itemData(index)
+            self._desk.parameters.method = "" if name in self.chosen.methods[:1] else name  # which shows it
 
     def choose(self, model: Model) -> None:
         """Take a model for the runs from now on; settings that were the former one's own become this one's own."""
@@ -96,8 +115,6 @@ class ModelPanel:
         if before is not None and not now.problem:
             if abs(parameters.scoreThreshold - before.score) < 1e-6:
                 parameters.scoreThreshold = now.score
-            if now.has_surfaces and not before.has_surfaces:
-                parameters.method = Method.SURFACES
         self._desk.changed()
 
     def add(self) -> None:
@@ -114,9 +131,10 @@ class ModelPanel:
             desk.messages.fail(error)
             return
         self.choose(model)
-        desk.messages.say(
-            _("{name} is chosen. It finds: {classes}.").format(name=model.full_name, classes=", ".join(model.classes))
+        text = _("{name} is chosen. It finds: {classes}.").format(
+            name=model.full_name, classes=", ".join(model.classes)
         )
+        desk.messages.say(f"{text} {self.obstacle}".rstrip())
 
     def remove(self) -> None:
         """Take the chosen model off the list, if its path was added; the shipped one is chosen then."""
@@ -154,7 +172,7 @@ def described(model: Model) -> str:
     """What a model's manifest says of it, and where it lies; why it cannot be used, if it cannot."""
     if model.problem:
         return model.problem
-    masks = _("threshold surfaces or a single box") if model.has_surfaces else _("a single box")
+    masks = _(" or ").join(registry().get(name).summary or registry().title(name) for name in model.methods)
     lines = [
         _("{name}, version {version}.").format(name=model.name, version=model.version or "?"),
         _("Finds: {classes}.").format(classes=", ".join(model.classes)),

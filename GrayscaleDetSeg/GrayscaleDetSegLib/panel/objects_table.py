@@ -23,15 +23,15 @@ def headers() -> list[str]:
 
 def cells(item: SegmentedObject) -> list[str]:
     """What the columns from the second on say of an object."""
-    bottom, top = item.interval
+    thresholds = item.thresholds
     area = f"{item.pixel_count} px" if item.area_mm2 is None else f"{item.area_mm2:.0f} mm²"
     return [
         display_name(item.name),
-        f"{item.roi_score:.2f}",
-        f"{item.confidence:.2f}",
-        f"{bottom:.0f} – {top:.0f}",
+        f"{item.score:.2f}",
+        "" if thresholds is None else f"{thresholds.confidence:.2f}",
+        "" if thresholds is None else f"{thresholds.interval.bottom:.0f} – {thresholds.interval.top:.0f}",
         area,
-        f"{item.stability.value:.2f}",
+        "" if thresholds is None else f"{thresholds.stability.value:.2f}",
     ]
 
 

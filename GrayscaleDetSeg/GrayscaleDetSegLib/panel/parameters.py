@@ -11,6 +11,7 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
 
+from ..core import old_formats
 from ..core.options import SegmentOptions
 
 
@@ -24,17 +25,6 @@ class Polarity(enum.Enum):
     def label(self) -> str:
         """As the panel says it."""
         return {"auto": _("Automatic"), "inverted": _("Inverted"), "as-is": _("As is")}[self.value]
-
-
-class Method(enum.Enum):
-    """What makes the masks."""
-
-    SURFACES = "surfaces"
-    BOX = "box"
-
-    def label(self) -> str:
-        """As the panel says it."""
-        return {"surfaces": _("Threshold surfaces"), "box": _("Single box")}[self.value]
 
 
 class Device(enum.Enum):
@@ -56,14 +46,15 @@ class Parameters:
     """The parameters of the module.
 
     volume: the radiograph. segmentation: the result that is shown, None for a new one. model: its ``Model.key``, the
-    folder of a bundle, or nothing for the shipped one. The rest: see ``SegmentOptions``.
+    folder of a bundle, or nothing for the shipped one. method: the name of a method, or nothing for the model's own.
+    The rest: see ``SegmentOptions``.
     """
 
     volume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
     polarity: Polarity = Polarity.AUTO
     model: str = ""
-    method: Method = Method.SURFACES
+    method: str = ""
     device: Device = Device.AUTO
     scoreThreshold: Annotated[float, WithinRange(0, 1)] = 0.3
     cleanUp: bool = True
@@ -73,7 +64,7 @@ class Parameters:
 def options_of(parameters: Parameters) -> SegmentOptions:
     """The choices as the library takes them."""
     return SegmentOptions(
-        method=parameters.method.value,
+        method=old_formats.method_of(parameters.method) or None,
         polarity=parameters.polarity.value,
         clean_up=parameters.cleanUp,
         score_threshold=parameters.scoreThreshold,

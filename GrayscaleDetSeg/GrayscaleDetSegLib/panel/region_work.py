@@ -63,7 +63,7 @@ class RegionWork:
             desk.messages.say(_("The region lies beside the image; it was put back."))
             self.put_back(identity)
             return
-        if all(abs(a - b) <= SAME for a, b in zip(roi, item.roi)):
+        if all(abs(a - b) <= SAME for a, b in zip(roi, item.region)):
             return
         desk.start(
             _("Looking for {name} in its new region...").format(name=item.name),
@@ -86,7 +86,7 @@ class RegionWork:
             for identity in {*(identities or outcome.regions)} - {*self.watch.held}:
                 item, region = shown.object_of(identity), outcome.regions.get(identity)
                 if item is not None and region is not None:
-                    regions.place_region(region, outcome.volume, workspace.grid(node), item.roi)
+                    regions.place_region(region, outcome.volume, workspace.grid(node), item.region)
 
     def draw(self) -> None:
         """Let the user draw a region, or leave that be if it is under way."""
@@ -168,12 +168,13 @@ class RegionWork:
             return
         written = self._workspace.write_object(node, result, name, identity)
         (item,) = (each for each in result.objects if each.name == name)
-        self._desk.messages.say(
-            _("{name}: gray levels {low:.0f} to {high:.0f}, {area}.").format(
-                name=display_name(name),
-                low=item.interval[0],
-                high=item.interval[1],
-                area=area_text(item.pixel_count, item.area_mm2),
+        shown, area = display_name(name), area_text(item.pixel_count, item.area_mm2)
+        if item.thresholds is None:
+            text = _("{name}: {area}.").format(name=shown, area=area)
+        else:
+            low, high = item.thresholds.interval
+            text = _("{name}: gray levels {low:.0f} to {high:.0f}, {area}.").format(
+                name=shown, low=low, high=high, area=area
             )
-        )
+        self._desk.messages.say(text)
         self._on_written(node, written)

@@ -190,18 +190,26 @@ class ResultPanel:
             item, grid = shown.object_of(identity), workspace.grid(node)
             self._jump_to(item, workspace.outcome(node).volume, grid)
             if desk.layout.shown:  # without its own view, the cloud would lie among the patient's organs
-                desk.layout.aim(workspace.show_object(node, identity), item.field.roi)
-                outcome = workspace.outcome(node)
-                self.picking.watch(outcome.cloud, outcome.volume, grid.index, shown.result.radiograph.gray_image())
-                self.picking.enable()
+                self._show_cloud(shown, identity)
             workspace.set_interactive(node, True)
             self._note_nodes()
         self.thresholds.edit(node, identity)
         desk.changed()
 
+    def _show_cloud(self, shown: Shown, identity: str) -> None:
+        """The cloud of the chosen object, where thresholds explain it; none for others."""
+        workspace, thresholds = self._workspace, shown.object_of(identity).thresholds
+        frame = workspace.show_object(self.node, identity)
+        if frame is None or thresholds is None:
+            return
+        self._desk.layout.aim(frame, thresholds.field.roi)
+        outcome, index = workspace.outcome(self.node), workspace.grid(self.node).index
+        self.picking.watch(outcome.cloud, outcome.volume, index, shown.result.radiograph.gray_image())
+        self.picking.enable()
+
     def _jump_to(self, item, volume, grid) -> None:
         """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
-        x0, y0, x1, y1 = item.roi
+        x0, y0, x1, y1 = item.region
         middle = ((x0 + x1) / 2.0, (y0 + y1) / 2.0, 0.0)
         try:
             to_world = volumes.pixel_to_world(volume, grid)

@@ -57,7 +57,7 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
     workspace.show_object(node, identity)
     workspace.remember(node)
     drag = ThresholdDrag(workspace.outcome(node), shown.result, identity, workspace.grid(node))
-    low, high = item.interval
+    low, high = item.thresholds.interval
     case.assertLess(drag.move((low + 25.0, high), move_box=True).pixel_count, item.pixel_count)
     workspace.update(node, drag.finish((low + 25.0, high)))
     case.assertLess(workspace.shown(node).object_of(identity).pixel_count, item.pixel_count)
@@ -66,7 +66,7 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
 
     region = workspace.outcome(node).regions[identity]
     roi = regions.region_of(region, volume, workspace.grid(node))
-    case.assertLess(max(abs(a - b) for a, b in zip(roi, item.roi)), 0.1)
+    case.assertLess(max(abs(a - b) for a, b in zip(roi, item.region)), 0.1)
 
     path = Path(slicer.app.temporaryPath) / "GrayscaleDetSegTest.mrb"
     try:
@@ -133,7 +133,7 @@ def check_panel(case: TestCase) -> None:
     workspace, node = panel.segmenter.workspace, panel.results.node
     identity = panel.results.table.selected
     before = workspace.shown(node).object_of(identity)
-    low, high = before.interval
+    low, high = before.thresholds.interval
     ui.grayRangeWidget.setValues(low + 25.0, high)
     wait_until(lambda: not panel.results.thresholds.is_moving, "Moving a threshold")
     after = workspace.shown(node).object_of(identity)

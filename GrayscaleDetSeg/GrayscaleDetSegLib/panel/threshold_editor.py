@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
 from ..core.gray import GRAY_MAX
+from ..core.methods.registry import registry
 from ..core.result import SegmentedObject
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
@@ -80,15 +81,16 @@ class ThresholdEditor:
         self._is_dragging = False
         shown = None if node is None or identity is None else self._shown(node)
         item = None if shown is None else shown.object_of(identity)
-        self._node, self._identity, self._item = (node, identity, item) if item is not None else (None, None, None)
-        self._mapping = None if item is None else shown.result.radiograph.mapping
+        is_explained = item is not None and item.thresholds is not None
+        self._node, self._identity, self._item = (node, identity, item) if is_explained else (None, None, None)
+        self._mapping = shown.result.radiograph.mapping if is_explained else None
         for widget in (self._gray, self._units):
-            widget.enabled = item is not None
-        if item is None:
-            self._label.text = ""
+            widget.enabled = is_explained
+        if not is_explained:
+            self._label.text = "" if item is None else unexplained(item)
             return
         self._range_of_units()
-        self._set(item.interval)
+        self._set(item.thresholds.interval)
         self._label.text = described(item)
         box = self._workspace.outcome(node).box
         if box is not None:
@@ -226,15 +228,23 @@ def area_text(pixels: int, area: float | None) -> str:
 
 def described(item: SegmentedObject) -> str:
     """What the thresholds of an object gave."""
-    if item.method == "box":
-        return _("The single box makes the mask. Area: {area}.").format(area=area_text(item.pixel_count, item.area_mm2))
+    thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2)
+    if thresholds.rule.single:
+        return _("The single box makes the mask. Area: {area}.").format(area=area)
     return _(
         "{rows} x {columns} boxes make the mask; the single box explains {share:.0%} of it. Area: {area}."
     ).format(
-        rows=item.field.shape[0],
-        columns=item.field.shape[1],
-        share=item.box_agreement,
-        area=area_text(item.pixel_count, item.area_mm2),
+        rows=thresholds.field.shape[0],
+        columns=thresholds.field.shape[1],
+        share=thresholds.box_agreement,
+        area=area,
+    )
+
+
+def unexplained(item: SegmentedObject) -> str:
+    """Why an object has no thresholds to move."""
+    return _("{method} explains its masks by no thresholds: there are none to show or to move. Area: {area}.").format(
+        method=registry().title(item.method), area=area_text(item.pixel_count, item.area_mm2)
     )
 
 

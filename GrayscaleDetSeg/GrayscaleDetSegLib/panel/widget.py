@@ -10,6 +10,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
+from ..core.methods.registry import registry
 from ..logic.observers import Observers
 from ..logic.segmenter import Segmented, Segmenter
 from ..scene import volumes
@@ -24,13 +25,12 @@ STAGES = {
     "loading the model": "Loading the model",
     "polarity": "Checking the polarity",
     "regions": "Looking for regions",
-    "boxes": "Finding boxes of gray levels",
-    "surfaces": "Finding threshold surfaces",
     "masks": "Comparing pixels",
-    "clean-up": "Cleaning up",
     "explanation": "Explaining",
+    "overlaps": "Settling overlaps",
+    "clean-up": "Cleaning up",
 }
-"""What the panel says of the stages of the method."""
+"""What the panel says of the stages that all methods share; each method says its own, see ``Method.stages``."""
 
 
 class Panel:
@@ -229,7 +229,7 @@ class Panel:
             self.ui.progressBar.format = ""
             self.ui.segmentButton.text = _("Cancelling...") if self.runner.is_cancelled else _("Cancel")
             if stage:
-                self.ui.statusLabel.text = _(STAGES.get(stage, stage)) + "..."
+                self.ui.statusLabel.text = _(stage_text(stage)) + "..."
         else:
             self.ui.progressBar.visible = False
         self.update_buttons()
@@ -240,9 +240,11 @@ class Panel:
         if parameters is None or slicer.mrmlScene.IsBatchProcessing():  # half a scene; we look at its end
             return
         volume, node, cloud, model = parameters.volume, parameters.segmentation, parameters.showCloud, parameters.model
-        before, self._seen = self._seen, (volume, node, cloud, model)
+        before, self._seen = self._seen, (volume, node, cloud, model, parameters.method)
         if not before or before[3] != model:
             self.messages.drop_question()  # its answer would be another model's
+            self.models.show()
+        elif before[4] != parameters.method:
             self.models.show()
         if before and before[1] is not node:
             self.messages.drop_question()  # it was about the other result
@@ -335,6 +337,14 @@ class Panel:
     def _enable_shortcuts(self, on: bool) -> None:
         for shortcut in self._shortcuts:
             shortcut.setEnabled(on)
+
+
+def stage_text(stage: str) -> str:
+    """What to say while a stage runs; its name where nobody says more."""
+    for stages in (STAGES, *(method.stages for method in registry().usable())):
+        if stage in stages:
+            return stages[stage]
+    return stage
 
 
 def reading_text(volume) -> str:

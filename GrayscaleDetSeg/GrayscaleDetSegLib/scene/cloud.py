@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import boxes
+from ..core.explanations.threshold_field import SMALLEST, ThresholdField
 from ..core.gray import GRAY_MAX
 from ..core.radiograph import Radiograph
-from ..core.surfaces.field import SMALLEST, ThresholdField
 from .frame import CloudFrame
 from .nodes import attribute, folded, set_attribute, show_in
 

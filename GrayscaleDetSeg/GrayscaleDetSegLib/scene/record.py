@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core import codec, old_formats
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
 from ..core.radiograph import Radiograph, Spacing, area_of
-from ..core.result import Candidate, SegmentationResult, SegmentedObject, Stability
-from ..core.surfaces.field import ThresholdField
+from ..core.result import SegmentationResult, SegmentedObject
+from ..core.windowed import WindowedMask
 from .geometry import PixelGrid
 from .masks import mask_of
 from .nodes import attribute, set_attribute
@@ -26,14 +27,57 @@ from .volumes import grid_of, read_volume
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
-VERSION = 1
+VERSION = 2
 _NAME = "result"
 _SAMPLE = 250  # pixels kept, about, to tell the image again
-_MOST_CELLS = 2**22
-_KEPT = (
-    "name", "label", "roi_score", "roi", "proposal", "box", "box_score", "method", "box_agreement", "confidence",
-    "interval_units", "interval_file", "rule_pixel_count",
-)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """What is kept of the image beside its pixels, which the volume holds; see ``Radiograph``."""
+
+    spacing: Spacing | None
+    polarity: Polarity
+    mapping: GrayMapping
+    modality: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept on a segmentation node.
+
+    Parameters
+    ----------
+    version : int
+    slice : int
+        Index of the slice that was segmented.
+    shape : tuple of 2 int
+        Of its pixels, (rows, columns).
+    image : StoredImage
+    segments : tuple of str
+        The ids of the segments that show the objects, in their order.
+    result : dict
+        The result as ``core.codec`` stores it: all but image and masks.
+    sample : tuple of float
+        Some of the volume's values, to tell it again.
+    fingerprint : str or None
+        Of the image, see ``Radiograph``; None in records of earlier versions.
+    """
+
+    version: int
+    slice: int
+    shape: tuple[int, ...]
+    image: StoredImage
+    segments: tuple[str, ...]
+    result: dict[str, Any]
+    sample: tuple[float, ...] = ()
+    fingerprint: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the objects, in their order."""
+        return [entry["name"] for entry in self.result["objects"]]
 
 
 def keep_result(
@@ -51,42 +95,32 @@ def keep_result(
     """
     image = result.radiograph
     identities = segment_ids(node) if identities is None else identities
-    document = {
-        "version": VERSION,
-        "slice": grid.index,
-        "shape": list(grid.shape),
-        "sample": _sample(image.polarity.apply(image.pixels)).tolist(),
-        "fingerprint": image.fingerprint,
-        "spacing": None if image.spacing is None else asdict(image.spacing),
-        "polarity": asdict(image.polarity),
-        "mapping": asdict(image.mapping),
-        "notes": list(image.notes),
-        "modality": image.modality,
-        "best_candidate": None if result.best_candidate is None else asdict(result.best_candidate),
-        "score_threshold": float(result.score_threshold),
-        "clean_up": list(result.clean_up),
-        "orientation": result.orientation,
-        "device": result.device,
-        "seconds": {stage: float(seconds) for stage, seconds in result.seconds.items()},
-        "model": result.model,
-        "objects": [
-            {"segment": identity, **_object(item)} for identity, item in zip(identities, result.objects)
-        ],
-    }
-    set_attribute(node, _NAME, json.dumps(document, default=np.generic.item))
+    kept = min(len(identities), len(result.objects))
+    record = Record(
+        version=VERSION,
+        slice=grid.index,
+        shape=tuple(grid.shape),
+        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes),
+        segments=tuple(identities[:kept]),
+        result=codec.encode(replace(result, objects=result.objects[:kept])),
+        sample=tuple(_sample(image.polarity.apply(image.pixels)).tolist()),
+        fingerprint=image.fingerprint,
+    )
+    set_attribute(node, _NAME, json.dumps(codec.encode(record), allow_nan=False))
 
 
-def _is_of(document: dict, plain: Radiograph, image: Radiograph) -> bool:
+def _is_of(record: Record, plain: Radiograph, image: Radiograph) -> bool:
     """Whether a result was made from `plain`, the volume's own values, which are those of `image` turned bone-bright.
 
     All pixels are compared, by their fingerprint. An even choice of them is where the record has nothing else, as those
     of earlier versions, and where values that are no whole numbers were inverted twice, which costs some digits.
     """
-    if document.get("fingerprint") == image.fingerprint:
+    if record.fingerprint == image.fingerprint:
         return True
-    if "fingerprint" in document and (image.polarity.inverted or np.issubdtype(image.pixels.dtype, np.integer)):
+    is_exact = image.polarity.inverted or np.issubdtype(image.pixels.dtype, np.integer)
+    if record.fingerprint is not None and is_exact:
         return False
-    kept = np.asarray(document.get("sample", ()), float)
+    kept = np.asarray(record.sample, float)
     return kept.size == 0 or _alike(kept, _sample(plain.pixels))
 
 
@@ -105,10 +139,10 @@ def _alike(first: np.ndarray, second: np.ndarray) -> bool:
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
     """The index of the slice that a segmentation belongs to; None where it holds none of our results."""
     try:
-        document = _document(node)
+        record = _record(node)
     except RadiographError:
         return None
-    return None if document is None else int(document["slice"])
+    return None if record is None else record.slice
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
@@ -123,9 +157,9 @@ def set_document(node: vtkMRMLSegmentationNode, document: str | None) -> None:
 
 def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
     """The ids of the segments that the objects of :func:`kept_result` have, in their order."""
-    document = _document(node)
-    entries = [] if document is None else document["objects"]
-    return [entry["segment"] for entry in entries if node.GetSegmentation().GetSegment(entry["segment"]) is not None]
+    record = _record(node)
+    identities = () if record is None else record.segments
+    return [identity for identity in identities if node.GetSegmentation().GetSegment(identity) is not None]
 
 
 def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult) -> dict[str, SegmentedObject]:
@@ -134,10 +168,10 @@ def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult
     Objects are told by their names, as :func:`keep_result` stored them, because segments may have been deleted since;
     where nothing is stored, by their order.
     """
-    document = _document(node)
-    if document is None:
+    record = _record(node)
+    if record is None:
         return dict(zip(segment_ids(node), result.objects))
-    identities = {entry["name"]: entry["segment"] for entry in document["objects"]}
+    identities = dict(zip(record.names, record.segments))
     return {identities[item.name]: item for item in result.objects if item.name in identities}
 
 
@@ -151,55 +185,46 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
     RadiographError
         If the volume is not the one that was segmented, or holds no pixels, or others, any more.
     """
-    document = _document(node)
-    if document is None:
+    record = _record(node)
+    if record is None:
         return None
     with _understood(node):
-        return _restored(node, volume, document)
+        return _restored(node, volume, record)
 
 
-def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, document: dict) -> SegmentationResult:
-    grid = grid_of(volume, int(document["slice"]))
-    if list(grid.shape) != document["shape"]:
-        rows, columns = document["shape"]
+def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, record: Record) -> SegmentationResult:
+    grid = grid_of(volume, record.slice)
+    if tuple(grid.shape) != record.shape:
+        rows, columns = record.shape
         raise RadiographError(
             f"{node.GetName()} belongs to an image of {columns} x {rows} pixels, which {volume.GetName()} is not; "
             "segment again."
         )
-    mapping = {key: tuple(value) if isinstance(value, list) else value for key, value in document["mapping"].items()}
-    plain, polarity = read_volume(volume, grid.index, "as-is"), Polarity(**document["polarity"])
+    plain = read_volume(volume, grid.index, "as-is")
+    kept = record.image
     image = replace(
         plain,
-        pixels=polarity.apply(plain.pixels),
-        mapping=GrayMapping(**mapping),
-        polarity=polarity,
-        spacing=None if document["spacing"] is None else Spacing(**document["spacing"]),
-        modality=document["modality"],
-        notes=tuple(document["notes"]),
+        pixels=kept.polarity.apply(plain.pixels),
+        mapping=kept.mapping,
+        polarity=kept.polarity,
+        spacing=kept.spacing,
+        modality=kept.modality,
+        notes=kept.notes,
     )
-    if not _is_of(document, plain, image):
+    if not _is_of(record, plain, image):
         raise RadiographError(
             f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
         )
     objects = []
-    for entry in document["objects"]:
-        if node.GetSegmentation().GetSegment(entry["segment"]) is not None:
-            mask = mask_of(node, entry["segment"], volume, grid)
-            mask.flags.writeable = False
-            area = area_of(int(np.count_nonzero(mask)), image.spacing)
-            objects.append(_restored_object(entry, mask, area))
-    best = document["best_candidate"]
-    return SegmentationResult(
-        radiograph=image,
-        objects=tuple(objects),
-        best_candidate=None if best is None else Candidate(**{**best, "roi": tuple(best["roi"])}),
-        score_threshold=document["score_threshold"],
-        clean_up=tuple(document["clean_up"]),
-        orientation=document["orientation"],
-        device=document["device"],
-        seconds=document["seconds"],
-        model=document["model"],
-    )
+    for identity, entry in zip(record.segments, record.result["objects"]):
+        if node.GetSegmentation().GetSegment(identity) is not None:
+            objects.append(_restored_object(entry, WindowedMask.of(mask_of(node, identity, volume, grid)), image))
+    stored = {name: value for name, value in record.result.items() if name != "objects"}
+    return codec.decode(SegmentationResult, stored, radiograph=image, objects=tuple(objects))
+
+
+def _restored_object(entry: dict[str, Any], mask: WindowedMask, image: Radiograph) -> SegmentedObject:
+    return codec.decode(SegmentedObject, entry, windowed=mask, area_mm2=area_of(mask.count, image.spacing))
 
 
 @contextmanager
@@ -207,61 +232,28 @@ def _understood(node: vtkMRMLSegmentationNode) -> Iterator[None]:
     """RadiographError for what a record lacks or holds that no version of ours has written."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, zlib.error) as error:
+    except (
+        AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError, zlib.error
+    ) as error:  # fmt: skip
         raise RadiographError(f"What {node.GetName()} says of its result is damaged; segment again.") from error
 
 
-def _document(node: vtkMRMLSegmentationNode) -> dict | None:
+def _record(node: vtkMRMLSegmentationNode) -> Record | None:
+    """What a segmentation says of its result; None where it says nothing, or something of a later version."""
     with _understood(node):
-        document = json.loads(attribute(node, _NAME) or "null")
-        if not isinstance(document, dict) or document.get("version") != VERSION:
-            return None
-        int(document["slice"])
-        for entry in document["objects"]:
-            if not isinstance(entry["segment"], str) or not isinstance(entry["name"], str):
-                raise TypeError("segment or name")
-        return document
+        return _parsed(attribute(node, _NAME) or "null")
 
 
-def _object(item: SegmentedObject) -> dict:
-    field = item.field
-    return {
-        **{name: getattr(item, name) for name in _KEPT},
-        "stability": asdict(item.stability),
-        "field": {
-            "roi": field.roi, "shape": field.shape, "low": _packed(field.low), "high": _packed(field.high),
-            "moved": [field.bottom, field.top], "reach": field.reach,
-        },
-    }
-
-
-def _restored_object(entry: dict, mask: np.ndarray, area: float | None) -> SegmentedObject:
-    kept = {name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in _KEPT}
-    field = entry["field"]
-    low, high = (_unpacked(field[name], tuple(field["shape"])) for name in ("low", "high"))
-    return SegmentedObject(
-        **kept,
-        field=ThresholdField(
-            tuple(field["roi"]), low, high, *field["moved"], reach=field["reach"] and tuple(field["reach"])
-        ),
-        mask=mask,
-        area_mm2=area,
-        stability=Stability(**entry["stability"]),
-    )
-
-
-def _packed(values: np.ndarray) -> str:
-    """Thresholds (float32) as text, bit for bit."""
-    return base64.b64encode(zlib.compress(values.astype("<f4").tobytes(), 9)).decode()
-
-
-def _unpacked(text: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The thresholds of :func:`_packed`; as a scene may come from anyone, `_MOST_CELLS` are unpacked at most."""
-    rows, columns = shape
-    if not (0 < rows and 0 < columns and rows * columns <= _MOST_CELLS):
-        raise ValueError("shape of the thresholds")
-    size = 4 * rows * columns
-    data = zlib.decompressobj().decompress(base64.b64decode(text), size + 1)
-    if len(data) != size:
-        raise ValueError("number of thresholds")
-    return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> Record | None:
+    document = json.loads(text)
+    if isinstance(document, dict) and document.get("version") == 1:
+        document = old_formats.record_of_version_1(document)
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        return None
+    record = codec.decode(Record, document)
+    if len(record.segments) != len(record.names):
+        raise ValueError("there are not as many segments as objects")
+    if not all(isinstance(name, str) for name in record.names):
+        raise TypeError("name")
+    return record

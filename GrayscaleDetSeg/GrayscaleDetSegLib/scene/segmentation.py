@@ -150,20 +150,23 @@ def show_objects(
     for old in set(ours) - set(wanted):
         if segmentation.GetSegment(old) is not None:
             segmentation.RemoveSegment(old)
+    digests: dict[str, str] = {}
     for number, (identity, item) in enumerate(wanted.items()):
+        mask = item.mask
         segment = segmentation.GetSegment(identity)
         if segment is None:
             segment = _segment_for(item)
-            segment.AddRepresentation(binary(), label_map(node, volume, grid, item.mask))
+            segment.AddRepresentation(binary(), label_map(node, volume, grid, mask))
             segmentation.AddSegment(segment, identity)
         else:
             _describe(segment, item)
             own_label_map(node, identity, volume, grid, keep=False)
-            write_window(node, identity, grid, item.mask, whole)
+            write_window(node, identity, grid, mask, whole)
+        digests[identity] = digest_of(item.name, mask)
         segmentation.SetSegmentIndex(identity, number)
     if had_surface:
         make_surface(node)
-    _store(node, {identity: digest_of(item.name, item.mask) for identity, item in wanted.items()})
+    _store(node, digests)
     return list(wanted)
 
 
@@ -181,18 +184,18 @@ def write_object(
     identity : str, optional
         Of the segment that shows the object now; a new one is added behind the others if there is none.
     """
-    segmentation, ours = node.GetSegmentation(), _digests(node)
+    segmentation, ours, mask = node.GetSegmentation(), _digests(node), item.mask
     if identity is None or segmentation.GetSegment(identity) is None:
         identity = _identity(segmentation, item.name)
         segment = _segment_for(item)
-        segment.AddRepresentation(binary(), label_map(node, volume, grid, item.mask))
+        segment.AddRepresentation(binary(), label_map(node, volume, grid, mask))
         segmentation.AddSegment(segment, identity)
         if has_surface(node):
             make_surface(node)
     else:
-        write_mask(node, identity, volume, grid, item.mask)
+        write_mask(node, identity, volume, grid, mask)
     name = segmentation.GetSegment(identity).GetName()
-    _store(node, {**ours, identity: digest_of(name, item.mask)})
+    _store(node, {**ours, identity: digest_of(name, mask)})
     return identity
 
 
@@ -277,13 +280,16 @@ class Snapshot:
     digests: str | None
 
     @property
-    def pixels(self) -> int:
-        """How many pixels the label maps hold."""
+    def size(self) -> int:
+        """How many bytes the label maps hold; one that segments share counts once."""
         images = [
             self.segments.GetNthSegment(number).GetRepresentation(binary())
             for number in range(self.segments.GetNumberOfSegments())
         ]
-        return sum(image.GetNumberOfPoints() for image in images if image is not None)
+        return sum(
+            image.GetNumberOfPoints() * image.GetScalarSize()
+            for image in {id(image): image for image in images if image is not None}.values()
+        )
 
 
 def snapshot(node: vtkMRMLSegmentationNode) -> Snapshot:

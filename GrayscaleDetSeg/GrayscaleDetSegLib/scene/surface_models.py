@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.explanations.threshold_field import ThresholdField
 from ..core.gray import GRAY_MAX
-from ..core.surfaces.field import ThresholdField
 from .frame import CloudFrame
 from .nodes import attribute, folded, set_attribute, show_in
 

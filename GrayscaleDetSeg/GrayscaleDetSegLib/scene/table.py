@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..core.result import SegmentationResult
+from ..core.explanations.thresholds import Thresholds
+from ..core.result import SegmentationResult, SegmentedObject
 from .nodes import folded
 
 if TYPE_CHECKING:
@@ -13,21 +17,63 @@ if TYPE_CHECKING:
 OPEN = "open"
 """Stands for a threshold at gray 0 or 255 in the image's own units: nothing lies beyond it."""
 
-# column, unit, what it says
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table.
+
+    Parameters
+    ----------
+    name, unit, text : str
+        What it is called, its unit, and what it says.
+    value : callable (SegmentedObject) -> str, int or float
+        A number that an object does not have is NaN where `kind` is float, and an empty text where it is str.
+    kind : type
+        str, int or float: texts where a number can be missing for reasons that a reader should see as nothing.
+    """
+
+    name: str
+    unit: str
+    text: str
+    value: Callable[[SegmentedObject], str | int | float]
+    kind: type = str
+
+
+def _explained(value: Callable[[Thresholds], float]) -> Callable[[SegmentedObject], float]:
+    """A number that only objects explained by thresholds have."""
+    return lambda item: math.nan if item.thresholds is None else value(item.thresholds)
+
+
+def _end(end: int) -> Callable[[SegmentedObject], str]:
+    def text(item: SegmentedObject) -> str:
+        if item.thresholds is None:
+            return ""
+        value = item.thresholds.interval_units[end]
+        return OPEN if math.isinf(value) else f"{value:g}"
+
+    return text
+
+
 _COLUMNS = (
-    ("Object", "", "Name of the object"),
-    ("Score", "", "Score of the 2D detector, 0 to 1; 1 for a region drawn by hand"),
-    ("Confidence", "", "The IoU to expect by how far the pixels lie from their thresholds, 0 to 1"),
-    ("Bottom", "gray level", "Bottom of the box, 0 to 255; at 0 it is open"),
-    ("Top", "gray level", "Top of the box, 0 to 255; at 255 it is open"),
-    ("Bottom (image)", "image unit", "Bottom of the box in the image's own units, bone bright"),
-    ("Top (image)", "image unit", "Top of the box in the image's own units, bone bright"),
-    ("Area", "mm2", "Area at the detector, or in the plane that the image is calibrated for"),
-    ("Pixels", "px", "Pixels of the object"),
-    ("Stability", "", "1 - bottom - top, their shares of the area changed by one gray level; 0 to 1"),
-    ("Method", "", "What made the mask: threshold surfaces or the single box"),
-)
-COLUMNS = tuple(name for name, _, _ in _COLUMNS)
+    Column("Object", "", "Name of the object", lambda item: item.name),
+    Column("Score", "", "Score of the 2D detector, 0 to 1; 1 for a region drawn by hand",
+           lambda item: round(item.score, 4), float),
+    Column("Confidence", "", "The IoU to expect by how far the pixels lie from their thresholds, 0 to 1",
+           _explained(lambda thresholds: round(thresholds.confidence, 4)), float),
+    Column("Bottom", "gray level", "Bottom of the box, 0 to 255; at 0 it is open",
+           _explained(lambda thresholds: round(thresholds.interval.bottom, 2)), float),
+    Column("Top", "gray level", "Top of the box, 0 to 255; at 255 it is open",
+           _explained(lambda thresholds: round(thresholds.interval.top, 2)), float),
+    Column("Bottom (image)", "image unit", "Bottom of the box in the image's own units, bone bright", _end(0)),
+    Column("Top (image)", "image unit", "Top of the box in the image's own units, bone bright", _end(1)),
+    Column("Area", "mm2", "Area at the detector, or in the plane that the image is calibrated for",
+           lambda item: "" if item.area_mm2 is None else f"{item.area_mm2:.1f}"),
+    Column("Pixels", "px", "Pixels of the object", lambda item: item.pixel_count, int),
+    Column("Stability", "", "1 - bottom - top, their shares of the area changed by one gray level; 0 to 1",
+           _explained(lambda thresholds: round(thresholds.stability.value, 4)), float),
+    Column("Method", "", "The method that made the mask", lambda item: item.method),
+)  # fmt: skip
+COLUMNS = tuple(column.name for column in _COLUMNS)
 
 
 def add_table(scene: vtkMRMLScene, result: SegmentationResult, name: str = "Results") -> vtkMRMLTableNode:
@@ -43,21 +89,20 @@ def fill_table(node: vtkMRMLTableNode, result: SegmentationResult) -> None:
     """Let a table node show the objects of another result; one event."""
     import vtk
 
-    rows = [_row(item) for item in result.objects]
+    kinds = {str: vtk.vtkStringArray, int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
     with folded(node):
         table = vtk.vtkTable()
-        for number, (name, _, _) in enumerate(_COLUMNS):
-            kind = vtk.vtkStringArray if name in _TEXT else vtk.vtkIntArray if name == "Pixels" else vtk.vtkDoubleArray
-            column = kind()
-            column.SetName(name)
-            for row in rows:
-                column.InsertNextValue(row[number])
-            table.AddColumn(column)
+        for column in _COLUMNS:
+            array = kinds[column.kind]()
+            array.SetName(column.name)
+            for item in result.objects:
+                array.InsertNextValue(column.value(item))
+            table.AddColumn(array)
         node.SetAndObserveTable(table)
-        for name, unit, text in _COLUMNS:
-            node.SetColumnUnitLabel(name, unit)
-            node.SetColumnDescription(name, text)
-            node.SetColumnTitle(name, f"{name} [{unit}]" if unit else name)
+        for column in _COLUMNS:
+            node.SetColumnUnitLabel(column.name, column.unit)
+            node.SetColumnDescription(column.name, column.text)
+            node.SetColumnTitle(column.name, f"{column.name} [{column.unit}]" if column.unit else column.name)
 
 
 def is_of(node: vtkMRMLTableNode, result: SegmentationResult) -> bool:
@@ -65,24 +110,3 @@ def is_of(node: vtkMRMLTableNode, result: SegmentationResult) -> bool:
     rows = range(node.GetNumberOfRows())
     held = [(node.GetCellText(row, 0), node.GetCellText(row, COLUMNS.index("Pixels"))) for row in rows]
     return held == [(item.name, str(item.pixel_count)) for item in result.objects]
-
-
-# texts where a number can be missing, which a column of numbers cannot say
-_TEXT = {"Object", "Method", "Bottom (image)", "Top (image)", "Area"}
-
-
-def _row(item) -> list:
-    bottom, top = item.interval
-    units = [OPEN if abs(value) == float("inf") else f"{value:g}" for value in item.interval_units]
-    return [
-        item.name,
-        round(item.roi_score, 4),
-        round(item.confidence, 4),
-        round(bottom, 2),
-        round(top, 2),
-        *units,
-        "" if item.area_mm2 is None else f"{item.area_mm2:.1f}",
-        item.pixel_count,
-        round(item.stability.value, 4),
-        item.method,
-    ]

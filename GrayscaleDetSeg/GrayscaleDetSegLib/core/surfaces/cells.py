@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..explanations.threshold_field import ThresholdField
 from ..gray import GRAY_MAX
-from .field import ThresholdField
 
 
 def cells(field: ThresholdField) -> np.ndarray:

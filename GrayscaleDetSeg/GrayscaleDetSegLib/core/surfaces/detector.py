@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..explanations.threshold_field import ThresholdField
 from ..gray import GRAY_MAX
 from ..point_cloud import stratified_places
-from .field import ThresholdField
 from .network import SurfaceNetwork
 
 REACH = 2.0

@@ -1,4 +1,4 @@
-"""The result of the surfaces: a bottom and a top for every cell of a grid over the ROI, and what follows from them.
+"""A threshold map: a bottom and a top for every cell of a grid over a region, and what follows from them.
 
 Pure functions of gray levels and thresholds, without any network: this is what editing works on.
 """
@@ -13,8 +13,7 @@ import numpy as np
 from .. import boxes
 from ..gray import GRAY_MAX
 from ..interpolation import interpolated_rows, neighbours
-
-Roi = tuple[float, float, float, float]
+from ..types import AnyBox2D, Box2D
 
 SMALLEST = 1e-6
 """Regions count as at least so wide and high, in px, where their size divides."""
@@ -48,7 +47,7 @@ class ThresholdField:
         If bottoms and tops differ in shape, there are none, or some are not finite.
     """
 
-    roi: Roi
+    roi: Box2D
     low: np.ndarray
     high: np.ndarray
     bottom: float = 0.0
@@ -58,6 +57,7 @@ class ThresholdField:
     def __post_init__(self) -> None:
         if self.low.shape != self.high.shape or self.low.ndim != 2 or self.low.size == 0:
             raise ValueError(f"A field needs as many bottoms as tops, not {self.low.shape} and {self.high.shape}.")
+        object.__setattr__(self, "roi", Box2D(*self.roi))
         for name in ("low", "high"):
             values = np.array(getattr(self, name), np.float32)
             if not np.isfinite([*values.ravel(), self.bottom, self.top]).all():
@@ -66,7 +66,7 @@ class ThresholdField:
             object.__setattr__(self, name, values)
 
     @classmethod
-    def uniform(cls, roi: Roi, low: float, high: float) -> ThresholdField:
+    def uniform(cls, roi: AnyBox2D, low: float, high: float) -> ThresholdField:
         """The field of one cell: the article's single box."""
         return cls(roi, np.full((1, 1), low, np.float32), np.full((1, 1), high, np.float32))
 
@@ -90,6 +90,10 @@ class ThresholdField:
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Bottoms and tops in the middles of the cells, float32 (rows, columns), after all moves."""
         return self._moved(self.low.copy(), self.high.copy())
+
+    def readable(self) -> ThresholdField:
+        """The same thresholds with all moves carried out, as reports say them."""
+        return ThresholdField(self.roi, *self.cells)
 
     def shifted(self, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> ThresholdField:
         """The field with its bottoms and tops moved by so many gray levels, of all cells or of one (row, column).

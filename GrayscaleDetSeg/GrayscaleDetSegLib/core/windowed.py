@@ -1,0 +1,102 @@
+"""The mask of one object, kept as the part of the image that it fills: a large image holds many small objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .types import Window
+
+
+@dataclass(frozen=True, eq=False)
+class WindowedMask:
+    """The pixels of an object; of an image of any number of axes.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the whole image, for example (rows, columns).
+    window : tuple of slice
+        The smallest part of the image that holds all pixels; of no size where there are none.
+    crop : ndarray of bool, shape of the window
+        Read-only.
+    count : int
+        How many pixels there are.
+    """
+
+    shape: tuple[int, ...]
+    window: Window
+    crop: np.ndarray
+    count: int
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> WindowedMask:
+        """From the mask (bool) of a whole image."""
+        return cls.within(mask, tuple(slice(0, size) for size in mask.shape), mask.shape)
+
+    @classmethod
+    def within(cls, mask: np.ndarray, window: Window, shape: tuple[int, ...]) -> WindowedMask:
+        """From the mask (bool) of a window of an image of `shape`; outside of the window there are no pixels."""
+        inner = []
+        for axis in range(mask.ndim):
+            others = tuple(each for each in range(mask.ndim) if each != axis)
+            filled = np.flatnonzero(mask.any(axis=others))
+            inner.append(slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, 0))
+        crop = mask[tuple(inner)].copy()
+        crop.flags.writeable = False
+        placed = tuple(slice(own.start + part.start, own.stop + part.start) for own, part in zip(inner, window))
+        return cls(tuple(shape), placed, crop, int(np.count_nonzero(crop)))
+
+    def whole(self) -> np.ndarray:
+        """The mask of the whole image, bool, read-only; made anew at each call."""
+        mask = np.zeros(self.shape, bool)
+        mask[self.window] = self.crop
+        mask.flags.writeable = False
+        return mask
+
+    def part(self, window: Window) -> np.ndarray:
+        """The mask (bool, writeable) in a window of the image."""
+        mask = np.zeros([part.stop - part.start for part in window], bool)
+        shared = _shared(window, self.window)
+        if shared is not None:
+            mask[shared[0]] = self.crop[shared[1]]
+        return mask
+
+    def take_from(self, mask: np.ndarray, window: Window) -> None:
+        """Take these pixels out of a mask (bool) of a window of the image, in place."""
+        shared = _shared(window, self.window)
+        if shared is not None:
+            mask[shared[0]] &= ~self.crop[shared[1]]
+
+    def add_to(self, mask: np.ndarray, window: Window) -> None:
+        """Add these pixels to a mask (bool) of a window of the image, in place, as far as they lie in it."""
+        shared = _shared(window, self.window)
+        if shared is not None:
+            mask[shared[0]] |= self.crop[shared[1]]
+
+    def without(self, others: Iterable[WindowedMask]) -> WindowedMask:
+        """These pixels but those of other masks; the same mask where they share none."""
+        mask = self.crop.copy()
+        for other in others:
+            other.take_from(mask, self.window)
+        return self if np.array_equal(mask, self.crop) else WindowedMask.within(mask, self.window, self.shape)
+
+    def is_of(self, mask: np.ndarray) -> bool:
+        """Whether the mask (bool) of a whole image has exactly these pixels."""
+        if mask.shape != self.shape or np.count_nonzero(mask) != self.count:
+            return False
+        return np.array_equal(mask[self.window], self.crop)
+
+
+def _shared(first: Window, second: Window) -> tuple[Window, Window] | None:
+    """The slices into each of two windows of what they share; None if nothing."""
+    parts: tuple[list[slice], list[slice]] = ([], [])
+    for one, other in zip(first, second):
+        start, stop = max(one.start, other.start), min(one.stop, other.stop)
+        if stop <= start:
+            return None
+        for part, own in zip(parts, (one, other)):
+            part.append(slice(start - own.start, stop - own.start))
+    return tuple(parts[0]), tuple(parts[1])

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.batch import main as command
-from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, MethodError
-from GrayscaleDetSegLib.core.loading import load_pipeline
+from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, MethodError, UnknownClassError
+from GrayscaleDetSegLib.core.loading import ModelMethods, load_pipeline
 from GrayscaleDetSegLib.core.methods.base import Method
 from GrayscaleDetSegLib.core.methods.registry import BUILT_IN, Entry, Registry, built_in, methods_of, registry
 from GrayscaleDetSegLib.core.orientation import Orientation
@@ -102,6 +102,23 @@ def test_each_is_imported_once_and_only_when_asked_for():
     assert known.get("mine") is known.get("mine") is Named and len(loaded) == 1
     with pytest.raises(MethodError, match="There is no method 'magic': choose one of surfaces, box, mine"):
         known.get("magic")
+
+
+def test_a_method_that_cannot_be_loaded_keeps_nobody_else_from_it():
+    class Broken(Named):
+        @classmethod
+        def from_bundle(cls, bundle, device):
+            raise OSError("no licence")
+
+    known = Registry([*built_in(), Entry("mine", "a", lambda: Broken)])
+    methods = ModelMethods(Bundle.open(), "cpu", known)
+    assert list(methods) == ["surfaces", "box", "mine"]
+    made = Pipeline(None, methods, model="radiographs 2")
+    with pytest.raises(MethodError, match="'mine' cannot be loaded .OSError: no licence.; use another one"):
+        made.check_class("femur", "mine")
+    made.check_class("femur", "box")
+    with pytest.raises(UnknownClassError, match="The model radiographs 2 does not know 'hand': choose one of"):
+        made.check_class("hand")
 
 
 def test_methods_of_volumes_are_not_for_radiographs():

@@ -18,6 +18,7 @@ from .plain import SCHEMA, SCHEMA_VERSION, dumps, printable
 
 __all__ = ["dumps", "generated_schema", "read_report", "report", "schema"]
 
+
 def schema() -> dict:
     """The JSON Schema of :func:`report`."""
     return json.loads(Path(__file__).with_name("result.schema.json").read_text(encoding="utf-8"))

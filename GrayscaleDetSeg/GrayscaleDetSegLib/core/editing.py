@@ -169,11 +169,13 @@ def with_region(
         If the model, which may be another than that which made the object, does not know its class or its method.
     """
     item = _find(result, name)
-    if item.label not in pipeline.classes:
+    try:
+        pipeline.check_class(item.label)
+    except UnknownClassError as error:
         raise UnknownClassError(
             f"The model {pipeline.model} does not know '{item.label}': choose another model to look for it again."
-        )
-    pipeline.check_method(item.method)
+        ) from error
+    pipeline.check_class(item.label, item.method)
     regions = Regions((_drawn(result.radiograph, item.label, roi),), None, result.view)
     part = pipeline.mask_of(result.radiograph, regions, item.method, Stopwatch(progress))
     return _replaced(result, item, part, pipeline.clean_up if clean_up else None).also_by(pipeline.model)
@@ -206,8 +208,7 @@ def with_object(
     MethodError
         If the model has no such method.
     """
-    pipeline.check_method(method)
-    regions = replace(drawn_regions(pipeline, result.radiograph, label, roi), orientation=result.view)
+    regions = replace(drawn_regions(pipeline, result.radiograph, label, roi, method), orientation=result.view)
     part = pipeline.mask_of(result.radiograph, regions, method, Stopwatch(progress))
     names = [item.name for item in result.objects]
     number, name = 1, label
@@ -224,22 +225,26 @@ def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
     return replace(result, objects=tuple(other for other in result.objects if other is not item))
 
 
-def drawn_regions(pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D) -> Regions:
+def drawn_regions(
+    pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D, method: str | None = None
+) -> Regions:
     """A region drawn by hand in place of what the 2D detector finds, for ``Pipeline.segment_regions``.
 
     Parameters
     ----------
     roi : tuple of 4 float
         Two opposite corners in px, in any order; cut off at the edges of the image.
+    method : str or None
+        By which the object will be segmented.
 
     Raises
     ------
     UnknownClassError
-        If the model does not know the class.
+        If the model, or the method, does not know the class.
+    MethodError
+        If the model has no such method.
     """
-    known = pipeline.classes
-    if label not in known:
-        raise UnknownClassError(f"The model does not know '{label}': choose one of {', '.join(known)}.")
+    pipeline.check_class(label, method)
     region = _drawn(radiograph, label, roi)
     return Regions((region,), None, canonical(radiograph.geometry))
 

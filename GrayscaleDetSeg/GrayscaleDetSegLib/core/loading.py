@@ -10,7 +10,7 @@ from .devices import resolve_device
 from .errors import GrayscaleDetSegError, MethodError, WeightsError
 from .folding import fold_batch_norms
 from .methods.base import Method
-from .methods.registry import Registry, methods_of
+from .methods.registry import BUILT_IN, Registry, methods_of
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
 from .weights import Bundle
@@ -90,7 +90,19 @@ class ModelMethods(Mapping):
         except GrayscaleDetSegError:
             raise
         except (KeyError, TypeError, ValueError) as error:
-            raise _misfit(self._bundle, error) from error
+            if method.name in BUILT_IN:
+                raise _misfit(self._bundle, error) from error
+            raise _unloadable(method.name, error) from error
+        except Exception as error:
+            if method.name in BUILT_IN:
+                raise
+            raise _unloadable(method.name, error) from error
+
+
+def _unloadable(name: str, error: Exception) -> MethodError:
+    return MethodError(
+        f"The method '{name}' cannot be loaded ({type(error).__name__}: {error}); use another one, or tell its makers."
+    )
 
 
 def _misfit(bundle: Bundle, error: Exception) -> WeightsError:

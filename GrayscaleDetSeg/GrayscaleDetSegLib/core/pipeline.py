@@ -160,7 +160,7 @@ class Pipeline:
         clean_up: bool = True,
         progress: Progress | None = None,
     ) -> SegmentationResult:
-        """From regions on: the thresholds of each, the masks, and the numbers that explain them.
+        """From regions on: a mask for each by a method, overlaps settled, cleaned up, and made an object.
 
         Parameters and errors as for :meth:`segment`.
         """
@@ -229,16 +229,31 @@ class Pipeline:
         """
         check_method(method, self.methods, self.model)
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes that one of the methods knows."""
-        return tuple(dict.fromkeys(label for method in self.methods.values() for label in method.classes))
+    def check_class(self, label: str, method: str | None = None) -> None:
+        """See to it that a method, or one of the model's, knows a class.
+
+        Raises
+        ------
+        UnknownClassError
+            If none does.
+        MethodError
+            If the model has no such method.
+        """
+        self.check_method(method)
+        if self._method_for(label, method) is None:
+            known = ", ".join(self.methods[self.default_method if method is None else method].classes)
+            who = self._ignorance(method)
+            raise UnknownClassError(f"{who[:1].upper()}{who[1:]} does not know '{label}': choose one of {known}.")
 
     def _method_for(self, label: str, method: str | None) -> str | None:
         """The method that makes the mask of a class; None where it is not known."""
         for name in self.methods if method is None else (method,):
-            if label in self.methods[name].classes:
-                return name
+            try:
+                if label in self.methods[name].classes:
+                    return name
+            except MethodError:  # a package of somebody else that is broken: the others go on
+                if method is not None or name == self.default_method:
+                    raise
         return None
 
     def _ignorance(self, method: str | None) -> str:

@@ -105,7 +105,7 @@ class Engine:
         pipeline = self.pipeline(options, progress)
         if options.polarity == "auto":
             radiograph = pipeline.settle_polarity(radiograph)
-        regions = drawn_regions(pipeline, radiograph, label, roi)
+        regions = drawn_regions(pipeline, radiograph, label, roi, options.method)
         return pipeline.segment_regions(
             radiograph, regions, method=options.method, clean_up=options.clean_up, progress=progress
         )

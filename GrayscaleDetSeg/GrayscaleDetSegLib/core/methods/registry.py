@@ -52,6 +52,7 @@ class Registry:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries: dict[str, Entry] = {}
         self._problems: dict[str, str] = {}
+        self._broken: set[str] = set()
         self._loaded: dict[str, type[Method]] = {}
         for entry in entries:
             first = self._entries.setdefault(entry.name, entry)
@@ -107,7 +108,7 @@ class Registry:
 
     def _load(self, name: str) -> type[Method]:
         entry = self._entries.get(name)
-        if entry is None:
+        if entry is None or name in self._broken:
             text = self._problems.get(name) or f"There is no method '{name}': choose one of {', '.join(self.names)}."
             raise MethodError(text)
         try:
@@ -118,6 +119,7 @@ class Registry:
         if problem:
             text = f"The method '{name}' of {entry.source} cannot be used: {problem}; update or uninstall it."
             self._problems[name] = text
+            self._broken.add(name)
             raise MethodError(text)
         return method
 

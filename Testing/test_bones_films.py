@@ -39,10 +39,10 @@ def library():
 
 def equal(first: Film, second: Film) -> bool:
     """Whether two films are the same, bit for bit."""
-    objects = [[(item.label, tuple(item.window), item.bits.tobytes()) for item in film.objects] for film in (first,
-                                                                                                             second)]
+    objects = [[(item.label, tuple(item.window), item.bits.tobytes(), item.asked) for item in film.objects]
+               for film in (first, second)]  # fmt: skip
     voids = [None if film.void is None else (film.void.shape, film.void.tobytes()) for film in (first, second)]
-    facts = [(film.set_name, film.name, film.settled, film.kind, film.image.shape, film.image.tobytes())
+    facts = [(film.set_name, film.name, film.settled, film.kind, film.boxed, film.image.shape, film.image.tobytes())
              for film in (first, second)]  # fmt: skip
     return objects[0] == objects[1] and voids[0] == voids[1] and facts[0] == facts[1]
 
@@ -134,10 +134,10 @@ def made_up() -> list[Film]:
     draw, films = np.random.default_rng(0), []
     for number, shape in enumerate([(30, 41), (8, 9), (77, 20)]):
         masks = [draw.random(shape) < 0.4, np.ones(shape, bool)][: 2 - number % 3]
-        objects = tuple(FilmObject.of(label, mask) for label, mask in zip(("radius", "ulna"), masks))
+        objects = tuple(FilmObject.of(label, mask, label == "ulna") for label, mask in zip(("radius", "ulna"), masks))
         void = draw.random(shape) < 0.1 if number == 2 else None
         films.append(Film("set ü", f"film {number}", draw.integers(0, 256, shape).astype(np.uint8), objects,
-                          frozenset(["radius", "hand"][:number]), void, "elbow"))  # fmt: skip
+                          frozenset(["radius", "hand"][:number]), void, "elbow", number == 1))  # fmt: skip
     return films
 
 

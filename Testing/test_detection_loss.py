@@ -12,7 +12,7 @@ from Testing.test_detection_training import network_that_sees  # noqa: E402
 from training.data import CLASSES  # noqa: E402
 from training.detection_loss import SAME_PLACE, LossWeights, detection_loss  # noqa: E402
 from training.films.detection import FilmSample  # noqa: E402
-from training.films.outlined import VOID  # noqa: E402
+from training.films.outlined import SHAPELESS, VOID  # noqa: E402
 from training.mask_head import MaskHead  # noqa: E402
 
 NONE = torch.zeros(0, 4)
@@ -72,9 +72,27 @@ def test_void_places_carry_no_loss():
     assert found[0][0, 1, 1, 4] < 0 and parts["box"] > 0, "but what is marked there counts"
 
 
+def test_masks_that_are_not_known_leave_the_background_as_it_is():
+    """Films whose objects are boxes: beside the boxes there is nothing."""
+    masks = torch.full((32, 32), 1 << SHAPELESS, dtype=torch.int64)
+    for one, other in zip(gradients(sample(masks=masks))[0], gradients(sample())[0]):
+        assert torch.equal(one, other) and one[..., 4].min() > 0.1
+
+
 def test_an_unsettled_class_is_not_taught_to_be_background():
-    assert not gradients(sample(marked=["tibia"]), "femur")[0][0].any()
-    assert gradients(sample(marked=["femur"]), "femur")[0][0][..., 4].min() > 0.1
+    corner = [[100.0, 100.0, 116.0, 116.0]]
+    open_, settled = (gradients(sample(corner, ["tibia"], marked), "femur")[0][0][:, :2, :2, 4]
+                      for marked in (["tibia"], ["tibia", "femur"]))  # fmt: skip
+    assert not open_.any() and settled.min() > 0.1
+
+
+def test_films_that_only_say_what_is_absent_teach_that_alone():
+    """A film of a hand shows no femur; whether it shows anything else, it does not say."""
+    maps, parts = gradients(sample(marked=["femur", "teeth"]), "femur")
+    for raw in maps:
+        assert not raw[..., :5].any() and not raw[..., 5 + CLASSES.index("tibia")].any()
+        assert raw[..., 5 + CLASSES.index("femur")].min() > 0.01, "where something is seen it is no femur"
+    assert parts["box"] == 0 and parts["objectness"] == 0
 
 
 def test_films_and_plain_samples_have_the_same_loss():
@@ -116,9 +134,10 @@ def test_the_mask_head_leaves_unsettled_classes_alone(head):
     assert head.loss(features(head), [sample(marked=[], size=64)]) == 0.0
 
 
-def test_the_mask_head_leaves_void_places_alone(head):
+@pytest.mark.parametrize("bit", [VOID, SHAPELESS])
+def test_the_mask_head_leaves_void_places_alone(bit, head):
     void, truth = torch.zeros(16, 16, dtype=torch.int64), 1 << CLASSES.index("femur")
-    void[:, :8] = 1 << VOID
+    void[:, :8] = 1 << bit
     marked = void.clone()
     marked[:, :8] |= truth
     inside, outside = (head.loss(features(head), [sample(masks=each, size=64)]) for each in (void, marked))

@@ -80,14 +80,16 @@ def network_that_sees(label: str):
 
 
 def objectness_gradient(seen: str, marked: list[str]) -> float:
+    """The largest one in the upper left quarter of an image that has its only object in the lower right one."""
     network = network_that_sees(seen)
     outputs = network(torch.zeros(1, 1, 128, 128))
     for raw in outputs:
         raw.retain_grad()
     settled = torch.tensor([name in marked for name in CLASSES])
-    empty = DetectionSample(torch.zeros(1, 128, 128), torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), settled)
-    detection_loss(network, outputs, [empty], LossWeights())["total"].backward()
-    return max(float(raw.grad[..., 4].abs().max()) for raw in outputs)
+    box, label = torch.tensor([[100.0, 100.0, 116.0, 116.0]]), torch.tensor([CLASSES.index(marked[0])])
+    corner = DetectionSample(torch.zeros(1, 128, 128), box, label, settled)
+    detection_loss(network, outputs, [corner], LossWeights())["total"].backward()
+    return max(float(raw.grad[:, :, : raw.shape[2] // 2, : raw.shape[3] // 2, 4].abs().max()) for raw in outputs)
 
 
 def test_an_unmarked_class_is_not_taught_to_be_background():

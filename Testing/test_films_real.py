@@ -18,8 +18,8 @@ from training.data.labelled import Case  # noqa: E402
 from training.films import real  # noqa: E402
 from training.films.collection import all_films, sampling_weights  # noqa: E402
 from training.films.film import Film, write_films  # noqa: E402
-from training.films.knowledge import BODY_PARTS, CARDS, CLASSES, SetCard, absent_in  # noqa: E402
-from training.films.real import film_of_case, parts_of, sealed_films, unlabelled_films  # noqa: E402
+from training.films.knowledge import BODY_PARTS, BOXED, CARDS, CLASSES, SetCard, absent_in  # noqa: E402
+from training.films.real import clinical_films, film_of_case, parts_of, sealed_films  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -77,7 +77,7 @@ def test_sealed_films_are_left_out(tmp_path):
     for path in (tmp_path / sealed, tmp_path / folder / f"other-{name}", tmp_path / "somewhere" / "film.png",
                  tmp_path / folder / "notes.gif"):  # fmt: skip
         picture.save(path)
-    films = list(unlabelled_films(tmp_path))
+    films = list(clinical_films(tmp_path))
     assert [film.name for film in films] == [f"{folder}/other-{name}"]
     (film,) = films
     assert film.settled == frozenset(absent_in(folder)) and not film.objects and max(film.image.shape) == real.LONGEST
@@ -88,13 +88,31 @@ def test_no_film_of_the_clinical_set_is_trained_on(monkeypatch):
     folder = unlabelled()
     tiny = Image.new("L", (12, 16))
     monkeypatch.setattr(real.Image, "open", lambda path: tiny)
-    names = {film.name for film in unlabelled_films(folder)}
+    names = {film.name for film in clinical_films(folder)}
     assert names and not names & sealed_films()
+    assert not set(real._rows(real.TRAINING_BOXES)) & sealed_films(), "no film is boxed for both"
     there = {name for name in sealed_films() if (folder / name).is_file()}
     assert len(there) == len(sealed_films()) == 135
     files = {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*") if path.suffix in (".jpg", ".png")}
     usable = {name for name in files if absent_in(name.split("/")[0]) is not None}
-    assert names == usable - sealed_films()
+    assert usable - sealed_films() <= names <= files - sealed_films()
+
+
+def test_boxes_set_by_eye_become_rectangles(tmp_path, monkeypatch):
+    table = tmp_path / "boxes.csv"
+    table.write_text("film,class,x0,y0,x1,y1,part,certain,note\nknee_ap/a.png,femur,100,50,300,450,whole,yes,\n"
+                     "knee_ap/a.png,tibia,100,850,300,896,little,yes,\nknee_ap/a.png,clavicle,0,0,9,9,good,no,\n",
+                     encoding="utf-8")  # fmt: skip
+    monkeypatch.setattr(real, "TRAINING_BOXES", table)
+    (tmp_path / "knee_ap").mkdir()
+    for name in "ab":
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (896, 600), dtype=np.uint8)).save(
+            tmp_path / "knee_ap" / f"{name}.png")  # fmt: skip
+    boxed, plain = clinical_films(tmp_path)
+    assert boxed.boxed and not plain.boxed and not plain.objects and plain.set_name != boxed.set_name
+    assert [(item.label, item.window, item.asked) for item in boxed.objects] == [
+        ("femur", (25, 50, 225, 150), True), ("tibia", (425, 50, 448, 150), False)]  # fmt: skip
+    assert boxed.settled == (set(BOXED) | set(absent_in("knee_ap"))) - {"right clavicle", "left clavicle"}
 
 
 def case(labels: dict[str, int], label_map: np.ndarray) -> Case:

@@ -41,7 +41,7 @@ def test_points_are_those_of_the_object():
     assert sample.points.shape == (144, 3) and sample.inside.shape == (144,) and CLASSES[sample.label] == "tibia"
     assert 0.2 < sample.inside.mean() < 0.95
     bright = sample.points[:, 2] > 0.4
-    assert torch.equal(bright, sample.inside > 0), "the object's points are the bright ones, however it is cut and turned"
+    assert torch.equal(bright, sample.inside > 0), "the object's points are the bright ones, cut and turned too"
 
 
 def test_samples_follow_from_seed_and_index():
@@ -59,6 +59,12 @@ def test_what_cannot_be_learnt_is_left_out():
     assert len(kept) == 1 and kept.weights.tolist() == [3.0] and kept.set_names == ["films"]
     for index in range(4):
         assert [CLASSES[sample.label] for sample in kept[index]] == ["tibia"]
+
+
+def test_boxes_are_no_masks_to_learn_from():
+    from dataclasses import replace
+
+    assert len(data([replace(film(["femur"]), boxed=True), film(["tibia"])])) == 1
 
 
 def test_rare_classes_come_first():

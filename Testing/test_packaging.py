@@ -26,7 +26,7 @@ MODEL = ("manifest.json", "MODEL_CARD.md", "detector.safetensors")
 def files_in_source() -> set[str]:
     """The files as they should lie in the wheel, leaving out what programs and editors leave behind."""
     found = set()
-    for folder, name, endings in ((LIBRARY, PACKAGE, SHIPPED), (TRAINING, INSTALLED, {".py", ".toml"})):
+    for folder, name, endings in ((LIBRARY, PACKAGE, SHIPPED), (TRAINING, INSTALLED, {".csv", ".py", ".toml"})):
         paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in endings)
         found |= {f"{name}/{path.relative_to(folder).as_posix()}" for path in paths if not path.name.startswith(".")}
     return found

@@ -14,6 +14,8 @@ import SimpleITK as sitk
 from PIL import Image
 
 pytest.importorskip("scipy")
+pytest.importorskip("skimage", reason="the analytic skeleton needs the extra 'training'")
+pytest.importorskip("numba", reason="drawing films of bones needs numba")
 
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.reading import read_radiograph
@@ -21,6 +23,10 @@ from training.simulate import samples as made
 
 RESOURCES = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg" / "Resources"
 FOUND = {"knee": {"femur", "tibia"}, "chest": {"right lung", "left lung"}, "leg": {"femur", "tibia"}}
+BONES = {"both_knees": {"fibula", "tibia", "patella", "femur"}, "hand": {"hand"},
+         "pelvis": {"sacrum", "hip bone", "femur"}}  # fmt: skip
+"""What shows on the samples of the whole skeleton."""
+SAMPLES = (*FOUND, *BONES)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def samples(panel_session):
     return samples
 
 
-@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_files_are_what_the_simulator_makes(name, simulations):
     image = sitk.ReadImage(str(RESOURCES / "Samples" / f"{name}.nrrd"))
     pixels, simulation = sitk.GetArrayFromImage(image)[0], simulations[name]
@@ -67,16 +73,32 @@ def test_the_shipped_model_finds_what_is_there(name, pipeline, simulations):
         assert (item.mask & truth).sum() / (item.mask | truth).sum() > 0.9, item.name
 
 
+@pytest.mark.parametrize("name", BONES)
+def test_every_bone_of_the_skeletons_samples_shows(name, simulations):
+    simulation = simulations[name]
+    assert set(simulation.labels) == BONES[name]
+    assert set(np.unique(simulation.label_map)) - {0} == set(simulation.labels.values())
+    gray, bone = simulation.gray8(), simulation.label_map > 0
+    assert gray[bone].mean() > gray[~bone].mean() + 8 and 0.05 < bone.mean() < 0.7
+    both = [thing for thing in simulation.extras if thing[:-1] in ("femur ", "tibia ", "hip bone ")]
+    assert len(both) == {"both_knees": 4, "pelvis": 4, "hand": 0}[name]
+    for thing in (thing for thing in both if thing.endswith("R")):  # the patient's right is on the viewer's left
+        right, left = (np.nonzero(simulation.extras[f"{thing[:-1]}{side}"])[1].mean() for side in "RL")
+        assert right < left
+
+
 def test_they_are_small():
     files = [path for path in RESOURCES.rglob("*") if path.suffix in {".nrrd", ".png"}]
-    assert {path.stem for path in files} >= set(FOUND)
-    assert sum(path.stat().st_size for path in files) < 1.4e6
+    assert {path.stem for path in files} >= set(SAMPLES)
+    assert max(path.stat().st_size for path in files) < 7e5 and sum(path.stat().st_size for path in files) < 3.2e6
 
 
 def test_sample_data_is_told_of_each(samples, panel_session):
     samples.register()
-    assert [each["sampleName"] for each in panel_session.samples] == [f"Simulated {name}" for name in FOUND]
-    for source, name in zip(panel_session.samples, FOUND):
+    assert [each["sampleName"] for each in panel_session.samples] == [
+        f"Simulated {name.replace('_', ' ')}" for name in SAMPLES
+    ]
+    for source, name in zip(panel_session.samples, SAMPLES):
         with urllib.request.urlopen(source["uris"]) as stream:  # as SampleDataLogic.downloadFile does
             content = stream.read()
         assert content == (RESOURCES / "Samples" / f"{name}.nrrd").read_bytes()
@@ -86,6 +108,7 @@ def test_sample_data_is_told_of_each(samples, panel_session):
         assert source["loadFileTypes"] == "VolumeFile"
         with Image.open(source["thumbnailFileName"]) as thumbnail:
             assert thumbnail.size == made.THUMBNAIL
+        assert Path(source["thumbnailFileName"]).name == made.icon(name)
 
 
 def test_they_stand_under_the_title_of_the_module(samples, panel_session):

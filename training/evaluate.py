@@ -31,8 +31,10 @@ from GrayscaleDetSegLib.core.regions import Candidate, Regions
 from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
-from .data import SETS, Case
+from .data import Case
 from .data.checking import announce, check
+from .films.knowledge import CARDS
+from .films.marked import marked
 from .metrics import overlap
 from .rivals.thresholds import multi_otsu, otsu
 from .runs import command
@@ -161,7 +163,7 @@ def table(rows: list[dict], figures: tuple[tuple[str, str, str], ...]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets")
-    parser.add_argument("--sets", nargs="+", default=list(SETS), help="names of the sets (default: all)")
+    parser.add_argument("--sets", nargs="+", default=list(CARDS), help="names of the sets (default: all)")
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     parser.add_argument("--output", type=Path, help="folder for objects.csv and summary.json")
     parser.add_argument("--skip-bad", action="store_true", help="leave out what the check of the data rejects")
@@ -170,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     pipeline = load_pipeline(options.model, "cpu")
     report = check([options.data / name for name in options.sets], kept=options.output)
     announce(report, options.skip_bad, "val", sys.stderr)
-    cases = report.of("val")
+    cases = [marked(case, options.data / case.set_name) for case in report.of("val")]
     records = []
     for number, case in enumerate(cases, start=1):
         records += evaluate_case(pipeline, case)

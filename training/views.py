@@ -34,7 +34,7 @@ from GrayscaleDetSegLib.core.result import Candidate
 from .data.folders import scan_folders
 from .data.labelled import Case
 from .films.knowledge import CARDS
-from .films.real import parts_of
+from .films.marked import marked_objects
 
 Objects = list[tuple[str, np.ndarray]]
 LEAST = 40
@@ -107,19 +107,7 @@ CUT = ("upper two thirds", "lower half")
 
 def picture_of(case: Case, folder: Path) -> Picture:
     """A val case of a set with a card: every object with the name of its class."""
-    card = CARDS[case.set_name]
-    instances = folder / "instances" / f"{case.name}.png"
-    if instances.exists():
-        numbers, label = np.asarray(Image.open(instances)), next(iter(card.marks.values()))
-        return Picture(case.pixels, [(label, numbers == value) for value in np.unique(numbers) if value])
-    objects = []
-    for name, value in case.labels.items():
-        mask = case.label_map == value
-        if name in card.marks and mask.any():
-            label = card.marks[name]
-            alone = card.touching or label in ("teeth", "heart")
-            objects += [(label, part) for part in ([mask] if alone else parts_of(mask))]
-    return Picture(case.pixels, objects)
+    return Picture(case.pixels, marked_objects(case, folder))
 
 
 def overlaps(pipeline: Pipeline, picture: Picture, true_regions: bool = False) -> list[tuple[str, float]]:

@@ -70,7 +70,7 @@ CARDS: dict[str, SetCard] = {
     "knee_tibia": SetCard({"tibia": "tibia"}, _NOT_IN_KNEE, weight=2.0, terms="images CC BY 4.0; cite Chen 2018"),
     "longleg_femur_tibia": SetCard(
         {"femur": "femur", "tibia": "tibia"}, (*ARMS[:2], *SHOULDER, *CHEST, *JAWS, *SPINE),
-        stretch=(0.14, 0.42), weight=1.2, terms="OAI agreement: research only"),
+        stretch=(0.125, 0.42), weight=1.2, terms="OAI agreement: research only"),
     "ufba425_teeth": SetCard({"teeth": "teeth"}, tuple(name for name in CLASSES if name not in ("teeth", *SPINE)),
                              terms="UFBA-UESC, research use"),
     "periapical_teeth": SetCard({"tooth": "tooth"}, tuple(name for name in CLASSES if name != "tooth"), touching=True,

@@ -24,7 +24,7 @@ BONES = ("both_knees", "hand", "pelvis")
 
 
 def module_samples() -> dict[str, Simulation]:
-    """The simulations by their names: a right knee, a chest, a leg whose pixels are not square; whole regions' bones."""
+    """The simulations by their names: a right knee, a chest, a leg whose pixels are not square, and `BONES`."""
     from .bones.samples import bone_sample
 
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .parts import Part
-from .skeleton import SIDES, Assembly, Person, Pose, affine, after, rotation, scale_to
+from .skeleton import DEGREE, SIDES, Assembly, Person, Pose, about, affine, after, apply, rotation, scale_to
 
 CHILDREN = 0.22
 """Share of people under eighteen."""
@@ -83,14 +83,24 @@ def _trunk_and_arms(assembly: Assembly, pick: _Picker, pose: Pose, parts: tuple[
         hand = pick("hand", side, fore)
         if upper is None or fore is None:
             continue
-        girdle = after(placed, affine(np.eye(3), clavicle))
-        glenohumeral, fit = SHOULDER, 1.0
+        girdle, glenohumeral, fit = after(placed, affine(np.eye(3), clavicle)), np.array(SHOULDER), 1.0
         if shoulder is not None:
-            glenohumeral = shoulder.joints["glenohumeral"].centre
-            assembly.add(shoulder, side, girdle)
-            fit = scale_to(shoulder, "glenohumeral", upper)
-        where = girdle[:, :3] @ np.asarray(glenohumeral) + girdle[:, 3]
-        assembly.arm(where, side, upper, fore, hand, pose, size * fit)
+            wide = scale_to(trunk, "sternoclavicular", shoulder) if trunk is not None else 1.0
+            girdle = after(girdle, affine(wide * np.eye(3)))
+            turned = _scapula(shoulder, pose.of("shoulder", side, 3)[1])
+            glenohumeral = apply(turned, shoulder.joints["glenohumeral"].centre)
+            moved = shoulder.joints["scapula"].moves if "scapula" in shoulder.joints else ()
+            assembly.add(shoulder, side, girdle, {name: turned for name in moved})
+            fit = wide * scale_to(shoulder, "glenohumeral", upper)
+        assembly.arm(apply(girdle, glenohumeral), side, upper, fore, hand, pose, size * fit)
+
+
+def _scapula(shoulder: Part, abduction: float) -> np.ndarray:
+    """How the shoulder blade turns with a raised arm: by a third of what lies beyond 30 degrees."""
+    if "scapula" not in shoulder.joints:
+        return affine(np.eye(3))
+    joint = shoulder.joints["scapula"]
+    return about(joint.centre, rotation(joint.axis, max(0.0, abduction - 30 * DEGREE) / 3))
 
 
 class _Picker:

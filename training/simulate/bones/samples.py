@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..simulation import Simulation
-from .analytic import analytic_library
+from .analytic import MIDDLE, analytic_library
 from .analytic_upper import CARPALS
 from .draw import FRONTAL, LEAST, _facing_out, _lungs, _normals, _outward, _sided, _soft, _Warp
 from .exposure import Thicknesses, expose
@@ -31,7 +31,7 @@ class View:
     ----------
     seed : int
     pose : dict of str to tuple of float
-        Angles in degrees, see ``skeleton.Pose``; without a side they are for both.
+        Angles in degrees by joint, see ``skeleton.Pose``; they are for both sides.
     parts : tuple of str
         Kinds of the parts that are there, with or without a side.
     centre : tuple of str
@@ -63,10 +63,10 @@ LEG, ARM = ("thigh", "shank", "foot"), ("upper arm", "forearm", "hand")
 VIEWS = {
     "knee": View(12, {"hip": (0, 1, 3)}, ("thigh R", "shank R", "foot R"), ("knee R",), (0, 0, -6), (580, 480), 0.30,
                  ("fibula", "tibia", "patella", "femur"), 2.0),
-    "both_knees": View(5, {"hip": (0, 0, 4)}, LEG, ("knee R", "knee L"), (0, 0, -8), (400, 620), 0.56,
+    "both_knees": View(5, {"hip": (0, 0, 4)}, LEG, ("knee R", "knee L"), (0, 0, -8), (400, 620), 0.50,
                        ("fibula", "tibia", "patella", "femur")),
     "hand": View(5, {"shoulder": (0, 4, 0), "fingers": (4, 5, 4, 5, 7, 22)}, ("upper arm L", "forearm L", "hand L"),
-                 ("knuckles L",), (0, 0, 4), (640, 460), 0.34, ("hand",)),
+                 ("knuckles L",), (0, 0, 16), (640, 460), 0.34, ("hand",)),
     "pelvis": View(12, {"hip": (0, 5, -12)}, ("pelvis", "trunk", *LEG), ("hip R", "hip L"), (0, 0, 25), (500, 620),
                    0.62,
                    ("sacrum", "hip bone", "femur")),
@@ -85,11 +85,11 @@ def bone_sample(name: str) -> Simulation:
     """One of `VIEWS`; the same at every call."""
     view = VIEWS[name]
     draw = np.random.default_rng(view.seed)
-    sides = {f"{joint} {side}" if joint[-2] != " " else joint: tuple(DEGREE * angle for angle in angles)
-             for joint, angles in view.pose.items() for side in "RL"}  # fmt: skip
-    middle = ("pelvis", "trunk")
-    parts = tuple(part if part in middle or part[-2] == " " else f"{part} {side}" for part in view.parts for side in "RL")
-    person = draw_person(_adults(), Pose(sides), tuple(dict.fromkeys(parts)), draw)
+    pose = {f"{joint} {side}": tuple(DEGREE * angle for angle in angles)
+            for joint, angles in view.pose.items() for side in "RL"}  # fmt: skip
+    whole = [part in MIDDLE or part[-2] == " " for part in view.parts]
+    parts = [part if is_one else f"{part} {side}" for part, is_one in zip(view.parts, whole) for side in "RL"]
+    person = draw_person(_adults(), Pose(pose), tuple(dict.fromkeys(parts)), draw)
     centre = np.mean([person.landmarks[mark] for mark in view.centre], axis=0) + np.array(view.shift) * person.size
     seen = after(affine(FRONTAL @ rotation((0, 0, 1), view.turn * DEGREE)), affine(np.eye(3), -centre))
     camera = Camera(seen, DISTANCE, 1.0 / view.spacing, view.shape)

@@ -5,12 +5,11 @@ No network takes part: this is also what runs after every edit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from .clean_up import CleanUp
 from .mask import settle_overlaps, without_overlaps
+from .overlaps import EXCLUSIVE, Overlaps
 from .radiograph import Radiograph, area_of
 from .regions import RegionMask
 from .result import SegmentedObject
@@ -18,21 +17,13 @@ from .stopwatch import Stopwatch
 from .types import Box2D
 from .windowed import WindowedMask
 
-Settle = Callable[[Sequence[RegionMask], tuple[int, int]], "list[np.ndarray]"]
-"""What makes masks share no pixel: the parts and the shape of the image in, masks in the same windows out."""
-
-
-def settled(parts: Sequence[RegionMask], shape: tuple[int, int]) -> list[np.ndarray]:
-    """The masks of all parts, disjoint: a pixel goes to the object in whose extent it lies deeper."""
-    return settle_overlaps([part.mask for part in parts], [part.extent for part in parts], shape)
-
 
 def assemble(
     radiograph: Radiograph,
     parts: Sequence[RegionMask],
     clean_up: CleanUp | None,
     stopwatch: Stopwatch | None = None,
-    settle: Settle | None = settled,
+    overlaps: Overlaps = EXCLUSIVE,
 ) -> tuple[SegmentedObject, ...]:
     """The objects of all parts.
 
@@ -43,17 +34,21 @@ def assemble(
     clean_up : CleanUp or None
         None leaves the masks as the method makes them.
     stopwatch : Stopwatch, optional
-    settle : callable or None
-        What makes the masks disjoint; None lets them overlap.
+    overlaps : Overlaps
+        Which objects may share pixels. Of a pixel that two others claim, the one in whose extent it lies deeper has it.
     """
     stopwatch, shape = stopwatch or Stopwatch(), radiograph.shape
     windows = [part.window(shape) for part in parts]
+
+    def may(first: int, second: int) -> bool:
+        return overlaps.may(parts[first].region.label, parts[second].region.label)
+
     with stopwatch("overlaps"):
-        masks = [part.mask for part in parts] if settle is None else settle(parts, shape)
+        masks = settle_overlaps([part.mask for part in parts], [part.extent for part in parts], shape, may)
     if clean_up is not None:
         with stopwatch("clean-up"):
             masks = [clean_up.apply(mask, part.region.label) for mask, part in zip(masks, parts)]
-            masks = masks if settle is None else without_overlaps(masks, windows)
+            masks = without_overlaps(masks, windows, may)
     names = unique_names([part.region.label for part in parts])
     return tuple(
         made_object(radiograph, part, name, WindowedMask.within(mask, window, shape))

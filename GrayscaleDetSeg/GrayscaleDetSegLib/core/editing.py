@@ -282,11 +282,15 @@ def _made(
     clean_up: CleanUp | None,
     taken: np.ndarray | None = None,
 ) -> SegmentedObject:
-    """What a method says of a region as an object; pixels of the others, and those that are taken, are left alone."""
+    """What a method says of a region as an object.
+
+    Pixels that are taken are left alone, and those of other objects with which it may not overlap.
+    """
     window = part.window(result.radiograph.shape)
     mask = part.mask.copy() if clean_up is None else clean_up.apply(part.mask, part.region.label)
     for other in others:
-        other.windowed.take_from(mask, window)
+        if not result.overlaps.may(part.region.label, other.label):
+            other.windowed.take_from(mask, window)
     if taken is not None:
         mask &= ~taken[window]
     return made_object(result.radiograph, part, name, WindowedMask.within(mask, window, result.radiograph.shape))

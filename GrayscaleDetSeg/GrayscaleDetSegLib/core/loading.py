@@ -11,6 +11,7 @@ from .errors import GrayscaleDetSegError, MethodError, WeightsError
 from .folding import fold_batch_norms
 from .methods.base import Method
 from .methods.registry import BUILT_IN, Registry, methods_of
+from .overlaps import Overlaps
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
 from .weights import Bundle
@@ -48,7 +49,8 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise _misfit(bundle, error) from error
-    return Pipeline(roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note)
+    overlaps = Overlaps.from_dict(bundle.manifest.get("overlaps", {}))
+    return Pipeline(roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note, overlaps)
 
 
 class ModelMethods(Mapping):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from . import boxes
@@ -9,6 +11,8 @@ from .explanations.threshold_field import ThresholdField
 from .radiograph import Radiograph
 from .types import AnyBox2D, Window
 
+May = Callable[[int, int], bool]
+"""Whether two masks, by their places in a list, may share pixels."""
 
 def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) -> np.ndarray:
     """The pure box rule: the pixels of a ROI with low <= g <= high.
@@ -58,7 +62,9 @@ def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | N
     return mask
 
 
-def settle_overlaps(masks: list[np.ndarray], rois: list[AnyBox2D], shape: tuple[int, int]) -> list[np.ndarray]:
+def settle_overlaps(
+    masks: list[np.ndarray], rois: list[AnyBox2D], shape: tuple[int, int], may: May | None = None
+) -> list[np.ndarray]:
     """Disjoint masks: a pixel in two masks goes to the object in whose ROI it lies deeper.
 
     Depth is the distance to the nearest edge of the ROI as a share of its half size, so that neither the larger nor
@@ -71,6 +77,8 @@ def settle_overlaps(masks: list[np.ndarray], rois: list[AnyBox2D], shape: tuple[
     rois : list of (x0, y0, x1, y1)
     shape : tuple of 2 int
         (rows, columns) of the image.
+    may : callable (int, int) -> bool, optional
+        Whether two of the masks, by their places, may overlap: these are left as they are.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def settle_overlaps(masks: list[np.ndarray], rois: list[AnyBox2D], shape: tuple[
     for first in range(len(masks)):
         for second in range(first + 1, len(masks)):
             parts = shared_parts(windows[first], windows[second])
-            if parts is None:
+            if parts is None or (may is not None and may(first, second)):
                 continue
             rows, columns = np.nonzero(masks[first][parts[0]] & masks[second][parts[1]])
             x = columns + windows[first][1].start + parts[0][1].start + 0.5
@@ -93,13 +101,13 @@ def settle_overlaps(masks: list[np.ndarray], rois: list[AnyBox2D], shape: tuple[
     return settled
 
 
-def without_overlaps(masks: list[np.ndarray], windows: list[Window]) -> list[np.ndarray]:
-    """The masks, each in its own window, without the pixels that an earlier one holds."""
+def without_overlaps(masks: list[np.ndarray], windows: list[Window], may: May | None = None) -> list[np.ndarray]:
+    """The masks, each in its own window, without the pixels that an earlier one holds, unless the two `may` overlap."""
     disjoint = [mask.copy() for mask in masks]
     for second in range(len(masks)):
         for first in range(second):
             parts = shared_parts(windows[first], windows[second])
-            if parts is not None:
+            if parts is not None and not (may is not None and may(first, second)):
                 disjoint[second][parts[1]] &= ~masks[first][parts[0]]
     return disjoint
 

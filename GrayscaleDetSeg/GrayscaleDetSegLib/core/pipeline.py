@@ -15,6 +15,7 @@ from .methods.base import Method
 from .methods.checks import checked
 from .methods.registry import check_method
 from .orientation import Orientation, canonical
+from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import CONFIDENT, PolarityCheck
 from .radiograph import Radiograph
 from .regions import RegionMask, Regions
@@ -44,6 +45,8 @@ class Pipeline:
     device : str
     device_note : str or None
         What the user should know about the choice of device.
+    overlaps : Overlaps
+        Which of its objects may share pixels.
     """
 
     def __init__(
@@ -55,11 +58,12 @@ class Pipeline:
         model: str = "",
         device: str = "cpu",
         device_note: str | None = None,
+        overlaps: Overlaps = EXCLUSIVE,
     ) -> None:
         self.roi_detector, self.polarity_check = roi_detector, polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
-        self.device, self.device_note = device, device_note
+        self.device, self.device_note, self.overlaps = device, device_note, overlaps
 
     @property
     def default_method(self) -> str:
@@ -167,7 +171,7 @@ class Pipeline:
         self.check_method(method)
         stopwatch = Stopwatch(progress)
         parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
-        objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch)
+        objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
         return SegmentationResult(
             radiograph=radiograph,
             objects=objects,
@@ -179,6 +183,7 @@ class Pipeline:
             seconds=stopwatch.seconds,
             model=self.model,
             notes=notes,
+            overlaps=self.overlaps,
         )
 
     def masks_of(

@@ -9,6 +9,7 @@ import numpy as np
 from .explanations.base import Explanation
 from .explanations.thresholds import Thresholds
 from .orientation import Orientation, canonical
+from .overlaps import EXCLUSIVE, Overlaps
 from .radiograph import Radiograph, Spacing, area_of
 from .regions import Candidate
 from .types import Box2D
@@ -108,6 +109,8 @@ class SegmentationResult:
         `AND`. See :func:`is_among_makers`.
     notes : tuple of str
         What a user should know about how the objects were segmented, one sentence each.
+    overlaps : Overlaps
+        Which objects may share pixels, when they were made and in every later edit.
     """
 
     radiograph: Radiograph = field(metadata={"stored": False})
@@ -120,6 +123,7 @@ class SegmentationResult:
     seconds: dict[str, float]
     model: str
     notes: tuple[str, ...] = ()
+    overlaps: Overlaps = EXCLUSIVE
 
     @property
     def view(self) -> Orientation:
@@ -152,9 +156,35 @@ class SegmentationResult:
     def label_map(self) -> np.ndarray:
         """(rows, columns): 0 background, then 1, 2, ... in the order of `objects`, the last on top.
 
-        uint8; uint16 where there are more than 255 objects.
+        uint8; uint16 where there are more than 255 objects. Where objects overlap, `layers` tells all.
         """
         label_map = np.zeros(self.radiograph.shape, np.uint8 if len(self.objects) < 256 else np.uint16)
         for value, item in enumerate(self.objects, start=1):
             label_map[item.windowed.window][item.windowed.crop] = value
         return label_map
+
+    def layers(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+        """As few label maps as hold all objects, none of which overlap in one of them.
+
+        Returns
+        -------
+        list of (ndarray, tuple of int)
+            Each (rows, columns), uint8 or uint16, 0 for background; and the indices of its objects, which have the
+            values 1, 2, ... in this order. One map without objects where there are none.
+        """
+        members: list[list[int]] = [[]]
+        for index, item in enumerate(self.objects):
+            for layer in members:
+                if not any(item.windowed.meets(self.objects[other].windowed) for other in layer):
+                    layer.append(index)
+                    break
+            else:
+                members.append([index])
+        found = []
+        for layer in members:
+            values = np.zeros(self.radiograph.shape, np.uint8 if len(layer) < 256 else np.uint16)
+            for value, index in enumerate(layer, start=1):
+                item = self.objects[index]
+                values[item.windowed.window][item.windowed.crop] = value
+            found.append((values, tuple(layer)))
+        return found

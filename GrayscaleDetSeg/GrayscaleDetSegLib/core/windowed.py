@@ -76,6 +76,11 @@ class WindowedMask:
         if shared is not None:
             mask[shared[0]] |= self.crop[shared[1]]
 
+    def meets(self, other: WindowedMask) -> bool:
+        """Whether the two masks share a pixel."""
+        shared = _shared(self.window, other.window)
+        return shared is not None and bool((self.crop[shared[0]] & other.crop[shared[1]]).any())
+
     def without(self, others: Iterable[WindowedMask]) -> WindowedMask:
         """These pixels but those of other masks; the same mask where they share none."""
         mask = self.crop.copy()

@@ -112,8 +112,9 @@ class ThresholdDrag:
         self._others, added = self._present()
         self._added = added
         taken = added[self._moving.window].copy()
-        for mask in self._others.values():
-            taken |= mask[self._moving.window]
+        for identity, mask in self._others.items():
+            if not result.overlaps.may(self.item.label, self._items[identity].label):
+                taken |= mask[self._moving.window]
         self._free = ~taken if taken.any() else None
         self._is_edited = is_repainted(node, volume, grid, segment_id, self.item.name)
         self._live: LiveMask | None = None

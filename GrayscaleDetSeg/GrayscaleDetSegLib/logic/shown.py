@@ -58,6 +58,7 @@ def as_it_is(
 
 
 def leaving(item: SegmentedObject, others: Sequence[SegmentedObject], result: SegmentationResult) -> SegmentedObject:
-    """An object without the pixels that others have."""
-    left = item.windowed.without(each.windowed for each in others)
+    """An object without the pixels that others have with which it may not overlap."""
+    apart = (each for each in others if not result.overlaps.may(item.label, each.label))
+    left = item.windowed.without(each.windowed for each in apart)
     return item if left is item.windowed else item.with_mask(left, result.radiograph.spacing)

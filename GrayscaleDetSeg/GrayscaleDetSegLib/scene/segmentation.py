@@ -71,23 +71,28 @@ def add_segmentation(
 ) -> vtkMRMLSegmentationNode:
     """Add a segmentation node with one segment per object of `result` to `scene`.
 
-    The segments share one label map (their masks never overlap) of the radiograph's full size, in which the objects
-    have the values 1, 2, ... in their order. Its geometry, also set as reference geometry, is that of the volume which
-    Slicer loads from the same file.
+    The segments share a label map of the radiograph's full size, in which the objects have the values 1, 2, ... in
+    their order; where objects overlap there are several such layers, see ``SegmentationResult.layers``. Their geometry,
+    also set as reference geometry, is that of the volume which Slicer loads from the same file.
     """
     import slicer
 
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     converter = slicer.vtkSegmentationConverter
     segmentation = node.GetSegmentation()
-    image = fill_image(slicer.vtkOrientedImageData(), result.label_map())
-    image.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(result.radiograph.geometry)))
+    images, placed = [], {}
+    for labels, indices in result.layers():
+        image = fill_image(slicer.vtkOrientedImageData(), labels)
+        image.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(result.radiograph.geometry)))
+        images.append(image)
+        placed.update({index: (image, value) for value, index in enumerate(indices, start=1)})
     representation = converter.GetSegmentationBinaryLabelmapRepresentationName()
     segmentation.SetSourceRepresentationName(representation)
     segmentation.SetConversionParameter(
-        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(image)
+        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(images[0])
     )
-    for value, item in enumerate(result.objects, start=1):
+    for index, item in enumerate(result.objects):
+        image, value = placed[index]
         segment = _segment_for(item)
         segment.SetLabelValue(value)
         segment.AddRepresentation(representation, image)

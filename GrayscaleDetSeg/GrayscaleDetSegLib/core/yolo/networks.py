@@ -10,7 +10,6 @@ from torch import nn
 
 from .blocks import ConvolutionBlock, OutputLayer, PoolSameSize, ResidualBlock, upsample
 
-
 ANCHORS = {"darknet53": 9, "tiny": 6, "tiny-3l": 9}
 """Anchors of each variant, three a scale."""
 

@@ -16,6 +16,7 @@ from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.explanations.thresholds import PROBES, ThresholdRule, explained, probes
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
+from GrayscaleDetSegLib.core.overlaps import Overlaps
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import Candidate
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
@@ -233,11 +234,12 @@ def test_an_object_has_the_mask_that_it_is_given():
     assert not item.mask.flags.writeable
 
 
-def test_masks_may_overlap_where_nobody_settles_them():
+def test_masks_overlap_where_their_classes_may():
     image = Radiograph(np.full(SHAPE, 2000, np.uint16), GrayMapping.window(0, 2550, "full range"))
     findings = [finding("box", roi=roi) for roi in ((10.0, 10.0, 70.0, 60.0), (50.0, 20.0, 120.0, 80.0))]
-    made = explained(image, [(region, rule) for region, rule, _ in findings])
-    first, second = assemble(image, made, CleanUp(smooth=0.0), settle=None)
+    labels = ("femur", "hip bone")
+    made = explained(image, [(replace(region, label=label), rule) for label, (region, rule, _) in zip(labels, findings)])
+    first, second = assemble(image, made, CleanUp(smooth=0.0), overlaps=Overlaps(True))
     assert (first.pixel_count, second.pixel_count) == (60 * 50, 70 * 60) and (first.mask & second.mask).any()
 
 

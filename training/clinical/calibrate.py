@@ -77,8 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
     score = detector.settings.score
     for title, half in (("first", first), ("second", second)):
         for what in ("as it is", "calibrated"):
-            kept = {film: [item for item in regions[film] if item.score >= (
-                chosen.get(general(item.label), score) if what == "calibrated" else score)] for film in half}  # fmt: skip
+            limits = chosen if what == "calibrated" else {}
+            kept = {film: [item for item in regions[film] if item.score >= limits.get(general(item.label), score)]
+                    for film in half}  # fmt: skip
             print(f"\n{title} half, {what}:\n{table(judge(half, kept))}")
     if options.write:
         path = options.model / "manifest.json"

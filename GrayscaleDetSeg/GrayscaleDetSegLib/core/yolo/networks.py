@@ -1,4 +1,4 @@
-"""The YOLOv3 networks: Darknet-53 with three scales (the article's), tiny with two, and tiny with three (what ships)."""
+"""The YOLOv3 networks: Darknet-53 (the article's), tiny with two scales, and tiny with three (what ships)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from .blocks import ConvolutionBlock, OutputLayer, PoolSameSize, ResidualBlock, upsample
-
 
 ANCHORS = {"darknet53": 9, "tiny": 6, "tiny-3l": 9}
 """Anchors of each variant, three a scale."""

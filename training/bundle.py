@@ -32,6 +32,8 @@ DETECTION = {"per_class": 4, "across": 0.9, "numerous": ["vertebra", "tooth"]}
 """Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees."""
 FEW = 5
 """Classes of the models before version 3, whose regions hardly ever overlap."""
+APART = (("right lung", "left lung"), ("right clavicle", "left clavicle"), ("teeth", "tooth"))
+"""Classes that never lie over each other, where bones of other names may."""
 MANY_PARTS = ("teeth", "hand", "foot")
 """Classes whose objects consist of many separate parts, which the clean-up keeps."""
 
@@ -154,6 +156,7 @@ def write_bundle(
         "classes": list(classes),
         "networks": entries,
         "clean_up": {"largest_parts": {name: 0 for name in MANY_PARTS if name in classes}},
+        "overlaps": {"allowed": whole, "apart": [list(group) for group in APART]},
         "training_data": {"simulated": "python -m training.simulate.bones", **TERMS, **MORE_TERMS},
         "validation": rows,
     }

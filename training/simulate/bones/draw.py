@@ -122,7 +122,8 @@ def camera_of(scene: Scene, person: Person, generator: np.random.Generator) -> C
     longest *= generator.uniform(0.75, 1.0)
     rows, columns = (longest, longest * scene.aspect) if scene.aspect < 1 else (longest / scene.aspect, longest)
     matrix = after(affine(view), affine(np.eye(3), -middle))
-    return Camera(matrix, generator.uniform(850, 1900), longest / field, (max(32, round(rows)), max(32, round(columns))))
+    shape = max(32, round(rows)), max(32, round(columns))
+    return Camera(matrix, generator.uniform(850, 1900), longest / field, shape)
 
 
 class _Warp:

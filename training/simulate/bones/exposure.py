@@ -62,7 +62,8 @@ def expose(parts: Thicknesses, generator: np.random.Generator) -> np.ndarray:
     marrow = np.clip(parts.marrow, 0.0, parts.bone)
     grain = 1.0 + draw(0.0, 0.12) * smooth_noise(shape, draw(0.8, 2.0), generator)
     tissue = np.maximum(parts.soft, parts.bone + 4.0 * (parts.bone > 0)) - parts.bone
-    tissue = np.maximum(tissue - parts.air, 0.15 * tissue) * (1.0 + 0.025 * smooth_noise(shape, draw(5.0, 30.0), generator))
+    clouds = 1.0 + 0.025 * smooth_noise(shape, draw(5.0, 30.0), generator)
+    tissue = np.maximum(tissue - parts.air, 0.15 * tissue) * clouds
     depth = SOFT * tissue + compact * (parts.bone - marrow) + spongy * marrow * grain
     depth = depth + 0.35 * parts.metal + SOFT * draw(0.6, 2.0) * parts.plaster
     primary = np.exp(-np.clip(depth, 0.0, 9.0))

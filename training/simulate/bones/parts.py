@@ -6,7 +6,7 @@ be put together.
 
 | kind | origin | bones (classes) | joints |
 |---|---|---|---|
-| pelvis | middle between the hip centres | both "hip bone" (names "hip bone R", "hip bone L"), "sacrum" | hip_R, hip_L, lumbosacral |
+| pelvis | middle between the hips | "hip bone" ("hip bone R", "hip bone L"), "sacrum" | hip_R, hip_L, lumbosacral |
 | thigh | hip centre; the knee lies straight below | "femur" | knee (axis to the patient's left) |
 | shank | knee | "tibia", "fibula", "patella" | ankle, patella |
 | foot | ankle; toes forward (-y), sole level | "foot" | toe joints |

@@ -156,7 +156,8 @@ def knee_frontal(draw: Draw, side: str) -> Scene:
     return Scene("knees" if pair else "knee frontal", Pose(angles), _nodes(LEG_PARTS, sides),
                  "" if pair else f"thigh {side}", middle, (draw.normal(0, 12), 0, draw.uniform(-0.33, 0.33) * field),
                  field, draw.uniform(0.9, 1.5) if pair else draw.uniform(0.4, 1.15),
-                 (_normal(draw, 9) + (np.pi if draw.random() < 0.3 else 0.0), _normal(draw, 7), _normal(draw, 6)))  # fmt: skip
+                 (_normal(draw, 9) + (np.pi if draw.random() < 0.3 else 0.0), _normal(draw, 7),
+                  _normal(draw, 6)))  # fmt: skip
 
 
 def knee_lateral(draw: Draw, side: str) -> Scene:
@@ -206,7 +207,8 @@ def foot_lateral(draw: Draw, side: str) -> Scene:
     return Scene("foot lateral", Pose(angles), _nodes(LEG_PARTS, side), f"foot {side}",
                  ((f"heel {side}", 0.5), (f"toes {side}", 0.3), (f"ankle {side}", 0.2)),
                  (0, draw.normal(0, 25), draw.normal(15, 20)), draw.uniform(180, 360), draw.uniform(0.8, 1.7),
-                 (90 * DEGREE * float(draw.choice([-1, 1])) + _normal(draw, 10), _normal(draw, 6), _normal(draw, 10)))  # fmt: skip
+                 (90 * DEGREE * float(draw.choice([-1, 1])) + _normal(draw, 10), _normal(draw, 6),
+                  _normal(draw, 10)))  # fmt: skip
 
 
 def legs(draw: Draw, side: str) -> Scene:
@@ -238,9 +240,11 @@ def humerus(draw: Draw, side: str) -> Scene:
     angles[f"elbow {side}"] = (_between(draw, 0, 95),)
     lateral = draw.random() < 0.25
     trunk = (f"shoulder {side}",) if lateral or draw.random() < 0.3 else ("trunk", *_nodes(("shoulder",), "RL"))
-    return Scene("humerus", Pose(angles), (*trunk, *_nodes(ARM_PARTS, side)), f"upper arm {side}" if draw.random() < 0.6 else "",
-                 ((f"shoulder {side}", 1 - along), (f"elbow {side}", along)), (draw.normal(0, 15), 0, draw.normal(0, 15)),
-                 draw.uniform(180, 430), draw.uniform(0.35, 1.1), _view(draw, float(lateral)), ("vertebra",))  # fmt: skip
+    return Scene("humerus", Pose(angles), (*trunk, *_nodes(ARM_PARTS, side)),
+                 f"upper arm {side}" if draw.random() < 0.6 else "",
+                 ((f"shoulder {side}", 1 - along), (f"elbow {side}", along)),
+                 (draw.normal(0, 15), 0, draw.normal(0, 15)), draw.uniform(180, 430), draw.uniform(0.35, 1.1),
+                 _view(draw, float(lateral)), ("vertebra",))  # fmt: skip
 
 
 def elbow(draw: Draw, side: str) -> Scene:
@@ -279,7 +283,8 @@ def hand(draw: Draw, side: str) -> Scene:
     angles[f"wrist {side}"] = (_normal(draw, 10), _normal(draw, 10))
     view = draw.random()
     angles[f"fingers {side}"] = _curls(draw, 0, 15 if view < 0.6 else 60)
-    turn = _view(draw, 0.0, 10) if view < 0.5 else _view(draw, 0.9, 14) if view > 0.8 else (_between(draw, 20, 65), 0, 0)
+    oblique = _between(draw, 20, 65), 0.0, 0.0
+    turn = _view(draw, 0.0, 10) if view < 0.5 else _view(draw, 0.9, 14) if view > 0.8 else oblique
     return Scene("hand", Pose(angles), _nodes(ARM_PARTS, side), f"hand {side}", ((f"knuckles {side}", 1.0),),
                  (draw.normal(0, 12), draw.normal(0, 8), draw.normal(10, 25)), draw.uniform(150, 330),
                  draw.uniform(0.45, 1.2), turn)  # fmt: skip
@@ -311,7 +316,8 @@ def spine(draw: Draw, side: str) -> Scene:
     along = draw.uniform(0.0, 1.0)
     lateral = draw.random() < 0.25
     field = draw.uniform(200, 760)
-    return Scene("spine", Pose(_standing(draw)), ("trunk", "pelvis", *_nodes(("thigh",), "RL"), *_nodes(("shoulder",), "RL")), "",
+    parts = ("trunk", "pelvis", *_nodes(("thigh", "shoulder"), "RL"))
+    return Scene("spine", Pose(_standing(draw)), parts, "",
                  (("lumbosacral", 1 - along), ("neck", along)), (draw.normal(0, 15), 0, 0), field,
                  draw.uniform(0.3, 0.9), (90 * DEGREE + _normal(draw, 5) if lateral else _normal(draw, 6),
                                           _normal(draw, 4), _normal(draw, 5)))  # fmt: skip
@@ -326,8 +332,9 @@ def child(draw: Draw, side: str) -> Scene:
         "all": (("hip R", 0.3), ("hip L", 0.3), ("neck", 0.4)),
     }[spot]
     field = {"legs": draw.uniform(600, 1000), "trunk": draw.uniform(450, 800), "all": draw.uniform(900, 1500)}[spot]
-    return Scene("whole body", Pose(_standing(draw)), parts, "", middle, (draw.normal(0, 20), 0, draw.normal(0, 40)), field,
-                 draw.uniform(0.4, 1.0), (_normal(draw, 6), _normal(draw, 4), _normal(draw, 5)), ("vertebra",))  # fmt: skip
+    return Scene("whole body", Pose(_standing(draw)), parts, "", middle,
+                 (draw.normal(0, 20), 0, draw.normal(0, 40)), field, draw.uniform(0.4, 1.0),
+                 (_normal(draw, 6), _normal(draw, 4), _normal(draw, 5)), ("vertebra",))  # fmt: skip
 
 
 SCENES: dict[Callable[[Draw, str], Scene], float] = {

@@ -246,7 +246,7 @@ def _thing(label: str, name: str, side: str) -> str:
 def _bent(part: Part, angle: float, direction: tuple) -> dict[str, np.ndarray]:
     """The part's own joints (toes) turned by one angle; bones that several joints move take the turns one by one."""
     moved: dict[str, np.ndarray] = {}
-    for name, joint in part.joints.items():
+    for joint in part.joints.values():
         if not joint.moves or angle == 0.0:
             continue
         reach = (0.0, -1.0, 0.0)

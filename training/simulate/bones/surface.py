@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LARGEST_HOLE = 300
-"""Edges of the longest rim that is closed by a fan: a cut shaft has up to 215, a surface that is mostly missing more."""
+"""Edges of the longest rim that is closed by a fan: a cut shaft has up to 215, half a surface more."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Surface:
 def repaired(vertices: np.ndarray, faces: np.ndarray, weld: float = 1e-3) -> Surface:
     """A closed surface with outward normals of triangles that are nearly one.
 
-    Vertices closer than `weld` (mm) become one, degenerate and doubled faces go, neighbouring faces are turned to agree,
-    rims of holes are closed by fans about their middles, and each separate part is turned outwards.
+    Vertices closer than `weld` (mm) become one, degenerate and doubled faces go, neighbouring faces are turned to
+    agree, rims of holes are closed by fans about their middles, and each separate part is turned outwards.
 
     Raises
     ------

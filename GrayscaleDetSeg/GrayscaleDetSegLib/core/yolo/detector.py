@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -35,6 +36,9 @@ class DetectionSettings:
         At most so many of a class in `numerous`.
     numerous : tuple of str
         Classes of which a picture shows many: vertebrae, single teeth.
+    exponents : mapping of str to float
+        Powers to which the scores of classes are raised, so that one threshold fits all: a class that is found rarely
+        in training has low scores where it is right, too. 1 where it is not named.
     """
 
     score: float = 0.3
@@ -44,6 +48,7 @@ class DetectionSettings:
     per_class: int = 2
     many: int = 24
     numerous: tuple[str, ...] = ()
+    exponents: Mapping[str, float] = field(default_factory=dict)
 
 
 class RoiDetector:
@@ -90,6 +95,8 @@ class RoiDetector:
             image = image.expand(-1, self.network.config.channels, -1, -1).contiguous(memory_format=torch.channels_last)
             found, scores = decode(self.network, self.network(image))
         found, scores = found[0].cpu().numpy(), scores[0].cpu().numpy()
+        if self.settings.exponents:
+            scores **= [self.settings.exponents.get(label, 1.0) for label in self.network.config.classes]
         found = boxes.clip(letterbox.boxes_to_image(found), picture.shape)
         found += np.array([window[1].start, window[0].start] * 2)
 

@@ -1,4 +1,4 @@
-"""The YOLOv3 networks: Darknet-53 with three scales (the article's), tiny with two, and tiny with three (what ships)."""
+"""The YOLOv3 networks: Darknet-53 (the article's), tiny with two scales, and tiny with three (what ships)."""
 
 from __future__ import annotations
 

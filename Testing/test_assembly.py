@@ -238,7 +238,8 @@ def test_masks_overlap_where_their_classes_may():
     image = Radiograph(np.full(SHAPE, 2000, np.uint16), GrayMapping.window(0, 2550, "full range"))
     findings = [finding("box", roi=roi) for roi in ((10.0, 10.0, 70.0, 60.0), (50.0, 20.0, 120.0, 80.0))]
     labels = ("femur", "hip bone")
-    made = explained(image, [(replace(region, label=label), rule) for label, (region, rule, _) in zip(labels, findings)])
+    named = [(replace(region, label=label), rule) for label, (region, rule, _) in zip(labels, findings)]
+    made = explained(image, named)
     first, second = assemble(image, made, CleanUp(smooth=0.0), overlaps=Overlaps(True))
     assert (first.pixel_count, second.pixel_count) == (60 * 50, 70 * 60) and (first.mask & second.mask).any()
 

@@ -66,8 +66,11 @@ def test_manifest_carries_the_figures_it_was_released_with():
 @pytest.mark.parametrize("method, least", [("surfaces", 0.9), ("box", 0.7)])
 def test_sample_radiograph(pipeline, truth, method, least):
     result = pipeline.segment(read_radiograph(SAMPLES / "knee.dcm"), method=method)
-    found = {item.label: item for item in result.objects}
-    assert set(found) == {"femur", "tibia"} and len(result.objects) == 2
+    found = {item.label: item for item in result.objects if item.label in truth}
+    assert set(found) == {"femur", "tibia"}
+    # the fibula and the kneecap are in the picture, too, and the sample's labels do not mark them
+    assert {item.label for item in result.objects} <= {"femur", "tibia", "fibula", "patella"}
+    assert len([item for item in result.objects if item.label in truth]) == 2
     for label, item in found.items():
         assert item.method == method
         assert iou(item.mask, truth[label]) > least, label
@@ -121,7 +124,9 @@ def test_noise_of_single_pixels_in_a_large_image_does_not_mislead(pipeline, trut
     pixels = small.pixels.repeat(2, axis=0).repeat(2, axis=1).astype(np.float32)
     pixels += np.random.default_rng(0).normal(0.0, 150.0, pixels.shape)
     large = Radiograph(np.clip(pixels, 0, None).astype(np.uint16), small.mapping)
-    for item in pipeline.segment(large).objects:
+    marked = [item for item in pipeline.segment(large).objects if item.label in truth]
+    assert {item.label for item in marked} == {"femur", "tibia"}
+    for item in marked:
         assert iou(item.mask[::2, ::2], truth[item.label]) > 0.88, item.label
 
 
@@ -178,7 +183,7 @@ def test_a_false_monochrome1_tag_is_seen_through(pipeline):
         pipeline.segment(read_radiograph(SHARED / "dicom" / f"rsna_CR_chest_{name}.dcm"))
         for name in ("mono2_8bit", "mono1_8bit_fake")
     )
-    assert {item.label for item in right.objects} == {"right lung", "left lung"}
+    assert {item.label for item in right.objects} >= {"right lung", "left lung"}
     assert [item.name for item in wrong.objects] == [item.name for item in right.objects]
     assert iou(wrong.label_map() > 0, right.label_map() > 0) > 0.98
     assert any("turned over" in note for note in wrong.radiograph.notes)

@@ -16,6 +16,7 @@ from GrayscaleDetSegLib.batch.writers import writers
 from GrayscaleDetSegLib.core.errors import OutputError, RadiographError
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Source
 from GrayscaleDetSegLib.core.reading import read_radiograph
+from GrayscaleDetSegLib.core.reading.dicom import dataset_of
 from GrayscaleDetSegLib.core.reading.readers import extensions, readers
 from reading_files import dataset, dicom_bytes, phantom, pil_bytes, sample_files, write_dicom
 from Testing.fakes import FakePipeline, result
@@ -211,8 +212,8 @@ def test_the_source_of_a_dicom_file(tmp_path):
     assert source == Source(path, "CR", "1.2.840.10008.5.1.4.1.1.1", "2.25.123", "2.25.7", "2.25.8",
                             "1.2.840.10008.1.2.1")
     assert pydicom.dcmread(source).PatientName == "Smith^Anna", "it can be opened like a path"
-    assert source.dataset().PatientName == "Smith^Anna" and "PixelData" not in source.dataset()
-    assert source.dataset(with_pixels=True).PixelData == GRAY.tobytes()
+    assert dataset_of(source).PatientName == "Smith^Anna" and "PixelData" not in dataset_of(source)
+    assert dataset_of(source, with_pixels=True).PixelData == GRAY.tobytes()
     assert not any(isinstance(value, pydicom.Dataset) for value in vars(source).values()), "it is not held"
 
 
@@ -221,15 +222,15 @@ def test_the_data_set_is_that_of_the_image_or_none(tmp_path):
     source = read_radiograph(path).source
     path.write_bytes(dicom_bytes(dataset(GRAY, SOPInstanceUID="2.25.999")))
     with pytest.raises(RadiographError, match="holds another image"):
-        source.dataset()
+        dataset_of(source)
     path.unlink()
     with pytest.raises(RadiographError, match="No such file"):
-        source.dataset()
+        dataset_of(source)
     (tmp_path / "a.png").write_bytes(pil_bytes(GRAY, "PNG"))
     picture = read_radiograph(tmp_path / "a.png").source
     assert picture == Source(tmp_path / "a.png")
     with pytest.raises(RadiographError, match="is no DICOM file"):
-        picture.dataset()
+        dataset_of(picture)
 
 
 def test_a_path_becomes_a_source():

@@ -6,11 +6,9 @@ import functools
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .errors import RadiographError
 from .gray import GrayMapping, Polarity
 from .gray_image import GrayImage
 
@@ -58,6 +56,8 @@ class Geometry:
 class Source:
     """Where a radiograph comes from: its file, and what DICOM calls it. It can be given to `open` as a path.
 
+    ``reading.dicom.dataset_of`` reads the data set anew when it is asked for; nothing of it is held here.
+
     Parameters
     ----------
     path : Path
@@ -80,27 +80,6 @@ class Source:
     def name(self) -> str:
         """The file's name."""
         return self.path.name
-
-    def dataset(self, with_pixels: bool = False) -> Any:
-        """The whole DICOM data set (a pydicom Dataset), read anew from the file; nothing of it is held here.
-
-        Parameters
-        ----------
-        with_pixels : bool
-            False leaves the pixel data out.
-
-        Raises
-        ------
-        RadiographError
-            If the file is gone, is no DICOM file, or holds another image by now.
-        """
-        from .reading.dicom import read_dataset
-
-        dataset = read_dataset(self.path, with_pixels)
-        instance = str(dataset.get("SOPInstanceUID") or "") or None
-        if instance != self.sop_instance_uid:
-            raise RadiographError(f"{self.name} holds another image than when it was read; read it again.")
-        return dataset
 
     def __fspath__(self) -> str:
         return str(self.path)

@@ -143,6 +143,27 @@ def read_dataset(path: Path, with_pixels: bool = False) -> Any:
     return dataset
 
 
+def dataset_of(source: Source, with_pixels: bool = False) -> Any:
+    """The whole DICOM data set (a pydicom Dataset) that a radiograph comes from, read anew from its file.
+
+    Parameters
+    ----------
+    source : Source
+    with_pixels : bool
+        False leaves the pixel data out.
+
+    Raises
+    ------
+    RadiographError
+        If the file is gone, is no DICOM file, or holds another image by now.
+    """
+    dataset = read_dataset(source.path, with_pixels)
+    instance = str(dataset.get("SOPInstanceUID") or "") or None
+    if instance != source.sop_instance_uid:
+        raise RadiographError(f"{source.name} holds another image than when it was read; read it again.")
+    return dataset
+
+
 def _source(path: Path, dataset, modality: str | None) -> Source:
     def uid(keyword: str) -> str | None:
         return str(_value(dataset, keyword) or "").strip() or None

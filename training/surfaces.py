@@ -123,8 +123,9 @@ def film_dataset(run: Run, classes: tuple[str, ...], side: int) -> FilmSurfaceDa
     weights = sampling_weights([film.set_name for film in films], settings.get("simulated", 0.5))
     say(f"{len(films)} films")
     return FilmSurfaceDataset(
-        films, classes, side, SurfaceAugmentation(**settings.get("augmentation", {})), None, settings["seed"], weights
-    )
+        films, classes, side, SurfaceAugmentation(**settings.get("augmentation", {})), None, settings["seed"], weights,
+        **settings.get("films", {}),
+    )  # fmt: skip
 
 
 @command

@@ -79,14 +79,15 @@ def judge(films: dict[str, list[Box]], regions: dict[str, list[Candidate]]) -> d
         taken: set[int] = set()
         for item in sorted(regions.get(film, ()), key=lambda item: -item.score):
             label = general(item.label)
-            same = [number for number, box in enumerate(truth) if box.label == label and number not in taken]
-            ious = [float(boxes.iou(np.array(item.roi), np.array(truth[number].roi))) for number in same]
-            best = int(np.argmax(ious)) if ious else -1
-            if ious and ious[best] >= FOUND:
-                taken.add(same[best])
-                counts[label].right += 1
+            ious = {number: float(boxes.iou(np.array(item.roi), np.array(box.roi)))
+                    for number, box in enumerate(truth) if box.label == label}  # fmt: skip
+            free = {number: iou for number, iou in ious.items() if number not in taken}
+            best = max(free, key=free.get, default=-1)
+            if best >= 0 and free[best] >= FOUND:
+                taken.add(best)
+                counts[label].right += truth[best].is_wanted  # a crumb counts neither way
             elif not any(iou >= NEITHER and not (truth[number].certain and truth[number].is_wanted)
-                         for iou, number in zip(ious, same)):  # fmt: skip
+                         for number, iou in ious.items()):  # fmt: skip
                 counts[label].false += 1
         for number, box in enumerate(truth):
             if box.is_wanted:

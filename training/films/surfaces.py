@@ -36,6 +36,8 @@ class FilmSurfaceDataset(Dataset):
     seed : int
     weights : ndarray or None
         How often each film is drawn.
+    cut_share, quarter : float
+        Shares of objects that a border cuts, and that are turned by quarters.
     """
 
     def __init__(
@@ -47,7 +49,10 @@ class FilmSurfaceDataset(Dataset):
         residuals: Mapping[str, np.ndarray] | None = None,
         seed: int = 0,
         weights: np.ndarray | None = None,
+        cut_share: float = CUT,
+        quarter: float = QUARTER,
     ) -> None:
+        self.cut_share, self.quarter = cut_share, quarter
         known = [not film.boxed and any(item.label in classes and cut_size(item) >= LEAST for item in film.objects)
                  for film in films]  # fmt: skip
         self.films = [film for film, has in zip(films, known) if has]
@@ -73,9 +78,9 @@ class FilmSurfaceDataset(Dataset):
             item = objects[number]
             mask = item.mask(film.image.shape)
             image = film.image
-            if generator.random() < CUT:
+            if generator.random() < self.cut_share:
                 image, mask = cut(image, mask, generator)
-            if generator.random() < QUARTER:
+            if generator.random() < self.quarter:
                 turns = int(generator.integers(1, 4))
                 image, mask = np.rot90(image, turns), np.rot90(mask, turns)
             found: LabelledObject = labelled_object(image, mask, item.label, self.resolution)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import codec
@@ -55,6 +55,7 @@ def through_text(value, exact=True):
     return json.loads(json.dumps(codec.encode(value, exact), allow_nan=False))
 
 
+@settings(deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False), texts=st.lists(st.text()).map(tuple), box=st.booleans())
 def test_there_and_back(number, texts, box):
     before = sample(number=number, texts=texts, box=Box2D(0, 1, 2, 3) if box else None)
@@ -68,6 +69,7 @@ def test_open_ends_are_null_and_the_field_that_is_not_stored_is_given():
     assert codec.decode(Sample, {**plain, "later": 1}) == sample(), "what a later version adds is left out"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_arrays_come_back_to_the_bit(seed):
     random = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core.windowed import WindowedMask
@@ -17,6 +17,7 @@ def masks(draw, count=1):
     return [random.random(shape) < draw(st.sampled_from([0.0, 0.05, 0.5, 1.0])) for _ in range(count)]
 
 
+@settings(deadline=None)
 @given(masks())
 def test_it_is_the_mask(given_masks):
     (mask,) = given_masks
@@ -29,6 +30,7 @@ def test_it_is_the_mask(given_masks):
     assert not held.is_of(changed) and not held.is_of(mask[..., None])
 
 
+@settings(deadline=None)
 @given(masks(3))
 def test_others_are_taken_out_and_added(given_masks):
     one, two, three = given_masks

@@ -28,7 +28,7 @@ class GrayscaleDetSeg(ScriptedLoadableModule):
             "Segments bones, lungs and teeth in radiographs, and shows why: a region, and an interval of gray levels "
             "for every object. Choose the image and click Segment; drag regions and thresholds to correct the result. "
             "For research, not for diagnosis. See the <a href='{url}'>documentation</a>."
-        ).format(url="https://github.com/GrayscaleDetSeg/SlicerGrayscaleDetSeg")
+        ).format(url="https://github.com/GrayscaleDetSeg/SlicerGrayscaleDetSeg/tree/main/Resources/Documentation")
         parent.acknowledgementText = _(
             "The method follows Ge Y, Zhang Q, Sun Y, Shen Y, Wang X: Grayscale medical image segmentation method "
             "based on 2D&3D object detection with deep learning. BMC Medical Imaging 22, 33 (2022). The software was "

@@ -1,4 +1,4 @@
-"""Draws the pictures of the README and of the extension's catalogue entry from the module's simulated radiographs.
+"""Draws the pictures of README, documentation and the extension's catalogue entry from simulated radiographs.
 
 python Resources/make_screenshots.py
 

@@ -20,6 +20,7 @@ LIBRARY = ROOT / "GrayscaleDetSeg" / PACKAGE
 TRAINING, INSTALLED = ROOT / "training", "GrayscaleDetSegTraining"
 """The training is installed under another name than that of its folder."""
 SHIPPED = {".py", ".json", ".md", ".safetensors", ".typed"}
+SHIPPED_MODEL = "Models/radiographs"
 MODEL = ("manifest.json", "MODEL_CARD.md", "detector.safetensors")
 
 
@@ -76,18 +77,22 @@ def test_the_wheel_holds_what_git_holds(contents):
     assert committed <= contents
 
 
-def test_the_wheel_names_command_version_and_licence(wheel):
+def test_the_wheel_names_command_version_and_licences(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (information,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = archive.read(f"{information}/METADATA").decode()
         commands = archive.read(f"{information}/entry_points.txt").decode()
         licence = archive.read(f"{information}/licenses/LICENSE").decode()
+        weights = archive.read(f"{information}/licenses/GrayscaleDetSeg/{PACKAGE}/{SHIPPED_MODEL}/LICENSE.md").decode()
+        beside = archive.read(f"{PACKAGE}/{SHIPPED_MODEL}/LICENSE.md").decode()
     from GrayscaleDetSegLib import __version__
 
     assert f"\nVersion: {__version__}\n" in metadata
-    assert "\nLicense-Expression: Apache-2.0\n" in metadata
+    assert "\nLicense-Expression: Apache-2.0 AND LicenseRef-research-only\n" in metadata
     assert f"grayscale-detseg = {PACKAGE}.batch.main:entry" in commands
     assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert weights == beside == (LIBRARY / SHIPPED_MODEL / "LICENSE.md").read_text(encoding="utf-8")
+    assert "LicenseRef-research-only" in weights
 
 
 def test_the_wheel_works_without_the_repository(wheel, tmp_path):

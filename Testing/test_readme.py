@@ -1,9 +1,12 @@
-"""What README.md says of command, panel and library is so: options, controls, keys, messages, links, examples."""
+"""What README.md and Resources/Documentation say is so: options, controls, keys, messages, links, examples."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shlex
+import shutil
 import xml.etree.ElementTree
 from pathlib import Path
 from urllib.parse import urlparse
@@ -16,6 +19,10 @@ from GrayscaleDetSegLib.core.methods.registry import Registry, built_in
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTATION = ROOT / "Resources" / "Documentation"
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCUMENTATION.glob("*.md"))}
+"""The pages of the documentation; "README" is their index."""
+SAID = "\n".join([README, *PAGES.values()])
 SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "GrayscaleDetSeg").rglob("*.py")]
 
 
@@ -48,35 +55,33 @@ CONTROLS = {
 }
 NO_CONTROLS = {"qMRMLWidget", "QFrame", "QLabel", "QProgressBar"}
 NAMES = {"objectsTable": "Table of objects", "classComboBox": "Class beside Draw region", "logText": "Log"}
-"""What the README calls the controls that have no text in the panel."""
+"""What the documentation calls the controls that have no text in the panel."""
 ANSWERS = {"questionFirstButton", "questionSecondButton", "questionThirdButton"}
 
 
-def section(title: str, level: int = 2) -> str:
-    return re.search(rf"^#{{{level}}} {title}\n(.*?)(?=^#{{2,{level}}} |\Z)", README, re.S | re.M)[1]
+def section(page: str, title: str, level: int = 2) -> str:
+    return re.search(rf"^#{{{level}}} {title}\n(.*?)(?=^#{{2,{level}}} |\Z)", PAGES[page], re.S | re.M)[1]
 
 
 def options(command: str) -> set[str]:
-    (commands,) = (
-        action for action in arguments.parser()._actions if isinstance(action, argparse._SubParsersAction)
-    )
+    (commands,) = (action for action in arguments.parser()._actions if isinstance(action, argparse._SubParsersAction))
     return {name for action in commands.choices[command]._actions for name in action.option_strings} - {"-h", "--help"}
 
 
 @pytest.mark.parametrize("command", ["segment", "info", "train"])
 def test_every_option_is_described(command):
-    assert not {name for name in options(command) if not re.search(rf"`[^`]*{name}\b", section("Command line"))}
+    assert not {name for name in options(command) if not re.search(rf"`[^`]*{name}\b", section("command", "Use"))}
 
 
 def test_every_option_described_exists():
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"pip (install|download) [^`]*", "", README)))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"pip (install|download) [^`\n]*", "", SAID)))
     comparison = (ROOT / "training" / "compare" / "__main__.py").read_text(encoding="utf-8")
     known = options("segment") | options("info") | options("train") | set(re.findall(r'"(--[a-z-]+)"', comparison))
     assert named <= known | {"--version", "--help"} | SLICERS
 
 
 def test_the_exit_codes_are_those_of_the_help():
-    rows = re.findall(r"^\| ([\d, ]+) \|", section("Command line"), re.M)
+    rows = re.findall(r"^\| ([\d, ]+) \|", section("command", "Exit codes", 3), re.M)
     described = {int(code) for row in rows for code in row.split(",")}
     assert described == {
         arguments.OK,
@@ -90,7 +95,7 @@ def test_the_exit_codes_are_those_of_the_help():
 
 
 def messages() -> list[str]:
-    cells = re.findall(r"^\| (`.*?`) \|", section("If something goes wrong"), re.M)
+    cells = re.findall(r"^\| (`.*?`) \|", PAGES["troubleshooting"], re.M)
     return [message for cell in cells for message in re.findall(r"`(.*?)`", cell)]
 
 
@@ -122,7 +127,7 @@ def controls() -> dict[str, str]:
 
 def described() -> list[str]:
     """The first column of the table of controls."""
-    return [cell.strip("* ") for cell in re.findall(r"^\| (.+?) \|", section("Controls", 3), re.M)]
+    return [cell.strip("* ") for cell in re.findall(r"^\| (.+?) \|", section("controls", "Controls"), re.M)]
 
 
 def test_the_panels_controls_are_found():
@@ -145,7 +150,7 @@ def test_every_column_of_the_table_is_described():
     headers = re.search(r"def headers.*?return \[(.*?)\]", (PANEL / "objects_table.py").read_text(), re.S)[1]
     columns = re.findall(r'_\("(.+?)"\)', headers)
     assert len(columns) == 7
-    assert not [column for column in columns if f"**{column}**" not in section("Controls", 3)]
+    assert not [column for column in columns if f"**{column}**" not in section("controls", "Controls")]
 
 
 def built_in_methods() -> list[type]:
@@ -156,13 +161,13 @@ def test_every_choice_of_the_panel_is_described():
     source = (PANEL / "parameters.py").read_text()
     choices = re.findall(r'"[a-z-]+": _\("(.+?)"\)', source) + [method.title for method in built_in_methods()]
     assert len(choices) == 9
-    assert not [choice for choice in choices if choice not in section("Controls", 3)]
+    assert not [choice for choice in choices if choice not in section("controls", "Controls")]
 
 
 def test_the_shortcuts_are_those_of_the_panel():
     keys = re.findall(r'_shortcut\("(.+?)"', (PANEL / "widget.py").read_text())
     assert len(keys) == len(set(keys)) > 3
-    assert re.findall(r"^\| `(.+?)` \|", section("Keyboard", 3), re.M) == keys
+    assert re.findall(r"^\| `(.+?)` \|", section("controls", "Keyboard"), re.M) == keys
 
 
 def examples(text: str) -> str:
@@ -183,7 +188,7 @@ def test_the_examples_for_the_console_run(panel_session, capsys):
         return slicer.modules.volumes.logic().AddArchetypeVolume(path, name, 0)
 
     sys.modules["SampleData"].downloadSample = download
-    exec(compile(examples(section("Python console", 3)), "README.md", "exec"), {})
+    exec(compile(examples(section("console", "In Slicer's console")), "console.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert "Found femur, tibia." in lines
     assert "Simulated knee segmentation Simulated knee segmentation results" in lines
@@ -191,8 +196,109 @@ def test_the_examples_for_the_console_run(panel_session, capsys):
 
 def test_the_examples_for_python_run(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    exec(compile(examples(section("In Python")), "README.md", "exec"), {})
+    exec(compile(examples(section("console", "The library, without Slicer")), "console.md", "exec"), {})
     assert "Found femur, tibia." in capsys.readouterr().out
+
+
+def test_the_example_of_the_library_on_the_first_page_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    code, names = examples(README), {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert "Found femur, tibia." in capsys.readouterr().out
+    assert names["lower"].objects[0].pixel_count != names["result"].objects[0].pixel_count
+
+
+def commands() -> list[list[str]]:
+    """What stands behind "grayscale-detseg" in README's code."""
+    code = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.S | re.M))
+    return [shlex.split(line, comments=True)[1:] for line in re.findall(r"^grayscale-detseg .*", code, re.M)]
+
+
+def test_the_commands_on_the_first_page_are_understood():
+    assert {command[0] for command in commands()} == {"segment", "info", "train"}
+    for command in commands():
+        arguments.parser().parse_args(command)
+
+
+def test_the_commands_on_the_first_page_run_on_the_sample(tmp_path, monkeypatch, capsys):
+    from GrayscaleDetSegLib.batch.main import main
+
+    (tmp_path / "Resources").mkdir()
+    shutil.copytree(ROOT / "Resources" / "Samples", tmp_path / "Resources" / "Samples")
+    monkeypatch.chdir(tmp_path)
+    run = [command for command in commands() if "Resources/Samples/knee.dcm" in command]
+    assert len(run) > 2
+    for command in run:
+        assert main(command) == arguments.OK, capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"knee.seg.nrrd", "knee.png", "knee.json"}
+
+
+def test_the_method_of_the_example_is_one():
+    import numpy as np
+
+    from GrayscaleDetSegLib.core.methods.base import Method
+    from GrayscaleDetSegLib.core.orientation import Orientation
+    from GrayscaleDetSegLib.core.radiograph import Radiograph
+    from GrayscaleDetSegLib.core.regions import Candidate, Regions
+    from GrayscaleDetSegLib.core.stopwatch import Stopwatch
+
+    names: dict = {}
+    exec(compile(examples(section("extending", "Methods of your own")), "extending.md", "exec"), names)
+    method = names["Bright"](("femur",))
+    assert isinstance(method, Method)
+    radiograph = Radiograph.from_array(np.arange(64 * 64, dtype=np.float32).reshape(64, 64))
+    region = Candidate("femur", 1.0, (0.0, 0.0, 64.0, 64.0), drawn=True)
+    (part,) = method.segment(radiograph, Regions((region,), None, Orientation()), Stopwatch())
+    assert 0.2 < part.mask.mean() < 0.4  # the gray levels from 180 on
+
+
+def test_the_first_page_is_short_and_names_the_two_commands_of_make():
+    assert README.count("\n") <= 200
+    assert {"make demo", "make test"} <= set(re.findall(r"^make \w+", README, re.M))
+
+
+def pages() -> list[Path]:
+    """All pages of the repository in Markdown."""
+    found = [*ROOT.glob("*.md")]
+    for folder in ("GrayscaleDetSeg", "Resources", "Testing", "training"):
+        found += (ROOT / folder).rglob("*.md")
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
+
+
+def prose(page: Path) -> str:
+    """A page without its code, in which nothing is a link or a heading."""
+    text = re.sub(r"^( *)```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return re.sub(r"`[^`\n]*`(?!\])", "", text)
+
+
+def links(page: Path) -> list[str]:
+    """Where a page leads to within the repository."""
+    found = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links, by the rule of GitHub; of equal ones the second is "title-1"."""
+    text = re.sub(r"^( *)```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    found: set[str] = set()
+    for title in re.findall(r"^#+ (.+?) *$", text, re.M):
+        title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        name = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        number = next(n for n in range(len(found) + 1) if (f"{name}-{n}" if n else name) not in found)
+        found.add(f"{name}-{number}" if number else name)
+    return found
+
+
+def broken(page: Path) -> list[str]:
+    """The links of a page that lead to no file of the repository or to no heading of it."""
+    found = []
+    for link in links(page):
+        name, _, anchor = link.partition("#")
+        target = Path(os.path.normpath(page.parent / name)) if name else page
+        inside = target == ROOT or ROOT in target.parents
+        if not inside or not target.exists() or (anchor and anchor not in anchors(target)):
+            found.append(link)
+    return found
 
 
 def test_every_picture_is_shown():
@@ -201,12 +307,31 @@ def test_every_picture_is_shown():
     assert sum((ROOT / picture).stat().st_size for picture in pictures) < 1_000_000
 
 
-def test_links_lead_to_files():
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert not [link for link in links if not (ROOT / link).exists()]
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_sections(page):
+    assert not broken(page)
 
 
-def test_links_within_the_page_lead_to_sections():
-    titles = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", README, re.M)}
-    assert {link for link in re.findall(r"\]\(#([^)]+)\)", README)} <= titles
+def test_a_link_that_leads_nowhere_is_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "other.md").write_text("# Other\n\n## Who's `it`?\n\n```\n# No heading\n```\n\n## Other\n")
+    good = ["other.md", "other.md#other", "other.md#whos-it", "other.md#other-1", "#this", "https://example.org/none#x"]
+    bad = ["no.md", "other.md#no-heading", "other.md#other-2", "#that", "../../etc"]
+    page = tmp_path / "page.md"
+    page.write_text("# This\n\n" + " ".join(f"[a `word`]({link})" for link in [*good, *bad]) + "\n`[no](link.md)`\n")
+    assert broken(page) == bad
+
+
+def test_every_page_of_the_documentation_can_be_reached():
+    """From its index, from which one comes back; and the index from README."""
+    index = DOCUMENTATION / "README.md"
+    listed = {link.partition("#")[0] for link in links(index)}
+    assert {f"{name}.md" for name in PAGES} - {"README.md"} <= listed
+    assert all("README.md" in links(DOCUMENTATION / f"{name}.md") for name in PAGES if name != "README")
+    assert "Resources/Documentation/README.md" in links(ROOT / "README.md")
+
+
+def test_the_terms_of_the_weights_are_named():
+    folder = "GrayscaleDetSeg/GrayscaleDetSegLib/Models/radiographs"
+    assert {f"{folder}/LICENSE.md", f"{folder}/MODEL_CARD.md", "LICENSE"} <= set(links(ROOT / "README.md"))
+    assert "MODEL_CARD.md" in links(ROOT / folder / "LICENSE.md")

@@ -15,11 +15,11 @@ from GrayscaleDetSegLib.core.single_box.refinement import descend_ridge, refine,
 
 from .box_data import BoxDataset, Crop
 from .runs.record import say
-from .sampling import spread
 
 DRAWS = 20000
 """Clouds that T is fitted to, at most: their features are held in memory."""
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
+USUAL = 100.0
 
 
 @torch.inference_mode()
@@ -35,7 +35,7 @@ def gather(
     per_object : int
         How many proposals are taken per draw.
     most : int
-        Draws at most; of more, evenly spread ones are taken.
+        Draws at most; of more, a fixed random choice is taken.
 
     Returns
     -------
@@ -44,8 +44,11 @@ def gather(
     """
     network.eval()
     intervals, rows = anchors.intervals(), defaultdict(lambda: defaultdict(list))
-    for index in spread(passes * len(dataset), most):
-        sample = dataset[index]
+    draws = passes * len(dataset)
+    # not evenly spread: where every third object is a heart, every second draw may meet none
+    chosen = range(draws) if draws <= most else np.sort(np.random.default_rng(0).choice(draws, most, replace=False))
+    for index in chosen:
+        sample = dataset[int(index)]
         points, gray = torch.from_numpy(sample.points)[None], torch.from_numpy(sample.gray)[None]
         pooled = network.pool_anchors(network.point_features(points)[0], gray, anchors)
         score = network.classify(pooled).softmax(-1)[0, :, 1 + sample.label].numpy()
@@ -70,8 +73,8 @@ def fit(
         scored = []
         for penalty in PENALTIES:
             weights = solve_ridge(group["features"], offsets, penalty)
-            if not own:
-                scored.append((0.0, penalty, weights))
+            if not own:  # nothing to choose by: what most classes choose
+                scored.append((float(penalty == USUAL), penalty, weights))
                 continue
             refined = refine(candidates[label]["proposal"], candidates[label]["features"], weights)
             ious = [mask_iou(validation.crops[index], interval) for index, interval in zip(own, refined)]

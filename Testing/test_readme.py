@@ -268,7 +268,7 @@ def pages() -> list[Path]:
 def prose(page: Path) -> str:
     """A page without its code, in which nothing is a link or a heading."""
     text = re.sub(r"^( *)```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
-    return re.sub(r"`[^`\n]*`(?!\])", "", text)
+    return re.sub(r"`[^`\n]*`", "", text)
 
 
 def links(page: Path) -> list[str]:

@@ -348,7 +348,7 @@ def test_a_cluster_by_its_address(call, tmp_path, monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("GrayscaleDetSegLib.batch.segmenting.process", place_work.fake)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", protocol="tcp", dashboard_address=None, processes=False
+        n_workers=1, threads_per_worker=1, protocol="tcp", dashboard_address=None, processes=False
     ) as cluster:
         code, here = call("a.dcm", "b.dcm", "bad.dcm", "--cluster", cluster.scheduler_address)
     assert (code, here) == (3, []), "an input that is not there"

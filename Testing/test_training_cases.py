@@ -31,11 +31,11 @@ def scene():
 def test_what_slicer_saves_itself_is_read_as_well(geometry, overlap, crop, scene, tmp_path):
     shown = Shown(scene, geometry)
     over = letter_l() if overlap else corner()
-    shown.add("Implant", over)  # a name that only its user knows
+    shown.add("Meniscus", over)
     save_as_slicer_does(shown, tmp_path / "knee segmentation.seg.nrrd", crop)
     sizes = (tmp_path / "knee segmentation.seg.nrrd").read_bytes().partition(b"sizes: ")[2].split(b"\n")[0]
     assert (b"130 90" in sizes) != crop and sizes.startswith(b"2 ") == overlap
-    expected = [("right lung", letter_l()), ("femur", bar()), ("Implant", over)]
+    expected = [("right lung", letter_l()), ("femur", bar()), ("Meniscus", over)]
     assert objects(trained(tmp_path)) == [(label, mask.tolist()) for label, mask in expected]
 
 

@@ -119,7 +119,7 @@ def test_the_bundle_tells_what_it_is(trained):
     assert {row["class"] for row in rows} == {"femur", "shin bone"}
     assert all(0.0 < row["ceiling"] <= 1.0 and 0.0 <= row["surfaces_iou"] <= 1.0 for row in rows)
     card = (bundle.folder / "MODEL_CARD.md").read_text()
-    for part in ("Research use only", "shin bone", "radiographs 2", "by the patients of split.csv", "| ceiling |"):
+    for part in ("Research use only", "shin bone", "radiographs 3", "by the patients of split.csv", "| ceiling |"):
         assert part in card, part
     assert "montgomery_lungs" in card, "whoever uses it must know what the start had seen"
     assert not list(trained.glob(".*")), "nothing half-written stays"
@@ -197,7 +197,7 @@ def test_kept_classes_keep_their_rows(train, knees, tmp_path, capsys):
     box = bundle.tensors("box_detector")
     changed = {name for name, tensor in start.tensors("box_detector").items() if not torch.equal(tensor, box[name])}
     assert changed == {"classifier.weight", "classifier.bias"}
-    assert "Kept from radiographs 2 without training data" in (bundle.folder / "MODEL_CARD.md").read_text()
+    assert "Kept from radiographs 3 without training data" in (bundle.folder / "MODEL_CARD.md").read_text()
 
 
 def test_by_the_time_it_ends_in_time(train, knees, tmp_path, capsys):
@@ -233,7 +233,7 @@ def test_what_is_wrong_is_said_in_a_sentence(train, knees, trained, tmp_path, ca
         (knees, "-o", more, "--overwrite"): (2, "holds something else than a model bundle (thesis.docx)"),
         (knees, *output, "--work", tmp_path / "full"): (2, "holds something else"),
         (knees, *output, "--work", trained / "bundle.work", "--seed", 5): (2, "holds another training (configuration"),
-        (knees, *output, "--keep", "patella"): (2, "--keep: radiographs 2 does not know 'patella', only right lung"),
+        (knees, *output, "--keep", "meniscus"): (2, "--keep: radiographs 3 does not know 'meniscus', only right lung"),
         (knees, *output, "--keep", "teeth", "--forget", "teeth"): (2, "cannot be kept and forgotten"),
         (knees, *output, "--config", tmp_path / "no.toml"): (2, "cannot be read"),
         (knees, *output, "--from", tmp_path / "nothing"): (4, "There is no model bundle"),

@@ -133,8 +133,8 @@ def test_labels_that_differ_in_capitals_alone(tmp_path):
 
 
 def test_new_classes_start_undecided_in_the_2d_detector(shipped):
-    context = Context(shipped, ("femur", "patella"), (), (), [], [], read_settings(), Path(), None, None)
-    rows, fresh = torch.arange(15.0).view(5, 3), torch.zeros(2, 3)
+    context = Context(shipped, ("femur", "meniscus"), (), (), [], [], read_settings(), Path(), None, None)
+    rows, fresh = torch.arange(60.0).view(20, 3), torch.zeros(2, 3)
     assert torch.equal(context.mover("roi_detector")(rows, fresh), torch.stack([rows[2], fresh[1]]))
     assert torch.equal(context.mover("surfaces")(rows, fresh), torch.stack([rows[2], rows.mean(0)]))
 

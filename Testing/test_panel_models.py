@@ -43,9 +43,9 @@ def test_the_shipped_model_is_listed_and_chosen(bench):
     ui = bench.ui
     assert bench.models() == ["radiographs"] and ui.modelComboBox.currentText == "radiographs"
     tip = ui.modelComboBox.toolTip
-    assert "radiographs, version 2." in tip and "femur, tibia, teeth" in tip and "research only" in tip
+    assert "radiographs, version 3." in tip and "femur, tibia, teeth" in tip and "research only" in tip
     assert str(bench.panel.models.chosen.folder) in tip
-    assert classes(bench) == ["right lung", "left lung", "femur", "tibia", "teeth"]
+    assert classes(bench)[:5] == ["right lung", "left lung", "femur", "tibia", "teeth"] and len(classes(bench)) == 20
     assert ui.addModelButton.enabled and not ui.removeModelButton.enabled
     assert "added by its path" in ui.removeModelButton.toolTip
     bench.leave()
@@ -122,7 +122,7 @@ def test_a_model_is_taken_off_the_list(bench, knees):
     assert bench.ui.removeModelButton.enabled
     bench.ui.removeModelButton.click()
     assert bench.models() == ["radiographs"] and bench.panel.parameters.model == ""
-    assert bench.status == "knees 1 is off the list; its files stay where they are. radiographs 2 is chosen now."
+    assert bench.status == "knees 1 is off the list; its files stay where they are. radiographs 3 is chosen now."
     assert (knees / "manifest.json").is_file() and not bench.ui.removeModelButton.enabled
     bench.widget.onReload()
     assert bench.models() == ["radiographs"]
@@ -139,14 +139,14 @@ def test_models_of_one_name_show_their_folders(bench, knees, tmp_path):
     assert "version 2." in bench.ui.modelComboBox.itemData(2, Qt.ToolTipRole)
 
 
-def test_the_classes_follow_the_model(bench, knees):
+def test_the_classes_follow_the_model(bench, tmp_path):
     combo = bench.ui.classComboBox
     combo.currentIndex = 2
-    bench.add_model(knees)
-    assert classes(bench) == ["patella", "femur"] and combo.currentText == "Femur", "it knows the femur, too"
+    bench.add_model(write_bundle(tmp_path / "menisci", "menisci", classes=["meniscus", "femur"]))
+    assert classes(bench) == ["meniscus", "femur"] and combo.currentText == "Femur", "it knows the femur, too"
     combo.currentIndex = 0
     bench.choose_model("radiographs")
-    assert "patella" not in classes(bench) and len(classes(bench)) == 5 and combo.currentIndex == 0
+    assert "meniscus" not in classes(bench) and len(classes(bench)) == 20 and combo.currentIndex == 0
 
 
 def test_the_score_follows_the_model_unless_the_user_has_set_it(bench, knees):
@@ -366,12 +366,12 @@ def test_a_model_of_ones_own_from_the_list_to_the_objects(panel_session, tmp_pat
     panel.ui.segmentButton.click()
     assert panel_session.wait(lambda: not panel.runner.is_busy, 60.0)
     table = panel.ui.objectsTable
-    assert {table.item(row, 1).text() for row in range(table.rowCount)} == {"Thigh bone", "Shin bone"}
-    assert panel.segmenter.workspace.shown(panel.results.node).result.model == "mine 2"
-    assert "Model: mine 2." in panel.ui.logText.plainText
+    assert {table.item(row, 1).text() for row in range(table.rowCount)} >= {"Thigh bone", "Shin bone"}
+    assert panel.segmenter.workspace.shown(panel.results.node).result.model == "mine 3"
+    assert "Model: mine 3." in panel.ui.logText.plainText
     (bundle / "surfaces.safetensors").write_bytes(b"damaged")
-    change_manifest(bundle, lambda manifest: manifest.update(version="3"))  # so that it is loaded anew
+    change_manifest(bundle, lambda manifest: manifest.update(version="4"))  # so that it is loaded anew
     panel.ui.segmentButton.click()
     assert panel_session.wait(lambda: not panel.runner.is_busy, 60.0)
     assert "surfaces.safetensors is damaged" in panel.ui.statusLabel.text
-    assert "Traceback" not in panel.ui.logText.plainText and table.rowCount == 2
+    assert "Traceback" not in panel.ui.logText.plainText and table.rowCount >= 2

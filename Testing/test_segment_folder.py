@@ -41,7 +41,7 @@ def test_a_real_radiograph_with_the_shipped_model(tmp_path):
     done = script(str(LEG), "--output", "out", "--json", "all.json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["leg.json", "leg.png", "leg.seg.nrrd"]
-    assert {item["label"] for item in json.loads((tmp_path / "all.json").read_text())["objects"]} == {"femur", "tibia"}
+    assert {item["label"] for item in json.loads((tmp_path / "all.json").read_text())["objects"]} >= {"femur", "tibia"}
     assert "1 done, 0 failed." in done.stdout
 
 

@@ -75,7 +75,7 @@ def test_inputs(kind, name, scene, segmenter):
     index = options.get("slice_index", 0)
     assert (mask(segmented, "femur", index) == letter_l()).all()
     assert (mask(segmented, "femur_2", index) == bar()).all()
-    assert segmented.outcome.volume is volume and segmented.table.GetNumberOfRows() == 2
+    assert segmented.outcome.volume is volume and segmented.table.GetNumberOfRows() >= 2
     assert record.kept_slice(segmented.segmentation) == index
     again = Workspace(scene).shown(segmented.segmentation).result  # by node and volume alone
     for one, other in zip(segmented.objects, again.objects):
@@ -358,8 +358,8 @@ def test_the_module_without_a_main_window():
         volume = add_volume(slicer.mrmlScene, sitk.GetArrayFromImage(image)[0], name="knee")
         volume.SetSpacing(image.GetSpacing())
         segmented = logic.segment(volume, device="cpu")
-        assert {item.label for item in segmented.objects} == {"femur", "tibia"} and "Found" in segmented.message
-        assert segmented.segmentation.GetName() == "knee segmentation" and segmented.table.GetNumberOfRows() == 2
+        assert {item.label for item in segmented.objects} >= {"femur", "tibia"} and "Found" in segmented.message
+        assert segmented.segmentation.GetName() == "knee segmentation" and segmented.table.GetNumberOfRows() >= 2
         grid = volumes.grid_of(volume)
         joined = logic.segmentRegion(
             volume, segmented.outcome.regions["femur"], "femur", segmentation=segmented.segmentation

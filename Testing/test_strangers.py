@@ -85,7 +85,7 @@ def test_the_command(method, is_explained, strangers, model, tmp_path, capsys):
     assert command.main(["segment", *arguments]) == 0, capsys.readouterr()
     document = json.loads((out / "knee.json").read_text())
     jsonschema.Draft202012Validator(report.schema()).validate(document)
-    assert [item["name"] for item in document["objects"]] == ["femur", "tibia"]
+    assert [item["name"] for item in document["objects"]] == ["tibia", "femur"]
     for item in document["objects"]:
         assert item["method"] == method and item["pixel_count"] > 10_000
         assert (item["explanation"] is not None) is is_explained
@@ -107,7 +107,7 @@ def test_the_help_names_them(packages):
 def test_a_model_that_lacks_one_is_refused(strangers, tmp_path, capsys):
     arguments = [str(KNEE), "-o", str(tmp_path / "out"), "--method", "label-pixels", "--device", "cpu"]
     assert command.main(["segment", *arguments]) == 2
-    assert "The model radiographs 2 has no method 'label-pixels': choose one of surfaces, box, otsu" in (
+    assert "The model radiographs 3 has no method 'label-pixels': choose one of surfaces, box, otsu" in (
         capsys.readouterr().err
     )
 
@@ -142,7 +142,7 @@ def test_the_console_record_table_undo_and_bundle(method, is_explained, stranger
     again = segmenter.segment_region(
         found.outcome.volume, found.outcome.regions["femur"], "femur", segmentation=node, method=method, model=model
     )
-    assert [item.name for item in again.objects] == ["femur", "tibia", "femur 2"] and again.objects[2].method == method
+    assert [item.name for item in again.objects] == ["tibia", "femur", "femur 2"] and again.objects[2].method == method
 
     file = tmp_path / "scene.mrb"
     assert scene.WriteToMRB(str(file), None)

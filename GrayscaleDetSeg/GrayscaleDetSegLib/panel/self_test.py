@@ -45,9 +45,9 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
         case.skipTest("PyTorch is not installed in this Slicer.")
     volume, workspace = load_sample(), segmenter.workspace
     found = segmenter.segment(volume)
-    case.assertEqual({item.label for item in found.objects}, {"femur", "tibia"}, found.message)
+    case.assertLessEqual({"femur", "tibia"}, {item.label for item in found.objects}, found.message)
     node = found.segmentation
-    case.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 2)
+    case.assertEqual(node.GetSegmentation().GetNumberOfSegments(), len(found.objects))
     case.assertEqual(node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole()), volume.GetID())
     shown = workspace.shown(node)
     identity, item = shown.identities[0], shown.result.objects[0]
@@ -82,7 +82,8 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
     case.assertEqual(again.identities, shown.identities)
     case.assertTrue(np.array_equal(again.result.objects[0].mask, item.mask), "The loaded mask is another one.")
     workspace.remove_object(node, again.identities[1])
-    case.assertEqual(workspace.shown(node).identities, again.identities[:1])
+    left = (*again.identities[:1], *again.identities[2:])
+    case.assertEqual(tuple(workspace.shown(node).identities), left)
 
 
 def check_models(case: TestCase, segmenter: Segmenter) -> None:
@@ -102,7 +103,7 @@ def check_models(case: TestCase, segmenter: Segmenter) -> None:
         case.assertIn(folder, [each.folder for each in application_models().installed()], "It was not remembered.")
         found = segmenter.segment(load_sample(), model=name)
         case.assertEqual(found.result.model, model.full_name)
-        case.assertEqual({item.label for item in found.objects}, {"femur", "tibia"}, found.message)
+        case.assertLessEqual({"femur", "tibia"}, {item.label for item in found.objects}, found.message)
     finally:
         models.remove(model)
         shutil.rmtree(folder, ignore_errors=True)
@@ -127,7 +128,7 @@ def check_panel(case: TestCase) -> None:
     case.assertEqual(ui.classComboBox.count, len(panel.models.chosen.classes))
     ui.segmentButton.click()
     wait_until(lambda: not panel.runner.is_busy, "Segmenting")
-    case.assertEqual(ui.objectsTable.rowCount, 2, ui.statusLabel.text)
+    case.assertGreaterEqual(ui.objectsTable.rowCount, 2, ui.statusLabel.text)
     case.assertNotEqual(manager.layout, layout, "The point cloud is not beside the image.")
 
     workspace, node = panel.segmenter.workspace, panel.results.node

@@ -28,7 +28,7 @@ MORE_TERMS = {
     "slices of volumes (as nothing)": "ACDC CC BY-NC-SA 4.0; MSD CC BY-SA 4.0; DeepReg test data Apache-2.0",
 }
 """What else the weights have seen."""
-DETECTION = {"per_class": 4, "across": 0.9, "numerous": ["vertebra", "tooth"]}
+DETECTION = {"per_class": 4, "across": 0.9, "voting": 0.5, "numerous": ["vertebra", "tooth"]}
 """Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees."""
 FEW = 5
 """Classes of the models before version 3, whose regions hardly ever overlap."""

@@ -9,6 +9,7 @@ from typing import Any
 from .. import __version__
 from ..core import codec, old_formats
 from ..core.labels import Anatomy, anatomy
+from ..core.radiograph import Spacing, corrected_area
 from ..core.reading import describe
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.schemas import schema_of
@@ -41,9 +42,9 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
         model=result.model,
         device=result.device,
         input=codec.decode(Input, codec.encode(described, exact=False)),
-        settings=Settings(result.score_threshold, result.clean_up, result.orientation),
+        settings=Settings(result.score_threshold, result.clean_up, result.orientation, result.view),
         message=result.message,
-        objects=tuple(_object(item, value) for value, item in enumerate(result.objects, start=1)),
+        objects=tuple(_object(item, value, source.spacing) for value, item in enumerate(result.objects, start=1)),
         best_candidate=result.best_candidate,
         seconds={stage: round(float(seconds), 6) for stage, seconds in result.seconds.items()},
         notes=result.notes,
@@ -75,8 +76,8 @@ def generated_schema() -> dict[str, Any]:
     return schema_of(Report, "Result of grayscale-detseg on one radiograph")
 
 
-def _object(item: SegmentedObject, label_value: int) -> ReportedObject:
-    kind = anatomy(item.label)
+def _object(item: SegmentedObject, label_value: int, spacing: Spacing | None) -> ReportedObject:
+    kind = anatomy(item.label, item.side)
     return ReportedObject(
         name=item.name,
         label=item.label,
@@ -89,6 +90,8 @@ def _object(item: SegmentedObject, label_value: int) -> ReportedObject:
         pixel_count=item.pixel_count,
         area_mm2=item.area_mm2,
         explanation=item.explanation,
+        side=item.side,
+        area_corrected_mm2=corrected_area(item.area_mm2, spacing),
     )
 
 

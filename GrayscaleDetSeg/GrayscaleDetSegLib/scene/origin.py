@@ -17,7 +17,8 @@ from ..core.errors import RadiographError
 from ..core.gray import Polarity
 from ..core.radiograph import Geometry, Source, Spacing
 from ..core.reading.common import choose_polarity, natural_pivot
-from ..core.reading.dicom import RADIOGRAPHS, SPACING_TAGS
+from ..core.reading.dicom import RADIOGRAPHS
+from ..core.reading.spacings import SPACING_TAGS
 
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 KEYWORDS = (

@@ -92,7 +92,8 @@ def test_a_film_stored_any_way_gives_the_same_masks_and_sides(axes):
     turn = AXES[axes]
     assert tags(PatientOrientation=list(axes)).turn == turn == tags(PatientOrientation="\\".join(axes)).turn
     stored = np.ascontiguousarray(turn.stored(hung))
-    result, expected = segmented(stored, tags(PatientOrientation=axes)), segmented(hung, tags(PatientOrientation="L\\F"))
+    result = segmented(stored, tags(PatientOrientation=axes))
+    expected = segmented(hung, tags(PatientOrientation="L\\F"))
     assert {item.name: item.side for item in result.objects} == {"right lung": "right", "left lung": "left",
                                                                   "heart": None}  # fmt: skip
     for item, other in zip(result.objects, expected.objects):
@@ -169,7 +170,8 @@ def test_contradictions_get_one_sentence(said, sentence):
 
 
 @pytest.mark.parametrize("said", [
-    {}, {"PatientOrientation": ""}, {"PatientOrientation": ["", ""]}, {"PatientOrientation": "L\\F", "ViewPosition": "PA"},
+    {}, {"PatientOrientation": ""}, {"PatientOrientation": ["", ""]},
+    {"PatientOrientation": "L\\F", "ViewPosition": "PA"},
     {"PatientOrientation": "L\\F", "FieldOfViewHorizontalFlip": "YES", "FieldOfViewRotation": "180"},
     {"FieldOfViewHorizontalFlip": "NO", "FieldOfViewRotation": "0"}, {"ImageLaterality": "U"}, {"Laterality": "B"},
     {"ViewPosition": "LLD"},

@@ -320,7 +320,9 @@ def test_tables_that_lie_about_themselves(tmp_path):
     assert film.mapping.source == "VOI LUT"
 
 
-@pytest.mark.parametrize("center, width", [("2000", "0"), ("nan", "100"), ("2000", "inf"), ("2000", "-5"), ("9e9", "2")])
+@pytest.mark.parametrize("center, width", [
+    ("2000", "0"), ("nan", "100"), ("2000", "inf"), ("2000", "-5"), ("9e9", "2"),
+])  # fmt: skip
 def test_windows_that_show_nothing_are_said(center, width, tmp_path):
     film = read_radiograph(write_dicom(tmp_path / "a.dcm", DEEP, bits=12, WindowCenter=center, WindowWidth=width),
                            window="voi")
@@ -345,7 +347,9 @@ def test_the_sign_of_a_jpeg_2000_stream_is_believed(stream_signed, ramp, tmp_pat
     """A ramp, or the bits of values of the other sign: whichever way, the smooth picture comes out, and a note."""
     smooth = phantom(64, 64, 8000, np.int64) - (4000 if stream_signed == ramp else 0)
     bits = 13
-    held = smooth if ramp else (smooth + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1) if stream_signed else smooth % 2**bits
+    half = 2 ** (bits - 1)
+    other = (smooth + half) % 2**bits - half if stream_signed else smooth % 2**bits
+    held = smooth if ramp else other
     stream = lossless_stream(held.astype(np.int16 if stream_signed else np.uint16), tmp_path, "JPEG2000")
     source = encapsulated(held.astype(np.int16 if stream_signed else np.uint16), J2K_LOSSLESS, stream, bits=bits,
                           PixelRepresentation=int(not stream_signed))

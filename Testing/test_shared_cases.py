@@ -22,7 +22,7 @@ def pipeline():
     return load_pipeline(None, "cpu")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def segmented(name: str):
     return pipeline().segment(read_radiograph(CASES / name))
 

@@ -17,7 +17,7 @@ from .methods.checks import checked
 from .methods.registry import check_method
 from .orientation import Orientation
 from .overlaps import EXCLUSIVE, Overlaps
-from .polarity_check import CONFIDENT, PolarityCheck
+from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
 from .radiograph import Radiograph
 from .regions import Candidate, RegionMask, Regions
 from .result import SegmentationResult
@@ -112,7 +112,7 @@ class Pipeline:
             settled = self.settle_polarity(radiograph) if is_known else radiograph
         with stopwatch("regions"):
             regions = self.find_regions(settled, score_threshold)
-            if settled is not radiograph and not regions.found:
+            if settled.polarity != radiograph.polarity and not regions.found:
                 # a picture in which nothing is known, whichever way round, is no reason to doubt its file
                 settled = radiograph
                 regions = self.find_regions(settled, score_threshold)
@@ -121,14 +121,18 @@ class Pipeline:
         return replace(result, score_threshold=threshold, seconds={**stopwatch.seconds, **result.seconds})
 
     def settle_polarity(self, radiograph: Radiograph) -> Radiograph:
-        """The radiograph, turned over if it plainly looks as if bone were dark, with a note that says so."""
+        """The radiograph, turned over if it plainly looks as if bone were dark, and a note that says so; a note alone
+        where it may be so."""
         if self.polarity_check is None:
             return radiograph
         probability = self.polarity_check.inverted_probability(
             radiograph.upright.view_of(radiograph.gray_image()).thinned()[0]
         )
-        if probability < CONFIDENT:
+        if probability < DOUBTFUL:
             return radiograph
+        if probability < CONFIDENT:
+            note = f"Polarity is not certain: the picture may be inverted (probability {probability:.2f}), so check it."
+            return replace(radiograph, notes=(*radiograph.notes, note))
         reason = f"the picture looks inverted (probability {probability:.3f}), whatever the file says"
         turned = radiograph.inverted(reason)
         return replace(turned, notes=(*turned.notes, f"Polarity turned over: {reason}."))

@@ -24,6 +24,9 @@ MIDDLE = "heart"
 LEAST = 0.03
 """Share of the distance between the lungs by which the heart must lie off their middle to tell a side."""
 
+BESIDE = 0.5
+"""Share of the distance between right and left that must be along the axis on which the tags put them."""
+
 
 def settled(regions: Regions, radiograph: Radiograph) -> Regions:
     """The regions with the sides that are right by the radiograph's tags or its picture, and what is to be said."""
@@ -38,7 +41,7 @@ def settled(regions: Regions, radiograph: Radiograph) -> Regions:
     notes = list(regions.notes)
     found, best = list(regions.found), regions.best
     if lie.to_left is not None:
-        found, is_turned = _by_tags(found, lie, regions.orientation, radiograph.upright)
+        found, is_turned = _by_tags(found, lie, regions.orientation, radiograph.upright, notes)
         if is_turned:
             best = None if best is None else replace(best, label=mirrored(best.label))
             if regions.orientation == radiograph.upright:
@@ -50,15 +53,20 @@ def settled(regions: Regions, radiograph: Radiograph) -> Regions:
 
 
 def _by_tags(
-    found: list[Candidate], lie: Lie, seen: Orientation, upright: Orientation
+    found: list[Candidate], lie: Lie, seen: Orientation, upright: Orientation, notes: list[str]
 ) -> tuple[list[Candidate], bool]:
     """The regions with the sides that follow from where the patient's left is, and whether all were exchanged."""
     assert lie.to_left is not None
-    evidence = 0.0
+    evidence = distance = 0.0
     for label in {item.label for item in found if side_in(item.label) == "right"}:
-        right, left = _places(found, label, lie.to_left), _places(found, mirrored(label), lie.to_left)
+        right, left = ([_center(item) for item in found if item.label == each] for each in (label, mirrored(label)))
         if right and left:
-            evidence += float(np.mean(left) - np.mean(right)) * min(len(right), len(left))
+            between = (np.mean(left, axis=0) - np.mean(right, axis=0)) * min(len(right), len(left))
+            evidence, distance = evidence + float(between @ lie.to_left), distance + float(np.hypot(*between))
+    if abs(evidence) < BESIDE * distance:
+        notes.append(f"Right and left do not lie beside each other as {lie.said_by} says; sides are those of the "
+                     f"picture, so check them.")  # fmt: skip
+        return found, False
     # a single object tells no side by its place: it looks to the detector as the view that it was found in
     is_turned = evidence < 0 if evidence else seen.is_mirrored != upright.is_mirrored
     if not is_turned or not any(side_in(item.label) for item in found):
@@ -75,6 +83,8 @@ def _heart_notes(found: Sequence[Candidate], lie: Lie) -> list[str]:
         return []
     unknown = [] if by_tag else ["Sides are as in the picture: no tag of the file says them, and nothing in it has "
                                  "confirmed them."]  # fmt: skip
+    if len(right) > 1 or len(left) > 1:
+        return [f"More than one {'right' if len(right) > 1 else 'left'} lung is found, so check sides."]
     if not (right and left and hearts):
         return unknown
     first, second, heart = (_center(max(items, key=lambda item: item.score)) for items in (right, left, hearts))
@@ -131,11 +141,6 @@ def _twice(labels: Iterable[str]) -> str:
             return label
         seen.add(label)
     return ""
-
-
-def _places(found: Sequence[Candidate], label: str, axis: tuple[int, int]) -> list[float]:
-    """How far along an axis of the grid the regions of a class lie, in px."""
-    return [float(_center(item) @ np.asarray(axis, float)) for item in found if item.label == label]
 
 
 def _center(item: Candidate) -> np.ndarray:

@@ -208,13 +208,11 @@ def _read_tiff(path: Path) -> Picture:
     if tiff.preview is not None:
         notes.append(f"the file also holds a preview of {tiff.preview[0]} x {tiff.preview[1]} pixels, "
                      f"which is left out")
-    shown, flips = by_exif(tiff.orientation, "TIFF orientation"), _FLIPPED.get(tiff.orientation, Orientation())
-    if shown.turn is not None:
-        shown = replace(shown, turn=shown.turn.of_flipped(flips))
+    shown, flips = _tiff_lie(tiff)
     return replace(picture, values=np.ascontiguousarray(flips.view(picture.values)), lie=shown, notes=tuple(notes))
 
 
-_FLIPPED = {  # what ITK's reader mirrors, by the orientation
+ITK_FLIPS = {  # what ITK's reader mirrors, by the orientation
     2: Orientation(flip_columns=True),
     3: Orientation(flip_rows=True, flip_columns=True),
     4: Orientation(flip_rows=True),
@@ -242,3 +240,26 @@ def _decoded_tiff(path: Path, copy: Path, tiff: Tiff) -> Picture:
 
 def _damaged(path: Path, kind: str, what: str) -> RadiographError:
     return RadiographError(f"{path.name} is a damaged {kind} file ({what}); copy or export it again.")
+
+
+def lie_of_picture(path: Path) -> Lie:
+    """How the picture in a PNG, JPEG or TIFF file lies in the grid that Slicer loads; nothing of it is decoded.
+
+    Says nothing where the file is another one, damaged or gone.
+    """
+    try:
+        data = path.read_bytes()
+        if data.startswith(PngReader.signatures):
+            chunks = Png.parse(data).chunks
+            return by_exif(next((exif_orientation(content) for kind, content in chunks if kind == b"eXIf"), None))
+        if data.startswith(JpegReader.signatures):
+            return by_exif(jpeg_orientation(data))
+        return _tiff_lie(Tiff.parse(data))[0] if data.startswith(TiffReader.signatures) else UNSAID
+    except (OSError, ValueError, struct.error):
+        return UNSAID
+
+
+def _tiff_lie(tiff: Tiff) -> tuple[Lie, Orientation]:
+    """How a TIFF file's picture lies as Slicer loads it, and what Slicer's reader mirrors."""
+    shown, flips = by_exif(tiff.orientation, "TIFF orientation"), ITK_FLIPS.get(tiff.orientation, Orientation())
+    return (shown if shown.turn is None else replace(shown, turn=shown.turn.of_flipped(flips))), flips

@@ -29,12 +29,12 @@ from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import Candidate, Regions
 from GrayscaleDetSegLib.core.result import SegmentationResult
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import Case
 from .data.checking import announce, check
 from .films.knowledge import CARDS
 from .films.marked import marked
+from .intervals import best_interval
 from .metrics import overlap
 from .rivals.thresholds import multi_otsu, otsu
 from .runs import command

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig, interval_iou
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets
 
 from . import refinement
-from .anchors import anchor_recall
+from .anchors import anchor_recall, interval_iou
 from .box_data import BoxAugmentation, BoxDataset, BoxSample
 from .data import CLASSES
 from .films.cases import as_cases

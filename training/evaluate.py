@@ -24,7 +24,7 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
+from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import Candidate, Regions
@@ -35,7 +35,7 @@ from .data.checking import announce, check
 from .films.knowledge import CARDS
 from .films.marked import marked
 from .intervals import best_interval
-from .metrics import overlap
+from .metrics import overlap, placed
 from .rivals.thresholds import multi_otsu, otsu
 from .runs import command
 

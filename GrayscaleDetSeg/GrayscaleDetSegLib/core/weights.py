@@ -26,15 +26,6 @@ def shipped_bundle() -> Path:
     return Path(__file__).resolve().parents[1] / "Models" / "radiographs"
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class Bundle:
     """An opened manifest; weights are read, and checked, when they are asked for."""

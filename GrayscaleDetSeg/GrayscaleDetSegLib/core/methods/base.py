@@ -32,6 +32,9 @@ class Method(ABC):
     """What kind of image it takes: 2 for radiographs. Volumes will be 3."""
     networks: ClassVar[tuple[str, ...]] = ()
     """The networks of a model bundle that it needs, by their names in the manifest; none where it learns nothing."""
+    trained_by: ClassVar[tuple[str, ...]] = ()
+    """The steps of ``grayscale-detseg train`` that make its networks, each as "module:name of a ``Step``", in their
+    order; a module that begins with a dot is one of the training's own. None where it can't be trained so."""
     explanation: ClassVar[type | None] = None
     """The type of what explains its masks, for example ``Thresholds``; None where it can't explain them."""
 

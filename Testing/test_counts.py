@@ -73,6 +73,15 @@ def test_a_film_with_two_of_a_class_counts_once(found, wanted, tmp_path):
     assert (tally.images, tally.objects) == (1, 2)
 
 
+def test_what_lies_above_the_marked_part_of_a_spine_counts_neither_way():
+    true = np.array([[0, 50, 20, 60], [0, 60, 20, 70]], float)
+    found, cervical = true.copy(), np.array([[0, 30, 20, 40]], float)
+    with_top, without = counts.Tally(), counts.Tally()
+    with_top.add(np.concatenate([found, cervical]), true, np.zeros((0, 4)), top=50.0)
+    without.add(np.concatenate([found, cervical]), true, np.zeros((0, 4)))
+    assert (with_top.exact, with_top.regions, without.exact, without.off_by_one) == (1, 2, 0, 1)
+
+
 def test_pairs_that_lie_apart_are_told_apart(tmp_path):
     write_films([film("one", ("femur", block((10, 70), (5, 30))), ("femur", block((10, 70), (60, 85))))],
                 tmp_path / "a.npz")  # fmt: skip
@@ -87,14 +96,14 @@ def test_the_table_says_shares():
 
 
 def test_overlap_is_worth_what_lies_over_each_other(tmp_path, monkeypatch, capsys):
-    """Femur and hip bone share a third each: whole with overlap, and without it the less confident one is cut."""
-    femur, hip = block((10, 70), (5, 65)), block((10, 70), (45, 95))
-    write_films([film("one", ("femur", femur), ("hip bone", hip)), film("none", ("tibia", LEFT))], tmp_path / "a.npz")
-    pipeline = rigged(Told(("femur", femur, 0.6), ("hip bone", hip, 0.9)), BoxFake(), None, UNSMOOTHED,
+    """Femur and tibia share a third: whole with overlap, and without it the less confident one is cut."""
+    femur, tibia = block((10, 70), (5, 65)), block((10, 70), (45, 95))
+    write_films([film("one", ("femur", femur), ("tibia", tibia)), film("none", ("patella", LEFT))], tmp_path / "a.npz")
+    pipeline = rigged(Told(("femur", femur, 0.6), ("tibia", tibia, 0.9)), BoxFake(), None, UNSMOOTHED,
                       overlaps=Overlaps(True))  # fmt: skip
     monkeypatch.setattr(overlapping, "load_pipeline", lambda *_: pipeline)
-    assert overlapping.main([str(tmp_path)]) == 0
+    assert overlapping.main([str(tmp_path), "--labels", "femur", "tibia"]) == 0
     printed = capsys.readouterr().out
     assert "on 1 films" in printed
-    assert "| femur | 1 | 1.000 | 0.667 | 1.000 | " in printed and "| hip bone | 1 | 1.000 | 1.000 | 1.000 |" in printed
+    assert "| femur | 1 | 1.000 | 0.667 | 1.000 | " in printed and "| tibia | 1 | 1.000 | 1.000 | 1.000 |" in printed
     assert overlapping.main([str(tmp_path), "--labels", "ulna"]) == 2

@@ -36,7 +36,8 @@ MET = 0.5
 class Sample:
     """An image, a class, and the true regions (n, 4) of its objects.
 
-    `group` is the row of the table; `free` are regions that nobody has to find and that are not false: crumbs.
+    `group` is the row of the table; `free` are regions that nobody has to find and that are not false: crumbs. Above
+    `top` (px) lie objects that nobody marked, which count neither way, too.
     """
 
     group: str
@@ -44,6 +45,7 @@ class Sample:
     label: str
     regions: np.ndarray
     free: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    top: float = 0.0
 
 
 @dataclass
@@ -57,12 +59,13 @@ class Tally:
     off_by_one: int = 0
     right: int = 0
 
-    def add(self, found: np.ndarray, true: np.ndarray, free: np.ndarray) -> None:
+    def add(self, found: np.ndarray, true: np.ndarray, free: np.ndarray, top: float = 0.0) -> None:
         """Count one image: regions found (n, 4), best first, true ones (m, 4), and those that count neither way."""
         pairs, kept = pairs_of(found, true), np.ones(len(found), bool)
         for index in range(len(found)):
-            if index not in pairs and len(free) and boxes.iou(found[index], free).max() >= MET:
-                kept[index] = False
+            if index not in pairs:
+                is_crumb = len(free) and boxes.iou(found[index], free).max() >= MET
+                kept[index] = not is_crumb and found[index, [1, 3]].mean() >= top
         count = int(kept.sum())
         self.images += 1
         self.objects += len(true)
@@ -92,7 +95,10 @@ def set_samples(data: Path, each: int | None = None) -> Iterator[Sample]:
         for case in cases[:: max(1, len(cases) // each) if each else 1][:each]:
             regions = [boxes.of_mask(mask) for each_label, mask in marked_objects(case, data / name)
                        if each_label == label]  # fmt: skip
-            yield Sample(f"{label}, {name}", case.pixels, label, np.array(regions).reshape(-1, 4))
+            regions = np.array(regions).reshape(-1, 4)
+            # cervical vertebrae show above the first marked one
+            top = float(regions[:, 1].min()) if label == "vertebra" and len(regions) else 0.0
+            yield Sample(f"{label}, {name}", case.pixels, label, regions, top=top)
 
 
 def film_samples(folder: Path) -> Iterator[Sample]:
@@ -131,7 +137,7 @@ def tallies(pipeline, samples: Iterable[Sample]) -> dict[str, Tally]:
             last = sample.pixels
             regions = pipeline.find_regions(pipeline.settle_polarity(Radiograph.from_array(sample.pixels))).found
         own = np.array([item.roi for item in regions if item.label == sample.label]).reshape(-1, 4)
-        found.setdefault(sample.group, Tally()).add(own, sample.regions, sample.free)
+        found.setdefault(sample.group, Tally()).add(own, sample.regions, sample.free, sample.top)
     return found
 
 

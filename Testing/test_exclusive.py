@@ -42,7 +42,8 @@ def test_the_more_confident_object_keeps_what_two_share_and_a_note_says_so(score
 def test_the_confidence_of_the_mask_counts_where_thresholds_say_one():
     mask = np.zeros(radiograph().shape, bool)
     mask[10:40, 10:40] = True
-    sure, unsure = found(radiograph(), "a", "femur", mask, score=0.8), found(radiograph(), "b", "tibia", mask, score=0.9)
+    sure = found(radiograph(), "a", "femur", mask, score=0.8)
+    unsure = found(radiograph(), "b", "tibia", mask, score=0.9)
     unsure = replace(unsure, explanation=replace(unsure.explanation, confidence=0.5))
     assert (sure.confidence, unsure.confidence) == (pytest.approx(0.8 * 0.9), pytest.approx(0.45))
     first, second = made_exclusive(fake_result(objects=[unsure, sure])).objects

@@ -3,10 +3,10 @@
     python -m training.overlapping FILMS [--data DATA] [--each 20] [--model BUNDLE]
 
 FILMS holds films of ``python -m training.simulate.bones``, which the model has not seen: of a bone behind another one,
-the label has all pixels. No heart is drawn there; those of the val films of jsrt_heart_clavicles in DATA, whose outlines
-go on below lungs and clavicles, stand in for it. Every film is segmented once in the regions that the detector finds, and once in the true
-regions. "Without" is the same result as ``--exclusive`` makes it: each pixel has the more confident object. An object
-that is not found counts 0.
+the label has all pixels. No heart is drawn there; those of the val films of jsrt_heart_clavicles in DATA, whose
+outlines go on below lungs and clavicles, stand in for it. Every film is segmented once in the regions that the detector
+finds, and once in the true regions. "Without" is the same result as ``--exclusive`` makes it: each pixel has the more
+confident object. An object that is not found counts 0.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def run_lengths(mask: np.ndarray) -> list[int]:
 
 
 def _storable(case: Case) -> np.ndarray:
-    """The pixels, bone bright, as a PNG file holds them; what has no 8 or 16 bits is spread over 16 by its gray levels."""
+    """The pixels, bone bright, as a PNG file holds them; others than of 8 or 16 bits by their gray levels, in 16."""
     radiograph = case.radiograph()
     if radiograph.pixels.dtype in (np.uint8, np.uint16):
         return np.ascontiguousarray(radiograph.pixels)
@@ -112,7 +112,9 @@ def _storable(case: Case) -> np.ndarray:
 @command
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m training.data.coco_export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m training.data.coco_export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folders", nargs="+", type=Path, help="sets in any form that training reads")
     parser.add_argument("output", type=Path, help="folder to make")

@@ -8,16 +8,26 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.batch.overlay import draw_overlay, picture_corner
+from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.exclusive import made_exclusive
+from GrayscaleDetSegLib.core.overlaps import Overlaps
 from GrayscaleDetSegLib.core.radiograph import Spacing
+from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from GrayscaleDetSegLib.logic.drag import ThresholdDrag
+from GrayscaleDetSegLib.logic.engine import Engine
+from GrayscaleDetSegLib.logic.segmenter import Segmenter
 from GrayscaleDetSegLib.scene import record
+from GrayscaleDetSegLib.scene.masks import label_map, mask_of
 from GrayscaleDetSegLib.scene.segment_editor import TAG, allows_overlap
+from GrayscaleDetSegLib.scene.volumes import grid_of
 from Testing.fakes import SHAPE, found, radiograph, result
+from Testing.pipelines import rigged
 from Testing.rigged import Bench
 from Testing.saved_cases import Shown, trained
-from Testing.scene_nodes import scene_with_logics
+from Testing.scene_nodes import add_volume, scene_with_logics
 from Testing.test_overlaps import SKELETON
+from Testing.test_pipeline import UNSMOOTHED, BoxFake
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -64,10 +74,19 @@ class Layered(Bench):
         logic.SetSegmentationNode(self.node)
         logic.SetSourceVolumeNode(self.volume)
         editor.SetSelectedSegmentID(identity)
-        from GrayscaleDetSegLib.scene.masks import label_map
-
         stroke = label_map(self.node, self.volume, self.reading.grid, mask)
         logic.ModifySegmentByLabelmap(self.node, identity, stroke, logic.ModificationModeAdd, False, False)
+
+
+class Told:
+    """A 2D detector that finds what it is told: (class, mask, score)."""
+
+    def __init__(self, *found) -> None:
+        self.settings = DetectionSettings()
+        self.found = [Candidate(label, score, tuple(map(float, boxes.of_mask(mask)))) for label, mask, score in found]
+
+    def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
+        return self.found
 
 
 @pytest.fixture
@@ -156,6 +175,23 @@ def test_a_drag_goes_over_segments_of_others_where_the_editor_allows_overlap(mod
 
 def test_without_an_editor_segments_of_others_are_left_alone(scene):
     assert not allows_overlap(scene) and not allows_overlap(None)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_call_in_the_console_gives_what_was_asked_for(exclusive, scene):
+    """With overlaps as the model allows them, or without: in the result, in the segments, and for what comes later."""
+    pixels = np.where(FEMUR | HIP, 2000, 600) + np.random.default_rng(0).integers(0, 200, SHAPE)
+    volume = add_volume(scene, pixels.astype(np.uint16))
+    detector = Told(("femur", FEMUR, 0.9), ("tibia", HIP, 0.8))
+    pipeline = rigged(detector, BoxFake(), None, UNSMOOTHED, overlaps=Overlaps(True))
+    segmenter = Segmenter(scene, Engine(lambda *_: pipeline))
+    done = segmenter.segment(volume, exclusive=exclusive, polarity="as-is")
+    first, second = (mask_of(done.segmentation, each, volume, grid_of(volume)) for each in ("femur", "tibia"))
+    np.testing.assert_array_equal(first, FEMUR)
+    np.testing.assert_array_equal(second, HIP & ~FEMUR if exclusive else HIP)
+    assert ("femur (" in done.message) is exclusive
+    kept = record.kept_result(done.segmentation, volume)
+    assert kept.overlaps.may("femur", "tibia") is not exclusive and kept.notes == done.result.notes
 
 
 def test_a_saved_case_trains_whole_objects(scene, tmp_path):

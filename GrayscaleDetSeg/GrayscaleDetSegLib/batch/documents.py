@@ -97,11 +97,14 @@ class Settings:
         The clean-up steps that ran; empty if the masks are as the method made them.
     orientation : str
         stored or canonical: which view of the pixels the detectors saw.
+    exclusive : bool
+        Whether no two objects may share a pixel.
     """
 
     score_threshold: Share
     clean_up: tuple[str, ...]
     orientation: str
+    exclusive: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,14 @@ class SegmentReference:
     id : str
         Of the segment.
     label_value : int
-        Value of the object's pixels, from 1 on.
+        Value of the object's pixels in its layer, from 1 on.
+    layer : int
+        Of the layers of the file, from 0 on: there are several where objects overlap.
     """
 
     id: str
     label_value: Count
+    layer: Count = 0
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,11 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
         See ``process.made_with_of``.
     """
     source = result.radiograph
+    places = {
+        index: (layer, value)
+        for layer, indices in enumerate(result.layer_members())
+        for value, index in enumerate(indices, start=1)
+    }
     described = {**describe(source), "file": None if source.source is None else printable(source.source)}
     document = Report(
         schema=SCHEMA,
@@ -41,9 +46,11 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
         model=result.model,
         device=result.device,
         input=codec.decode(Input, codec.encode(described, exact=False)),
-        settings=Settings(result.score_threshold, result.clean_up, result.orientation),
+        settings=Settings(
+            result.score_threshold, result.clean_up, result.orientation, exclusive=not result.overlaps.allowed
+        ),
         message=result.message,
-        objects=tuple(_object(item, value) for value, item in enumerate(result.objects, start=1)),
+        objects=tuple(_object(item, *places[index]) for index, item in enumerate(result.objects)),
         best_candidate=result.best_candidate,
         seconds={stage: round(float(seconds), 6) for stage, seconds in result.seconds.items()},
         notes=result.notes,
@@ -75,12 +82,12 @@ def generated_schema() -> dict[str, Any]:
     return schema_of(Report, "Result of grayscale-detseg on one radiograph")
 
 
-def _object(item: SegmentedObject, label_value: int) -> ReportedObject:
+def _object(item: SegmentedObject, layer: int, label_value: int) -> ReportedObject:
     kind = anatomy(item.label)
     return ReportedObject(
         name=item.name,
         label=item.label,
-        segment=SegmentReference(segment_id(item.name), label_value),
+        segment=SegmentReference(segment_id(item.name), label_value, layer),
         color=kind.color,
         terminology=_terminology(kind),
         region=item.region,

@@ -11,6 +11,7 @@ from . import boxes
 from .assembly import assemble
 from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
+from .exclusive import made_exclusive
 from .methods.base import Method
 from .methods.checks import checked
 from .methods.registry import check_method
@@ -79,6 +80,7 @@ class Pipeline:
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """Everything: find the objects of a radiograph and segment them.
@@ -95,6 +97,8 @@ class Pipeline:
             ROI score an object needs; the detector's own by default.
         check_polarity : bool
             Whether a picture that plainly looks inverted is turned over (a note then says so).
+        exclusive : bool
+            Whether every pixel has one object at most: the more confident one, see ``core.exclusive``.
         progress : callable or None
             Called with the name of each stage as it starts.
 
@@ -113,7 +117,9 @@ class Pipeline:
                 # a picture in which nothing is known, whichever way round, is no reason to doubt its file
                 settled = radiograph
                 regions = self.find_regions(settled, score_threshold)
-        result = self.segment_regions(settled, regions, method=method, clean_up=clean_up, progress=progress)
+        result = self.segment_regions(
+            settled, regions, method=method, clean_up=clean_up, exclusive=exclusive, progress=progress
+        )
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
         return replace(result, score_threshold=threshold, seconds={**stopwatch.seconds, **result.seconds})
 
@@ -163,6 +169,7 @@ class Pipeline:
         *,
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """From regions on: a mask for each by a method, overlaps settled, cleaned up, and made an object.
@@ -176,7 +183,7 @@ class Pipeline:
         if deviation:
             notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {deviation:.1f} px.",)
         objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
-        return SegmentationResult(
+        result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,
             best_candidate=regions.best,
@@ -189,6 +196,7 @@ class Pipeline:
             notes=notes,
             overlaps=self.overlaps,
         )
+        return made_exclusive(result) if exclusive else result
 
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

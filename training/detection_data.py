@@ -89,7 +89,7 @@ class DetectionDataset(Dataset):
         resized = functional.interpolate(
             torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest"
         )
-        prepared = (image * 255).round().to(torch.uint8).numpy(), resized[0, 0].to(torch.uint8).numpy()
+        prepared = (image * 255).round().astype(np.uint8), resized[0, 0].to(torch.uint8).numpy()
         return [dict(zip(("image", "instances", "labels", "marked"), (*prepared, np.array(labels, np.int64), marked)))]
 
     def __len__(self) -> int:

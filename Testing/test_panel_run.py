@@ -232,7 +232,7 @@ def test_a_fall_back_of_the_device_is_announced(bench):
 def test_a_device_that_is_not_there_is_one_line(bench):
     bench.volume()
 
-    def load(model, device):
+    def load(model, device, engine):
         raise DeviceError(f"There is no device '{device}'; choose another.")
 
     bench.panel.segmenter.engine._load = load
@@ -282,7 +282,7 @@ def test_missing_packages_are_asked_for(bench, monkeypatch):
     from GrayscaleDetSegLib.logic import dependencies
 
     lacking = ["torch>=2.1"]
-    monkeypatch.setattr(dependencies, "missing", lambda: tuple(lacking))
+    monkeypatch.setattr(dependencies, "missing", lambda torch=False: tuple(lacking))
     bench.volume()
     before, dialogs = ids(bench.scene), bench.session.dialogs
     bench.ui.segmentButton.click()  # refused, as by Escape

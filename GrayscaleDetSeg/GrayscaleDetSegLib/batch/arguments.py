@@ -116,6 +116,12 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         help="clean the masks up after the rule of the thresholds (default: yes)",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
+    command.add_argument(
+        "--engine",
+        choices=("auto", "numpy", "torch"),
+        default="auto",
+        help="what computes: numpy, which is always there, or PyTorch (default: auto, PyTorch where a GPU is used)",
+    )
     command.add_argument("--model", type=Path, metavar="FOLDER", help="another model than the one that comes with it")
     command.add_argument(
         "--score-threshold",
@@ -152,6 +158,7 @@ def options_of(arguments: argparse.Namespace) -> SegmentOptions:
         device=arguments.device,
         model=arguments.model,
         window=arguments.window,
+        engine=arguments.engine,
     )
 
 

@@ -20,7 +20,7 @@ TITLES = {"numpy": "numpy", "torch": "PyTorch"}
 """What people read."""
 
 
-def chosen_engine(engine: str = "auto", device: str = "auto") -> str:
+def wanted_engine(engine: str = "auto", device: str = "auto") -> str:
     """``"numpy"`` or ``"torch"``, for the choices of an engine and a device; nothing is imported.
 
     ``"auto"`` takes PyTorch where a GPU is asked for by name, or where both an NVIDIA GPU and a PyTorch that can use
@@ -30,22 +30,36 @@ def chosen_engine(engine: str = "auto", device: str = "auto") -> str:
     ------
     DeviceError
         If there is no such engine, or it cannot compute on the device.
-    DependencyError
-        If PyTorch is asked for and is not installed.
     """
     if engine not in CHOICES:
         raise DeviceError(f"There is no engine '{engine}': choose one of {', '.join(CHOICES)}.")
     on_gpu = device not in ("auto", "cpu")
     if engine == "numpy":
         if on_gpu:
-            raise DeviceError(f"numpy does not compute on the device '{device}': choose --engine torch or --device cpu.")
+            raise DeviceError(f"numpy can't compute on the device '{device}': take --engine torch or --device cpu.")
         return "numpy"
     if engine == "torch" or on_gpu:
-        if not torch_is_there():
-            who = "The engine 'torch'" if engine == "torch" else f"The device '{device}'"
-            raise DependencyError(f"{who} needs PyTorch, which is not installed: {HOW_TO_GET_TORCH}.")
         return "torch"
     return "torch" if device == "auto" and torch_is_there() and _torch_sees_gpus() and _has_nvidia_gpu() else "numpy"
+
+
+def chosen_engine(engine: str = "auto", device: str = "auto") -> str:
+    """As :func:`wanted_engine`, if it is there.
+
+    Raises
+    ------
+    DependencyError
+        If PyTorch is asked for and is not installed.
+    """
+    wanted = wanted_engine(engine, device)
+    if wanted == "torch" and not torch_is_there():
+        raise DependencyError(need_of_torch("The engine 'torch'" if engine == "torch" else f"The device '{device}'"))
+    return wanted
+
+
+def need_of_torch(who: str) -> str:
+    """The sentence where PyTorch is not there and `who` needs it."""
+    return f"{who} needs PyTorch, which is not installed: {HOW_TO_GET_TORCH}."
 
 
 HOW_TO_GET_TORCH = "pip install 'grayscale-detseg[torch]', or in 3D Slicer the extension PyTorch"

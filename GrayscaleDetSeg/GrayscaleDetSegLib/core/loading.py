@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .clean_up import CleanUp
 from .devices import Device, resolve_device
-from .engines import chosen_engine
-from .errors import GrayscaleDetSegError, MethodError, WeightsError
+from .engines import chosen_engine, need_of_torch, torch_is_there
+from .errors import DependencyError, GrayscaleDetSegError, MethodError, WeightsError
 from .methods.base import Method
 from .methods.registry import BUILT_IN, Registry, methods_of
 from .overlaps import Overlaps
@@ -95,6 +95,8 @@ class ModelMethods(Mapping):
         self[next(iter(self))]
 
     def _load(self, method: type[Method]) -> Method:
+        if method.needs_torch and not torch_is_there():
+            raise DependencyError(need_of_torch(f"The method '{method.name}'"))
         try:
             return method.from_bundle(self._bundle, self._device)
         except GrayscaleDetSegError:

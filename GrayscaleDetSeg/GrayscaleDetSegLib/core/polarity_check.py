@@ -36,7 +36,7 @@ class PolarityNetwork(Part):
 
 
 def fit_image(gray: np.ndarray) -> np.ndarray:
-    """The network's input (1, 1, 96, 96), float32, of gray levels 0..255: stretched to a square, so that no border is added."""
+    """The network's input (1, 1, 96, 96), float32, of gray levels 0..255: stretched to a square, without a border."""
     square = Letterbox(SIZE, (SIZE, SIZE), (SIZE / gray.shape[1], SIZE / gray.shape[0]), (0.0, 0.0))
     return square.image_to_input(gray)
 

@@ -1,4 +1,4 @@
-"""The YOLOv3 networks, described once: Darknet-53 (the article's), tiny with two scales, and tiny with three (what ships).
+"""The YOLOv3 networks, described once: Darknet-53 (the article's), tiny, and tiny with three scales (what ships).
 
 ``blocks`` and ``networks`` are the same in PyTorch. Parts register their tensors in the order of Darknet's files.
 """

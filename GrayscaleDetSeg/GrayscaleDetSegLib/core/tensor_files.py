@@ -64,7 +64,7 @@ def _checked(name: str, entry: Any, size: int) -> tuple[str, tuple[int, ...], in
         kind, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its header does not say what the tensor '{name}' is") from error
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError(f"the tensor '{name}' is of the type {kind!r}, which is not known")
     if not all(type(number) is int and number >= 0 for number in (*shape, start, end)):
         raise ValueError(f"its header does not say what the tensor '{name}' is")

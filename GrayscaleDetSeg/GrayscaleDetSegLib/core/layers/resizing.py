@@ -50,9 +50,9 @@ def _along_rows(image: np.ndarray, length: int) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _weights(before: int, after: int) -> list[tuple[int, int, np.ndarray]]:
     """For some rows of the answer at a time: the first of them, the first row they see, and the weights of those."""
-    scale = before / after
+    scale = float(np.float32(before / after))
     support = max(scale, 1.0)
-    centres = scale * (np.arange(after) + 0.5)
+    centres = (scale * (np.arange(after) + 0.5)).astype(np.float32)  # no more exact than PyTorch
     low = np.maximum((centres - support + 0.5).astype(np.int64), 0)
     high = np.minimum((centres + support + 0.5).astype(np.int64), before)
     parts = []

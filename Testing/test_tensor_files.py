@@ -1,4 +1,4 @@
-"""Files of weights: read and written by ourselves, as the package safetensors does; damaged ones in one sentence."""
+"""Files of weights: read by ourselves, as the package safetensors reads them; damaged ones end in one sentence."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load, save
 
 from GrayscaleDetSegLib.core.errors import WeightsError
-from GrayscaleDetSegLib.core.tensor_files import read_tensors, write_tensors
-from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle, save_weights, shipped_bundle
+from GrayscaleDetSegLib.core.tensor_files import read_tensors
+from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle, shipped_bundle
 
 TENSORS = {
     "b": np.arange(6, dtype=np.float32).reshape(2, 3) / 7,
@@ -31,11 +31,10 @@ def same(one, other) -> None:
         np.testing.assert_array_equal(values, other[name])
 
 
-def test_the_package_safetensors_reads_what_we_write_and_we_what_it_writes():
-    same(load(write_tensors(TENSORS)), TENSORS)
+def test_we_read_what_the_package_safetensors_writes():
     same(read_tensors(save(TENSORS)), TENSORS)
     same(read_tensors(save(TENSORS, {"a note": "of its maker"})), TENSORS)
-    same(read_tensors(write_tensors({})), {})
+    same(read_tensors(save({})), {})
 
 
 def test_bfloat16_is_read():
@@ -105,20 +104,12 @@ def bundle_of(folder, data: bytes) -> Bundle:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_refused(value, tmp_path):
-    bundle = bundle_of(tmp_path, write_tensors({"a": np.float16([1.0, value]), "b": np.float16([1.0])}))
+    bundle = bundle_of(tmp_path, save({"a": np.float16([1.0, value]), "b": np.float16([1.0])}))
     with pytest.raises(WeightsError, match="its tensor 'a' holds values that are no finite numbers"):
         bundle.arrays("x")
 
 
 def test_arrays_are_single_precision_whatever_the_file_holds(tmp_path):
-    found = bundle_of(tmp_path, write_tensors(TENSORS | {"double": np.array([0.25])})).arrays("x")
+    found = bundle_of(tmp_path, save(TENSORS | {"double": np.array([0.25])})).arrays("x")
     assert {values.dtype.name for values in found.values() if values.dtype.kind == "f"} == {"float32"}
     assert found["count"] == 7 and found["a"][0] == 0.5
-
-
-def test_what_the_format_has_not_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="'x' is of the type complex64"):
-        write_tensors({"x": np.zeros(2, np.complex64)})
-    digest = save_weights({"x": np.float32([1 / 3])}, tmp_path / "x.safetensors")
-    assert read_tensors((tmp_path / "x.safetensors").read_bytes())["x"].dtype == np.float16
-    assert digest == hashlib.sha256((tmp_path / "x.safetensors").read_bytes()).hexdigest()

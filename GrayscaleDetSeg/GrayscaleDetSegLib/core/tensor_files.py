@@ -1,4 +1,4 @@
-"""The file format safetensors, read and written: the length of a JSON header, the header, and the raw arrays.
+"""The file format safetensors, read: the length of a JSON header, the header, and the raw arrays.
 
 Weights come from anybody: all that a file claims is checked before it is used, and nothing in it is ever run.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ _TYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
 }  # fmt: skip
-_NAMES = {np.dtype(code): name for name, code in _TYPES.items() if name != "BF16"}
 _METADATA = "__metadata__"
 
 
@@ -73,27 +71,3 @@ def _checked(name: str, entry: Any, size: int) -> tuple[str, tuple[int, ...], in
     if math.prod(shape) * np.dtype(_TYPES[kind]).itemsize != end - start:
         raise ValueError(f"the tensor '{name}' has more or fewer bytes than its shape needs")
     return kind, shape, start, end
-
-
-def write_tensors(tensors: Mapping[str, np.ndarray]) -> bytes:
-    """The bytes of a file with these arrays, by name; the widest numbers come first.
-
-    Raises
-    ------
-    ValueError
-        If an array is of a type that the format has not.
-    """
-    header: dict[str, Any] = {}
-    pieces, place = [], 0
-    for name in sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name)):  # so that all are aligned
-        values = tensors[name]
-        kind = _NAMES.get(values.dtype.newbyteorder("<"))
-        if kind is None:
-            raise ValueError(f"the tensor '{name}' is of the type {values.dtype}, which the format has not")
-        piece = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
-        header[name] = {"dtype": kind, "shape": list(values.shape), "data_offsets": [place, place + len(piece)]}
-        pieces.append(piece)
-        place += len(piece)
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-    text += b" " * (-len(text) % 8)  # arrays begin at a multiple of 8
-    return b"".join((len(text).to_bytes(8, "little"), text, *pieces))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import numpy as np
 from .engines import prepared
 from .errors import WeightsError
 from .layers.parts import Part
-from .tensor_files import read_tensors, write_tensors
+from .tensor_files import read_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -30,15 +29,6 @@ FORMAT = 1
 def shipped_bundle() -> Path:
     """The folder of the bundle that comes with the software."""
     return Path(__file__).resolve().parents[1] / "Models" / "radiographs"
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -206,17 +196,3 @@ class Bundle:
         from .layers.torch_parts import mirrored
 
         return fold_batch_norms(self.load_into(mirrored(network), name).to(device))
-
-
-def save_weights(tensors: Mapping[str, torch.Tensor | np.ndarray], path: Path, half: bool = True) -> str:
-    """Write tensors as safetensors (float32 as float16 where `half`), aside first; returns the file's SHA-256."""
-
-    def shrunk(tensor: Any) -> np.ndarray:
-        values = tensor if isinstance(tensor, np.ndarray) else tensor.detach().cpu().numpy()
-        return values.astype(np.float16) if half and values.dtype == np.float32 else values
-
-    data = write_tensors({key: shrunk(tensor) for key, tensor in tensors.items()})
-    aside = path.with_name(path.name + ".part")
-    aside.write_bytes(data)
-    os.replace(aside, path)
-    return hashlib.sha256(data).hexdigest()

@@ -70,7 +70,7 @@ def test_a_run_with_progress(bench):
     assert "femur" in bench.status and bench.status.endswith(" s)") and seen == [bench.status]
     assert "Segmenting wrist" in bench.log and bench.status in bench.log
     assert ui.readingLabel.text.startswith("as is:") and "0.3 x 0.2 mm" in ui.readingLabel.text
-    assert bench.rig.loads == ["auto"] and ui.deviceLabel.text == "cpu"
+    assert bench.rig.loads == ["auto"] and ui.deviceLabel.text == "cpu (numpy)"
     assert bench.panel.parameters.segmentation is bench.node
     assert bench.node.GetNodeReference("referenceImageGeometryRef") is ui.inputSelector.currentNode()
 
@@ -226,7 +226,7 @@ def test_a_fall_back_of_the_device_is_announced(bench):
     bench.rig.note = None
     bench.ui.deviceComboBox.currentIndex = 1
     bench.run()
-    assert bench.rig.loads == ["auto", "cpu"] and bench.ui.deviceLabel.text == "cpu" and note not in bench.status
+    assert bench.rig.loads == ["auto", "cpu"] and bench.ui.deviceLabel.text == "cpu (numpy)" and note not in bench.status
 
 
 def test_a_device_that_is_not_there_is_one_line(bench):

@@ -90,6 +90,7 @@ class Segmenter:
         clean_up: bool = True,
         score_threshold: float | None = None,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -107,7 +108,7 @@ class Segmenter:
             Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
-        polarity, method, clean_up, score_threshold, device
+        polarity, method, clean_up, score_threshold, device, engine
             See ``core.options.SegmentOptions``.
         progress : callable, optional
             Called with the name of each stage as it starts.
@@ -119,7 +120,7 @@ class Segmenter:
         ValueError
             If there is no such method or polarity.
         """
-        options = self._options(method, polarity, clean_up, score_threshold, device, model)
+        options = self._options(method, polarity, clean_up, score_threshold, device, engine, model)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -139,6 +140,7 @@ class Segmenter:
         method: str | None = None,
         clean_up: bool = True,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -158,7 +160,7 @@ class Segmenter:
         GrayscaleDetSegError
             As :meth:`segment`; also where the box lies beside the image, or the model does not know the class.
         """
-        options = self._options(method, polarity, clean_up, None, device, model)
+        options = self._options(method, polarity, clean_up, None, device, engine, model)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -195,8 +197,9 @@ class Segmenter:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> SegmentOptions:
-        return SegmentOptions(method, polarity, clean_up, score_threshold, device, self.models.find(model))
+    def _options(self, method, polarity, clean_up, score_threshold, device, engine, model) -> SegmentOptions:
+        found = self.models.find(model)
+        return SegmentOptions(method, polarity, clean_up, score_threshold, device, found, engine=engine)
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:

@@ -226,7 +226,8 @@ def test_a_fall_back_of_the_device_is_announced(bench):
     bench.rig.note = None
     bench.ui.deviceComboBox.currentIndex = 1
     bench.run()
-    assert bench.rig.loads == ["auto", "cpu"] and bench.ui.deviceLabel.text == "cpu (numpy)" and note not in bench.status
+    assert bench.rig.loads == ["auto", "cpu"] and bench.ui.deviceLabel.text == "cpu (numpy)"
+    assert note not in bench.status
 
 
 def test_a_device_that_is_not_there_is_one_line(bench):

@@ -155,7 +155,7 @@ class Session:
 
     def ceiling_rows(self) -> list[dict]:
         """The figures of the best boxes on val, object by object."""
-        code = code_digest(HERE / "ceilings.py", *CODE["figures"], CODE["pipeline"][0] / "single_box" / "intervals.py")
+        code = code_digest(HERE / "ceilings.py", *CODE["figures"])
         return self.by_set("ceilings", {"code": code}, ceilings)
 
     def by_set(self, name: str, depends: dict[str, str], compute: Callable[[list[Case]], list[dict]]) -> list[dict]:

@@ -197,6 +197,13 @@ def _train(commands) -> None:
         help="the model to start from (default: the one that comes with it)",
     )
     command.add_argument(
+        "--method",
+        choices=METHODS,
+        metavar="NAME",
+        help="train for this method alone, which becomes the new model's own; one of: %(choices)s (default: train for "
+        "all methods of the model)",
+    )
+    command.add_argument(
         "--minutes", type=_positive, metavar="N", help="how long it may take, split among the networks (default: 25)"
     )
     command.add_argument(

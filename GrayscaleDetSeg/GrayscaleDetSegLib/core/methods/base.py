@@ -34,6 +34,9 @@ class Method(ABC):
     """The networks of a model bundle that it needs, by their names in the manifest; none where it learns nothing."""
     needs_torch: ClassVar[bool] = False
     """Whether it needs PyTorch, whatever computes the networks of the others. It is asked for where it is missing."""
+    trained_by: ClassVar[tuple[str, ...]] = ()
+    """The steps of ``grayscale-detseg train`` that make its networks, each as "module:name of a ``Step``", in their
+    order; a module that begins with a dot is one of the training's own. None where it can't be trained so."""
     explanation: ClassVar[type | None] = None
     """The type of what explains its masks, for example ``Thresholds``; None where it can't explain them."""
 

@@ -37,6 +37,7 @@ class Box(Method):
     summary = "the article's single box of gray levels"
     stages = {"boxes": "Finding boxes of gray levels"}
     networks = ("box_detector", "refinement")
+    trained_by = (".fine_tuning.networks:BOX",)
     explanation = Thresholds
 
     def __init__(self, detector: BoxDetector) -> None:

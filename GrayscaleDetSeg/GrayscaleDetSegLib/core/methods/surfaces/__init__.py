@@ -37,6 +37,7 @@ class Surfaces(Method):
     summary = "many boxes side by side with thresholds of their own"
     stages = {**Box.stages, "surfaces": "Finding threshold surfaces"}
     networks = ("surfaces", *Box.networks)
+    trained_by = (*Box.trained_by, ".fine_tuning.networks:SURFACES")
     explanation = Thresholds
 
     def __init__(self, detector: SurfaceDetector, box: Box, margin: float = 0.1) -> None:

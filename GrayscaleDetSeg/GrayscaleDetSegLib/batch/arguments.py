@@ -122,6 +122,12 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         "console say who won (default: objects of different classes may overlap where the model allows it)",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
+    command.add_argument(
+        "--engine",
+        choices=("auto", "numpy", "torch"),
+        default="auto",
+        help="what computes: numpy, which is always there, or PyTorch (default: auto, PyTorch where a GPU is used)",
+    )
     command.add_argument("--model", type=Path, metavar="FOLDER", help="another model than the one that comes with it")
     command.add_argument(
         "--score-threshold",
@@ -159,6 +165,7 @@ def options_of(arguments: argparse.Namespace) -> SegmentOptions:
         model=arguments.model,
         window=arguments.window,
         exclusive=arguments.exclusive,
+        engine=arguments.engine,
     )
 
 

@@ -52,6 +52,8 @@ class Pipeline:
         What the user should know about the choice of device.
     overlaps : Overlaps
         Which of its objects may share pixels.
+    engine : str
+        What computes the networks: ``"numpy"`` or ``"torch"``.
     """
 
     def __init__(
@@ -64,11 +66,12 @@ class Pipeline:
         device: str = "cpu",
         device_note: str | None = None,
         overlaps: Overlaps = EXCLUSIVE,
+        engine: str = "numpy",
     ) -> None:
         self.roi_detector, self.polarity_check = roi_detector, polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
-        self.device, self.device_note, self.overlaps = device, device_note, overlaps
+        self.device, self.device_note, self.overlaps, self.engine = device, device_note, overlaps, engine
 
     @property
     def default_method(self) -> str:

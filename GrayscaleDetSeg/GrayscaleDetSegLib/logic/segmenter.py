@@ -91,6 +91,7 @@ class Segmenter:
         exclusive: bool = False,
         score_threshold: float | None = None,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -108,7 +109,7 @@ class Segmenter:
             Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
-        polarity, method, clean_up, exclusive, score_threshold, device
+        polarity, method, clean_up, exclusive, score_threshold, device, engine
             See ``core.options.SegmentOptions``.
         progress : callable, optional
             Called with the name of each stage as it starts.
@@ -120,7 +121,7 @@ class Segmenter:
         ValueError
             If there is no such method or polarity.
         """
-        options = self._options(method, polarity, clean_up, score_threshold, device, model, exclusive)
+        options = self._options(method, polarity, clean_up, score_threshold, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -141,6 +142,7 @@ class Segmenter:
         clean_up: bool = True,
         exclusive: bool = False,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -162,7 +164,7 @@ class Segmenter:
         GrayscaleDetSegError
             As :meth:`segment`; also where the box lies beside the image, or the model does not know the class.
         """
-        options = self._options(method, polarity, clean_up, None, device, model, exclusive)
+        options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -192,16 +194,15 @@ class Segmenter:
                 "(replace_edits=True)."
             )
 
-    def _shown(
-        self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None
-    ) -> Segmented:
+    def _shown(self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None) -> Segmented:
         if not result.objects:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    def _options(self, method, polarity, clean_up, score_threshold, device, model, exclusive) -> SegmentOptions:
+    def _options(self, method, polarity, clean_up, score_threshold, device, engine, model, exclusive) -> SegmentOptions:
+        found = self.models.find(model)
         return SegmentOptions(
-            method, polarity, clean_up, score_threshold, device, self.models.find(model), exclusive=exclusive
+            method, polarity, clean_up, score_threshold, device, found, engine=engine, exclusive=exclusive
         )
 
 

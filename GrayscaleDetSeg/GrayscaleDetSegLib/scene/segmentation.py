@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.labels import Anatomy, anatomy
 from ..core.result import SegmentationResult, SegmentedObject
-from .geometry import PixelGrid, ijk_to_ras, vtk_matrix
+from .geometry import PixelGrid
 from .kept_copies import is_copy
 from .masks import (
     binary,
@@ -64,41 +64,6 @@ def fill_image(image: vtkImageData, labels: np.ndarray) -> vtkImageData:
     image.SetDimensions(columns, rows, 1)
     image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(), deep=True))
     return image
-
-
-def add_segmentation(
-    result: SegmentationResult, scene: vtkMRMLScene, name: str = "Segmentation"
-) -> vtkMRMLSegmentationNode:
-    """Add a segmentation node with one segment per object of `result` to `scene`.
-
-    The segments share a label map of the radiograph's full size, in which the objects have the values 1, 2, ... in
-    their order; where objects overlap there are several such layers, see ``SegmentationResult.layers``. Their geometry,
-    also set as reference geometry, is that of the volume which Slicer loads from the same file.
-    """
-    import slicer
-
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    converter = slicer.vtkSegmentationConverter
-    segmentation = node.GetSegmentation()
-    images, placed = [], {}
-    for labels, indices in result.layers():
-        image = fill_image(slicer.vtkOrientedImageData(), labels)
-        image.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(result.radiograph.geometry)))
-        images.append(image)
-        placed.update({index: (image, value) for value, index in enumerate(indices, start=1)})
-    representation = converter.GetSegmentationBinaryLabelmapRepresentationName()
-    segmentation.SetSourceRepresentationName(representation)
-    segmentation.SetConversionParameter(
-        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(images[0])
-    )
-    for index, item in enumerate(result.objects):
-        image, value = placed[index]
-        segment = _segment_for(item)
-        segment.SetLabelValue(value)
-        segment.AddRepresentation(representation, image)
-        segmentation.AddSegment(segment, segment_id(item.name))
-    node.CreateDefaultDisplayNodes()
-    return node
 
 
 def add_segmentation_for(

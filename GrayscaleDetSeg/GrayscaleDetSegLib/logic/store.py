@@ -15,6 +15,7 @@ from ..core.errors import RadiographError
 from ..core.result import SegmentationResult, SegmentedObject
 from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
+from ..scene.kept_copies import keep_copy
 from ..scene.outcome import volume_of
 from ..scene.snapshot import bring_back, snapshot
 from .history import History, State
@@ -276,6 +277,11 @@ class ResultStore:
     def is_repainted(self, identity: str, name: str) -> bool:
         """Whether a segment has other pixels than were written for the object called `name`, in any slice."""
         return segmentation.is_repainted(self.node, self.volume, self.grid, identity, name)
+
+    def keep_edited(self, identity: str, name: str) -> None:
+        """Keep a segment as a hidden copy where it was edited by hand; nothing where it is gone."""
+        if self.node.GetSegmentation().GetSegment(identity) is not None and self.is_repainted(identity, name):
+            keep_copy(self.node, identity)
 
     def open(self, transaction: Transaction) -> None:
         """A change begins that takes its time; another one that is open is settled."""

@@ -1,7 +1,4 @@
-"""The results in a scene: shown, found again, changed, and brought back by undo.
-
-What a segmentation shows is the matter of its ``ResultStore``; here are the nodes around it, which follow.
-"""
+"""The results in a scene and the nodes around each, which follow what its ``ResultStore`` does."""
 
 from __future__ import annotations
 
@@ -19,7 +16,6 @@ from ..scene import record, segmentation, table, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid
-from ..scene.kept_copies import keep_copy
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
 from .drag import ThresholdDrag
@@ -229,7 +225,12 @@ class Workspace:
         return bool(edits.changed or edits.removed)
 
     def write_object(
-        self, node: vtkMRMLSegmentationNode, result: SegmentationResult, name: str, identity: str | None = None
+        self,
+        node: vtkMRMLSegmentationNode,
+        result: SegmentationResult,
+        name: str,
+        identity: str | None = None,
+        instead_of: str | None = None,
     ) -> str:
         """Show one object of a new result in its segment, the others stay; returns the segment's id.
 
@@ -242,6 +243,8 @@ class Workspace:
             Of the object that is new or was changed.
         identity : str, optional
             Of its segment; a new one if there is none.
+        instead_of : str, optional
+            A segment that goes with its object, because the new one takes its place.
 
         Raises
         ------
@@ -255,16 +258,18 @@ class Workspace:
             raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
         volume, grid = store.volume, store.grid
         (item,) = (each for each in result.objects if each.name == name)
-        item = leaving(item, [each for each in before.result.objects if each.name != name], result)
-        order = {each.name: each for each in before.result.objects}
+        pairs = list(zip(before.identities, before.result.objects))
+        kept = {each.name: other for other, each in pairs if other != instead_of}
+        order = {each.name: each for each in before.result.objects if each.name in kept}
+        item = leaving(item, [each for each in order.values() if each.name != name], result)
         result = replace(before.result, model=result.model, objects=tuple({**order, name: item}.values()))
         with self._change(node):
-            if identity is not None and node.GetSegmentation().GetSegment(identity) is not None:
-                if store.is_repainted(identity, name):
-                    keep_copy(node, identity)
+            for each in filter(None, (identity, instead_of)):
+                store.keep_edited(each, name if before.object_of(each) is None else before.object_of(each).name)
+            if instead_of is not None:
+                segmentation.remove_object(node, instead_of)
             written = segmentation.write_object(node, volume, grid, item, identity)
-            held = dict(zip((each.name for each in before.result.objects), before.identities))
-            identities = [written if each is item else held[each.name] for each in result.objects]
+            identities = [written if each is item else kept[each.name] for each in result.objects]
             self._refresh(node, store.save(result, identities, grid, before.stamp, written=(written,)))
         return written
 

@@ -112,11 +112,14 @@ class Settings:
         of its axes, or one by its tags.
     turn : Orientation
         That view; masks and boxes are on the stored grid.
+    exclusive : bool
+        Whether no two objects may share a pixel.
     """
 
     score_threshold: Share
     clean_up: tuple[str, ...]
     orientation: str
+    exclusive: bool = True
     turn: Orientation = Orientation()
 
 
@@ -129,11 +132,14 @@ class SegmentReference:
     id : str
         Of the segment.
     label_value : int
-        Value of the object's pixels, from 1 on.
+        Value of the object's pixels in its layer, from 1 on.
+    layer : int
+        Of the layers of the file, from 0 on: there are several where objects overlap.
     """
 
     id: str
     label_value: Count
+    layer: Count = 0
 
 
 @dataclass(frozen=True)

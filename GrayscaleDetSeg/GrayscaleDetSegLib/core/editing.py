@@ -80,7 +80,7 @@ class MovingThresholds:
 
     def __init__(self, radiograph: Radiograph, field: ThresholdField) -> None:
         self.window = boxes.pixel_slices(field.roi, radiograph.shape)
-        pixels = radiograph.pixels[self.window]
+        pixels = radiograph.denoised[self.window]
         self._moved, (darkest, brightest) = (field.bottom, field.top), field.ends
         self._above, self._below = np.empty((2, *pixels.shape), np.float32)
         self._unmoved = np.empty((2, *pixels.shape), bool)  # by bottoms and by tops as the network has put them
@@ -224,6 +224,15 @@ def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
     """The result without one of its objects; KeyError if no object has this name."""
     item = _find(result, name)
     return replace(result, objects=tuple(other for other in result.objects if other is not item))
+
+
+def leaving(
+    item: SegmentedObject, others: Iterable[SegmentedObject], result: SegmentationResult
+) -> SegmentedObject:
+    """An object of a result without the pixels that others have with which it may not overlap."""
+    apart = (each for each in others if not result.overlaps.may(item.label, each.label))
+    left = item.windowed.without(each.windowed for each in apart)
+    return item if left is item.windowed else item.with_mask(left, result.radiograph.spacing)
 
 
 def drawn_regions(

@@ -11,10 +11,12 @@ from . import boxes, sides
 from .assembly import assemble
 from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
+from .exclusive import made_exclusive
 from .labels import of_class
 from .methods.base import Method
 from .methods.checks import checked
 from .methods.registry import check_method
+from .noise import smoothing_for
 from .orientation import Orientation
 from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
@@ -50,6 +52,8 @@ class Pipeline:
         What the user should know about the choice of device.
     overlaps : Overlaps
         Which of its objects may share pixels.
+    engine : str
+        What computes the networks: ``"numpy"`` or ``"torch"``.
     """
 
     def __init__(
@@ -62,11 +66,12 @@ class Pipeline:
         device: str = "cpu",
         device_note: str | None = None,
         overlaps: Overlaps = EXCLUSIVE,
+        engine: str = "numpy",
     ) -> None:
         self.roi_detector, self.polarity_check = roi_detector, polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
-        self.device, self.device_note, self.overlaps = device, device_note, overlaps
+        self.device, self.device_note, self.overlaps, self.engine = device, device_note, overlaps, engine
 
     @property
     def default_method(self) -> str:
@@ -81,6 +86,7 @@ class Pipeline:
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """Everything: find the objects of a radiograph and segment them.
@@ -97,6 +103,8 @@ class Pipeline:
             ROI score an object needs; the detector's own by default.
         check_polarity : bool
             Whether a picture that plainly looks inverted is turned over (a note then says so).
+        exclusive : bool
+            Whether every pixel has one object at most: the more confident one, see ``core.exclusive``.
         progress : callable or None
             Called with the name of each stage as it starts.
 
@@ -116,7 +124,9 @@ class Pipeline:
                 # a picture in which nothing is known, whichever way round, is no reason to doubt its file
                 settled = radiograph
                 regions = self.find_regions(settled, score_threshold)
-        result = self.segment_regions(settled, regions, method=method, clean_up=clean_up, progress=progress)
+        result = self.segment_regions(
+            settled, regions, method=method, clean_up=clean_up, exclusive=exclusive, progress=progress
+        )
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
         return replace(result, score_threshold=threshold, seconds={**stopwatch.seconds, **result.seconds})
 
@@ -177,6 +187,7 @@ class Pipeline:
         *,
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """From regions on: a mask for each by a method, overlaps settled, cleaned up, and made an object.
@@ -186,8 +197,11 @@ class Pipeline:
         self.check_method(method)
         stopwatch = Stopwatch(progress)
         parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
+        deviation = smoothing_for(radiograph.noise)
+        if deviation:
+            notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {deviation:.1f} px.",)
         objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
-        return SegmentationResult(
+        result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,
             best_candidate=regions.best,
@@ -201,6 +215,7 @@ class Pipeline:
             notes=(*regions.notes, *notes),
             overlaps=self.overlaps,
         )
+        return made_exclusive(result) if exclusive else result
 
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

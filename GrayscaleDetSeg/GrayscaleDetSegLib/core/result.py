@@ -70,6 +70,14 @@ class SegmentedObject:
         """Pixels of the final mask."""
         return self.windowed.count
 
+    @property
+    def confidence(self) -> float:
+        """How sure the object is, 0..1: its region's score, times the confidence of its mask where thresholds say one.
+
+        It decides who keeps a pixel where each may have one object only, see ``core.exclusive``.
+        """
+        return self.score if self.thresholds is None else self.score * self.thresholds.confidence
+
     def with_mask(self, mask: np.ndarray | WindowedMask, spacing: Spacing | None) -> SegmentedObject:
         """The object with other pixels, and their area; a plain mask is one of the whole image."""
         windowed = mask if isinstance(mask, WindowedMask) else WindowedMask.of(mask)
@@ -181,6 +189,17 @@ class SegmentationResult:
             Each (rows, columns), uint8 or uint16, 0 for background; and the indices of its objects, which have the
             values 1, 2, ... in this order. One map without objects where there are none.
         """
+        found = []
+        for layer in self.layer_members():
+            values = np.zeros(self.radiograph.shape, np.uint8 if len(layer) < 256 else np.uint16)
+            for value, index in enumerate(layer, start=1):
+                item = self.objects[index]
+                values[item.windowed.window][item.windowed.crop] = value
+            found.append((values, layer))
+        return found
+
+    def layer_members(self) -> list[tuple[int, ...]]:
+        """The indices of the objects in each of the :meth:`layers`, without their label maps."""
         members: list[list[int]] = [[]]
         for index, item in enumerate(self.objects):
             for layer in members:
@@ -189,11 +208,4 @@ class SegmentationResult:
                     break
             else:
                 members.append([index])
-        found = []
-        for layer in members:
-            values = np.zeros(self.radiograph.shape, np.uint8 if len(layer) < 256 else np.uint16)
-            for value, index in enumerate(layer, start=1):
-                item = self.objects[index]
-                values[item.windowed.window][item.windowed.crop] = value
-            found.append((values, tuple(layer)))
-        return found
+        return [tuple(layer) for layer in members]

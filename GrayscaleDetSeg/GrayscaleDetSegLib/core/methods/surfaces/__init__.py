@@ -39,6 +39,7 @@ class Surfaces(Method):
     summary = "many boxes side by side with thresholds of their own"
     stages = {**Box.stages, "surfaces": "Finding threshold surfaces"}
     networks = ("surfaces", *Box.networks)
+    trained_by = (*Box.trained_by, ".fine_tuning.networks:SURFACES")
     explanation = Thresholds
 
     def __init__(self, detector: SurfaceDetector, box: Box, margin: float = 0.1) -> None:
@@ -85,10 +86,9 @@ class Surfaces(Method):
 
 def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
     """The threshold surfaces of a bundle."""
-    from ...folding import fold_batch_norms
+    from ...surfaces.description import SurfaceConfig, SurfaceNetwork
     from ...surfaces.detector import SurfaceDetector
-    from ...surfaces.network import SurfaceConfig, SurfaceNetwork
 
     entry = bundle.network("surfaces")
-    network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
-    return SurfaceDetector(fold_batch_norms(network.to(device)), **entry.get("settings", {}))
+    network = bundle.ready(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces", device)
+    return SurfaceDetector(network, **entry.get("settings", {}))

@@ -119,6 +119,7 @@ class FakePipeline:
 
     device = "cpu"
     device_note = None
+    engine = "numpy"
 
     def __init__(self, effect=None, methods=("surfaces", "box")) -> None:
         self.effect, self.calls, self.methods = effect, [], methods

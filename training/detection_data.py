@@ -70,7 +70,7 @@ class DetectionDataset(Dataset):
                 free[mask] = len(labels)
         instances = torch.from_numpy(np.stack(layers))[None].float()
         resized = functional.interpolate(instances, letterbox.fitted, mode="nearest")
-        prepared = (image * 255).round().to(torch.uint8).numpy(), resized[0].to(torch.uint8).numpy()
+        prepared = (image * 255).round().astype(np.uint8), resized[0].to(torch.uint8).numpy()
         return [dict(zip(("image", "instances", "labels", "marked"), (*prepared, np.array(labels, np.int64), marked)))]
 
     def __len__(self) -> int:

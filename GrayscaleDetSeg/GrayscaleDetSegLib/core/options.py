@@ -22,6 +22,8 @@ class SegmentOptions:
         Score that a region needs, 0..1; the model's own if None.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    engine : str
+        What computes the networks: ``"auto"``, ``"numpy"`` or ``"torch"``, see ``engines.chosen_engine``.
     model : Path or None
         Folder of a model bundle; the shipped one if None.
     window : str
@@ -40,3 +42,4 @@ class SegmentOptions:
     model: Path | None = None
     window: str = "percentile"
     exclusive: bool = False
+    engine: str = "auto"

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from .. import boxes
 from ..content import content_window
+from ..engines import answer, prepared
 from ..result import Candidate
 from .decode import decode
+from .description import Yolo
 from .letterbox import Letterbox
-from .networks import Yolo
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,13 @@ class RoiDetector:
     Parameters
     ----------
     network : Yolo
-        With trained weights; it is put in evaluation mode.
+        Of numpy or PyTorch, with trained weights; it is put in evaluation mode.
     settings : DetectionSettings
     """
 
     def __init__(self, network: Yolo, settings: DetectionSettings | None = None) -> None:
-        self.network = network.eval()
-        for module in network.modules():  # on a CPU a third faster than channels first
-            if isinstance(module, torch.nn.Conv2d):
-                module.to(memory_format=torch.channels_last)
+        self.network = prepared(network)
         self.settings = settings or DetectionSettings()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network lies."""
-        return next(self.network.parameters()).device
 
     def candidates(
         self, gray: np.ndarray, pixel_aspect: float = 1.0, score_threshold: float | None = None
@@ -101,11 +93,9 @@ class RoiDetector:
         window = content_window(gray)
         picture = gray[window]
         letterbox = Letterbox.fit(picture.shape, self.network.config.input_size, pixel_aspect)
-        image = letterbox.image_to_input(picture).to(self.device)
-        with torch.inference_mode():
-            image = image.expand(-1, self.network.config.channels, -1, -1).contiguous(memory_format=torch.channels_last)
-            found, scores = decode(self.network, self.network(image))
-        found, scores = found[0].cpu().numpy(), scores[0].cpu().numpy()
+        image = letterbox.image_to_input(picture).repeat(self.network.config.channels, axis=1)
+        found, scores = decode(self.network, answer(self.network, image))
+        found, scores = found[0], scores[0]
         if self.settings.exponents:
             scores **= [self.settings.exponents.get(label, 1.0) for label in self.network.config.classes]
         found = boxes.clip(letterbox.boxes_to_image(found), picture.shape)

@@ -2,10 +2,10 @@
 
     python Resources/structure.py lines [COMMIT...]
     python Resources/structure.py help
-    python Resources/structure.py stops [--library FOLDER]
+    python Resources/structure.py stops [--deep N] [--library FOLDER]
 
 `lines` counts the lines of Python files by git; `help` times ``grayscale-detseg --help``; `stops` follows a radiograph
-through ``Pipeline.segment`` and counts how often the reader of the code changes files.
+through ``Pipeline.segment`` and counts how often the reader of the code changes files, going at most N files deep.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from types import CodeType, FrameType
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("GrayscaleDetSeg", "training", "Testing")
 TIMES = 7
+VALUES = ("stopwatch.py", "types.py", "gray_image.py", "radiograph.py", "regions.py", "windowed.py")
+"""What nobody has to look into to follow a radiograph: the values that go along."""
 
 
 def lines(commits: list[str]) -> None:
@@ -51,11 +53,13 @@ def help_time() -> None:
 class Reader:
     """Follows calls as somebody who reads the code does: into each function where it is first called, and back.
 
-    A call that was followed once, from the same line, is not followed again, nor is what it calls.
+    A call that was followed once, from the same line, is not followed again, nor is what it calls; nor is one that
+    leads deeper than so many files, or into one of :data:`VALUES`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.stops = str(folder), []
+    def __init__(self, folder: Path, deep: int) -> None:
+        self.folder, self.deep = str(folder), deep
+        self.stops: list[str] = []
         self._seen: set[tuple[CodeType, int, CodeType]] = set()
         self._stack: list[CodeType] = []
         self._skipped = 0
@@ -66,7 +70,9 @@ class Reader:
         if event == "call":
             caller = frame.f_back
             call = caller.f_code, caller.f_lineno, frame.f_code
-            if self._skipped or call in self._seen:
+            files = [code.co_filename for code in (*self._stack, frame.f_code)]
+            is_deep = sum(one != other for one, other in zip(files, files[1:])) > self.deep
+            if self._skipped or call in self._seen or is_deep or files[-1].endswith(VALUES):
                 self._skipped += 1
                 return
             self._seen.add(call)
@@ -82,7 +88,7 @@ class Reader:
                 self.stops.append(name)
 
 
-def stops(library: Path) -> None:
+def stops(library: Path, deep: int) -> None:
     """The stops of a radiograph's way through the pipeline of the shipped model, with its default method."""
     sys.path.insert(0, str(library))
     from GrayscaleDetSegLib.core.loading import load_pipeline
@@ -91,7 +97,7 @@ def stops(library: Path) -> None:
     pipeline = load_pipeline(None, "cpu")
     image = read_radiograph(ROOT / "Resources" / "Samples" / "knee.dcm")
     pipeline.segment(image)  # what is loaded or kept at first use is there
-    reader = Reader(library / "GrayscaleDetSegLib")
+    reader = Reader(library / "GrayscaleDetSegLib", deep)
     sys.setprofile(reader)
     try:
         pipeline.segment(image)
@@ -108,6 +114,7 @@ def main() -> None:
     commands.add_parser("lines").add_argument("commits", nargs="*", default=["HEAD"], metavar="COMMIT")
     commands.add_parser("help")
     follow = commands.add_parser("stops")
+    follow.add_argument("--deep", type=int, default=1, metavar="N")
     follow.add_argument("--library", type=Path, default=ROOT / "GrayscaleDetSeg", metavar="FOLDER")
     chosen = parser.parse_args()
     if chosen.command == "lines":
@@ -115,7 +122,7 @@ def main() -> None:
     elif chosen.command == "help":
         help_time()
     else:
-        stops(chosen.library.resolve())
+        stops(chosen.library.resolve(), chosen.deep)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ class FakePipeline:
         clean_up=True,
         score_threshold=None,
         check_polarity=True,
+        exclusive=False,
         progress=None,
     ):
         self.calls.append((image, method, clean_up, score_threshold))

@@ -202,7 +202,7 @@ def test_one_method_alone(knees, start, tmp_path, monkeypatch, capsys):
             context.mover("box_detector"),
         )
         rows = context.start.tensors("refinement")
-        refinement = {label: rows.get(label, rows["femur"]) for label in context.classes}
+        refinement = {label: rows.get(label, rows["femur"]).clone() for label in context.classes}
         changes = {"config": network.config.to_dict(), "anchors": entry["anchors"]}
         return {"box_detector": Trained(network.state_dict(), changes), "refinement": Trained(refinement)}
 

@@ -258,6 +258,32 @@ def test_one_place_holds_one_class():
         assert [item.label for item in detector.candidates(gray) if item.score > 0.3] == labels
 
 
+def test_bones_that_lie_alongside_each_other_may_have_one_place():
+    """A femur and a tibia 8 px beside it, 37 px wide: an IoU of 0.64."""
+    gray = np.zeros((128, 128), np.float32)
+    tibia = (-9.0, 0.0, 0.0, 0.0, 5.0, -9.0, 4.0, -9.0)
+    both = {(1, 2, 3, 4): (0.0, 0.0, 0.0, 0.0, 5.0, 4.0, -9.0, -9.0), (1, 2, 3, 5): tibia}
+    for alongside, count in ((), 1), ((("femur", "tibia"),), 2), ((("femur", "teeth"),), 1):
+        settings = DetectionSettings(across=0.5, together=0.9, voting=1.1, alongside=alongside)
+        found = [item.label for item in RoiDetector(Rigged(both), settings).candidates(gray) if item.score > 0.3]
+        assert len(found) == count and len(set(found)) == count
+
+
+def test_one_of_many_needs_less_where_another_is_sure():
+    """A second femur of a score of 0.2 passes beside one of 0.97 if femora are numerous, and never alone."""
+    gray = np.zeros((256, 256), np.float32)
+    sure, weak = (0.0,) * 4 + (5.0, 4.0, -9.0, -9.0), (0.0,) * 4 + (-1.4, 4.0, -9.0, -9.0)
+
+    def passing(cells, **settings):
+        found = RoiDetector(Rigged(cells), DetectionSettings(across=1.0, **settings)).candidates(gray)
+        return [round(item.score, 2) for item in found if item.label == "femur" and item.score >= 0.3]
+
+    beside = {(1, 2, 2, 1): sure, (1, 2, 5, 6): weak}
+    assert passing(beside) == passing(beside, context=0.4) == passing(beside, numerous=("femur",)) == [0.98]
+    assert passing(beside, numerous=("femur",), context=0.4) == [0.98, round(0.1942**0.6 * 0.9754**0.4, 2)]
+    assert passing({(1, 2, 5, 6): weak}, numerous=("femur",), context=0.4) == []
+
+
 def test_boxes_are_cut_off_at_the_image_and_slivers_dropped():
     edge = {(0, 2, 0, 0): (0.0, 0.0, 0.0, 0.0, 5.0, 4.0, 4.0, 4.0)}  # anchor 344 x 319 around the corner
     found = RoiDetector(Rigged(edge)).candidates(np.zeros((128, 128), np.float32))

@@ -115,6 +115,12 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         default=True,
         help="clean the masks up after the rule of the thresholds (default: yes)",
     )
+    command.add_argument(
+        "--exclusive",
+        action="store_true",
+        help="give every pixel to one object at most, the more confident of those that overlap; NAME.json and the "
+        "console say who won (default: objects of different classes may overlap where the model allows it)",
+    )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
     command.add_argument(
         "--engine",
@@ -158,6 +164,7 @@ def options_of(arguments: argparse.Namespace) -> SegmentOptions:
         device=arguments.device,
         model=arguments.model,
         window=arguments.window,
+        exclusive=arguments.exclusive,
         engine=arguments.engine,
     )
 

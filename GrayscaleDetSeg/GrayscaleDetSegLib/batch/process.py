@@ -44,6 +44,7 @@ class SegmentationPipeline(Protocol):
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
+        exclusive: bool = False,
         progress: Stage | None = None,
     ) -> SegmentationResult: ...
 
@@ -158,6 +159,7 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
         clean_up=options.clean_up,
         score_threshold=options.score_threshold,
         check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
+        exclusive=options.exclusive,
         progress=stage,
     )
     document = report(result, made_with)

@@ -29,6 +29,9 @@ class SegmentOptions:
     window : str
         ``"percentile"`` or ``"voi"``: which values of a file become gray levels 0 to 255, see ``read_radiograph``.
         Volumes of a scene have no VOI window.
+    exclusive : bool
+        Whether every pixel has one object at most, whatever the model allows: the more confident one of those that
+        overlap keeps it, see ``core.exclusive``.
     """
 
     method: str | None = None
@@ -38,4 +41,5 @@ class SegmentOptions:
     device: str = "auto"
     model: Path | None = None
     window: str = "percentile"
+    exclusive: bool = False
     engine: str = "auto"

@@ -84,6 +84,7 @@ class Engine:
             clean_up=options.clean_up,
             score_threshold=options.score_threshold,
             check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
+            exclusive=options.exclusive,
             progress=progress,
         )
 
@@ -113,7 +114,12 @@ class Engine:
             radiograph = pipeline.settle_polarity(radiograph)
         regions = drawn_regions(pipeline, radiograph, label, roi, options.method)
         return pipeline.segment_regions(
-            radiograph, regions, method=options.method, clean_up=options.clean_up, progress=progress
+            radiograph,
+            regions,
+            method=options.method,
+            clean_up=options.clean_up,
+            exclusive=options.exclusive,
+            progress=progress,
         )
 
     def add_region(

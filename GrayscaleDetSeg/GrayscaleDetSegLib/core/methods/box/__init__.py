@@ -75,8 +75,8 @@ class Box(Method):
         """The 3D box of a region; the network sees the view that the region was found in."""
         if orientation.is_identity:
             return self.detector.detect(gray, region.roi, region.label)
-        seen, whole, _ = orientation.seen(gray, region.roi)
-        item = self.detector.detect(seen, whole, region.label)
+        turned = orientation.roi_to_view(region.roi, gray.shape)
+        item = self.detector.detect(orientation.view_of(gray), turned, region.label)
         across = np.asarray(region.roi)
         proposal, box = (boxes.extrude(across, part[2], part[5]) for part in (item.proposal, item.box))
         return replace(item, proposal=tuple(map(float, proposal)), box=tuple(map(float, box)))

@@ -226,7 +226,9 @@ def _pipeline(options: SegmentOptions, load: Callable | None) -> SegmentationPip
     with _lock:
         if _kept is None or _kept[0] != wanted:
             if load is None:
-                from ..core.loading import load_pipeline as load  # imports torch, which takes seconds
+                from ..core.loading import load_pipeline  # imports torch, which takes seconds
+
+                load = load_pipeline
             _kept = wanted, load(options.model, options.device)
         return _kept[1]
 

@@ -22,6 +22,7 @@ from .radiograph import Radiograph
 from .regions import RegionMask, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
+from .types import Box2D
 from .yolo.detector import RoiDetector
 
 CLEARLY = 1.1
@@ -61,7 +62,8 @@ class Pipeline:
         device_note: str | None = None,
         overlaps: Overlaps = EXCLUSIVE,
     ) -> None:
-        self.roi_detector, self.polarity_check = roi_detector, polarity_check
+        self.roi_detector: RoiDetector = roi_detector  # type: ignore[assignment]  # None only without find_regions
+        self.polarity_check = polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
         self.device, self.device_note, self.overlaps = device, device_note, overlaps
@@ -269,6 +271,6 @@ class Pipeline:
         return f"the model {self.model}" if method is None else f"the method '{method}' of the model {self.model}"
 
 
-def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> tuple[float, ...]:
+def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> Box2D:
     """A ROI in px of the thinned image in px of the radiograph of `shape`."""
-    return roi if step == 1 else tuple(map(float, boxes.clip(np.asarray(roi) * step, shape)))
+    return Box2D(*(roi if step == 1 else map(float, boxes.clip(np.asarray(roi) * step, shape))))

@@ -131,7 +131,7 @@ class Bundle:
             )
         return self.folder / name
 
-    def load_into(self, network: torch.nn.Module, name: str) -> torch.nn.Module:
+    def load_into(self, network: Any, name: str) -> Any:
         """Load the weights of `name` into a network of its configuration, strictly.
 
         Raises

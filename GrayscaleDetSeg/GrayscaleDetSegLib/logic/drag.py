@@ -228,7 +228,7 @@ class ThresholdDrag:
         try:
             self._live = LiveMask(node, self.segment_id, volume, self._grid, self._window())
         except KeyError:
-            self._live = _Nowhere()
+            self._live = _Nowhere()  # type: ignore[assignment]
 
     def _window(self) -> tuple[slice, slice] | None:
         """Rows and columns of the object's pixels, if some lie outside of its region: they were painted there."""

@@ -48,7 +48,8 @@ def _file_in_database(volume: vtkMRMLVolumeNode) -> Path | None:
 
 def _tags_in_database(volume: vtkMRMLVolumeNode) -> dict[str, str]:
     """What the database itself remembers of an instance whose file is gone."""
-    database, facts = _database(), {}
+    database = _database()
+    facts: dict[str, str] = {}
     if database is None or not _instances(volume):
         return facts
     from pydicom.datadict import tag_for_keyword

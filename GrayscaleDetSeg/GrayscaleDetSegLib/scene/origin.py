@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -174,7 +175,7 @@ def _number(facts: Mapping[str, object], keyword: str) -> float | None:
 def _pair(facts: Mapping[str, object], keyword: str) -> tuple[float, float] | None:
     """Two positive numbers, (row, column), from ``"0.15\\0.2"`` or a sequence."""
     value = facts.get(keyword)
-    parts = value.split("\\") if isinstance(value, str) else value
+    parts: Any = value.split("\\") if isinstance(value, str) else value
     try:
         row, column = (float(part) for part in parts)
     except (TypeError, ValueError):

@@ -87,7 +87,8 @@ class Png:
                 break
         if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
             raise ValueError("no header")
-        return cls(*struct.unpack(">IIBB", chunks[0][1][:10]), tuple(chunks))
+        columns, rows, depth, colour = struct.unpack(">IIBB", chunks[0][1][:10])
+        return cls(columns, rows, depth, colour, tuple(chunks))
 
     def relabelled(self, depth: int, colour: int) -> bytes:
         """The same pixel bytes under another depth and colour type, transparency left out."""

@@ -76,8 +76,8 @@ class Surfaces(Method):
         for roi, label in zip(rois, labels):
             seen, whole, window = regions.orientation.seen(gray, roi)
             field = self.detector.detect(seen, whole, label)
-            stored = (regions.orientation.stored(surface) for surface in (field.low, field.high))
-            fields.append(ThresholdField(window, *stored))
+            low, high = (regions.orientation.stored(surface) for surface in (field.low, field.high))
+            fields.append(ThresholdField(window, low, high))
         return fields
 
 

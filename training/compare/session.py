@@ -39,7 +39,7 @@ class Session:
     @cached_property
     def pipeline(self):
         """The model bundle's pipeline."""
-        return load_pipeline(self.options.model, "cpu")
+        return load_pipeline(self.options.model, "cpu", "torch")
 
     @cached_property
     def training(self) -> list[Case]:

@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
+# needs Python 3.11
+TRAINING = $$($(VENV_PYTHON) -c 'import sys; sys.version_info >= (3, 11) and print("--editable ./training")')
 INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable
 SAMPLE := Resources/Samples/knee.dcm
 DEMO := output/demo
@@ -28,7 +30,7 @@ lint: .venv/installed-test
 	$(VENV_PYTHON) -m ruff check .
 
 clean:
-	rm -rf .venv output build dist .pytest_cache .ruff_cache .hypothesis GrayscaleDetSeg/*.egg-info
+	rm -rf .venv output build dist .pytest_cache .ruff_cache .hypothesis */build */*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps are as new as the last installation; what is installed is edited in place, so that edits count at once.
@@ -37,9 +39,9 @@ clean:
 	$(INSTALL) .
 	@touch $@
 
-.venv/installed-test: pyproject.toml constraints.txt | $(VENV_PYTHON)
+.venv/installed-test: pyproject.toml training/pyproject.toml constraints.txt | $(VENV_PYTHON)
 	@echo "Installing what the command, its tests and the training need. The first time takes some minutes."
-	$(INSTALL) '.[training,test,dev]'
+	$(INSTALL) '.[test,dev]' $(TRAINING)
 	@touch .venv/installed $@
 
 # Debian's Python has no ensurepip without the package python3-venv: then its pip installs into the environment.

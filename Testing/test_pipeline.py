@@ -32,8 +32,9 @@ LOW, HIGH = 140.0, 255.0
 
 
 def picture(shape=SHAPE) -> np.ndarray:
-    """L (level 200) and bar (230) on a noisy ground (40 to 110) in units of 10 per gray level."""
-    gray = np.random.default_rng(0).uniform(40, 110, shape)
+    """L (level 200) and bar (230) on a ground that goes up and down (40 to 110) in units of 10 per gray level."""
+    y, x = np.indices(shape)
+    gray = 41 + 68 * np.abs((x + 0.6 * y) / 14 % 2 - 1) + np.random.default_rng(0).uniform(-1, 1, shape)
     gray[letter_l(shape)] = 200.5
     gray[bar(shape)] = 230.5
     return (gray * 10).astype(np.uint16)

@@ -23,10 +23,10 @@ from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import SHAPE, bar, letter_l
 from Testing.pipelines import rigged
+from training.intervals import best_interval
 
 GRID = (5, 7)
 STEP = 12.0

@@ -204,7 +204,7 @@ def test_the_examples_for_the_console_run(panel_session, capsys):
 def found_in(lines: list[str]) -> set[str]:
     """The objects that a message says were found."""
     said = next(line for line in lines if line.startswith("Found "))
-    return set(said[len("Found ") :].rstrip(".").split(", "))
+    return set(said[len("Found ") :].split(". ")[0].rstrip(".").split(", "))  # notes follow the first sentence
 
 
 def test_the_examples_for_python_run(monkeypatch, capsys):

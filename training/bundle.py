@@ -15,9 +15,10 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
 
 from .films.knowledge import CARDS
+from .weights import save_weights
 
 TERMS = {name: card.terms for name, card in CARDS.items()}
 MORE_TERMS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,28 +14,9 @@ from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import Case
+from .detection_sample import DetectionSample
 from .prepared import Part, Prepared
 from .sampling import seeded_generator
-
-
-class DetectionSample(NamedTuple):
-    """An input image with its boxes.
-
-    Parameters
-    ----------
-    image : tensor (1, size, size), 0..1
-    boxes : tensor (n, 4)
-        x0, y0, x1, y1 in px of the input.
-    labels : tensor (n,) of int64
-        Class indices.
-    marked : tensor (classes,) of bool
-        The classes of which all objects are labelled in this image; the others stay out of the loss.
-    """
-
-    image: torch.Tensor
-    boxes: torch.Tensor
-    labels: torch.Tensor
-    marked: torch.Tensor
 
 
 class DetectionDataset(Dataset):

@@ -12,9 +12,9 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.mask import rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from ..data import Case
+from ..intervals import best_interval
 from ..metrics import overlap
 from .ceilings import field_ceiling
 

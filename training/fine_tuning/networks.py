@@ -8,14 +8,14 @@ import lightning
 import numpy as np
 import torch
 
-from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig, anchor_recall
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings, RoiDetector
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, YoloV3, YoloV3Tiny
 
 from .. import refinement
-from ..anchors import cluster_anchors, size_iou
+from ..anchors import anchor_recall, cluster_anchors, size_iou
 from ..augmentation import AugmentationSettings
 from ..box_data import BoxAugmentation, BoxDataset
 from ..box_detector import BoxLoss, BoxTraining, BoxValidation

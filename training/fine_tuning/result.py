@@ -17,11 +17,12 @@ from scipy import ndimage
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, Bundle, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, Bundle
 
 from ..bundle import count
 from ..data import Case
 from ..evaluate import FINAL, SINGLE, evaluate_case, summarise, table
+from ..weights import save_weights
 from .context import Context, write_json
 
 _LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")

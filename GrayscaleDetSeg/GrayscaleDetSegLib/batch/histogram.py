@@ -114,7 +114,7 @@ def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
     shown[local] = True
     if item.thresholds is not None:
         interval[local] = rule_mask(radiograph, item.region, *item.thresholds.interval)
-    gray = _spread(radiograph.mapping, radiograph.pixels[window][shown])
+    gray = _spread(radiograph.mapping, radiograph.denoised[window][shown])
     mask, interval = mask[shown], interval[shown]
     every, either, kept = (
         np.histogram(values, _BINS, (0, 255))[0] for values in (gray, gray[interval | mask], gray[mask])

@@ -96,7 +96,7 @@ def _header(draw: ImageDraw.ImageDraw, result: SegmentationResult, width: int) -
 
 def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image:
     """The radiograph at `size` with outlines, ROIs and names."""
-    gray = np.round(result.radiograph.gray()).astype(np.uint8)
+    gray = np.round(result.radiograph.mapping.to_gray(result.radiograph.pixels)).astype(np.uint8)
     picture = Image.fromarray(gray).resize(size, _filter(gray.shape, size)).convert("RGB")
     thick = 2.0 if max(size) < 900 else 2.6
     for item in result.objects:

@@ -80,7 +80,7 @@ class MovingThresholds:
 
     def __init__(self, radiograph: Radiograph, field: ThresholdField) -> None:
         self.window = boxes.pixel_slices(field.roi, radiograph.shape)
-        pixels = radiograph.pixels[self.window]
+        pixels = radiograph.denoised[self.window]
         self._moved, (darkest, brightest) = (field.bottom, field.top), field.ends
         self._above, self._below = np.empty((2, *pixels.shape), np.float32)
         self._unmoved = np.empty((2, *pixels.shape), bool)  # by bottoms and by tops as the network has put them

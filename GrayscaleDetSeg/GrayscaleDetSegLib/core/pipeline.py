@@ -14,6 +14,7 @@ from .errors import MethodError, UnknownClassError
 from .methods.base import Method
 from .methods.checks import checked
 from .methods.registry import check_method
+from .noise import smoothing_for
 from .orientation import Orientation, canonical
 from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import CONFIDENT, PolarityCheck
@@ -171,6 +172,9 @@ class Pipeline:
         self.check_method(method)
         stopwatch = Stopwatch(progress)
         parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
+        deviation = smoothing_for(radiograph.noise)
+        if deviation:
+            notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {deviation:.1f} px.",)
         objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
         return SegmentationResult(
             radiograph=radiograph,

@@ -11,6 +11,7 @@ import numpy as np
 
 from .gray import GrayMapping, Polarity
 from .gray_image import GrayImage
+from .noise import noise_level, smoothed, smoothing_for
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,24 @@ class Radiograph:
         digest.update(np.ascontiguousarray(self.pixels))
         return digest.hexdigest()
 
+    @functools.cached_property
+    def noise(self) -> float:
+        """Standard deviation of the noise in gray levels, see `noise.noise_level`. Measured once."""
+        return noise_level(self.pixels, self.mapping)
+
+    @functools.cached_property
+    def denoised(self) -> np.ndarray:
+        """What masks and networks look at: `pixels`, smoothed where their noise would reach the masks."""
+        deviation = smoothing_for(self.noise)
+        return smoothed(self.pixels, deviation) if deviation else self.pixels
+
     def gray(self) -> np.ndarray:
-        """The gray levels: float32, 0..255, shape (rows, columns)."""
-        return self.mapping.to_gray(self.pixels)
+        """The gray levels as they are seen by the methods: float32, 0..255, shape (rows, columns)."""
+        return self.mapping.to_gray(self.denoised)
 
     def gray_image(self) -> GrayImage:
-        """The gray levels on demand: nothing is computed before it is asked for."""
-        return GrayImage(self.pixels, self.mapping)
+        """The gray levels on demand: nothing is mapped before it is asked for."""
+        return GrayImage(self.denoised, self.mapping)
 
     def inverted(self, reason: str) -> Radiograph:
         """The same radiograph with its polarity turned over (own units mirrored about their range).

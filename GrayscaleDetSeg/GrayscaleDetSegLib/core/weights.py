@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,15 +24,6 @@ FORMAT = 1
 def shipped_bundle() -> Path:
     """The folder of the bundle that comes with the software."""
     return Path(__file__).resolve().parents[1] / "Models" / "radiographs"
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -155,18 +145,3 @@ class Bundle:
             reason = " ".join(str(error).split())
             raise WeightsError(f"The weights '{name}' in {self.folder} do not fit their network: {reason}") from error
         return network.eval()
-
-
-def save_weights(tensors: dict[str, torch.Tensor], path: Path, half: bool = True) -> str:
-    """Write tensors as safetensors (float32 as float16 where `half`), aside first; returns the file's SHA-256."""
-    import torch
-    from safetensors.torch import save_file
-
-    def shrink(tensor: torch.Tensor) -> torch.Tensor:
-        tensor = tensor.detach().cpu().contiguous()
-        return tensor.half() if half and tensor.dtype == torch.float32 else tensor
-
-    aside = path.with_name(path.name + ".part")
-    save_file({key: shrink(value) for key, value in tensors.items()}, str(aside))
-    os.replace(aside, path)
-    return sha256(path)

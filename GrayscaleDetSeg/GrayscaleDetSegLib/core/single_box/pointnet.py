@@ -83,12 +83,6 @@ class TransformNet(nn.Module):
         return matrix + torch.eye(self.size, device=points.device)
 
 
-def orthogonality_loss(transform: torch.Tensor) -> torch.Tensor:
-    """Mean of ||I - A A^T||^2 over a batch of transforms (batch, size, size): keeps the feature T-Net a rotation."""
-    identity = torch.eye(transform.shape[1], device=transform.device)
-    return ((transform @ transform.transpose(1, 2) - identity) ** 2).sum(dim=(1, 2)).mean()
-
-
 def bin_index(gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
     """The gray bin (int64, same shape) of gray levels 0..255."""
     return (gray / anchors.bin_width).long().clamp(0, anchors.bins - 1)

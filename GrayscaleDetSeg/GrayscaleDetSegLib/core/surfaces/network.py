@@ -172,22 +172,3 @@ class SurfaceNetwork(nn.Module):
         gray = points[..., 2].view(len(points), 1, config.side, config.side)
         mean = functional.avg_pool2d(gray, config.side // config.cells)
         return surfaces + 0.5 * (1.0 + mean[:, :, None])
-
-
-def surfaces_at(field: torch.Tensor, side: int) -> torch.Tensor:
-    """Bottom and top (batch, 2, side, side) in the middles of a side x side raster over the ROI, by interpolation.
-
-    Parameters
-    ----------
-    field : tensor (batch, 2, cells, cells)
-        At the middles of the cells; outside of the outermost middles it goes on unchanged.
-    """
-    return functional.interpolate(field, (side, side), mode="bilinear", align_corners=False)
-
-
-def soft_interval(gray: torch.Tensor, low: torch.Tensor, high: torch.Tensor, softness: float) -> torch.Tensor:
-    """How far gray levels lie inside their interval, in units of `softness`: min((g - low) / s, (high - g) / s).
-
-    Positive inside, negative outside; the logits of the training's loss.
-    """
-    return torch.minimum(gray - low, high - gray) / softness

@@ -96,7 +96,8 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         """Called whenever the user goes to another module."""
-        self.panel.leave()
+        if self.panel is not None:  # a panel that could not be made has said why
+            self.panel.leave()
 
     def cleanup(self) -> None:
         """Called when the application closes, and before the module is reloaded."""

@@ -51,11 +51,6 @@ UI = """<?xml version="1.0" encoding="UTF-8"?>
   <layout class="QHBoxLayout" name="countingLayout">
    <item><widget class="QLabel" name="countLabel"/></item>
    <item><widget class="QPushButton" name="lastButton"/></item>
-   <item>
-    <widget class="QCheckBox" name="countingCheckBox">
-     <property name="SlicerParameterName" stdset="0"><string notr="true">cleanUp</string></property>
-    </widget>
-   </item>
   </layout>
  </widget>
  <customwidgets>
@@ -92,7 +87,6 @@ def test_a_section_is_one_file_and_its_ui(folder, panel_session):
     assert ui.countLabel.text == "2" and ui.lastButton.isVisibleTo(bench.widget.parent)
     ui.lastButton.click()
     assert bench.panel.session.selection == "tibia" and bench.ui.objectsTable.currentRow() == 1
-    assert ui.countingCheckBox.checked and bench.panel.parameters.cleanUp, "tied by its name"
     bench.leave()
     calls = list(dict.fromkeys(section.calls))
     assert calls[0] == "attach" and {"enter", "idle", "busy", "leave"} <= set(calls)

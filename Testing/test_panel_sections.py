@@ -104,8 +104,17 @@ def test_a_file_with_two_sections_is_refused(folder, panel_session):
 def test_widgets_of_two_sections_have_names_of_their_own(folder, panel_session):
     (folder / "counting.py").write_text(SECTION)
     (folder / "counting.ui").write_text(UI.replace("countLabel", "statusLabel"))
+    Bench(panel_session, enter=False)
+    import qt
+    import slicer
+
+    from GrayscaleDetSegLib.logic.segmenter import Segmenter
+    from GrayscaleDetSegLib.panel.widget import Panel
+
+    parent = slicer.qMRMLWidget()
+    qt.QVBoxLayout(parent)
     with pytest.raises(ValueError, match=r"counting\.ui names widgets that are there already: statusLabel"):
-        Bench(panel_session)
+        Panel(parent, Segmenter(slicer.mrmlScene))
 
 
 def test_sections_know_one_another_only_by_signals():

@@ -143,11 +143,13 @@ class ObjectsTable:
 
     def _fit(self) -> None:
         """As wide as its columns need, so that the panel is as well; as high as its rows need."""
-        self._table.resizeColumnsToContents()
-        header = self._table.horizontalHeader()
-        others = sum(header.sectionSize(column) for column in range(len(headers())) if column != OBJECT)
+        header, others = self._table.horizontalHeader(), 0
+        for column in range(len(headers())):
+            if column != OBJECT:  # which takes what is left
+                self._table.resizeColumnToContents(column)
+                others += header.sectionSize(column)
         frame = 2 * self._table.frameWidth
-        rows = min(max(sum(not self._table.isRowHidden(row) for row in range(self._table.rowCount)), 2), MOST_ROWS)
+        rows = min(max(sum(not self._table.isRowHidden(row) for row in range(self._table.rowCount)), 1), MOST_ROWS)
         bar = self._table.verticalScrollBar().sizeHint.width() if len(self._identities) > MOST_ROWS else 0
         self._table.setMinimumWidth(others + LEAST_NAME + frame + bar)
         height = rows * self._row_height + header.sizeHint.height() + frame + 2

@@ -69,6 +69,7 @@ class Objects(Section):
         if node is not None and not self._is_opened:  # once; then it is as the user wants it
             self._is_opened = True
             ui.objectsCollapsibleButton.collapsed = False
+        ui.objectsTable.visible = node is not None
         if session.parameters is None:
             return False
         return node is not None or slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") > 0
@@ -165,7 +166,7 @@ class Objects(Section):
     def delete(self) -> None:
         """Take the chosen object out of the result."""
         session, identity = self.session, self.session.selection
-        if identity is None or session.is_busy:
+        if identity is None or session.is_busy or session.results.is_locked(session.node, identity):
             return
         session.finishing.emit()
         shown = session.view.shown()

@@ -198,7 +198,10 @@ def test_a_locked_object_stays_as_it_is(done):
     assert outcome.regions["femur"].GetLocked() and outcome.box.GetLocked()
     assert not outcome.regions["femur"].GetDisplayNode().GetHandlesInteractive()
     assert not outcome.regions["tibia"].GetLocked()
-    done.panel.section("Objects").delete()  # by a script
+    done.panel.section("Objects").delete()  # by a script, as the next
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    assert done.session.wait(lambda: done.status == "Femur is locked; its region was put back.")
+    assert done.roi("femur") == pytest.approx(FOUND[0].roi, abs=0.05) and not done.rig.searches
     done.choose(1)
     assert ui.deleteButton.enabled and ui.grayRangeWidget.enabled
     assert not done.workspace.outcome(done.node).box.GetLocked()

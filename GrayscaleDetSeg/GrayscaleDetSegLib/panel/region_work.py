@@ -65,8 +65,9 @@ class RegionWork:
         except GrayscaleDetSegError as error:
             session.messages.fail(error)
             return
-        if roi is None:
-            session.messages.say(_("The region lies beside the image; it was put back."))
+        if roi is None or results.is_locked(node, identity):
+            text = _("{name} is locked; its region was put back.").format(name=display_name(item.name))
+            session.messages.say(text if roi else _("The region lies beside the image; it was put back."))
             self.put_back(identity)
             return
         if all(abs(a - b) <= SAME for a, b in zip(roi, item.region)):

@@ -35,7 +35,7 @@ clean:
 
 # The stamps are as new as the last installation; what is installed is edited in place, so that edits count at once.
 .venv/installed: pyproject.toml constraints.txt | $(VENV_PYTHON)
-	@echo "Installing what the command needs. The first time takes some minutes."
+	@echo "Installing what the command needs: numpy, pillow, pydicom and SimpleITK."
 	$(INSTALL) .
 	@touch $@
 
@@ -47,7 +47,7 @@ clean:
 # Debian's Python has no ensurepip without the package python3-venv: then its pip installs into the environment.
 $(VENV_PYTHON):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
-		echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is none of these (nor is slicer-core made for others);" \
+		echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is none of these;" \
 			"name another: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	@rm -rf .venv
 	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \

@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = SurfaceConfig.from_dict({"classes": classes, **settings.get("network", {})})
     run.describe({"config": config.to_dict(), "margin": settings["margin"]})
     cases, validation = run.training_cases(), run.validation_cases()
-    roi_detector = load_roi_detector(Bundle.open())
+    roi_detector = load_roi_detector(Bundle.open(engine="torch"))  # with threads as the others have
     if run.films:
         dataset = film_dataset(run, classes, config.side)
     else:

@@ -30,7 +30,7 @@ def records_of(name: str, masks: Masks, cases: list[Case]) -> list[dict]:
     records = []
     for case in cases:
         for label, mask in masks(case).items():
-            truth = case.label_map == case.labels[label]
+            truth = case.mask_of(label)
             if truth.any():
                 figures = asdict(overlap(mask, truth))
                 records.append(

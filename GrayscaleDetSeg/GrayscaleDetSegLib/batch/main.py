@@ -32,7 +32,7 @@ def main(
     ----------
     argv : sequence of str, optional
         The arguments, without the program's name; those of the process if not given.
-    load_pipeline : callable (folder, device) -> pipeline, optional
+    load_pipeline : callable (folder, device, engine) -> pipeline, optional
         Replaces `core.loading.load_pipeline`, in this process.
     read : callable, optional
         Replaces `read_radiograph`, in this process.

@@ -21,6 +21,7 @@ from ..scene.live import LiveMask
 from ..scene.masks import mask_of
 from ..scene.outcome import Outcome, segment_of
 from ..scene.record import keep_result, objects_by_segment
+from ..scene.segment_editor import allows_overlap
 from ..scene.segmentation import is_repainted, note_written, segment_ids
 from ..scene.surface_models import set_surfaces
 from ..scene.table import fill_table
@@ -63,8 +64,9 @@ class ThresholdDrag:
     It observes nothing, and outlives the deletion of any of its nodes: what is gone is left out. Nothing is written
     before the interval changes, and an interval that ends where it began leaves all as it was, edits by hand included.
 
-    Pixels of other objects stay theirs, as their segments are when the drag begins, and so do those of visible segments
-    that somebody added, unless they overlapped the object already. Where the object was edited by hand, its segment
+    Pixels of other objects stay theirs where the two may not overlap, as their segments are when the drag begins. So do
+    those of visible segments that somebody added, unless they overlapped the object already, or Slicer's Segment Editor
+    is set to allow overlap. Where the object was edited by hand, its segment
     is kept as a hidden copy, see ``scene.kept_copies``, because thresholds know nothing of such edits.
 
     Parameters
@@ -205,12 +207,12 @@ class ThresholdDrag:
         node, volume = self.outcome.segmentation, self.outcome.volume
         segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
         ours, masks = {*self._items, *segment_ids(node)} - {self.segment_id}, {}
-        added = np.zeros(self._grid.shape, bool)
+        added, overlap = np.zeros(self._grid.shape, bool), allows_overlap(node.GetScene())
         for number in range(segmentation.GetNumberOfSegments()):
             identity = segmentation.GetNthSegmentID(number)
             if identity in ours:
                 masks[identity] = mask_of(node, identity, volume, self._grid)
-            elif identity != self.segment_id and not is_copy(node, identity):
+            elif identity != self.segment_id and not overlap and not is_copy(node, identity):
                 if display is None or display.GetSegmentVisibility(identity):
                     mask = mask_of(node, identity, volume, self._grid)
                     if not (mask & self._own).any():

@@ -88,8 +88,10 @@ class Segmenter:
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         score_threshold: float | None = None,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -107,7 +109,7 @@ class Segmenter:
             Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
-        polarity, method, clean_up, score_threshold, device
+        polarity, method, clean_up, exclusive, score_threshold, device, engine
             See ``core.options.SegmentOptions``.
         progress : callable, optional
             Called with the name of each stage as it starts.
@@ -119,7 +121,7 @@ class Segmenter:
         ValueError
             If there is no such method or polarity.
         """
-        options = self._options(method, polarity, clean_up, score_threshold, device, model)
+        options = self._options(method, polarity, clean_up, score_threshold, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -138,7 +140,9 @@ class Segmenter:
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -152,13 +156,15 @@ class Segmenter:
             Class of the object, for example "femur".
         segmentation : vtkMRMLSegmentationNode, optional
             A result on the same slice that gets the object as well; a new node by default.
+        exclusive : bool
+            For a new result: that of `segmentation` keeps to what it was made with.
 
         Raises
         ------
         GrayscaleDetSegError
             As :meth:`segment`; also where the box lies beside the image, or the model does not know the class.
         """
-        options = self._options(method, polarity, clean_up, None, device, model)
+        options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -188,15 +194,16 @@ class Segmenter:
                 "(replace_edits=True)."
             )
 
-    def _shown(
-        self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None
-    ) -> Segmented:
+    def _shown(self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None) -> Segmented:
         if not result.objects:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> SegmentOptions:
-        return SegmentOptions(method, polarity, clean_up, score_threshold, device, self.models.find(model))
+    def _options(self, method, polarity, clean_up, score_threshold, device, engine, model, exclusive) -> SegmentOptions:
+        found = self.models.find(model)
+        return SegmentOptions(
+            method, polarity, clean_up, score_threshold, device, found, engine=engine, exclusive=exclusive
+        )
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:

@@ -9,7 +9,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from ..core.engines import wanted_engine
 from ..core.errors import GrayscaleDetSegError
+from ..core.methods.registry import registry
 from ..core.options import SegmentOptions
 from ..logic import dependencies
 from ..logic.engine import Engine
@@ -22,7 +24,7 @@ from .messages import Messages
 from .parameters import Parameters, options_of
 from .result_view import ResultView
 from .results import Results
-from .run import Runner, load_torch
+from .run import Runner, load_libraries
 from .signals import Signal
 from .slices import image_problem
 from .state import Event, State, StateMachine
@@ -114,21 +116,22 @@ class Session:
         return image_problem(self.parameters.volume) or self.model_problem
 
     def prepare(self) -> None:
-        """See to it that PyTorch is there and loaded, the module still in use.
+        """See to it that what computes is there and loaded, the module still in use.
 
         Raises
         ------
         GrayscaleDetSegError
-            Where PyTorch is not there and is not wanted, is being installed (clicks are heeded meanwhile), or the
+            Where PyTorch is needed, not there and not wanted, is being installed (clicks are heeded meanwhile), or the
             module was left before it was there.
         """
         if self._is_preparing:
             raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
         self._is_preparing = True
         try:
-            if dependencies.missing():
-                dependencies.install(_confirm_installing, self.messages.log)
-            load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+            needs_torch = self._needs_torch()
+            if dependencies.missing(needs_torch):
+                dependencies.install(_confirm_installing, self.messages.log, needs_torch)
+            load_libraries(self.messages.say, needs_torch)
         finally:
             self._is_preparing = False
         if self.parameters is None:
@@ -190,6 +193,18 @@ class Session:
     def _on_state(self, _state: State) -> None:
         self.changed.emit()
 
+    def _needs_torch(self) -> bool:
+        """Whether PyTorch computes, or the chosen method needs it."""
+        if self.parameters is None:
+            return False
+        options = options_of(self.parameters)
+        if wanted_engine(options.engine, options.device) == "torch":
+            return True
+        try:
+            return options.method is not None and registry().get(options.method).needs_torch
+        except GrayscaleDetSegError:  # said when the method is used
+            return False
+
     def _check_model(self) -> None:
         """Raise GrayscaleDetSegError if the chosen model is not there: no other one is taken in its place."""
         model = None if self.parameters is None else self.segmenter.models.get(self.parameters.model)
@@ -206,8 +221,8 @@ class Session:
 
 def _confirm_installing(requirements: tuple[str, ...]) -> bool:
     return slicer.util.confirmOkCancelDisplay(
-        _("The first run needs {packages}. Install now? The download can take some minutes.").format(
+        _("This needs {packages}. Install now? The download can take some minutes.").format(
             packages=", ".join(requirements)
         ),
-        _("GrayscaleDetSeg needs PyTorch"),
+        _("GrayscaleDetSeg needs more packages"),
     )

@@ -54,8 +54,8 @@ class Advanced(Section):
 
     def _on_stage(self, stage: str | None) -> None:
         engine = self.session.segmenter.engine
-        if stage is None and engine.device is not None:
-            self.ui.deviceLabel.text = engine.device_note or engine.device
+        if stage is None and engine.computing is not None:
+            self.ui.deviceLabel.text = engine.device_note or engine.computing
 
     def _problem(self) -> str:
         """Why the chosen model cannot be used, or not by the chosen method; or nothing."""

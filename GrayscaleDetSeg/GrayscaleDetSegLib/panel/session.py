@@ -23,8 +23,8 @@ from .layout import CloudLayout
 from .messages import Messages
 from .parameters import Parameters, options_of
 from .result_view import ResultView
-from .results import Results
 from .run import Runner, load_libraries
+from .scene_results import Results
 from .signals import Signal
 from .slices import image_problem
 from .state import Event, State, StateMachine

@@ -15,10 +15,11 @@ from ..core.clean_up import CleanUp
 from ..core.gray import GRAY_MAX
 from ..core.methods.registry import registry
 from ..core.result import SegmentedObject
-from ..logic.drag import Numbers, ThresholdDrag
+from ..logic.drag import Numbers
 from ..logic.observers import Observers
 from ..logic.shown import Shown
 from ..scene.threshold_box import interval_of
+from .scene_results import Drag
 from .signals import Signal
 from .state import Event
 
@@ -44,7 +45,7 @@ class ThresholdEditor:
 
     Attributes
     ----------
-    finished : Signal (segment id, ThresholdDrag)
+    finished : Signal (segment id, Drag)
         Thresholds rest, and the mask is final.
     """
 
@@ -56,7 +57,7 @@ class ThresholdEditor:
         self._node = self._identity = self._item = self._mapping = None
         self._last = (0.0, GRAY_MAX)
         self._said = [self._last, self._last]
-        self._drag: ThresholdDrag | None = None
+        self._drag: Drag | None = None
         self._wanted: tuple[float, float] | None = None
         self._by_box = self._is_dragging = self._is_setting = False
         self._live, self._rest = qt.QTimer(), qt.QTimer()
@@ -106,7 +107,9 @@ class ThresholdEditor:
         """Let go of everything without finishing, because the scene goes."""
         self._live.stop()
         self._rest.stop()
-        self._drag = self._wanted = None
+        drag, self._drag, self._wanted = self._drag, None, None
+        if drag is not None:
+            drag.cancel()
         self._session.machine.send(Event.DRAG_ENDED)
         self.edit(None, None)
 
@@ -121,10 +124,9 @@ class ThresholdEditor:
         if drag is None:
             return
         self._session.machine.send(Event.DRAG_ENDED)
-        if self._results.shown_or_none(self._node) is None:  # without its image, nothing can be told of a result
-            return
-        self._results.end_drag(self._node, drag, self._last)
-        self.finished.emit(self._identity, drag)
+        drag.finish(self._last)
+        if self._results.shown_or_none(self._node) is not None:  # without its image, nothing can be told of a result
+            self.finished.emit(self._identity, drag)
 
     def _range_of_units(self) -> None:
         units = self._mapping.units
@@ -196,21 +198,20 @@ class ThresholdEditor:
         interval, self._wanted = self._wanted, None
         if interval is None or self._node is None or self._node.GetScene() is None:
             return
-        with self._results.writing():
-            if self._drag is None:
-                self._drag = self._begin()
-            if self._drag is None:
-                return
-            numbers = self._drag.move(interval, move_box=not self._by_box)
+        if self._drag is None:
+            self._drag = self._begin()
+        if self._drag is None:
+            return
+        numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
         self._label.text = moving(numbers)
         self._session.moved.emit(self._identity, numbers)
 
-    def _begin(self) -> ThresholdDrag | None:
+    def _begin(self) -> Drag | None:
         shown = self._results.shown_or_none(self._node)
         if shown is None or shown.object_of(self._identity) is None:
             return None
-        drag = self._results.begin_drag(self._node, shown, self._identity, self._clean_up(shown, self._identity))
+        drag = self._results.drag(self._node, self._identity, self._clean_up(shown, self._identity))
         self._session.machine.send(Event.DRAG)
         return drag
 

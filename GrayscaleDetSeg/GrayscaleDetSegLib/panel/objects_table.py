@@ -149,7 +149,7 @@ class ObjectsTable:
                 self._table.resizeColumnToContents(column)
                 others += header.sectionSize(column)
         frame = 2 * self._table.frameWidth
-        rows = min(max(sum(not self._table.isRowHidden(row) for row in range(self._table.rowCount)), 1), MOST_ROWS)
+        rows = min(len(self.listed), MOST_ROWS)
         bar = self._table.verticalScrollBar().sizeHint.width() if len(self._identities) > MOST_ROWS else 0
         self._table.setMinimumWidth(others + LEAST_NAME + frame + bar)
         height = rows * self._row_height + header.sizeHint.height() + frame + 2

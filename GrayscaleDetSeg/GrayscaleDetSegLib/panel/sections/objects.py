@@ -69,7 +69,6 @@ class Objects(Section):
         if node is not None and not self._is_opened:  # once; then it is as the user wants it
             self._is_opened = True
             ui.objectsCollapsibleButton.collapsed = False
-        ui.objectsTable.visible = node is not None
         if session.parameters is None:
             return False
         return node is not None or slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") > 0

@@ -198,6 +198,7 @@ def test_a_locked_object_stays_as_it_is(done):
     assert outcome.regions["femur"].GetLocked() and outcome.box.GetLocked()
     assert not outcome.regions["femur"].GetDisplayNode().GetHandlesInteractive()
     assert not outcome.regions["tibia"].GetLocked()
+    done.rig.searches.clear()
     done.panel.section("Objects").delete()  # by a script, as the next
     done.place("femur", (10.0, 6.0, 56.0, 47.0))
     assert done.session.wait(lambda: done.status == "Femur is locked; its region was put back.")

@@ -226,6 +226,15 @@ def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
     return replace(result, objects=tuple(other for other in result.objects if other is not item))
 
 
+def leaving(
+    item: SegmentedObject, others: Iterable[SegmentedObject], result: SegmentationResult
+) -> SegmentedObject:
+    """An object of a result without the pixels that others have with which it may not overlap."""
+    apart = (each for each in others if not result.overlaps.may(item.label, each.label))
+    left = item.windowed.without(each.windowed for each in apart)
+    return item if left is item.windowed else item.with_mask(left, result.radiograph.spacing)
+
+
 def drawn_regions(
     pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D, method: str | None = None
 ) -> Regions:

@@ -13,6 +13,7 @@ from ..core.stopwatch import Progress
 from ..scene import regions
 from ..scene.outcome import Outcome
 from .dependencies import require
+from .drawn import DrawnRegion
 from .engine import Engine
 from .models import Models
 from .shown import Reading
@@ -137,6 +138,7 @@ class Segmenter:
         *,
         slice_index: int | None = None,
         segmentation: vtkMRMLSegmentationNode | None = None,
+        existing: str | None = None,
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
@@ -158,11 +160,15 @@ class Segmenter:
             A result on the same slice that gets the object as well; a new node by default.
         exclusive : bool
             For a new result: that of `segmentation` keeps to what it was made with.
+        existing : str, optional
+            What to do where an object of `segmentation` has the region's pixels already: ``"replace"``, ``"extend"`` or
+            ``"keep"``, see ``logic.drawn``.
 
         Raises
         ------
         GrayscaleDetSegError
-            As :meth:`segment`; also where the box lies beside the image, or the model does not know the class.
+            As :meth:`segment`; also where the box lies beside the image, the model does not know the class, or an
+            object has the region's pixels and `existing` does not say what to do.
         """
         options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
@@ -172,15 +178,16 @@ class Segmenter:
         if roi is None:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
         require()
-        shown = None if segmentation is None else self.workspace.shown(segmentation)
+        is_new = segmentation is None or self.workspace.shown(segmentation) is None
         try:
-            if shown is None:
+            if is_new:
                 result = self.engine.segment_region(reading.radiograph, roi, label, options, progress)
                 return self._shown(reading, result, segmentation)
-            result = self.engine.add_region(shown.result, roi, label, options, progress)
+            drawn = DrawnRegion.of(self.workspace, segmentation, label, roi, existing)
+            result = drawn.compute(self.engine, options, progress)
         except ValueError as error:
             raise GrayscaleDetSegError(str(error)) from error
-        self.workspace.write_object(segmentation, result, result.objects[-1].name)
+        drawn.write(result)
         return Segmented(result, self.workspace.outcome(segmentation))
 
     def undo(self, segmentation: vtkMRMLSegmentationNode) -> bool:

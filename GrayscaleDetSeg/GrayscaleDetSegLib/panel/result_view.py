@@ -56,6 +56,7 @@ class ResultView:
         elif not session.parameters.showCloud:
             layout.restore()
         results.set_views(layout.other_view_ids, layout.view_ids)
+        results.show_only(session.node)
         if session.node is None:
             self.refresh()
             return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
-from ..core.result import SegmentationResult, SegmentedObject
-from ..logic.drag import Numbers, ThresholdDrag
+from ..core.result import SegmentationResult
+from ..logic.drag import ThresholdDrag
 from ..logic.shown import Reading, Shown
 from ..logic.workspace import Workspace
 from ..scene.frame import CloudFrame
@@ -112,6 +112,10 @@ class Results:
         if cloud_views is not None:
             self._workspace.cloud_views = cloud_views
 
+    def show_only(self, node: vtkMRMLSegmentationNode | None) -> None:
+        """Of all results, let only this one be in view, or none."""
+        self._workspace.show_only(node)
+
     def apply_views(self, node: vtkMRMLSegmentationNode) -> None:
         """Show masks and regions in the views for them."""
         self._workspace.apply_views(node)
@@ -173,60 +177,12 @@ class Results:
 
     def can_undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether there is a state before the last change."""
-        return self._workspace.history.has(node)
+        return self._workspace.can_undo(node)
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Bring back the state before the last change; whether there was one."""
         return self._workspace.undo(node)
 
-    def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None) -> Drag:
-        """Begin to move the thresholds of an object that is shown."""
-        outcome, grid, shown = self._workspace.outcome(node), self._workspace.grid(node), self._workspace.shown(node)
-        with self.writing():
-            drag = ThresholdDrag(outcome, shown.result, identity, grid, clean_up)
-            self._workspace.remember(node)
-        return Drag(self._workspace, node, drag)
-
-
-class Drag:
-    """Thresholds of an object that are being moved; it ends with :meth:`finish` or :meth:`cancel`."""
-
-    def __init__(self, workspace: Workspace, node: vtkMRMLSegmentationNode, drag: ThresholdDrag) -> None:
-        self._workspace, self._node, self._drag = workspace, node, drag
-
-    @property
-    def item(self) -> SegmentedObject:
-        """The object as it was."""
-        return self._drag.item
-
-    @property
-    def numbers(self) -> Numbers:
-        """What the thresholds give now."""
-        return self._drag.numbers
-
-    @property
-    def kept_edited(self) -> str | None:
-        """The segment that keeps what had been edited by hand; None where nothing was."""
-        return self._drag.kept_edited
-
-    def move(self, interval: tuple[float, float], move_box: bool) -> Numbers:
-        """Show other thresholds, in the box as well if that has not shown them before."""
-        with self._workspace.writing():
-            return self._drag.move(interval, move_box=move_box)
-
-    def finish(self, interval: tuple[float, float]) -> None:
-        """Make them final; back where they began they are no change. Nothing where the image is gone."""
-        try:
-            if self._node.GetScene() is None or self._workspace.shown(self._node) is None:
-                return
-        except GrayscaleDetSegError:  # it has other pixels now
-            return
-        before = self._drag.result
-        with self._workspace.writing():
-            result = self._drag.finish(interval)
-        if result is before:
-            self._workspace.history.pop(self._node)
-        self._workspace.update(self._node, result)
-
-    def cancel(self) -> None:
-        """Let go of them, because the scene goes."""
+    def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None) -> ThresholdDrag:
+        """Begin to move the thresholds of an object; it ends with the drag's ``finish`` or ``cancel``."""
+        return self._workspace.drag(node, identity, clean_up)

@@ -15,11 +15,10 @@ from ..core.clean_up import CleanUp
 from ..core.gray import GRAY_MAX
 from ..core.methods.registry import registry
 from ..core.result import SegmentedObject
-from ..logic.drag import Numbers
+from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.shown import Shown
 from ..scene.threshold_box import interval_of
-from .scene_results import Drag
 from .signals import Signal
 from .state import Event
 
@@ -45,7 +44,7 @@ class ThresholdEditor:
 
     Attributes
     ----------
-    finished : Signal (segment id, Drag)
+    finished : Signal (segment id, ThresholdDrag)
         Thresholds rest, and the mask is final.
     """
 
@@ -57,7 +56,7 @@ class ThresholdEditor:
         self._node = self._identity = self._item = self._mapping = None
         self._last = (0.0, GRAY_MAX)
         self._said = [self._last, self._last]
-        self._drag: Drag | None = None
+        self._drag: ThresholdDrag | None = None
         self._wanted: tuple[float, float] | None = None
         self._by_box = self._is_dragging = self._is_setting = False
         self._live, self._rest = qt.QTimer(), qt.QTimer()
@@ -207,7 +206,7 @@ class ThresholdEditor:
         self._label.text = moving(numbers)
         self._session.moved.emit(self._identity, numbers)
 
-    def _begin(self) -> Drag | None:
+    def _begin(self) -> ThresholdDrag | None:
         shown = self._results.shown_or_none(self._node)
         if shown is None or shown.object_of(self._identity) is None:
             return None

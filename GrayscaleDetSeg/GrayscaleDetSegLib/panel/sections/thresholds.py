@@ -8,8 +8,8 @@ from slicer.i18n import tr as _
 
 from ...core.clean_up import CleanUp
 from ...core.labels import display_name
+from ...logic.drag import ThresholdDrag
 from ...logic.shown import Shown
-from ..scene_results import Drag
 from ..section import Section
 from ..session import Session
 from ..state import State
@@ -58,7 +58,7 @@ class Thresholds(Section):
         label = shown.object_of(identity).label
         return self.session.segmenter.models.clean_up_of(label, shown.result.model, parameters.model)
 
-    def _on_finished(self, _identity: str, drag: Drag) -> None:
+    def _on_finished(self, _identity: str, drag: ThresholdDrag) -> None:
         low, high = drag.numbers.interval
         text = _("{name}: gray levels {low:.1f} to {high:.1f}.").format(
             name=display_name(drag.item.name), low=low, high=high

@@ -291,3 +291,36 @@ def test_where_objects_overlap_each_click_takes_the_next():
     assert object_at(shown, ids, plain, (22.0, 7.0, 0.0), None) == "small"
     assert object_at(shown, ids, plain, (22.0, 17.0, 0.0), None) is None
     assert object_at(shown, ids, plain, (7.0, 7.0, 2.0), None) is None, "another slice"
+
+
+OVER = (10.0, 7.0, 74.0, 46.0)  # over the femur, and a little beyond
+
+
+@pytest.mark.parametrize("answer", ["Replace", "Extend", "Keep"])
+def test_a_region_over_an_object_that_is_there_asks(done, answer):
+    ui, session, before = done.ui, done.panel.session, done.mask()
+    reading = session.results.read(ui.inputSelector.currentNode(), "auto", None)
+    session.region_wanted.emit(reading, OVER, "femur", done.node)
+    assert ui.questionLabel.text.startswith("Femur is there already: replace it") and not done.panel.runner.is_busy
+    buttons = {each.text: each for each in (ui.questionFirstButton, ui.questionSecondButton, ui.questionThirdButton)}
+    assert list(buttons) == ["Replace", "Extend", "Keep"]
+    buttons[answer].click()
+    done.finish()
+    assert not seen(done, "questionFrame") and "Traceback" not in done.log
+    if answer == "Keep":
+        assert done.names() == ["Femur", "Tibia", "Femur 2"]
+        np.testing.assert_array_equal(done.mask(), before)
+    else:
+        expected = OVER if answer == "Replace" else (8.0, 5.0, 74.0, 48.0)
+        assert done.names() == ["Femur", "Tibia"] and tuple(done.item().region) == pytest.approx(expected, abs=0.05)
+        ui.undoButton.click()
+        np.testing.assert_array_equal(done.mask(), before)
+
+
+def test_a_region_over_a_locked_object_gets_what_is_left(done):
+    session = done.panel.session
+    session.results.set_locked(done.node, "femur", True)
+    reading = session.results.read(done.ui.inputSelector.currentNode(), "auto", None)
+    session.region_wanted.emit(reading, OVER, "femur", done.node)
+    done.finish()
+    assert not seen(done, "questionFrame") and done.names() == ["Femur", "Tibia", "Femur 2"]

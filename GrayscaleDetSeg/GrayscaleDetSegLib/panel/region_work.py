@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import slicer
@@ -9,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
+from ..logic.drawn import EXTEND, KEEP, REPLACE, occupant_of
 from ..logic.segmenter import Segmented
 from ..scene import regions, volumes
 from ..scene.nodes import remove
@@ -155,11 +157,7 @@ class RegionWork:
             session.messages.fail(error)
             return
         if shown is not None:
-            session.start(
-                text,
-                lambda engine, options, progress: engine.add_region(shown.result, roi, label, options, progress),
-                lambda result: self._written(into, result, result.objects[-1].name, None),
-            )
+            self._join(into, shown, roi, label)
             return
 
         def done(result) -> None:
@@ -172,13 +170,49 @@ class RegionWork:
             done,
         )
 
-    def _written(self, node, result, name: str, identity: str | None) -> None:
-        """One object of a result is new or has changed: show it."""
-        session = self._session
-        if node.GetScene() is None or self._results.nodes(node).volume is None:
-            session.messages.say(_("The result or its image was removed meanwhile; nothing was changed."))
+    def _join(self, into, shown, roi, label: str) -> None:
+        """Look for an object in a region and add it to a result; ask first where another one is in its way."""
+        occupant = occupant_of(shown, label, roi)
+        if occupant is None or self._results.is_locked(into, occupant.identity):
+            self._add(into, roi, label, KEEP)
             return
-        written = self._results.write(node, result, name, identity)
+        titles = {REPLACE: _("Replace"), EXTEND: _("Extend"), KEEP: _("Keep")}
+        choices = [(titles[each], partial(self._add, into, roi, label, each)) for each in occupant.choices]
+        self._session.messages.ask(display_name(occupant.message), choices)
+
+    def _add(self, into, roi, label: str, existing: str) -> None:
+        """Look for an object, and do with one that is in its way what was chosen."""
+        session = self._session
+        try:
+            drawn = self._results.drawn(into, label, roi, existing)
+        except GrayscaleDetSegError as error:
+            session.messages.fail(error)
+            return
+
+        def done(result) -> None:
+            if self._is_still_there(into):
+                occupant = drawn.occupant
+                is_same = occupant is not None and occupant.label == label
+                name = occupant.name if is_same else result.objects[-1].name
+                self._tell(into, result, name, drawn.write(result))
+
+        session.start(_("Looking for {label} in the region...").format(label=label), drawn.compute, done)
+
+    def _is_still_there(self, node) -> bool:
+        """Whether a result and its image are in the scene; says so where they are not."""
+        if node.GetScene() is None or self._results.nodes(node).volume is None:
+            self._session.messages.say(_("The result or its image was removed meanwhile; nothing was changed."))
+            return False
+        return True
+
+    def _written(self, node, result, name: str, identity: str) -> None:
+        """One object of a result has changed: show it."""
+        if self._is_still_there(node):
+            self._tell(node, result, name, self._results.write(node, result, name, identity))
+
+    def _tell(self, node, result, name: str, written: str) -> None:
+        """Say what was found, and select it."""
+        session = self._session
         (item,) = (each for each in result.objects if each.name == name)
         shown, area = display_name(name), area_text(item.pixel_count, item.area_mm2)
         if item.thresholds is None:

@@ -10,6 +10,7 @@ from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
 from ..core.result import SegmentationResult
 from ..logic.drag import ThresholdDrag
+from ..logic.drawn import DrawnRegion
 from ..logic.shown import Reading, Shown
 from ..logic.workspace import Workspace
 from ..scene.frame import CloudFrame
@@ -170,6 +171,10 @@ class Results:
     def write(self, node, result: SegmentationResult, name: str, identity: str | None = None) -> str:
         """Show one object of a new result in its segment, or in a new one; returns the segment's id."""
         return self._workspace.write_object(node, result, name, identity)
+
+    def drawn(self, node: vtkMRMLSegmentationNode, label: str, roi, existing: str) -> DrawnRegion:
+        """What becomes of a region drawn over a result; errors as ``DrawnRegion.of``."""
+        return DrawnRegion.of(self._workspace, node, label, roi, existing)
 
     def remove(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
         """Take an object out of a result."""

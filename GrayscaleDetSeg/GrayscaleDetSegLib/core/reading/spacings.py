@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def weighed(value_of: Callable[[str], object], notes: list[str]) -> Spacing | No
     return Spacing(*first, keyword, plane)
 
 
-def pair(value: object) -> tuple[float, float] | None:
+def pair(value: Any) -> tuple[float, float] | None:
     """Two positive numbers, (row, column), from a sequence or from ``"0.15\\0.2"``; None where they are not."""
     try:
         row, column = (float(part) for part in (value.split("\\") if isinstance(value, str) else value))

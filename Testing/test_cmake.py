@@ -23,7 +23,13 @@ def text(path: Path) -> str:
 
 
 def listed(name: str) -> list[str]:
-    return re.search(rf"set\({name}\s(.*?)\)", text(MODULE / "CMakeLists.txt"), re.DOTALL)[1].split()
+    """The files that a list names, and those that it finds by patterns."""
+    cmake = text(MODULE / "CMakeLists.txt")
+    found = re.search(rf"set\({name}\s(.*?)\)", cmake, re.DOTALL)[1].split()
+    for part in re.findall(rf"list\(APPEND {name} \$\{{(\w+)\}}\)", cmake):
+        patterns = re.search(rf"file\(GLOB {part} .*?CONFIGURE_DEPENDS\s(.*?)\)", cmake, re.DOTALL)[1].split()
+        found += [path.relative_to(MODULE).as_posix() for pattern in patterns for path in MODULE.glob(pattern)]
+    return found
 
 
 def files() -> Iterator[str]:
@@ -65,7 +71,10 @@ def test_catalogue_entry_says_what_cmake_says():
     assert CATALOGUE.stem == re.search(r"project\((\w+)\)", text(ROOT / "CMakeLists.txt"))[1]
     assert entry["scm_url"] == metadata("HOMEPAGE") + ".git"
     assert entry["category"] == metadata("CATEGORY")
-    assert entry["build_dependencies"] == metadata("DEPENDS").split()
+    assert metadata("DEPENDS") == "NA" and entry["build_dependencies"] == []  # Slicer has what it needs
+    assert metadata("RECOMMENDS") == "PyTorch"
+    assert entry["dicom_support_rule"] == metadata("DICOM_SUPPORT_RULE")
+    assert f"\nset(EXTENSION_TIER {entry['tier']})\n" in text(ROOT / "CMakeLists.txt")
 
 
 def test_catalogue_entry_is_of_the_schema():
@@ -89,7 +98,10 @@ def test_catalogue_entry_is_of_the_schema():
     assert b"\r" not in CATALOGUE.read_bytes()
 
 
-@pytest.mark.parametrize("modality, suggested", [("CR", True), ("DX", True), ("CT", False), ("MG", False), ("", False)])
+@pytest.mark.parametrize(
+    "modality, suggested",
+    [("CR", True), ("DX", True), ("PX", True), ("IO", True), ("RG", True), ("CT", False), ("MG", False), ("", False)],
+)
 def test_catalogue_suggests_the_extension_for_radiographs(modality, suggested):
     rule = json.loads(CATALOGUE.read_text(encoding="utf-8"))["dicom_support_rule"]
     assert re.fullmatch(r"Modality == '[A-Z]+'( or Modality == '[A-Z]+')*", rule)  # rule-engine reads it as Python does

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import importorskip
 
@@ -20,7 +20,7 @@ SHAPE = (40, 60)
 
 def part(label: str, x0: int, y0: int, x1: int, y1: int) -> RegionMask:
     roi = Box2D(float(x0), float(y0), float(x1), float(y1))
-    return RegionMask(Candidate(label, 0.9, roi), roi, np.ones((y1 - y0, x1 - x0), bool), "by hand", None)
+    return RegionMask(Candidate(label, 0.9, roi), roi, np.ones((y1 - y0, x1 - x0), bool), None, "by hand")
 
 
 def result_of(parts: list, overlaps: Overlaps) -> SegmentationResult:
@@ -63,6 +63,7 @@ def test_an_edit_takes_nothing_from_what_it_may_overlap():
     assert again.pixel_count == 5 * 20  # between the two others
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["femur", "tibia", "fibula"]), st.integers(0, 30), st.integers(0, 20),
                           st.integers(2, 25), st.integers(2, 18)), max_size=7))  # fmt: skip
 def test_layers_hold_every_pixel_of_every_object_and_few_layers_do(boxes):

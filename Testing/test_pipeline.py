@@ -15,25 +15,26 @@ from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.polarity_check import PolarityCheck, PolarityNetwork
+from GrayscaleDetSegLib.core.polarity_check import PolarityCheck
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import bar, letter_l
 from Testing.pipelines import rigged
+from training.networks import PointNet, PointNetConfig, PolarityNetwork
 
 SHAPE = (90, 130)
 LOW, HIGH = 140.0, 255.0
 
 
 def picture(shape=SHAPE) -> np.ndarray:
-    """L (level 200) and bar (230) on a noisy ground (40 to 110) in units of 10 per gray level."""
-    gray = np.random.default_rng(0).uniform(40, 110, shape)
+    """L (level 200) and bar (230) on a ground that goes up and down (40 to 110) in units of 10 per gray level."""
+    y, x = np.indices(shape)
+    gray = 41 + 68 * np.abs((x + 0.6 * y) / 14 % 2 - 1) + np.random.default_rng(0).uniform(-1, 1, shape)
     gray[letter_l(shape)] = 200.5
     gray[bar(shape)] = 230.5
     return (gray * 10).astype(np.uint16)

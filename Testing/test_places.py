@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from GrayscaleDetSegLib.batch import main as command
-from GrayscaleDetSegLib.batch import outputs, places
+from GrayscaleDetSegLib.batch import outputs, places, threads
 from GrayscaleDetSegLib.batch.inputs import Job
 from GrayscaleDetSegLib.batch.process import made_with_of, process
 from GrayscaleDetSegLib.batch.run import Place, run
@@ -125,6 +125,19 @@ def test_nothing_of_the_process_changes(tmp_path):
     job = Job(Path(names[0]), Path("leg"), tmp_path)
     assert process(job, SegmentOptions(), load=lambda *_: FakePipeline(look), read=read).ok
     assert len(seen) == 2 and all(each[0] == before[0] and each[2:] == before[2:] for each in [*seen, state()])
+
+
+def test_children_share_the_cores_and_the_user_has_the_last_word(monkeypatch):
+    for name in (threads.OF_ALL, threads.OF_NUMPY):
+        monkeypatch.delenv(name, raising=False)
+    with threads.of_children(3):  # before numpy is imported there
+        assert (os.environ[threads.OF_ALL], os.environ[threads.OF_NUMPY]) == ("3", "1")
+    assert threads.OF_ALL not in os.environ and threads.OF_NUMPY not in os.environ
+    monkeypatch.setenv(threads.OF_ALL, "5")
+    with threads.of_children(3):
+        assert os.environ[threads.OF_ALL] == "5" and threads.OF_NUMPY not in os.environ
+    threads.one_for_numpy()
+    assert os.environ[threads.OF_ALL] == "5" and threads.OF_NUMPY not in os.environ
 
 
 def test_threads_work_side_by_side(tmp_path):

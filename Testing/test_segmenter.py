@@ -172,10 +172,11 @@ def test_options_reach_the_method(scene):
     loaded, stages = [], []
     segmenter = Segmenter(scene, rigged_engine(loaded))
     volume = add_volume(scene, film())
-    for device in ("cpu", "cpu", "cuda"):
-        segmenter.segment(volume, device=device, model=Path("bundle"), progress=stages.append)
-    assert loaded == [(Path("bundle"), "cpu"), (Path("bundle"), "cuda")]  # the same one is kept
-    assert stages.count(LOADING) == 2 and stages[0] == LOADING and "regions" in stages
+    for device, engine in (("cpu", "auto"), ("cpu", "auto"), ("cuda", "auto"), ("cuda", "torch")):
+        segmenter.segment(volume, device=device, engine=engine, model=Path("bundle"), progress=stages.append)
+    assert loaded == [(Path("bundle"), *choice) for choice in (("cpu", "auto"), ("cuda", "auto"), ("cuda", "torch"))]
+    assert segmenter.engine.computing == "cpu (numpy)"
+    assert stages.count(LOADING) == 3 and stages[0] == LOADING and "regions" in stages
     sure = segmenter.segment(volume, score_threshold=0.85)
     assert sure.result.score_threshold == 0.85 and names(sure) == ("femur",)
     assert segmenter.segment(volume, clean_up=False).result.clean_up == ()

@@ -15,7 +15,7 @@ from .real import training_films
 
 MADE_UP = 500
 """Pictures of nothing among the real films."""
-WEIGHTS = {"clinical_boxes": 5.0}
+WEIGHTS = {"clinical_boxes": 8.0}
 """Of films without a card beside those with one of weight 1."""
 NOTHING = 0.05
 """Share of the draws that show nothing."""

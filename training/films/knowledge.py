@@ -72,7 +72,7 @@ CARDS: dict[str, SetCard] = {
         {"femur": "femur", "tibia": "tibia"}, (*ARMS[:2], *SHOULDER, *CHEST, *JAWS, *SPINE),
         stretch=(0.125, 0.42), weight=1.2, terms="OAI agreement: research only"),
     "ufba425_teeth": SetCard({"teeth": "teeth"}, tuple(name for name in CLASSES if name not in ("teeth", *SPINE)),
-                             terms="UFBA-UESC, research use"),
+                             weight=2.0, terms="UFBA-UESC, research use"),
     "periapical_teeth": SetCard({"tooth": "tooth"}, tuple(name for name in CLASSES if name != "tooth"), touching=True,
                                 terms="none stated"),
     "aasce_spine_ap": SetCard({name: "vertebra" for name in VERTEBRAE},

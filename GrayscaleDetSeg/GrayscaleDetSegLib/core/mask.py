@@ -35,7 +35,9 @@ def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) ->
     return _between(radiograph, boxes.pixel_slices(roi, radiograph.shape), low, high)
 
 
-def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | None = None) -> np.ndarray:
+def field_mask(
+    radiograph: Radiograph, field: ThresholdField, window: tuple[slice, slice] | None = None
+) -> np.ndarray:
     """The rule of the threshold surfaces: the pixels with low(x, y) <= g <= high(x, y).
 
     One pass over the pixels, a few rows at a time: beside the mask itself no temporary grows with the image. A field of
@@ -54,7 +56,7 @@ def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | N
     window = boxes.pixel_slices(field.roi, radiograph.shape) if window is None else window
     if field.shape == (1, 1):
         return _between(radiograph, window, *(float(ends[0, 0]) for ends in field.cells))
-    pixels = radiograph.pixels[window]
+    pixels = radiograph.denoised[window]
     mask = np.empty(pixels.shape, bool)
     for rows, (low, high) in field.bands(window):
         gray = radiograph.mapping.to_gray(pixels[rows])
@@ -112,13 +114,6 @@ def without_overlaps(masks: list[np.ndarray], windows: list[Window], may: May | 
     return disjoint
 
 
-def placed(mask: np.ndarray, window: Window, shape: tuple[int, int]) -> np.ndarray:
-    """A window's mask as one of the whole image of `shape` (rows, columns)."""
-    whole = np.zeros(shape, bool)
-    whole[window] = mask
-    return whole
-
-
 def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
     """The slices into each of two windows of what they share; None if nothing."""
     parts: list[list[slice]] = [[], []]
@@ -133,7 +128,7 @@ def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
 
 def _between(radiograph: Radiograph, window: Window, low: float, high: float) -> np.ndarray:
     """bool, the shape of a window: its pixels with low <= g <= high, compared in the image's own units."""
-    pixels = radiograph.pixels[window]
+    pixels = radiograph.denoised[window]
     lower, upper = radiograph.mapping.interval_to_units(low, high)
     mask = pixels >= lower
     mask &= pixels <= upper

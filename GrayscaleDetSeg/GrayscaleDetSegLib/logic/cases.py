@@ -242,11 +242,11 @@ def _understood(volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Radiograph:
     """A slice as ``volumes.note_reading`` says that the volume is to be understood; read anew where it says nothing."""
     reason = attribute(volume, "PolarityReason") or ""
     if attribute(volume, "Polarity") is None:
-        return read_volume(volume, grid.index, facts=facts_of(volume))
+        return read_volume(volume, grid.index, facts=facts_of(volume, grid))
     plain = read_volume(volume, grid.index, "as-is")
     if attribute(volume, "Polarity") != "inverted":
         return replace(plain, polarity=Polarity(reason=reason))
-    polarity = Polarity(True, float(attribute(volume, "PolarityPivot")), reason)
+    polarity = Polarity(True, float(attribute(volume, "PolarityPivot") or ""), reason)
     mapping = plain.mapping.turned_over(polarity.pivot)
     return replace(plain, pixels=polarity.apply(plain.pixels), mapping=mapping, polarity=polarity)
 

@@ -21,6 +21,7 @@ from ..scene.kept_copies import is_copy, keep_copy
 from ..scene.live import LiveMask
 from ..scene.masks import has_surface, make_surface, mask_of
 from ..scene.outcome import outcome_of, segment_of
+from ..scene.segment_editor import allows_overlap
 from ..scene.segmentation import note_written
 from ..scene.snapshot import bring_back_segment
 from ..scene.surface_models import MovingSurfaces, set_surfaces
@@ -72,8 +73,8 @@ class ThresholdDrag:
     Nothing is written before the interval changes, and an interval that ends where it began leaves all as it was, edits
     by hand included. What a move shows is what stays: the mask after the clean-up, without the pixels of others. These
     are other objects, as their segments are, and visible segments that somebody added, unless they overlapped the
-    object already. Where the object was edited by hand, its segment is kept as a hidden copy, see
-    ``scene.kept_copies``, because thresholds know nothing of such edits.
+    object already, or Slicer's Segment Editor is set to allow overlap. Where the object was edited by hand, its segment
+    is kept as a hidden copy, see ``scene.kept_copies``, because thresholds know nothing of such edits.
 
     Parameters
     ----------
@@ -269,6 +270,8 @@ class ThresholdDrag:
         node = self._store.node
         segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
         added, own = np.zeros(self._grid.shape, bool), self.item.windowed
+        if allows_overlap(node.GetScene()):
+            return added
         for number in range(segmentation.GetNumberOfSegments()):
             identity = segmentation.GetNthSegmentID(number)
             if identity in ours or is_copy(node, identity):
@@ -309,7 +312,8 @@ class ThresholdDrag:
 
     def _painted_outside(self) -> tuple[slice, slice] | None:
         """Rows and columns of the object's pixels, if some lie outside of its region: they were painted there."""
-        held, window = self.item.windowed.window, self._moving.window
+        rows, columns = self.item.windowed.window
+        held, window = (rows, columns), self._moving.window
         is_inside = all(a.start >= b.start and a.stop <= b.stop for a, b in zip(held, window))
         return None if is_inside or not self.item.pixel_count else held
 

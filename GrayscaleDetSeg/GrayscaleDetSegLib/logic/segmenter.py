@@ -89,8 +89,10 @@ class Segmenter:
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         score_threshold: float | None = None,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -108,7 +110,7 @@ class Segmenter:
             Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
-        polarity, method, clean_up, score_threshold, device
+        polarity, method, clean_up, exclusive, score_threshold, device, engine
             See ``core.options.SegmentOptions``.
         progress : callable, optional
             Called with the name of each stage as it starts.
@@ -120,7 +122,7 @@ class Segmenter:
         ValueError
             If there is no such method or polarity.
         """
-        options = self._options(method, polarity, clean_up, score_threshold, device, model)
+        options = self._options(method, polarity, clean_up, score_threshold, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -140,7 +142,9 @@ class Segmenter:
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -154,6 +158,8 @@ class Segmenter:
             Class of the object, for example "femur".
         segmentation : vtkMRMLSegmentationNode, optional
             A result on the same slice that gets the object as well; a new node by default.
+        exclusive : bool
+            For a new result: that of `segmentation` keeps to what it was made with.
         existing : str, optional
             What to do where an object of `segmentation` has the region's pixels already: ``"replace"``, ``"extend"`` or
             ``"keep"``, see ``logic.drawn``.
@@ -164,7 +170,7 @@ class Segmenter:
             As :meth:`segment`; also where the box lies beside the image, the model does not know the class, or an
             object has the region's pixels and `existing` does not say what to do.
         """
-        options = self._options(method, polarity, clean_up, None, device, model)
+        options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -195,15 +201,16 @@ class Segmenter:
                 "(replace_edits=True)."
             )
 
-    def _shown(
-        self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None
-    ) -> Segmented:
+    def _shown(self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None) -> Segmented:
         if not result.objects:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> SegmentOptions:
-        return SegmentOptions(method, polarity, clean_up, score_threshold, device, self.models.find(model))
+    def _options(self, method, polarity, clean_up, score_threshold, device, engine, model, exclusive) -> SegmentOptions:
+        found = self.models.find(model)
+        return SegmentOptions(
+            method, polarity, clean_up, score_threshold, device, found, engine=engine, exclusive=exclusive
+        )
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:

@@ -101,7 +101,7 @@ class Workspace:
     ) -> Reading:
         """A slice of a volume as a radiograph, with all that DICOM says of it; errors as ``volumes.read_volume``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
-        image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume))
+        image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume, grid))
         return Reading(volume, grid, image, stamp)
 
     def show(

@@ -15,6 +15,7 @@ import numpy as np
 from ..core import codec, old_formats
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
+from ..core.lie import UNSAID, Lie
 from ..core.radiograph import Radiograph, Spacing, area_of
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.windowed import WindowedMask
@@ -41,6 +42,7 @@ class StoredImage:
     mapping: GrayMapping
     modality: str | None
     notes: tuple[str, ...]
+    lie: Lie = UNSAID
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def keep_result(
         version=VERSION,
         slice=grid.index,
         shape=tuple(grid.shape),
-        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes),
+        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes, image.lie),
         segments=tuple(identities[:kept]),
         result={**codec.encode(without), "objects": [_entry(item) for item in shown]},
         sample=tuple(_sample(image.polarity.apply(image.pixels)).tolist()),
@@ -225,6 +227,7 @@ def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, re
         spacing=kept.spacing,
         modality=kept.modality,
         notes=kept.notes,
+        lie=kept.lie,
     )
     if not _is_of(record, plain, image):
         raise RadiographError(
@@ -281,7 +284,8 @@ class _Last:
     """The last few values by their keys."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._values = most, OrderedDict()
+        self._most = most
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
 
     def get(self, key: Hashable) -> Any:
         return self._values.get(key)

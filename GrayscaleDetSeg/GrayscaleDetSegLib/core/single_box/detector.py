@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from .. import boxes
+from ..engines import answer, prepared
+from ..gray_image import GrayImage
 from ..point_cloud import normalise, sample_points
 from .anchors import AnchorConfig
+from .description import PointNet
 from .detected import DetectedBox
-from .pointnet import PointNet
 from .refinement import refine
 
 
@@ -43,7 +44,7 @@ class BoxDetector:
     Parameters
     ----------
     network : PointNet
-        With trained weights; it is put in evaluation mode.
+        Of numpy or PyTorch, with trained weights; it is put in evaluation mode.
     anchors : AnchorConfig
     refinement : dict of str to ndarray (features + 1, 2)
         T of each class, see ``refinement``.
@@ -57,7 +58,7 @@ class BoxDetector:
         refinement: dict[str, np.ndarray],
         settings: BoxSettings | None = None,
     ) -> None:
-        self.network, self.anchors = network.eval(), anchors
+        self.network, self.anchors = prepared(network), anchors
         self.refinement, self.settings = refinement, settings or BoxSettings()
 
     @property
@@ -65,7 +66,7 @@ class BoxDetector:
         """The classes it can find the box of."""
         return tuple(self.network.config.classes)
 
-    def anchor_scores(self, gray: np.ndarray, roi: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def anchor_scores(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Class probabilities (anchors, 1 + classes) and pooled features (anchors, features) of a ROI's anchors.
 
         Parameters
@@ -76,18 +77,11 @@ class BoxDetector:
             (x0, y0, x1, y1) in px.
         """
         points = sample_points(gray, roi, self.settings.side, np.random.default_rng(self.settings.seed))
-        device = next(self.network.parameters()).device
-        levels = torch.from_numpy(np.ascontiguousarray(points[None, :, 2])).to(device)
-        cloud = torch.from_numpy(normalise(points, roi))[None].to(device)
-        with torch.inference_mode():
-            if self.settings.separate:
-                pooled = self.network.pool_anchors_separately(cloud, levels, self.anchors)
-            else:
-                pooled = self.network.pool_anchors(self.network.point_features(cloud)[0], levels, self.anchors)
-            scores = self.network.classify(pooled).softmax(dim=-1)
-        return scores[0].cpu().numpy(), pooled[0].cpu().numpy()
+        levels, cloud = np.ascontiguousarray(points[None, :, 2]), normalise(points, roi)[None]
+        scores, pooled = answer(self.network, cloud, levels, self.anchors, self.settings.separate)
+        return scores[0], pooled[0]
 
-    def proposals(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> list[DetectedBox]:
+    def proposals(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> list[DetectedBox]:
         """All boxes of a class that survive non-maximum suppression with 3D IoU, refined, best score first.
 
         Raises
@@ -108,6 +102,6 @@ class BoxDetector:
             for proposal, box, index in zip(before, after, kept)
         ]
 
-    def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> DetectedBox:
+    def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> DetectedBox:
         """The best box of a class in a ROI: per class one survives (Ge et al. 2022, "NMS with 3D IoU")."""
         return self.proposals(gray, roi, label)[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from ..engines import answer, prepared
 from ..explanations.threshold_field import ThresholdField
 from ..gray import GRAY_MAX
+from ..gray_image import GrayImage
 from ..point_cloud import stratified_places
-from .network import SurfaceNetwork
+from .description import SurfaceNetwork
 
 REACH = 2.0
 """Thresholds are kept within this many gray ranges of the range itself: far beyond it they say nothing more."""
@@ -24,26 +25,23 @@ class SurfaceDetector:
     Parameters
     ----------
     network : SurfaceNetwork
-        With trained weights; it is put in evaluation mode.
+        Of numpy or PyTorch, with trained weights; it is put in evaluation mode.
     seed : int
         Of the choice of points: the same image gives the same result.
     """
 
     def __init__(self, network: SurfaceNetwork, seed: int = 0) -> None:
-        self.network, self.seed = network.eval(), seed
-        for module in network.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                module.to(memory_format=torch.channels_last)
+        self.network, self.seed = prepared(network), seed
 
     def knows(self, label: str) -> bool:
         """Whether the network was trained for a class."""
         return label in self.network.config.classes
 
-    def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> ThresholdField:
+    def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> ThresholdField:
         """The field of one ROI, see :meth:`detect_all`."""
         return self.detect_all(gray, [roi], [label])[0]
 
-    def detect_all(self, gray: np.ndarray, rois: list, labels: list[str]) -> list[ThresholdField]:
+    def detect_all(self, gray: np.ndarray | GrayImage, rois: list, labels: list[str]) -> list[ThresholdField]:
         """The fields of several ROIs of one image.
 
         Parameters
@@ -66,15 +64,13 @@ class SurfaceDetector:
                 raise KeyError(f"The threshold surfaces do not know the class '{label}'.")
         if not rois:
             return []
-        device = next(self.network.parameters()).device
-        points = torch.from_numpy(np.stack([self.points(gray, roi) for roi in rois])).to(device)
-        numbers = torch.tensor([config.classes.index(label) for label in labels])
-        with torch.inference_mode():
-            fields = self.network(points)[torch.arange(len(rois)), numbers]
-        fields = (fields.clamp(-REACH, 1.0 + REACH) * GRAY_MAX).cpu().numpy()
+        points = np.stack([self.points(gray, roi) for roi in rois])
+        numbers = [config.classes.index(label) for label in labels]
+        fields = answer(self.network, points)[np.arange(len(rois)), numbers]
+        fields = fields.clip(-REACH, 1.0 + REACH) * np.float32(GRAY_MAX)
         return [ThresholdField(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
 
-    def points(self, gray: np.ndarray, roi: tuple[float, ...]) -> np.ndarray:
+    def points(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""
         side = self.network.config.side
         places = stratified_places(side, np.random.default_rng(self.seed))

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import torch
-from torch import nn
-
+from ..layers import operations_of
+from ..layers.parts import BatchNorm, Dropout, Linear, Part, Relu, Sequence
 from .anchors import AnchorConfig
 
 
@@ -50,74 +49,67 @@ class PointNetConfig:
         return max(1, round(published * self.width))
 
 
-class SharedLayers(nn.Sequential):
+class SharedLayers(Sequence):
     """Linear, batch norm and ReLU, repeated; applied to every row (a point, or a pooled feature vector) alike."""
 
     def __init__(self, *sizes: int) -> None:
-        layers: list[nn.Module] = []
+        layers: list[Part] = []
         for inputs, outputs in zip(sizes, sizes[1:]):
-            layers += [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)]
+            layers += [Linear(inputs, outputs, bias=False), BatchNorm(outputs, axes=0), Relu()]
         super().__init__(*layers)
 
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+    def forward(self, rows):
         """(..., last size) of (..., first size)."""
         # two dimensions: a batch of clouds is one tall matrix, several times faster than a 1 x 1 convolution
-        return super().forward(rows.flatten(0, -2)).unflatten(0, rows.shape[:-1])
+        found = rows.reshape(-1, rows.shape[-1])
+        for name in self.names:
+            found = getattr(self, name)(found)
+        return found.reshape(*rows.shape[:-1], found.shape[-1])
 
 
-class TransformNet(nn.Module):
+class TransformNet(Part):
     """T-Net: from a cloud (batch, points, size) a matrix (batch, size, size) to align it, the identity at the start."""
 
     def __init__(self, size: int, config: PointNetConfig) -> None:
-        super().__init__()
         self.size = size
         features = config.channels(1024)
         self.points = SharedLayers(size, config.channels(64), config.channels(128), features)
         self.dense = SharedLayers(features, config.channels(512), config.channels(256))
-        self.output = nn.Linear(config.channels(256), size * size)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        self.output = Linear(config.channels(256), size * size)
 
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
-        matrix = self.output(self.dense(self.points(points).amax(dim=1))).view(-1, self.size, self.size)
-        return matrix + torch.eye(self.size, device=points.device)
-
-
-def orthogonality_loss(transform: torch.Tensor) -> torch.Tensor:
-    """Mean of ||I - A A^T||^2 over a batch of transforms (batch, size, size): keeps the feature T-Net a rotation."""
-    identity = torch.eye(transform.shape[1], device=transform.device)
-    return ((transform @ transform.transpose(1, 2) - identity) ** 2).sum(dim=(1, 2)).mean()
+    def forward(self, points):
+        """The matrix of every cloud."""
+        whole = self.operations.largest(self.points(points), (1,))
+        matrix = self.output(self.dense(whole)).reshape(-1, self.size, self.size)
+        return matrix + self.operations.identity(self.size, matrix)
 
 
-def bin_index(gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
+def bin_index(gray, anchors: AnchorConfig):
     """The gray bin (int64, same shape) of gray levels 0..255."""
-    return (gray / anchors.bin_width).long().clamp(0, anchors.bins - 1)
+    operations = operations_of(gray)
+    return operations.whole(operations.at_most(gray / anchors.bin_width, anchors.bins - 1))
 
 
-def pool_bins(features: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
+def pool_bins(features, gray, anchors: AnchorConfig):
     """Maximum of the features of the points in every gray bin, (batch, bins, features); 0 in an empty bin.
 
     Parameters
     ----------
-    features : tensor (batch, points, features), 0 or more
-    gray : tensor (batch, points)
+    features : ndarray or tensor (batch, points, features), 0 or more
+    gray : of the same kind (batch, points)
         Gray levels 0..255.
     """
-    batch, bins = len(gray), anchors.bins
-    index = (bin_index(gray, anchors) + bins * torch.arange(batch, device=gray.device)[:, None]).flatten()
-    rows = features.flatten(0, 1)[index.argsort()]
-    lengths = torch.bincount(index, minlength=batch * bins)
-    if rows.device.type == "mps":  # PyTorch has no segment_reduce there (pytorch/pytorch issue 197880)
-        rows, lengths = rows.cpu(), lengths.cpu()
-    reduced = torch.segment_reduce(rows, "max", lengths=lengths, axis=0, initial=0.0)
-    return reduced.view(batch, bins, -1).to(features.device)
+    batch, bins, operations = len(gray), anchors.bins, operations_of(gray)
+    index = bin_index(gray, anchors)
+    index = (index + bins * operations.counted(batch, index)[:, None]).reshape(-1)
+    rows = features.reshape(-1, features.shape[-1])
+    return operations.group_maxima(rows, index, batch * bins).reshape(batch, bins, -1)
 
 
-class PointNet(nn.Module):
+class PointNet(Part):
     """PointNet over the anchors of a ROI."""
 
     def __init__(self, config: PointNetConfig) -> None:
-        super().__init__()
         self.config = config
         narrow, self.features = config.channels(64), config.channels(1024)
         self.input_transform = TransformNet(3, config)
@@ -125,73 +117,92 @@ class PointNet(nn.Module):
         self.feature_transform = TransformNet(narrow, config)
         self.second = SharedLayers(narrow, narrow, config.channels(128), self.features)
         self.head = SharedLayers(self.pooled_features, config.channels(512), config.channels(256))
-        self.dropout = nn.Dropout(0.3)
-        self.classifier = nn.Linear(config.channels(256), len(config.classes) + 1)
+        self.dropout = Dropout(0.3)
+        self.classifier = Linear(config.channels(256), len(config.classes) + 1)
 
     @property
     def pooled_features(self) -> int:
         """Length of an anchor's feature vector f(P)."""
         return self.features * (2 if self.config.context else 1)
 
-    def point_features(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (batch, points, features), 0 or more, and the feature transform, of points (batch, points, 3)."""
-        features = self.first(torch.bmm(points, self.input_transform(points)))
-        transform = self.feature_transform(features)
-        return self.second(torch.bmm(features, transform)), transform
+    def forward(self, points, gray, anchors: AnchorConfig, separate: bool = False):
+        """Class probabilities (batch, anchors, 1 + classes) and pooled features (batch, anchors, pooled features).
 
-    def pool_anchors(self, features: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
+        Parameters
+        ----------
+        points : ndarray or tensor (batch, points, 3)
+            Normalised.
+        gray : of the same kind (batch, points)
+            Their gray levels, 0..255.
+        separate : bool
+            As :meth:`pool_anchors_separately`, instead of once for all anchors.
+        """
+        if separate:
+            pooled = self.pool_anchors_separately(points, gray, anchors)
+        else:
+            pooled = self.pool_anchors(self.point_features(points)[0], gray, anchors)
+        return self.operations.softmax(self.classify(pooled)), pooled
+
+    def point_features(self, points):
+        """Features (batch, points, features), 0 or more, and the feature transform, of points (batch, points, 3)."""
+        features = self.first(points @ self.input_transform(points))
+        transform = self.feature_transform(features)
+        return self.second(features @ transform), transform
+
+    def pool_anchors(self, features, gray, anchors: AnchorConfig):
         """Max-pooled features f(P) of every anchor.
 
         Parameters
         ----------
-        features : tensor (batch, points, features)
+        features : ndarray or tensor (batch, points, features)
             From :meth:`point_features`.
-        gray : tensor (batch, points)
+        gray : of the same kind (batch, points)
             Gray levels 0..255 of the points.
 
         Returns
         -------
-        tensor (batch, anchors, pooled features)
+        ndarray or tensor (batch, anchors, pooled features)
             Anchors in the order of ``AnchorConfig.intervals``; 0 for one without points.
         """
-        pooled, width = {}, 1
+        pooled, width, larger = {}, 1, self.operations.larger
         reached = pool_bins(features, gray, anchors)  # entry i: the maximum over bins i to i + width - 1
         for scale in sorted(anchors.scales):
             while 2 * width <= scale:
-                reached = torch.maximum(reached[:, :-width], reached[:, width:])
+                reached = larger(reached[:, :-width], reached[:, width:])
                 width *= 2
-            starts = torch.arange(anchors.positions(scale), device=features.device) * anchors.stride
+            end = (anchors.positions(scale) - 1) * anchors.stride + 1
             # two windows of the doubled width cover any scale between it and its double
-            pooled[scale] = torch.maximum(reached[:, starts], reached[:, starts + scale - width])
-        pooled = torch.cat([pooled[scale] for scale in anchors.scales], dim=1)
-        return self._with_context(pooled, features.amax(dim=1))
+            pooled[scale] = larger(*(reached[:, k : k + end : anchors.stride] for k in (0, scale - width)))
+        together = self.operations.joined([pooled[scale] for scale in anchors.scales], 1)
+        return self._with_context(together, self.operations.largest(features, (1,)))
 
-    def pool_anchors_separately(self, points: torch.Tensor, gray: torch.Tensor, anchors: AnchorConfig) -> torch.Tensor:
+    def pool_anchors_separately(self, points, gray, anchors: AnchorConfig):
         """As :meth:`pool_anchors`, with a pass of the whole network per anchor, T-Nets included (one cloud only).
 
         Parameters
         ----------
-        points : tensor (1, points, 3)
+        points : ndarray or tensor (1, points, 3)
             Normalised.
-        gray : tensor (1, points)
+        gray : of the same kind (1, points)
         """
-        context = self.point_features(points)[0].amax(dim=1)
+        largest = self.operations.largest
+        context = largest(self.point_features(points)[0], (1,))
         bins = bin_index(gray, anchors)[0]
         pooled = []
         for scale in anchors.scales:
             for start in range(0, anchors.positions(scale) * anchors.stride, anchors.stride):
                 inside = (bins >= start) & (bins < start + scale)
                 if inside.any():
-                    pooled.append(self.point_features(points[:, inside])[0].amax(dim=1))
+                    pooled.append(largest(self.point_features(points[:, inside])[0], (1,)))
                 else:
-                    pooled.append(torch.zeros_like(context))
-        return self._with_context(torch.stack(pooled, dim=1), context)
+                    pooled.append(0.0 * context)
+        return self._with_context(self.operations.joined([each[:, None] for each in pooled], 1), context)
 
-    def _with_context(self, pooled: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    def _with_context(self, pooled, whole):
         if not self.config.context:
             return pooled
-        return torch.cat([pooled, whole[:, None].expand(-1, pooled.shape[1], -1)], dim=2)
+        return self.operations.joined([pooled, self.operations.spread(whole, pooled.shape[1])], 2)
 
-    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+    def classify(self, pooled):
         """Logits (batch, anchors, 1 + classes) of pooled features (batch, anchors, pooled features)."""
         return self.classifier(self.dropout(self.head(pooled)))

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import torch
-from torch import nn
-from torch.nn import functional
-
-from ..single_box.pointnet import SharedLayers
+from ..layers.parts import BatchNorm, Convolution, Linear, Part, Parts, Relu, Sequence
+from ..single_box.description import SharedLayers
 
 
 @dataclass(frozen=True)
@@ -74,120 +71,95 @@ class SurfaceConfig:
         return asdict(self)
 
 
-class ConvolutionBlock(nn.Sequential):
+class ConvolutionBlock(Sequence):
     """Convolution 3 x 3, batch norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-        )
+        super().__init__(Convolution(inputs, outputs, 3, stride, bias=False), BatchNorm(outputs), Relu())
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Part):
     """Two 3 x 3 convolutions beside the identity."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
         self.first = ConvolutionBlock(channels, channels)
         self.second = ConvolutionBlock(channels, channels)
 
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+    def forward(self, maps):
+        """Maps of the same shape."""
         return maps + self.second(self.first(maps))
 
 
-class PillarFeatures(nn.Module):
+class PillarFeatures(Part):
     """One PointNet for all pillars, max-pooled (Lang et al. 2019, section 2.1)."""
 
     def __init__(self, config: SurfaceConfig) -> None:
-        super().__init__()
         self.grid, self.per_cell = config.grid, config.per_cell
         self.layers = SharedLayers(6, config.features, config.features)
 
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
+    def forward(self, points):
         """Features (batch, features, side, side) of every point, in the order of its place.
 
         Parameters
         ----------
-        points : tensor (batch, side * side, 3)
+        points : ndarray or tensor (batch, side * side, 3)
             x, y and g each -1..1, row by row.
         """
-        grid, side = self.grid, self.grid * self.per_cell
-        raster = points.view(len(points), side, side, 3)
-        middles = torch.arange(grid, device=points.device, dtype=points.dtype) * (2.0 / grid) + (1.0 / grid - 1.0)
-        middles = middles.repeat_interleave(self.per_cell)
+        operations, grid, side = self.operations, self.grid, self.grid * self.per_cell
+        raster = points.reshape(len(points), side, side, 3)
+        middles = operations.counted(grid, points) * (2.0 / grid) + (1.0 / grid - 1.0)
+        middles = operations.repeated(middles, self.per_cell)
         across = (raster[..., 0] - middles) * grid
         down = (raster[..., 1] - middles[:, None]) * grid
         gray = raster[..., 2]
-        mean = functional.avg_pool2d(gray[:, None], self.per_cell)
-        relative = gray - functional.interpolate(mean, scale_factor=float(self.per_cell), mode="nearest")[:, 0]
-        inputs = torch.cat([raster, torch.stack([across, down, relative], dim=-1)], dim=-1)
-        return self.layers(inputs).permute(0, 3, 1, 2)
+        mean = operations.mean_pool(gray[:, None], self.per_cell)
+        relative = gray - operations.enlarged(mean, self.per_cell)[:, 0]
+        inputs = operations.stacked([raster[..., 0], raster[..., 1], gray, across, down, relative])
+        return operations.permuted(self.layers(inputs), (0, 3, 1, 2))
 
 
-class SurfaceNetwork(nn.Module):
+class SurfaceNetwork(Part):
     """Pillars, an encoder and a decoder over their grid, and a head with two surfaces per class."""
 
     def __init__(self, config: SurfaceConfig) -> None:
-        super().__init__()
         self.config = config
         self.pillars = PillarFeatures(config)
         widths = config.channels
         self.entry = ConvolutionBlock(config.features, widths[0])
-        self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths)
-        self.down = nn.ModuleList(ConvolutionBlock(fine, coarse, 2) for fine, coarse in zip(widths, widths[1:]))
-        self.across = nn.Linear(widths[-1], widths[-1])
-        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in zip(widths, widths[1:]))
-        self.decoder = nn.ModuleList(ResidualBlock(width) for width in widths[:-1])
+        self.encoder = Parts(ResidualBlock(width) for width in widths)
+        self.down = Parts(ConvolutionBlock(fine, coarse, 2) for fine, coarse in zip(widths, widths[1:]))
+        self.across = Linear(widths[-1], widths[-1])
+        self.up = Parts(Convolution(coarse, fine, 1) for fine, coarse in zip(widths, widths[1:]))
+        self.decoder = Parts(ResidualBlock(width) for width in widths[:-1])
         if config.fine:
-            self.skip = nn.Conv2d(config.features, widths[0], 1)
+            self.skip = Convolution(config.features, widths[0], 1)
             self.fine = ResidualBlock(widths[0])
-        self.head = nn.Conv2d(widths[0], 2 * len(config.classes), 1)
-        nn.init.zeros_(self.head.weight)
-        with torch.no_grad():  # at the start every interval holds something
-            self.head.bias.view(-1, 2).copy_(torch.tensor([-0.1, 0.1] if config.relative else [0.2, 0.8]))
+        self.head = Convolution(widths[0], 2 * len(config.classes), 1)
 
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
+    def forward(self, points):
         """Bottom and top, in shares of the gray range 0..255, for points as in :class:`PillarFeatures`.
 
         Returns
         -------
-        tensor (batch, classes, 2, cells, cells)
+        ndarray or tensor (batch, classes, 2, cells, cells)
             Not limited to 0..1: below 0 a bottom is open, and a bottom above its top closes the cell.
         """
-        config = self.config
-        features = functional.max_pool2d(self.pillars(points), config.side // config.cells)
-        pillars = functional.max_pool2d(features, 2) if config.fine else features
+        config, operations = self.config, self.operations
+        features = operations.max_pool(self.pillars(points), config.side // config.cells)
+        pillars = operations.max_pool(features, 2) if config.fine else features
         maps, skips = self.encoder[0](self.entry(pillars)), []
         for down, block in zip(self.down, self.encoder[1:]):
             skips.append(maps)
             maps = block(down(maps))
         maps = maps + self.across(maps.mean((2, 3)))[:, :, None, None]  # what the whole ROI looks like
         for up, block, skip in zip(reversed(self.up), reversed(self.decoder), reversed(skips)):
-            maps = block(skip + functional.interpolate(up(maps), scale_factor=2.0, mode="nearest"))
+            maps = block(skip + operations.enlarged(up(maps), 2))
         if config.fine:
-            maps = self.fine(self.skip(features) + functional.interpolate(maps, scale_factor=2.0, mode="nearest"))
-        surfaces = self.head(maps).unflatten(1, (len(config.classes), 2))
+            maps = self.fine(self.skip(features) + operations.enlarged(maps, 2))
+        raw = self.head(maps)
+        surfaces = raw.reshape(len(raw), len(config.classes), 2, *raw.shape[2:])
         if not config.relative:
             return surfaces
-        gray = points[..., 2].view(len(points), 1, config.side, config.side)
-        mean = functional.avg_pool2d(gray, config.side // config.cells)
+        gray = points[..., 2].reshape(len(points), 1, config.side, config.side)
+        mean = operations.mean_pool(gray, config.side // config.cells)
         return surfaces + 0.5 * (1.0 + mean[:, :, None])
-
-
-def surfaces_at(field: torch.Tensor, side: int) -> torch.Tensor:
-    """Bottom and top (batch, 2, side, side) in the middles of a side x side raster over the ROI, by interpolation.
-
-    Parameters
-    ----------
-    field : tensor (batch, 2, cells, cells)
-        At the middles of the cells; outside of the outermost middles it goes on unchanged.
-    """
-    return functional.interpolate(field, (side, side), mode="bilinear", align_corners=False)
-
-
-def soft_interval(gray: torch.Tensor, low: torch.Tensor, high: torch.Tensor, softness: float) -> torch.Tensor:
-    """How far gray levels lie inside their interval, in units of `softness`: min((g - low) / s, (high - g) / s).
-
-    Positive inside, negative outside; the logits of the training's loss.
-    """
-    return torch.minimum(gray - low, high - gray) / softness

@@ -1,0 +1,228 @@
+"""What the sections of a panel share: what is chosen, what is under way, and who says what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..core.engines import wanted_engine
+from ..core.errors import GrayscaleDetSegError
+from ..core.methods.registry import registry
+from ..core.options import SegmentOptions
+from ..logic import dependencies
+from ..logic.engine import Engine
+from ..logic.jobs import Cancelled
+from ..logic.models import Model
+from ..logic.segmenter import Segmenter
+from .choices import Choices
+from .layout import CloudLayout
+from .messages import Messages
+from .parameters import Parameters, options_of
+from .result_view import ResultView
+from .run import Runner, load_libraries
+from .scene_results import Results
+from .signals import Signal
+from .slices import image_problem
+from .state import Event, State, StateMachine
+
+
+class Session:
+    """One for a panel. Sections know it, and one another only through its signals.
+
+    Parameters
+    ----------
+    ui : namespace
+        The widgets of all sections by name.
+    segmenter : Segmenter
+
+    Attributes
+    ----------
+    machine : StateMachine
+        What is under way.
+    changed : Signal ()
+        Something has changed that buttons and texts depend on.
+    stage : Signal (str or None)
+        A job has come to another stage; None: it has ended.
+    model_chosen : Signal ()
+        Another model or method was chosen.
+    result_chosen : Signal (segmentation or None)
+        Another result was chosen, or the same anew.
+    chosen : Signal (volume or None)
+        All that follows from a choice has been done; the volume that is chosen now.
+    refreshed : Signal (Shown or None)
+        The result that is shown has changed, or is another one.
+    selected : Signal (segment id or None)
+        Another object of it was selected, or the same anew.
+    finishing : Signal ()
+        Make final what is being moved.
+    dropping : Signal ()
+        Let go of what is being moved or drawn; it does not become final.
+    found : Signal (Segmented)
+        A result has just come into the scene.
+    moved : Signal (segment id, Numbers)
+        Thresholds move.
+    pixel : Signal (str)
+        What to say of the pixel under the mouse.
+    draw_wanted : Signal (bool)
+        A region is to be drawn, or is not to be drawn any more.
+    model_wanted : Signal ()
+        Another model is to be chosen.
+    region_wanted : Signal (Reading, roi, label, segmentation or None)
+        An object is to be looked for in a region.
+    """
+
+    def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
+        self.ui, self.segmenter, self.results = ui, segmenter, Results(segmenter.workspace)
+        self.machine = StateMachine()
+        self.changed, self.stage, self.found = Signal(), Signal(), Signal()
+        self.finishing, self.dropping = Signal(), Signal()
+        self.model_chosen, self.result_chosen, self.chosen = Signal(), Signal(), Signal()
+        self.refreshed, self.selected, self.moved, self.pixel = Signal(), Signal(), Signal(), Signal()
+        self.draw_wanted, self.model_wanted, self.region_wanted = Signal(), Signal(), Signal()
+        self.messages, self.layout, self.runner = Messages(ui), CloudLayout(), Runner(self._on_stage)
+        self.parameters: Parameters | None = None
+        """The user's choices; None while the module is not in use."""
+        self.node = None
+        """The segmentation whose result is shown."""
+        self.selection: str | None = None
+        """The segment of the selected object."""
+        self.model: Model | None = None
+        """The chosen model, whether it can be used or not; None while the module is not in use."""
+        self.model_problem = ""
+        """Why the chosen model cannot be used, or not by the chosen method."""
+        self._is_preparing = False
+        self.view, self.choices = ResultView(self), Choices(self)
+        self.machine.changed.connect(self._on_state)
+
+    @property
+    def state(self) -> State:
+        """What is under way."""
+        return self.machine.state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs."""
+        return self.state is State.BUSY
+
+    @property
+    def obstacle(self) -> str:
+        """Why the chosen image cannot be segmented by the chosen model, or nothing."""
+        if self.parameters is None:
+            return _("The module is not in use.")
+        return image_problem(self.parameters.volume) or self.model_problem
+
+    def prepare(self) -> None:
+        """See to it that what computes is there and loaded, the module still in use.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            Where PyTorch is needed, not there and not wanted, is being installed (clicks are heeded meanwhile), or the
+            module was left before it was there.
+        """
+        if self._is_preparing:
+            raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
+        self._is_preparing = True
+        try:
+            needs_torch = self._needs_torch()
+            if dependencies.missing(needs_torch):
+                dependencies.install(_confirm_installing, self.messages.log, needs_torch)
+            load_libraries(self.messages.say, needs_torch)
+        finally:
+            self._is_preparing = False
+        if self.parameters is None:
+            raise GrayscaleDetSegError(_("The module was left meanwhile; nothing was changed."))
+
+    def start(
+        self,
+        text: str,
+        work: Callable[[Engine, SegmentOptions, Callable], Any],
+        done: Callable[[Any], object],
+        undone: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Prepare, say `text`, and do a piece of work in a thread.
+
+        Parameters
+        ----------
+        work : callable (engine, options, progress) -> outcome
+            Runs in the thread.
+        done : callable (outcome)
+            Called with what it returned.
+        undone : callable
+            Called where nothing came of it.
+        """
+        try:
+            self._check_model()
+            self.prepare()
+        except Exception as error:
+            self.messages.fail(error)
+            undone()
+            return
+        if not self.machine.allows(Event.RUN):
+            self.messages.say(_("Another run is on; wait until it has ended, then try again."))
+            undone()
+            return
+        self.messages.drop_question()
+        self.messages.say(text)
+        options, engine = options_of(self.parameters), self.segmenter.engine
+
+        def failed(error: BaseException) -> None:
+            if isinstance(error, Cancelled):
+                self.messages.say(_("Cancelled; nothing was changed."))
+            else:
+                self.messages.fail(error)
+            undone()
+
+        self.runner.start(lambda progress: work(engine, options, progress), done, failed)
+
+    def abandon(self) -> None:
+        """Forget the job that runs, if one does; nothing comes of it."""
+        if self.runner.is_busy:
+            self.messages.say(_("The run was ended; nothing was changed."))
+        self.runner.abandon()
+
+    def _on_stage(self, stage: str | None) -> None:
+        self.machine.send(Event.RUN_ENDED if stage is None else Event.RUN)
+        self.stage.emit(stage)
+        self.changed.emit()
+
+    def _on_state(self, _state: State) -> None:
+        self.changed.emit()
+
+    def _needs_torch(self) -> bool:
+        """Whether PyTorch computes, or the chosen method needs it."""
+        if self.parameters is None:
+            return False
+        options = options_of(self.parameters)
+        if wanted_engine(options.engine, options.device) == "torch":
+            return True
+        try:
+            return options.method is not None and registry().get(options.method).needs_torch
+        except GrayscaleDetSegError:  # said when the method is used
+            return False
+
+    def _check_model(self) -> None:
+        """Raise GrayscaleDetSegError if the chosen model is not there: no other one is taken in its place."""
+        model = None if self.parameters is None else self.segmenter.models.get(self.parameters.model)
+        if model is not None and model.problem:
+            raise GrayscaleDetSegError(model.problem)
+
+    def is_still_there(self, volume) -> bool:
+        """Whether the volume of a run that has ended is in the scene; says so where it is not."""
+        if volume.GetScene() is None:
+            self.messages.say(_("The image was removed meanwhile, and its result with it."))
+            return False
+        return self.parameters is not None
+
+
+def _confirm_installing(requirements: tuple[str, ...]) -> bool:
+    return slicer.util.confirmOkCancelDisplay(
+        _("This needs {packages}. Install now? The download can take some minutes.").format(
+            packages=", ".join(requirements)
+        ),
+        _("GrayscaleDetSeg needs more packages"),
+    )

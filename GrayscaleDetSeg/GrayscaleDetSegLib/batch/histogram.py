@@ -18,6 +18,7 @@ from . import drawing
 
 WIDTH, HEIGHT = 400, 260
 _BINS = 128
+_ROWS_AT_ONCE = 256
 REST: drawing.Color = (104, 110, 121)
 """The shade of what neither takes."""
 
@@ -114,11 +115,16 @@ def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
     shown[local] = True
     if item.thresholds is not None:
         interval[local] = rule_mask(radiograph, item.region, *item.thresholds.interval)
-    gray = _spread(radiograph.mapping, radiograph.denoised[window][shown])
-    mask, interval = mask[shown], interval[shown]
-    every, either, kept = (
-        np.histogram(values, _BINS, (0, 255))[0] for values in (gray, gray[interval | mask], gray[mask])
-    )
+    pixels, before = radiograph.denoised[window], 0
+    every, either, kept = np.zeros((3, _BINS), np.int64)
+    for start in range(0, len(shown), _ROWS_AT_ONCE):  # the gray levels of a large region would fill the memory
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        part = shown[rows]
+        gray = _spread(radiograph.mapping, pixels[rows][part], before)
+        before += gray.size
+        of_mask = mask[rows][part]
+        for counts, values in ((every, gray), (either, gray[interval[rows][part] | of_mask]), (kept, gray[of_mask])):
+            counts += np.histogram(values, _BINS, (0, 255))[0]
     # saturated pixels pile up at both ends and would press everything else flat
     scale = max(1, every[1:-1].max() if every[1:-1].any() else every.max())
     edges = np.linspace(left, right, _BINS + 1)
@@ -153,15 +159,17 @@ def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], color: drawing.Co
         x += 14 + drawing.text_width(text, 11) + 12
 
 
-def _spread(mapping: GrayMapping, pixels: np.ndarray) -> np.ndarray:
+def _spread(mapping: GrayMapping, pixels: np.ndarray, before: int = 0) -> np.ndarray:
     """Gray levels of `pixels`, those of an 8 bit image spread evenly over the step to the next value.
 
-    Without that a bin holds one value here and two there, and the histogram looks like a comb.
+    Without that a bin holds one value here and two there, and the histogram looks like a comb. `before` is how many
+    pixels of the same histogram were spread already.
     """
     gray = mapping.to_gray(pixels)
     if np.issubdtype(pixels.dtype, np.integer):
         step = 255.0 / (mapping.units[-1] - mapping.units[0])
-        fractions = (np.arange(gray.size, dtype=np.float64) * 0.6180339887).reshape(gray.shape) % 1.0 - 0.5
+        numbers = np.arange(before, before + gray.size, dtype=np.float64).reshape(gray.shape)
+        fractions = numbers * 0.6180339887 % 1.0 - 0.5
         gray = np.where((gray > 0) & (gray < 255), np.clip(gray + step * fractions, 0.0, 255.0), gray)
     return gray
 

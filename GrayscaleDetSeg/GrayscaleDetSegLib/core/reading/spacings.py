@@ -50,7 +50,9 @@ def weighed(value_of: Callable[[str], object], notes: list[str]) -> Spacing | No
         notes.append(f"{said_by}: lengths in the patient are smaller by it, areas by {factor**2:.4g}, than those at "
                      f"the detector")
         return Spacing(*first, keyword, plane, factor)
-    if not plane:
+    if plane.startswith("calibrated"):
+        notes.append(f"{said_by}: {keyword} is calibrated and not corrected for it once more")
+    elif not plane:
         notes.append(f"{said_by}: the file does not say whether {keyword} is corrected for it")
     return Spacing(*first, keyword, plane)
 

@@ -32,7 +32,8 @@ def plain(text: str) -> str:
 
 def mix(color: Color, other: Color, share: float) -> Color:
     """`color` with a share (0..1) of `other`."""
-    return tuple(round(a * (1 - share) + b * share) for a, b in zip(color, other))
+    red, green, blue = (round(a * (1 - share) + b * share) for a, b in zip(color, other))
+    return red, green, blue
 
 
 def text_width(text: str, size: float) -> int:

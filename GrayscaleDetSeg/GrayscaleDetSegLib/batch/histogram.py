@@ -31,8 +31,8 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
     draw.rounded_rectangle((x, y, x + WIDTH - 1, y + HEIGHT - 1), 6, fill=drawing.PANEL)
     draw.rounded_rectangle((x + 12, y + 13, x + 25, y + 26), 3, fill=color)
     thresholds = item.thresholds
-    has_box = thresholds is not None and thresholds.box_score is not None
-    scores = f"ROI {item.score:.2f}" + (f"   box {thresholds.box_score:.2f}" if has_box else "")
+    box_score = None if thresholds is None else thresholds.box_score
+    scores = f"ROI {item.score:.2f}" + ("" if box_score is None else f"   box {box_score:.2f}")
     room = WIDTH - 60 - drawing.text_width(scores, 13)
     drawing.write(draw, (x + 33, y + 20), drawing.shortened(_title(item), 16, room), 16, anchor="lm")
     drawing.write(draw, (x + WIDTH - 12, y + 20), scores, 13, drawing.FAINT, "rm")
@@ -93,9 +93,9 @@ def _plot(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
         draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.14))
     _bars(draw, frame, radiograph, item, color)
     draw.line((left, bottom, right, bottom), fill=drawing.LINE)
-    for gray in (0, 64, 128, 192, 255):
-        draw.line((across(gray), bottom, across(gray), bottom + 4), fill=drawing.LINE)
-        drawing.write(draw, (across(gray), bottom + 6), str(gray), 11, drawing.FAINT, "ma")
+    for level in (0, 64, 128, 192, 255):
+        draw.line((across(level), bottom, across(level), bottom + 4), fill=drawing.LINE)
+        drawing.write(draw, (across(level), bottom + 6), str(level), 11, drawing.FAINT, "ma")
     if item.thresholds is None:
         return
     for gray in (low, high):  # edged, because the bars may have the same colour

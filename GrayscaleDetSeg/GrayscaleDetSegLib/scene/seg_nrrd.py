@@ -34,7 +34,8 @@ def encoded(result: SegmentationResult) -> bytes:
     image = np.stack(maps, axis=-1) if len(maps) > 1 else maps[0][..., None]  # the layers innermost
     header = "\n".join([*_fields(image, result.radiograph.geometry), *_keys(result, layers)])
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)  # gzip, without a date
-    return header.encode("utf-8") + b"\n\n" + packer.compress(np.ascontiguousarray(image)) + packer.flush()
+    data = np.ascontiguousarray(image).data
+    return header.encode("utf-8") + b"\n\n" + packer.compress(data) + packer.flush()
 
 
 def _fields(image: np.ndarray, geometry: Geometry) -> Iterator[str]:

@@ -261,7 +261,7 @@ def test_a_method_that_was_asked_for_is_never_replaced_by_another(turn):
     result = made.segment(image, method="surfaces")
     assert [(item.name, item.method) for item in result.objects] == [("tibia", "surfaces")]
     assert result.notes[-1] == "Left out is femur: the method 'surfaces' of the model rigged does not know it."
-    assert result.message == "Found tibia. " + result.notes[0]
+    assert result.message == " ".join(["Found tibia.", *result.notes])
     with pytest.raises(MethodError, match="The model rigged has no method 'surfaces': choose one of box"):
         rigged(RoiFake(), BoxFake(), model="rigged").segment(image, method="surfaces")
     with pytest.raises(UnknownClassError, match="The method 'surfaces' of the model rigged does not know 'femur'"):

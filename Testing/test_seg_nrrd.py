@@ -76,9 +76,11 @@ def opened(path) -> tuple[dict[str, str], bytes]:
     pairs = [re.split(r":=|: ", line, maxsplit=1) for line in lines]
     assert len({key for key, _ in pairs}) == len(pairs)
     fields = {"magic": first, **dict(pairs)}
-    # where a process has made Slicer's module of segmentations, its converters' default parameters stand there, too
-    parameters = fields[CONVERSION].split("&")
-    fields[CONVERSION] = next(each for each in parameters if each.startswith("Reference image geometry|"))
+    # where a process has made Slicer's module of segmentations, its converters' default parameters stand there, too,
+    # and what each is good for
+    parameters = (each.split("|")[:2] for each in fields[CONVERSION].split("&"))
+    fields[CONVERSION] = next(value for name, value in (pair for pair in parameters if len(pair) == 2)
+                              if name == "Reference image geometry")
     return fields, gzip.decompress(data)
 
 

@@ -56,7 +56,7 @@ def test_help_is_that_of_segment(tmp_path):
     assert options(arguments.folder_parser()) == options(commands.choices["segment"]) | {"--version"}
 
 
-@pytest.mark.parametrize("package", ["torch", "safetensors"])
+@pytest.mark.parametrize("package", ["pydicom", "SimpleITK"])
 def test_a_missing_package_is_exit_code_4(package, tmp_path):
     hide = (
         "import importlib.util\nfind = importlib.util.find_spec\n"

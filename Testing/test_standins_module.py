@@ -176,7 +176,7 @@ def test_own_layout_and_the_users_restored(panel_session):
     manager.layoutLogic().GetLayoutNode().AddLayoutDescription(7001, f'<layout type="horizontal">{items}</layout>')
     manager.layout = 7001
     assert slicer.mrmlScene.GetSingletonNode("Cloud", "vtkMRMLViewNode")
-    view = manager.threeDWidget("Cloud").threeDView()
+    view = manager.threeDWidget("ViewCloud").threeDView()
     view.resetFocalPoint()
     assert view.calls == [("resetFocalPoint",)]
     manager.layout = users

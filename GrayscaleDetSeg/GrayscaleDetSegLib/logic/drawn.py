@@ -6,7 +6,7 @@ two halves apart, because the first is for a thread and the second for the main 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..core import boxes
@@ -121,6 +121,8 @@ class DrawnRegion:
         What is to be replaced or extended; None adds an object to those that are there.
     is_extended : bool
         Whether the occupant is extended.
+    note : str
+        What the result's notes say about an object that was in the way and stays.
     """
 
     workspace: Workspace
@@ -130,6 +132,7 @@ class DrawnRegion:
     roi: tuple[float, float, float, float]
     occupant: Occupant | None = None
     is_extended: bool = False
+    note: str = ""
 
     @classmethod
     def of(
@@ -156,15 +159,17 @@ class DrawnRegion:
         if occupant is not None and existing not in occupant.choices:
             choices = " or ".join(f'"{each}"' for each in occupant.choices)
             raise GrayscaleDetSegError(f"{occupant.message} (existing={choices})")
-        if existing == KEEP:
-            occupant = None
+        if occupant is not None and existing == KEEP:
+            note = f"{occupant.name} was there already and keeps its pixels."
+            return cls(workspace, node, shown, label, roi, note=note)
         return cls(workspace, node, shown, label, roi, occupant, existing == EXTEND)
 
     def compute(self, engine: Engine, options: SegmentOptions, progress: Progress | None = None) -> SegmentationResult:
         """Look for the object; may be called from a thread. Errors as ``Engine.add_region``."""
         result, occupant = self.shown.result, self.occupant
         if occupant is None:
-            return engine.add_region(result, self.roi, self.label, options, progress)
+            added = engine.add_region(result, self.roi, self.label, options, progress)
+            return replace(added, notes=(*added.notes, self.note)) if self.note else added
         if occupant.label != self.label:
             rest = without_object(result, occupant.name)
             return engine.add_region(rest, self.roi, self.label, options, progress)

@@ -13,7 +13,7 @@ from ..core.stopwatch import Progress
 from ..scene import regions
 from ..scene.outcome import Outcome
 from .dependencies import require
-from .drawn import DrawnRegion
+from .drawn import KEEP, DrawnRegion
 from .engine import Engine
 from .models import Models
 from .shown import Reading
@@ -138,7 +138,7 @@ class Segmenter:
         *,
         slice_index: int | None = None,
         segmentation: vtkMRMLSegmentationNode | None = None,
-        existing: str | None = None,
+        existing: str | None = KEEP,
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
@@ -160,15 +160,15 @@ class Segmenter:
             A result on the same slice that gets the object as well; a new node by default.
         exclusive : bool
             For a new result: that of `segmentation` keeps to what it was made with.
-        existing : str, optional
+        existing : str or None
             What to do where an object of `segmentation` has the region's pixels already: ``"replace"``, ``"extend"`` or
-            ``"keep"``, see ``logic.drawn``.
+            ``"keep"`` (the new object gets what is left, and a note says so), see ``logic.drawn``. None is refused.
 
         Raises
         ------
         GrayscaleDetSegError
             As :meth:`segment`; also where the box lies beside the image, the model does not know the class, or an
-            object has the region's pixels and `existing` does not say what to do.
+            object has the region's pixels and `existing` is None.
         """
         options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)

@@ -20,7 +20,7 @@ from .yolo.networks import YoloConfig, build_yolo
 
 
 def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pipeline:
-    """The pipeline of a model bundle, ready to run.
+    """The pipeline of a model bundle, ready to run; a ``volumes.pipeline.VolumePipeline`` if it is one for volumes.
 
     Parameters
     ----------
@@ -37,6 +37,10 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
         If the device cannot be used.
     """
     bundle, chosen = Bundle.open(folder), resolve_device(device)
+    if bundle.dimensions == 3:
+        from .volumes.pipeline import load_volume_pipeline
+
+        return load_volume_pipeline(bundle, chosen)
     try:
         roi_detector = load_roi_detector(bundle, chosen.name)
         methods = ModelMethods(bundle, chosen.name)

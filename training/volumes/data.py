@@ -78,9 +78,9 @@ def prepared(case: VolumeCase, target: Target, settings: VolumeSettings) -> Prep
     return Prepared(np.rint(working * GRAY_MAX).astype(np.uint8), np.ascontiguousarray(mask))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sample:
-    """A slice with its neighbours.
+    """A slice with its neighbours; not frozen, because Lightning moves its tensors to the device.
 
     Parameters
     ----------
@@ -170,8 +170,3 @@ def random_window(mask: np.ndarray, margin: float, random: np.random.Generator) 
         start, stop = grown(np.array(max(low, 0)), np.array(min(high, side)), 0, side)
         ends.append((int(start), int(stop)))
     return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
-
-
-def collate(samples: list[Sample]) -> list[Sample]:
-    """A batch is a list: slices differ in size, and each is looked at alone, as in the article."""
-    return samples

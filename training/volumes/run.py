@@ -21,7 +21,7 @@ from GrayscaleDetSegLib.core.volumes.views import dsc
 from ..runs import CHECKPOINT, Machine, Run, RunError, StagedTraining, Validation, is_first
 from ..runs.record import Record, open_log, say
 from .cases import VolumeCase, VolumeDataError, label_values, print_of, read_volume_set
-from .data import LEAST, MARGIN, Prepared, SliceDataset, Target, prepared
+from .data import LEAST, MARGIN, Prepared, Sample, SliceDataset, Target, prepared
 
 CONFIG = "config.toml"
 
@@ -187,5 +187,6 @@ def train(
     run.fit(module, loader, validation, clip=run.settings.get("clip", 5.0), quiet=True)
 
 
-def _as_list(samples: list) -> list:
+def _as_list(samples: list[Sample]) -> list[Sample]:
+    """A batch is a list: slices differ in size, and each is looked at alone, as in the article."""
     return samples

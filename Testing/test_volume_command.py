@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
 
 from GrayscaleDetSegLib.batch import main as command
+from GrayscaleDetSegLib.batch.volumes import report
 from GrayscaleDetSegLib.batch.volumes.inputs import collect
 from GrayscaleDetSegLib.batch.volumes.picture import draw_picture
 from GrayscaleDetSegLib.batch.volumes.segmentation_file import write_segmentation
@@ -77,6 +80,9 @@ def test_resuming_and_numbers_alone(model, tmp_path, capsys):
     capsys.readouterr()
     assert call(*arguments, "--json", "-", "--score-threshold", "0.5") == 0
     document = json.loads(capsys.readouterr().out)
+    schema = json.loads((Path(report.__file__).parent / "result.schema.json").read_text(encoding="utf-8"))
+    assert schema == report.generated_schema(), "generate it anew"
+    jsonschema.validate(document, schema)
     assert document["schema"] == "grayscale-detseg/volume-result"
     assert document["notes"][-1].startswith("Polarity, score threshold and VOI window are for radiographs")
 

@@ -42,7 +42,8 @@ def _walk(folder: Path, unreadable: list[OSError]) -> Iterable[Input]:
         here = Path(root)
         shown = [name for name in sorted(names) if not name.startswith(".")]
         if any(name.upper() != "DICOMDIR" and is_dicom(here / name) for name in shown):
-            yield Input(here, here.parent.relative_to(folder) if here != folder else Path())
+            named = here if here.name else here.resolve()  # "." has no name
+            yield Input(named, here.parent.relative_to(folder) if here != folder else Path())
         for name in shown:
             lower = name.lower()
             if lower.endswith(EXTENSIONS) and not lower.endswith(SEGMENTATION):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from ...core.explanations.base import Explanation
 from ...core.gray import GrayMapping
 from ...core.labels import anatomy
 from ...core.radiograph import Geometry
+from ...core.schemas import schema_of
 from ...core.types import Count, Share
 from ...core.volumes.result import VolumeBox, VolumeObject, VolumeResult
 from ...scene.segmentation import segment_id
@@ -186,3 +188,12 @@ def _object(item: VolumeObject, layer: int, value: int) -> ReportedVolumeObject:
         item.name, item.label, VolumeSegment(segment_id(item.name), layer, value), anatomy(item.label).color, item.box,
         item.voxel_count, item.volume_mm3, item.confidence, item.method, item.explanation,
     )  # fmt: skip
+
+
+def generated_schema() -> dict[str, Any]:
+    """What ``result.schema.json`` holds: ``python -m GrayscaleDetSegLib.batch.volumes.report`` prints it."""
+    return schema_of(VolumeReport, "Result of grayscale-detseg on one volume")
+
+
+if __name__ == "__main__":
+    print(json.dumps(generated_schema(), indent=1))

@@ -131,7 +131,8 @@ def fixed_point(
         last = number == settings.rounds or outcome.similarities[-1] >= settings.threshold
         if last and mask.any():
             for view, each in views.items():
-                outcome.maps += each.maps(view, along(mask, view), along(before, view), settings.margin)
+                seen = along(mask, view), along(reference, view), along(before, view)
+                outcome.maps += each.maps(view, *seen, settings.margin)
         if outcome.similarities[-1] >= settings.threshold:
             outcome.converged = True
             break
@@ -200,14 +201,18 @@ class _View:
             self._kept = {index: (tuple(boxes[index].tolist()), values) for index, values in said.items()}
         return self._averaged(said, boxes)
 
-    def maps(self, view: str, mask: np.ndarray, probability: np.ndarray, margin: float) -> list[SaliencyMap]:
-        """The saliency of the slice that shows most of a mask; nothing where the method has none."""
-        if self.networks.saliency is None:
-            return []
+    def maps(
+        self, view: str, mask: np.ndarray, reference: np.ndarray, probability: np.ndarray, margin: float
+    ) -> list[SaliencyMap]:
+        """The saliency of the slice that shows most of a mask; nothing where the method has none.
+
+        `reference` and `probability` are of the round before, as :meth:`fine` has seen them.
+        """
         index = int(mask.sum((1, 2)).argmax())
-        boxes = windows(mask, margin_px(margin, self.slices.shape[1:]))
-        with torch.inference_mode():
-            weights = self.networks.saliency(self._windows(probability, [index], boxes))[0].cpu().numpy()
+        boxes = windows(reference, margin_px(margin, self.slices.shape[1:]))
+        if self.networks.saliency is None or boxes[index, 2] <= 0:
+            return []
+        weights = self.networks.saliency(self._windows(probability, [index], boxes))[0].cpu().numpy()
         return [saliency_map(view, index, channel, each) for channel, each in enumerate(weights)]
 
     def _windows(self, slices: np.ndarray, indices: list[int], boxes: np.ndarray) -> torch.Tensor:

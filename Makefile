@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
+# needs Python 3.11
+TRAINING = $$($(VENV_PYTHON) -c 'import sys; sys.version_info >= (3, 11) and print("--editable ./training")')
 INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable
 SAMPLE := Resources/Samples/knee.dcm
 DEMO := output/demo
@@ -28,24 +30,24 @@ lint: .venv/installed-test
 	$(VENV_PYTHON) -m ruff check .
 
 clean:
-	rm -rf .venv output build dist .pytest_cache .ruff_cache .hypothesis GrayscaleDetSeg/*.egg-info
+	rm -rf .venv output build dist .pytest_cache .ruff_cache .hypothesis */build */*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps are as new as the last installation; what is installed is edited in place, so that edits count at once.
 .venv/installed: pyproject.toml constraints.txt | $(VENV_PYTHON)
-	@echo "Installing what the command needs. The first time takes some minutes."
+	@echo "Installing what the command needs: numpy, pillow, pydicom and SimpleITK."
 	$(INSTALL) .
 	@touch $@
 
-.venv/installed-test: pyproject.toml constraints.txt | $(VENV_PYTHON)
+.venv/installed-test: pyproject.toml training/pyproject.toml constraints.txt | $(VENV_PYTHON)
 	@echo "Installing what the command, its tests and the training need. The first time takes some minutes."
-	$(INSTALL) '.[training,test,dev]'
+	$(INSTALL) '.[test,dev]' $(TRAINING)
 	@touch .venv/installed $@
 
 # Debian's Python has no ensurepip without the package python3-venv: then its pip installs into the environment.
 $(VENV_PYTHON):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
-		echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is none of these (nor is slicer-core made for others);" \
+		echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is none of these;" \
 			"name another: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	@rm -rf .venv
 	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \

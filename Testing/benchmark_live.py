@@ -16,8 +16,8 @@ import numpy as np
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.result import SegmentationResult
-from GrayscaleDetSegLib.logic.drag import ThresholdDrag
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
+from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import cloud, outcome, record, segmentation, surface_models, table, views, volumes
 from Testing.fakes import found, result
 from Testing.scene_nodes import add_volume, scene_with_logics
@@ -63,21 +63,23 @@ class Drag:
         self.result = result_on(volumes.read_volume(self.volume), method)
         node = segmentation.add_segmentation_for(self.volume, self.grid, self.result, scene)
         self.parts = outcome.Outcome(node, self.volume, table=table.add_table(scene, self.result))
+        outcome.connect(self.parts)
         record.keep_result(node, self.result, self.grid)
         self.frame = show_thresholds(self.parts, self.result, "femur", VIEW_IDS)
         self.item, self.start = self.result.objects[0], time.perf_counter()
-        self.drag = ThresholdDrag(self.parts, self.result, "femur", self.grid, CleanUp())
+        self.drag = Workspace(scene).drag(node, "femur", CleanUp())
         self.begin = 1000.0 * (time.perf_counter() - self.start)
 
     def parts_of_a_move(self) -> Iterator[tuple[str, Callable[[float], object]]]:
         """Name of each part, and what does it with both ends moved by some gray levels."""
         drag, field = self.drag, self.item.thresholds.field
         # what a move does to the mask, without the rest
-        yield "mask", lambda shift: drag._live.write(drag._moving.mask(shift, shift), drag._moving.window)
-        yield "cloud", lambda shift: cloud.update_cloud(self.parts.cloud, field.shifted(shift, shift))
-        nodes = self.parts.surfaces
-        if nodes:
-            yield "surfaces", lambda shift: surface_models.set_surfaces(nodes, field.shifted(shift, shift))
+        yield "mask", lambda shift: drag._live.write(drag._mask((shift, shift)), drag._moving.window)
+        points = cloud.MovingCloud(self.parts.cloud, field)
+        yield "cloud", lambda shift: points.show(field.shifted(shift, shift))
+        if self.parts.surfaces:
+            surfaces = surface_models.MovingSurfaces(self.parts.surfaces, field)
+            yield "surfaces", lambda shift: surfaces.show(field.shifted(shift, shift))
         yield "all", self.move
 
     def move(self, shift: float) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from GrayscaleDetSegLib.core import boxes, editing
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.radiograph import Spacing
-from GrayscaleDetSegLib.logic.drag import ThresholdDrag
-from GrayscaleDetSegLib.scene import masks, record, segmentation
+from GrayscaleDetSegLib.logic.workspace import Workspace
+from GrayscaleDetSegLib.scene import cloud, masks, record, segmentation, threshold_box
+from Testing.scene_nodes import ids
 from Testing.test_threshold_view import Case
 
 START = {"right_lung": (120.0, 230.0), "femur_2": (120.0, 255.0)}
@@ -23,14 +24,20 @@ class Dragged(Case):
 
     def __init__(self, scene, identity="right_lung", clean_up=None, **where) -> None:
         super().__init__(scene, **where)
-        self.identity = identity
-        self.image = replace(self.result.radiograph, spacing=Spacing(0.3, 0.2, "PixelSpacing"))
-        self.result = replace(self.result, radiograph=self.image)
+        self.identity, self.clean_up, self.space = identity, clean_up, Workspace(scene)
+        self.keep(replace(self.result, radiograph=replace(
+            self.result.radiograph, spacing=Spacing(0.3, 0.2, "PixelSpacing")
+        )))  # fmt: skip
+        self.image = self.result.radiograph
         self.show(identity)
-        self.clean_up = clean_up
+
+    def keep(self, result):
+        """Let the node say this of its result."""
+        record.keep_result(self.node, result, self.grid)
+        self.result = self.space.shown(self.node).result
 
     def begin(self):
-        return ThresholdDrag(self.parts, self.result, self.identity, self.grid, self.clean_up)
+        return self.space.drag(self.node, self.identity, self.clean_up)
 
     def mask(self, identity=None):
         return masks.mask_of(self.node, identity or self.identity, self.volume, self.grid)
@@ -43,13 +50,35 @@ class Dragged(Case):
     def edits(self):
         return segmentation.edits_of(self.node, self.volume, self.grid)
 
+    def segments(self):
+        segments = self.node.GetSegmentation()
+        return [segments.GetNthSegmentID(number) for number in range(segments.GetNumberOfSegments())]
+
+    def everything(self):
+        """All that a drag may change."""
+        display, table = self.node.GetDisplayNode(), self.parts.table
+        colors = self.parts.cloud.GetPolyData().GetPointData().GetArray(cloud.INSIDE)
+        return {
+            "masks": {each: self.mask(each).tobytes() for each in self.segments()},
+            "visible": [display.GetSegmentVisibility(each) for each in self.segments()],
+            "edits": self.edits(),
+            "document": record.kept_document(self.node),
+            "table": [table.GetCellText(0, column) for column in range(table.GetNumberOfColumns())],
+            "cloud": sum(colors.GetValue(number) for number in range(colors.GetNumberOfTuples())),
+            "surfaces": [node.GetPolyData().GetBounds() for node in self.parts.surfaces],
+            "box": [round(end, 2) for end in threshold_box.interval_of(self.parts.box)],
+            "nodes": ids(self.scene),
+        }
+
     @property
     def item(self):
         return record.objects_by_segment(self.node, self.result)[self.identity]
 
     def live(self, bottom, top):
-        """What the segment should be during the drag."""
+        """What the segment should be during the drag, but for the pixels of others."""
         field = self.item.thresholds.field.shifted(bottom, top)
-        whole = np.zeros(self.grid.shape, bool)
-        whole[boxes.pixel_slices(field.roi, whole.shape)] = editing.live_mask(self.image, field)
+        mask, whole = editing.live_mask(self.image, field), np.zeros(self.grid.shape, bool)
+        if self.clean_up is not None:
+            mask = self.clean_up.apply(mask, self.item.label)
+        whole[boxes.pixel_slices(field.roi, whole.shape)] = mask
         return whole

@@ -119,6 +119,7 @@ class FakePipeline:
 
     device = "cpu"
     device_note = None
+    engine = "numpy"
 
     def __init__(self, effect=None, methods=("surfaces", "box")) -> None:
         self.effect, self.calls, self.methods = effect, [], methods
@@ -135,6 +136,7 @@ class FakePipeline:
         clean_up=True,
         score_threshold=None,
         check_polarity=True,
+        exclusive=False,
         progress=None,
     ):
         self.calls.append((image, method, clean_up, score_threshold))

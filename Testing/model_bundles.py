@@ -6,7 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-from GrayscaleDetSegLib.core.weights import MANIFEST, save_weights, shipped_bundle
+from GrayscaleDetSegLib.core.weights import MANIFEST, shipped_bundle
+from training.weights import save_weights
 
 NETWORKS = ("roi_detector", "box_detector", "refinement", "surfaces")
 

@@ -37,7 +37,7 @@ class Rigged:
         self.gate.set()
         self.device, self.note, self.loads, self.models = "cpu", None, [], []
 
-    def load(self, model, device) -> Pipeline:
+    def load(self, model, device, engine) -> Pipeline:
         self.loads.append(device)
         self.models.append(model)
         surfaces = None if self.surfaces is None else self

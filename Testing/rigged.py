@@ -6,7 +6,6 @@ import numpy as np
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.result import Candidate
-from GrayscaleDetSegLib.logic.drag import ThresholdDrag
 from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation
@@ -58,12 +57,12 @@ def rigged_engine(calls=None, **rigged):
     return Engine(load)
 
 
-def change(image, step=3):
+def change(image, step=3, add=500):
     """Other pixels under a result, as a sequence or an editor brings them."""
     from vtk.util.numpy_support import vtk_to_numpy
 
     scalars = image.GetPointData().GetScalars()
-    vtk_to_numpy(scalars)[::step] += 500
+    vtk_to_numpy(scalars)[::step] += np.array(add).astype(vtk_to_numpy(scalars).dtype)
     scalars.Modified()
     image.Modified()
 
@@ -146,7 +145,5 @@ class Bench:
         }
 
     def drag(self, identity="femur", bottom=190.0):
-        self.space.remember(self.node)
-        shown = self.space.shown(self.node)
-        drag = ThresholdDrag(self.space.outcome(self.node), shown.result, identity, self.reading.grid)
-        self.space.update(self.node, drag.finish((bottom, 255.0)))
+        with self.space.drag(self.node, identity) as drag:
+            drag.finish((bottom, 255.0))

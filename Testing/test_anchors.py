@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig, anchor_recall, interval_iou
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
+from training.anchors import anchor_recall, interval_iou
 
 
 def test_intervals_scale_by_scale_and_upwards():

@@ -35,7 +35,7 @@ def call(pipeline, tmp_path, monkeypatch):
     for name in ("a.dcm", "b.dcm", "bad.dcm"):
         Path(name).touch()
 
-    def run(*arguments: str, load=lambda folder, device: pipeline) -> int:
+    def run(*arguments: str, load=lambda folder, device, engine: pipeline) -> int:
         return command.main(["segment", *arguments], load, fake_reader)
 
     return run
@@ -51,7 +51,7 @@ def test_all_done(call, capsys, pipeline):
     printed, complaints = capsys.readouterr()
     assert complaints == ""
     assert printed.splitlines() == [
-        "Computing on cpu.",
+        "Computing with numpy on cpu.",
         f"[1/2] a.dcm: Found right lung, femur 2. -> {Path('out/a.seg.nrrd')}",
         f"[2/2] b.dcm: Found right lung, femur 2. -> {Path('out/b.seg.nrrd')}",
         "2 done, 0 failed.",
@@ -168,7 +168,7 @@ def test_signals_while_the_command_is_being_left(stop, code):
 def test_options_reach_the_pipeline(call, pipeline):
     loaded = []
 
-    def load(folder, device):
+    def load(folder, device, engine):
         loaded.append((folder, device))
         return pipeline
 
@@ -229,7 +229,7 @@ def test_json_to_a_file(call, capsys):
     assert json.loads(Path("all.json").read_text())["objects"]
     assert call("a.dcm", "--json", "all.json") == 2
     assert call("a.dcm", "--json", "all.json", "--overwrite") == 0
-    assert capsys.readouterr().out.startswith("Computing on cpu.")
+    assert capsys.readouterr().out.startswith("Computing with numpy on cpu.")
 
 
 def test_ctrl_c_in_the_writer(call, capsys, monkeypatch):
@@ -282,7 +282,7 @@ def process(tmp_path: Path, body: str, *arguments: str) -> subprocess.Popen:
         effect = None
         {body}
         plain = command.main
-        command.main = lambda: plain(None, lambda folder, device: FakePipeline(effect), fake_reader)
+        command.main = lambda: plain(None, lambda folder, device, engine: FakePipeline(effect), fake_reader)
         command.entry()
         """
     root = Path(__file__).resolve().parents[1]

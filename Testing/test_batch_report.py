@@ -37,9 +37,11 @@ def test_all_numbers_are_there():
     document = checked(report.report(result(image)))
     assert (document["schema"], document["schema_version"]) == ("grayscale-detseg/result", 3)
     assert document["input"]["size"] == {"rows": SHAPE[0], "columns": SHAPE[1]}
-    assert document["input"]["spacing"] == {"row_mm": 0.2, "column_mm": 0.1, "source": "PixelSpacing"}
+    assert document["input"]["spacing"] == {
+        "row_mm": 0.2, "column_mm": 0.1, "source": "PixelSpacing", "plane": "", "magnification": None,
+    }
     lung = document["objects"][0]
-    assert (lung["name"], lung["segment"]) == ("right lung", {"id": "right_lung", "label_value": 1})
+    assert (lung["name"], lung["segment"]) == ("right lung", {"id": "right_lung", "label_value": 1, "layer": 0})
     assert lung["pixel_count"] == letter_l().sum()
     assert lung["area_mm2"] == pytest.approx(0.02 * letter_l().sum())
     assert lung["terminology"]["modifier"]["meaning"] == "Right"

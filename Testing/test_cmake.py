@@ -65,7 +65,10 @@ def test_catalogue_entry_says_what_cmake_says():
     assert CATALOGUE.stem == re.search(r"project\((\w+)\)", text(ROOT / "CMakeLists.txt"))[1]
     assert entry["scm_url"] == metadata("HOMEPAGE") + ".git"
     assert entry["category"] == metadata("CATEGORY")
-    assert entry["build_dependencies"] == metadata("DEPENDS").split()
+    assert metadata("DEPENDS") == "NA" and entry["build_dependencies"] == []  # Slicer has what it needs
+    assert metadata("RECOMMENDS") == "PyTorch"
+    assert entry["dicom_support_rule"] == metadata("DICOM_SUPPORT_RULE")
+    assert f"\nset(EXTENSION_TIER {entry['tier']})\n" in text(ROOT / "CMakeLists.txt")
 
 
 def test_catalogue_entry_is_of_the_schema():
@@ -89,7 +92,10 @@ def test_catalogue_entry_is_of_the_schema():
     assert b"\r" not in CATALOGUE.read_bytes()
 
 
-@pytest.mark.parametrize("modality, suggested", [("CR", True), ("DX", True), ("CT", False), ("MG", False), ("", False)])
+@pytest.mark.parametrize(
+    "modality, suggested",
+    [("CR", True), ("DX", True), ("PX", True), ("IO", True), ("RG", True), ("CT", False), ("MG", False), ("", False)],
+)
 def test_catalogue_suggests_the_extension_for_radiographs(modality, suggested):
     rule = json.loads(CATALOGUE.read_text(encoding="utf-8"))["dicom_support_rule"]
     assert re.fullmatch(r"Modality == '[A-Z]+'( or Modality == '[A-Z]+')*", rule)  # rule-engine reads it as Python does

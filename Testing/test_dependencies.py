@@ -15,16 +15,17 @@ from GrayscaleDetSegLib.core.errors import DependencyError, GrayscaleDetSegError
 from GrayscaleDetSegLib.logic import dependencies
 
 ROOT = Path(__file__).resolve().parents[1]
-TORCH, SAFETENSORS = dependencies.REQUIREMENTS["torch"], dependencies.REQUIREMENTS["safetensors"]
+TORCH, PYDICOM = dependencies.TORCH["torch"], dependencies.REQUIREMENTS["pydicom"]
+ALL = {**dependencies.REQUIREMENTS, **dependencies.TORCH}
 
 
 class Python:
     """The packages of a made-up Python: names as imported, and their versions."""
 
     def __init__(self, monkeypatch):
-        self.versions = {name: "99.0" for name in dependencies.REQUIREMENTS}
+        self.versions = {name: "99.0" for name in ALL}
         self.broken = set()
-        names = {dependencies._split(requirement)[0]: name for name, requirement in dependencies.REQUIREMENTS.items()}
+        names = {dependencies._split(requirement)[0]: name for name, requirement in ALL.items()}
 
         def find_spec(name, package=None):
             if name not in self.versions:
@@ -72,13 +73,13 @@ def test_requirements_are_those_of_the_package():
 
 
 def test_this_python_has_them_all():
-    assert dependencies.missing() == ()
-    dependencies.require()
+    assert dependencies.missing(torch=True) == ()
+    dependencies.require(torch=True)
 
 
 def test_looking_imports_nothing():
     code = (
-        "import sys; from GrayscaleDetSegLib.logic import dependencies; dependencies.missing()\n"
+        "import sys; from GrayscaleDetSegLib.logic import dependencies; dependencies.missing(torch=True)\n"
         "print(*sorted(name for name in dependencies.REQUIREMENTS if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "GrayscaleDetSeg")
@@ -89,31 +90,31 @@ def test_looking_imports_nothing():
 @pytest.mark.parametrize(
     "name, version, lacking",
     [("torch", "2.0.1+cpu", True), ("torch", "2.1.0", False), ("torch", "2.13.0+cpu", False), ("torch", "3.0", False),
-     ("torch", "1.13", True), ("safetensors", "0.3.9", True), ("SimpleITK", "2.0", False), ("numpy", None, False)],
+     ("torch", "1.13", True), ("SimpleITK", "2.0", False), ("numpy", None, False)],
 )  # fmt: skip
 def test_versions(python, name, version, lacking):
     """Slicer's own packages count as they are: they are not ours to replace, and some have no version on record."""
     python.versions[name] = version
-    assert dependencies.missing() == ((dependencies.REQUIREMENTS[name],) if lacking else ())
+    assert dependencies.missing(torch=True) == ((ALL[name],) if lacking else ())
 
 
 def test_what_a_broken_installation_leaves_counts_as_missing(python):
     python.broken.add("torch")
-    assert dependencies.missing() == (TORCH,)
+    assert dependencies.missing(torch=True) == (TORCH,)
 
 
 def test_the_console_is_told_what_to_run(python):
-    del python.versions["torch"], python.versions["safetensors"]
+    del python.versions["torch"], python.versions["pydicom"]
     with pytest.raises(DependencyError) as caught:
-        dependencies.require()
+        dependencies.require(torch=True)
     assert isinstance(caught.value, GrayscaleDetSegError)
     said = str(caught.value)
-    assert re.search(rf'-m pip install "{SAFETENSORS}" "{TORCH}"', said)
-    assert "--no-index --find-links FOLDER safetensors torch" in said and "\n" not in said
+    assert re.search(rf'-m pip install "{PYDICOM}" "{TORCH}"', said)
+    assert "--no-index --find-links FOLDER pydicom torch" in said and "\n" not in said
 
 
 def test_nothing_missing_asks_nothing(python):
-    assert dependencies.install(confirm=lambda lacking: pytest.fail("asked")) == ()
+    assert dependencies.install(torch=True, confirm=lambda lacking: pytest.fail("asked")) == ()
 
 
 def test_refusal_installs_nothing(python, module):
@@ -121,13 +122,13 @@ def test_refusal_installs_nothing(python, module):
     module("slicer.util", pip_install=lambda requirements: pytest.fail("installed"))
     asked = []
     with pytest.raises(DependencyError, match=f'cannot work without {TORCH}: run .*pip install "{TORCH}"'):
-        dependencies.install(confirm=lambda lacking: asked.append(lacking))
+        dependencies.install(torch=True, confirm=lambda lacking: asked.append(lacking))
     assert asked == [(TORCH,)]
 
 
 def test_slicers_pip_in_5_8(python, module):
     """It prints what pip says; the log gets it line by line."""
-    del python.versions["torch"], python.versions["safetensors"]
+    del python.versions["torch"], python.versions["pydicom"]
 
     def pip_install(requirements):
         print("Collecting torch")
@@ -137,7 +138,7 @@ def test_slicers_pip_in_5_8(python, module):
 
     module("slicer.util", pip_install=pip_install)
     lines = []
-    assert dependencies.install(log=lines.append) == (SAFETENSORS, TORCH)
+    assert dependencies.install(torch=True, log=lines.append) == (PYDICOM, TORCH)
     assert lines[1:-1] == ["Collecting torch", "Downloading torch.whl"]
     assert TORCH in lines[0] and lines[-1] == "Done."
 
@@ -145,7 +146,7 @@ def test_slicers_pip_in_5_8(python, module):
 def test_a_log_that_prints(python, module, capsys):
     del python.versions["torch"]
     module("slicer.util", pip_install=lambda requirements: (print("Collecting"), python.install(requirements)))
-    dependencies.install(log=print)
+    dependencies.install(torch=True, log=print)
     assert capsys.readouterr().out.splitlines() == [f"Installing {TORCH}.", "Collecting", "Done."]
 
 
@@ -159,7 +160,7 @@ def test_slicers_packaging_comes_first(python, module):
 
     module("slicer.packaging", pip_install=pip_install)
     module("slicer.util", pip_install=lambda requirements: pytest.fail("the older one"))
-    assert dependencies.install() == (TORCH,)
+    assert dependencies.install(torch=True) == (TORCH,)
     assert asked == [{"requester": "GrayscaleDetSeg"}]
 
 
@@ -168,7 +169,7 @@ def extension(install):
 
 
 def test_torch_comes_through_its_extension(python, module):
-    del python.versions["torch"], python.versions["safetensors"]
+    del python.versions["torch"], python.versions["pydicom"]
     by_pip, by_extension = [], []
 
     def install_torch(torchVersionRequirement=None):
@@ -178,8 +179,8 @@ def test_torch_comes_through_its_extension(python, module):
 
     module("PyTorchUtils", PyTorchUtilsLogic=extension(install_torch))
     module("slicer.util", pip_install=lambda requirements: (by_pip.extend(requirements), python.install(requirements)))
-    assert dependencies.install() == (SAFETENSORS, TORCH)
-    assert (by_pip, by_extension) == ([SAFETENSORS], [">=2.1"])
+    assert dependencies.install(torch=True) == (PYDICOM, TORCH)
+    assert (by_pip, by_extension) == ([PYDICOM], [">=2.1"])
 
 
 def test_an_extension_with_other_arguments(python, module):
@@ -190,7 +191,7 @@ def test_an_extension_with_other_arguments(python, module):
         return object()
 
     module("PyTorchUtils", PyTorchUtilsLogic=extension(install_torch))
-    assert dependencies.install() == (TORCH,)
+    assert dependencies.install(torch=True) == (TORCH,)
 
 
 def test_an_extension_that_does_not_start_is_left_aside(python, module):
@@ -201,7 +202,7 @@ def test_an_extension_that_does_not_start_is_left_aside(python, module):
 
     module("PyTorchUtils", PyTorchUtilsLogic=broken)
     module("slicer.util", pip_install=python.install)
-    assert dependencies.install() == (TORCH,)
+    assert dependencies.install(torch=True) == (TORCH,)
 
 
 @pytest.mark.parametrize("outcome", [None, OSError("no\n  network."), "an old one"])
@@ -217,7 +218,7 @@ def test_failure_names_its_cause_and_the_command(python, module, outcome):
 
     module("PyTorchUtils", PyTorchUtilsLogic=extension(install_torch))
     with pytest.raises(DependencyError, match=f'could not be installed.*: run .*pip install "{TORCH}"') as caught:
-        dependencies.install()
+        dependencies.install(torch=True)
     assert "\n" not in str(caught.value)
     assert ("OSError: no network" in str(caught.value)) is isinstance(outcome, OSError)
 
@@ -225,7 +226,7 @@ def test_failure_names_its_cause_and_the_command(python, module, outcome):
 def test_a_python_that_is_none_of_slicers(python):
     del python.versions["torch"]
     with pytest.raises(DependencyError, match="not Slicer's Python"):
-        dependencies.install()
+        dependencies.install(torch=True)
 
 
 def test_an_older_torch_in_use_asks_for_a_restart(python, module):
@@ -233,7 +234,7 @@ def test_an_older_torch_in_use_asks_for_a_restart(python, module):
     module("torch", __version__="1.13.1+cu117")
     module("slicer.util", pip_install=python.install)
     with pytest.raises(DependencyError, match=r"torch 99\.0 is installed, but 1\.13\.1\+cu117 is in use: restart"):
-        dependencies.install()
+        dependencies.install(torch=True)
 
 
 def test_in_the_panel_with_packages_of_5_11(panel_session, monkeypatch):
@@ -241,5 +242,5 @@ def test_in_the_panel_with_packages_of_5_11(panel_session, monkeypatch):
     del made.versions["torch"]
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
     with pytest.raises(DependencyError):  # the stand-in lists what it was asked for, and installs nothing
-        dependencies.install()
+        dependencies.install(torch=True)
     assert panel_session.installed == [TORCH]

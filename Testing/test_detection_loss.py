@@ -11,22 +11,22 @@ from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo  # noqa
 from Testing.test_detection_training import network_that_sees  # noqa: E402
 from training.data import CLASSES  # noqa: E402
 from training.detection_loss import SAME_PLACE, LossWeights, detection_loss  # noqa: E402
-from training.films.detection import FilmSample  # noqa: E402
+from training.detection_sample import DetectionSample  # noqa: E402
 from training.films.outlined import SHAPELESS, VOID  # noqa: E402
 from training.mask_head import MaskHead  # noqa: E402
 
 NONE = torch.zeros(0, 4)
 
 
-def sample(boxes=NONE, labels=(), marked=CLASSES, hidden=NONE, masks=None, size: int = 128) -> FilmSample:
+def sample(boxes=NONE, labels=(), marked=CLASSES, hidden=NONE, masks=None, size: int = 128) -> DetectionSample:
     masks = torch.zeros(size // 4, size // 4, dtype=torch.int64) if masks is None else masks
-    return FilmSample(torch.zeros(1, size, size), torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+    return DetectionSample(torch.zeros(1, size, size), torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4),
                       torch.tensor([CLASSES.index(label) for label in labels], dtype=torch.int64),
                       torch.tensor([name in marked for name in CLASSES]), masks,
                       torch.as_tensor(hidden, dtype=torch.float32).reshape(-1, 4))  # fmt: skip
 
 
-def gradients(one: FilmSample, seen: str = "femur") -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+def gradients(one: DetectionSample, seen: str = "femur") -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
     """Of the raw outputs of a network that says `seen` everywhere, coarse first: (anchors, rows, columns, numbers)."""
     network = network_that_sees(seen)
     outputs = network(torch.zeros(1, 1, 128, 128))

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import codec, editing
-from GrayscaleDetSegLib.logic.drag import ThresholdDrag
+from GrayscaleDetSegLib.core.clean_up import CleanUp
+from GrayscaleDetSegLib.logic import drag as drags
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
-from GrayscaleDetSegLib.scene import cloud, outcome, record, segmentation, threshold_box
+from GrayscaleDetSegLib.scene import cloud, masks, outcome, record, threshold_box
 from Testing.dragged import CLEAN, NAMES, START, Dragged
 from Testing.fakes import GEOMETRIES
-from Testing.scene_nodes import ids, scene_with_logics
+from Testing.rigged import change
+from Testing.scene_nodes import add_volume, ids, scene_with_logics
 from Testing.test_threshold_view import VIEW
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -85,26 +87,27 @@ def test_the_cloud_follows(identity, scene):
 
 
 def test_surfaces_that_close_and_open_again(scene):
-    """The same mesh moves; only where facets come or go, there is another."""
+    """While thresholds move, points go up and down in place; only at the end there is another mesh, if need be."""
     from vtk.util.numpy_support import vtk_to_numpy
 
     from GrayscaleDetSegLib.scene.surface_models import surface_mesh
 
     case = Dragged(scene)
     drag, mesh = case.begin(), case.parts.surfaces[0].GetPolyData()
-    counts = []
-    for bottom, is_same in ((121.0, True), (228.0, False), (121.5, False), (119.0, False)):
-        drag.move((bottom, 230.0))
+    first = surface_mesh(case.item.thresholds.field)[2]
+    for number, bottom in enumerate((121.0, 228.0, 121.5, 228.5)):
+        is_end = number == 3
+        (drag.finish if is_end else drag.move)((bottom, 230.0))
         low, high, facets = surface_mesh(case.item.thresholds.field.shifted(bottom - 120.0))
         for node, points in zip(case.parts.surfaces, (low, high)):
             data = node.GetPolyData()
             places = vtk_to_numpy(data.GetPoints().GetData())
             assert places == pytest.approx(cloud.frame_of(node).to_view(points), abs=1e-4)
             assert data.GetBounds()[5] == pytest.approx(places[:, 2].max(), abs=1e-4)
-            assert (vtk_to_numpy(data.GetPolys().GetConnectivityArray()) == facets.ravel()).all()
-        assert (case.parts.surfaces[0].GetPolyData() is mesh) == is_same
-        counts.append(len(facets))
-    assert counts[1] < counts[0] == counts[2] == counts[3]
+            shown = facets if is_end else first
+            assert (vtk_to_numpy(data.GetPolys().GetConnectivityArray()) == shown.ravel()).all()
+        assert (case.parts.surfaces[0].GetPolyData() is mesh) != is_end
+    assert len(facets) < len(first)
 
 
 def test_no_change_costs_nothing(scene):
@@ -139,18 +142,110 @@ def test_back_where_it_began(is_painted, scene):
     case = Dragged(scene, clean_up=CLEAN)
     if is_painted:
         case.paint("right_lung", (60, 70), (5, 25))
-    before, edits, nodes = case.mask(), case.edits(), ids(scene)
-    document = record.kept_document(case.node)
+    before, all_before, result = case.mask(), case.everything(), case.space.shown(case.node).result
     click = case.begin()
-    assert click.finish((120.0, 230.0)) is case.result and click.kept_edited is None
+    assert click.finish((120.0, 230.0)) is result and click.kept_edited is None
     drag = case.begin()
     drag.move((20.0, 230.0), move_box=True)
     assert (case.mask() != before).any() and (drag.kept_edited is not None) == is_painted
-    assert drag.finish((120.001, 230.0)) is case.result
-    assert (case.mask() == before).all() and drag.kept_edited is None
-    assert case.edits() == edits and ids(scene) == nodes and record.kept_document(case.node) == document
+    assert drag.finish((120.001, 230.0)) is result
+    assert case.everything() == all_before and drag.kept_edited is None and not case.space.can_undo(case.node)
     assert drag.numbers.pixel_count == before.sum() and drag.numbers.interval == (120.0, 230.0)
     assert threshold_box.interval_of(case.parts.box) == pytest.approx((120.0, 230.0), abs=0.01)
+
+
+def fail_once_in(monkeypatch, module, name):
+    true = getattr(module, name)
+
+    def fail(*_arguments, **_options):
+        monkeypatch.setattr(module, name, true)
+        raise MemoryError("too much")
+
+    monkeypatch.setattr(module, name, fail)
+
+
+@pytest.mark.parametrize("is_painted", [False, True])
+@pytest.mark.parametrize(
+    "how", ["cancel", "undo", "forget", "forget_all", "move fails", "end fails", "storing fails", "with fails",
+            "other pixels"]
+)
+def test_given_up_without_remains(how, is_painted, scene, monkeypatch):
+    """Masks, hand edits, document, table, cloud, nodes and undo are those of before; and the next drag works."""
+    case = Dragged(scene, clean_up=CLEAN)
+    case.node.GetSegmentation().CollapseBinaryLabelmaps(False)
+    if is_painted:
+        own = case.mask()
+        own[60:70, 5:25] = True
+        masks.write_mask(case.node, "right_lung", case.volume, case.grid, own)
+    case.space.sync(case.node)
+    before, store = case.everything(), case.space.store(case.node)
+    drag = case.begin()
+    drag.move((60.0, 230.0), move_box=True)
+    assert case.everything() != before and (drag.kept_edited is not None) == is_painted
+    if how == "move fails":
+        fail_once_in(monkeypatch, drags, "MovingCloud")
+        drag._cloud = None
+        with pytest.raises(MemoryError):
+            drag.move((50.0, 230.0), move_box=True)
+    elif how == "end fails":
+        fail_once_in(monkeypatch, drags, "with_thresholds")
+        with pytest.raises(MemoryError):
+            drag.finish((50.0, 230.0))
+    elif how == "storing fails":
+        fail_once_in(monkeypatch, drags, "fill_table")
+        with pytest.raises(MemoryError):
+            drag.finish((50.0, 230.0))
+    elif how == "with fails":
+        with pytest.raises(KeyboardInterrupt), drag:
+            raise KeyboardInterrupt
+    elif how == "undo":
+        assert case.space.undo(case.node) and not case.space.undo(case.node)
+    elif how == "other pixels":
+        change(case.volume.GetImageData())
+        assert drag.finish((50.0, 230.0)) is drag.result
+        change(case.volume.GetImageData(), add=-500)
+    else:
+        getattr(*{"cancel": (drag, "cancel"), "forget": (store, "forget"),
+                  "forget_all": (case.space, "forget_all")}[how])()
+    monkeypatch.undo()
+    assert case.everything() == before and not case.space.can_undo(case.node) and not case.space.is_writing
+    assert drag.kept_edited is None and drag.numbers.interval == (120.0, 230.0)
+    drag.move((10.0, 230.0))
+    drag.finish((10.0, 230.0))
+    assert case.everything() == before
+    case.begin().finish((60.0, 230.0))
+    assert case.everything() != before and case.space.can_undo(case.node)
+
+
+def test_another_change_settles_it(scene):
+    """What is under way is not lost when a script, or a run that has ended, changes the result."""
+    case = Dragged(scene)
+    drag = case.begin()
+    drag.move((60.0, 230.0))
+    case.space.remove_object(case.node, "femur_2")
+    shown = case.space.shown(case.node)
+    assert shown.identities == ("right_lung",) and shown.result.objects[0].thresholds.interval == (60.0, 230.0)
+    assert case.space.undo(case.node) and len(case.space.shown(case.node).identities) == 2
+    assert case.space.undo(case.node) and not case.space.can_undo(case.node)
+    assert case.space.shown(case.node).result.objects[0].thresholds.interval == (120.0, 230.0)
+    first = case.begin()
+    first.move((60.0, 230.0))
+    second = case.begin()  # takes hold of what the first has left
+    assert second.numbers.interval == (60.0, 230.0) and first.move((10.0, 230.0)).interval == (60.0, 230.0)
+
+
+def test_what_is_seen_is_what_stays(scene):
+    """Crumbs that the clean-up drops are not shown while thresholds move, either."""
+    case = Dragged(scene, clean_up=CleanUp(smooth=0.05))
+    drag = case.begin()
+    for bottom in (20.0, 150.0, 190.0):
+        numbers = drag.move((bottom, 255.0))
+        shown = case.mask()
+        assert shown.sum() == numbers.pixel_count > 0
+    rule = editing.live_mask(case.image, case.item.thresholds.field.shifted(70.0, 25.0))
+    assert rule.sum() != shown.sum()
+    drag.finish((190.0, 255.0))
+    assert (case.mask() == shown).all() and drag.numbers.pixel_count == shown.sum()
 
 
 def test_after_the_end_nothing_moves(scene):
@@ -174,28 +269,29 @@ def test_an_open_end_stays_open_and_can_be_closed(scene):
     assert not (case.mask() & (case.image.gray() > 200.0)).any()
 
 
+def lose(case, lost):
+    nodes = dict(zip(("cloud", "axis", "labels", "box", "bottoms", "tops"), case.parts.threshold_nodes))
+    nodes.update(table=case.parts.table, region=case.parts.regions["right_lung"], volume=case.volume,
+                 segmentation=case.node, display=case.node.GetDisplayNode())
+    if lost == "scene":
+        case.scene.Clear(False)
+    elif lost in ("segment", "other segment"):
+        case.node.GetSegmentation().RemoveSegment("right_lung" if lost == "segment" else "femur_2")
+    else:
+        case.scene.RemoveNode(nodes[lost])
+
+
 @pytest.mark.parametrize("when", ["before the first move", "after it"])
 @pytest.mark.parametrize(
-    "lost", ["cloud", "axis", "labels", "box", "bottoms", "tops", "table", "region", "volume", "segmentation",
-             "segment", "other segment", "display", "scene"]
+    "lost", ["cloud", "axis", "labels", "box", "bottoms", "tops", "table", "region", "other segment", "display"]
 )
 def test_any_node_may_go_meanwhile(lost, when, scene):
     case = Dragged(scene, clean_up=CLEAN)
     wanted = editing.with_thresholds(case.result, "right lung", -70.0, 5.0, clean_up=CLEAN)
-    nodes = dict(zip(("cloud", "axis", "labels", "box", "bottoms", "tops"), case.parts.threshold_nodes))
-    nodes.update(table=case.parts.table, region=case.parts.regions["right_lung"], volume=case.volume,
-                 segmentation=case.node, display=case.node.GetDisplayNode())
     drag = case.begin()
     if when == "after it":
         drag.move((60.0, 230.0), move_box=True)
-    if lost == "scene":
-        scene.Clear(False)
-    elif lost == "segment":
-        case.node.GetSegmentation().RemoveSegment("right_lung")
-    elif lost == "other segment":
-        case.node.GetSegmentation().RemoveSegment("femur_2")
-    else:
-        scene.RemoveNode(nodes[lost])
+    lose(case, lost)
     left = scene.GetNumberOfNodes()
     numbers = drag.move((55.0, 230.0), move_box=True)
     assert numbers.interval == (55.0, 230.0) and numbers.pixel_count == case.live(-65.0, 0.0).sum()
@@ -203,10 +299,33 @@ def test_any_node_may_go_meanwhile(lost, when, scene):
     expected = wanted.objects[: 1 if lost == "other segment" else 2]
     assert [item.name for item in whole.objects] == [item.name for item in expected]
     assert all((one.mask == two.mask).all() for one, two in zip(whole.objects, expected))
-    assert scene.GetNumberOfNodes() == left
-    if lost not in ("volume", "segmentation", "segment", "scene"):
-        assert (case.mask() == wanted.objects[0].mask).all()
-        assert record.kept_result(case.node, case.volume).objects[0].thresholds.interval == (50.0, 235.0)
+    assert scene.GetNumberOfNodes() == left and (case.mask() == wanted.objects[0].mask).all()
+    assert record.kept_result(case.node, case.volume).objects[0].thresholds.interval == (50.0, 235.0)
+
+
+@pytest.mark.parametrize("is_painted", [False, True])
+@pytest.mark.parametrize("when", ["before the first move", "after it", "at the end"])
+@pytest.mark.parametrize("lost", ["volume", "segmentation", "segment", "scene"])
+def test_without_image_or_segment_it_is_given_up(lost, when, is_painted, scene):
+    """No half-written mask stays, no copy, no state for undo."""
+    case = Dragged(scene, clean_up=CLEAN)
+    if is_painted:
+        case.paint("right_lung", (60, 70), (5, 25))
+    result, before, segments = case.space.shown(case.node).result, case.mask(), case.segments()
+    drag = case.begin()
+    if when != "before the first move":
+        drag.move((60.0, 230.0), move_box=True)
+    lose(case, lost)
+    left = scene.GetNumberOfNodes()
+    if when != "at the end":
+        assert drag.move((55.0, 230.0), move_box=True).interval == (120.0, 230.0)
+    assert drag.finish((50.0, 235.0)) is result and drag.kept_edited is None
+    assert scene.GetNumberOfNodes() == left and not case.space.can_undo(case.node)
+    if lost == "volume":
+        again = add_volume(scene, np.array(case.image.pixels), GEOMETRIES["turned"])
+        assert (masks.mask_of(case.node, "right_lung", again, case.grid) == before).all()
+    if lost in ("volume", "segment"):
+        assert case.segments() == [each for each in segments if lost == "volume" or each != "right_lung"]
 
 
 def test_another_object_in_the_cloud_is_left_alone(scene):
@@ -233,21 +352,23 @@ def test_the_box_is_put_back_over_its_region(scene):
     assert threshold_box.interval_of(case.parts.box) == pytest.approx((100.0, 230.0), abs=0.01)
 
 
-def test_undo_is_a_snapshot_and_the_old_result(scene):
+def test_undo_is_one_step(scene):
     case = Dragged(scene)
     case.paint("right_lung", (60, 70), (5, 25))
-    before, edited = segmentation.snapshot(case.node), case.mask()
+    edited = case.mask()
     drag = case.begin()
+    for bottom in (100.0, 80.0, 70.0):
+        drag.move((bottom, 230.0))
     drag.finish((60.0, 230.0))
     assert drag.kept_edited is not None
-    segmentation.bring_back(case.node, before)
+    assert case.space.undo(case.node) and not case.space.can_undo(case.node)
     assert (case.mask() == edited).all() and case.edits().changed == ("right_lung",) and not case.edits().added
 
 
 def test_nothing_to_drag(scene):
     case = Dragged(scene)
     with pytest.raises(KeyError, match="no object 'tibia'"):
-        ThresholdDrag(case.parts, case.result, "tibia", case.grid)
+        case.space.drag(case.node, "tibia")
     scene.RemoveNode(case.volume)
     with pytest.raises(KeyError, match="volume that image segmentation belongs to is gone"):
         case.begin()
@@ -269,6 +390,7 @@ def test_nothing_is_left_behind(scene):
     drag.move((60.0, 230.0), move_box=True)
     assert observers() == before
     drag.finish((50.0, 230.0))
+    case.space.history.clear()
     gone = weakref.ref(drag)
     del drag
     gc.collect()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import editing
-from GrayscaleDetSegLib.scene import kept_copies, masks, record, segmentation
+from GrayscaleDetSegLib.scene import kept_copies, masks, segmentation
 from Testing.dragged import CLEAN, Dragged
 from Testing.fakes import bar, letter_l
 from Testing.scene_nodes import scene_with_logics
@@ -31,8 +31,7 @@ def touching(scene, clean_up=None):
     rule = item.thresholds.rule
     rule = replace(rule, box=(*wide[:2], 120.0, *wide[2:], 255.0), field=replace(rule.field, roi=wide))
     item = replace(item, region=wide, explanation=replace(item.thresholds, rule=rule))
-    case.result = replace(case.result, objects=(case.result.objects[0], item))
-    record.keep_result(case.node, case.result, case.grid)
+    case.keep(replace(case.result, objects=(case.result.objects[0], item)))
     case.show("femur_2")
     return case
 
@@ -109,7 +108,7 @@ def test_an_edited_object_is_kept_as_a_hidden_copy(scene):
     copy = drag.kept_edited
     assert copy is not None and (case.mask(copy) == edited).all()
     assert (case.mask() == case.live(-60.0, 0.0) & ~others).all()  # what was painted outside of the region, too
-    whole = drag.finish((50.0, 230.0))
+    drag.finish((50.0, 230.0))
     wanted = editing.with_thresholds(case.result, "right lung", -70.0, 0.0, clean_up=CLEAN)
     assert (case.mask() == wanted.objects[0].mask).all() and (case.mask(copy) == edited).all()
     segment, display = case.node.GetSegmentation().GetSegment(copy), case.node.GetDisplayNode()
@@ -118,7 +117,6 @@ def test_an_edited_object_is_kept_as_a_hidden_copy(scene):
     assert case.edits() == segmentation.Edits(added=(copy,)) and kept_copies.is_copy(case.node, copy)
     # the next drag has nothing to keep, and the copy, even shown, is not in its way
     display.SetSegmentVisibility(copy, True)
-    case.result = whole
     drag = case.begin()
     assert not drag.is_edited
     drag.finish((40.0, 230.0))

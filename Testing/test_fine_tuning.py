@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,19 @@ pytest.importorskip("lightning", reason="training needs the extra 'training'")
 from GrayscaleDetSegLib.batch import training as library_side  # noqa: E402
 from GrayscaleDetSegLib.batch.main import main  # noqa: E402
 from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
+from GrayscaleDetSegLib.core.methods.box import Box  # noqa: E402
+from GrayscaleDetSegLib.core.methods.surfaces import Surfaces  # noqa: E402
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNetConfig  # noqa: E402
 from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle  # noqa: E402
+from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
+from Testing.stranger_packages import install  # noqa: E402
+from Testing.strangers import OTSU, installed, site  # noqa: E402
 from training.data import load_set  # noqa: E402
 from training.fine_tuning import fitting, networks, tuning  # noqa: E402
+from training.fine_tuning.errors import FineTuningError  # noqa: E402
+from training.fine_tuning.heads import moved_detector, moved_pointnet  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS  # noqa: E402
+from training.fine_tuning.steps import Step, Trained, steps_of  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
 OLD = ["right lung", "left lung", "femur", "tibia", "teeth"]
@@ -178,6 +189,66 @@ def unbroken(knees, start, tmp_path_factory) -> dict[str, str]:
     order = tuning.Order([knees], folder / "bundle", start, config=configuration(folder / "mine.toml"), workers=0)
     tuning.tune(order, lambda text: None, lambda *_: None)
     return weights(order.output)
+
+
+def test_one_method_alone(knees, start, tmp_path, monkeypatch, capsys):
+    """What another one needs is neither trained nor in the new model; and it is said."""
+
+    def untrained(context, _detector):
+        entry = context.start.network("box_detector")
+        network = moved_pointnet(
+            context.start,
+            PointNetConfig.from_dict({**entry["config"], "classes": context.classes}),
+            context.mover("box_detector"),
+        )
+        rows = context.start.tensors("refinement")
+        refinement = {label: rows.get(label, rows["femur"]).clone() for label in context.classes}
+        changes = {"config": network.config.to_dict(), "anchors": entry["anchors"]}
+        return {"box_detector": Trained(network.state_dict(), changes), "refinement": Trained(refinement)}
+
+    def detector(context):
+        config = {**context.start.network("roi_detector")["config"], "classes": context.classes}
+        return moved_detector(context.start, YoloConfig.from_dict(config), context.mover("roi_detector"))
+
+    monkeypatch.setattr(networks, "BOX", Step("box", ("box_detector", "refinement"), untrained))
+    monkeypatch.setattr(tuning, "tune_detector", detector)
+    assert command("--from", start, "-o", tmp_path / "bundle", "--method", "box", knees) == 0
+    assert "Not trained, and not in the new model: surfaces" in capsys.readouterr().out
+    bundle = Bundle.open(tmp_path / "bundle")
+    assert set(bundle.manifest["networks"]) == {"roi_detector", "box_detector", "refinement", "polarity"}
+    assert bundle.manifest["method"] == "box" and "surfaces.safetensors" not in os.listdir(bundle.folder)
+    assert next(iter(load_pipeline(tmp_path / "bundle", "cpu").methods)) == "box"
+
+
+def test_a_method_that_says_not_how_it_is_trained(knees, tmp_path, capsys):
+    with installed(site(tmp_path / "site", OTSU)):
+        assert command("-o", tmp_path / "bundle", "--method", "otsu", knees) == 2
+    said = capsys.readouterr().err
+    assert "The method 'otsu' does not say how it is trained; choose another one with --method" in said
+
+
+def test_a_method_of_another_package_brings_its_own_training(tmp_path):
+    """Steps that methods share run once; what cannot be imported is one sentence."""
+    code = """
+        from training.fine_tuning.steps import Step
+        MINE = Step("mine", ("mine",), lambda context, detector: {})
+    """
+    install(tmp_path, "mine_training", code, {})
+    needed = {
+        "mine": ("mine_training:MINE",),
+        "both": (*Box.trained_by, "mine_training:MINE"),
+        "broken": ("mine_training:NONE",),
+    }
+    named = {name: type(name, (), {"name": name, "trained_by": steps}) for name, steps in needed.items()}
+    sys.path.insert(0, str(tmp_path))
+    try:
+        found = steps_of([Surfaces, Box, named["both"], named["mine"]])
+        assert sorted(step.name for step in found) == ["box", "mine", "surfaces"]
+        assert [step.name for step in steps_of([Surfaces])] == ["box", "surfaces"]
+        with pytest.raises(FineTuningError, match="'broken' cannot be trained: mine_training:NONE cannot be imported"):
+            steps_of([named["broken"]])
+    finally:
+        sys.path.remove(str(tmp_path))
 
 
 def test_kept_classes_keep_their_rows(train, knees, tmp_path, capsys):

@@ -146,7 +146,7 @@ def test_one_side_alone_is_not_mirrored(shipped):
 
 
 def test_a_plan_fits_its_time():
-    settings = read_settings().detector
+    settings = read_settings().networks["detector"]
     for allotted, step, images in ((600, 0.5, 16), (600, 0.5, 20000), (60, 0.1, 300), (3000, 0.02, 500)):
         made = plan(settings, images, 6, Timing(allotted, step, 1.0))
         steps = sum(made.epochs) * made.epoch_length / settings.batch_size
@@ -161,9 +161,9 @@ def test_fixed_epochs_see_every_image_once(tmp_path):
     text = DEFAULTS.read_text().replace("share = 0.15\n", "epochs = 3\n").replace("share = 0.85\n", "epochs = 4\n")
     (tmp_path / "mine.toml").write_text(text)
     settings = read_settings(tmp_path / "mine.toml", seed=7)
-    assert settings.seed == 7 and settings.detector.is_fixed and not settings.box.is_fixed
-    assert plan(settings.detector, 40, 3, None) == Plan([3, 4], 48, 2)
-    assert plan(replace(settings.detector, epoch_length=100), 40, 3, None) == Plan([3, 4], 112, 2)
+    assert settings.seed == 7 and settings.networks["detector"].is_fixed and not settings.networks["box"].is_fixed
+    assert plan(settings.networks["detector"], 40, 3, None) == Plan([3, 4], 48, 2)
+    assert plan(replace(settings.networks["detector"], epoch_length=100), 40, 3, None) == Plan([3, 4], 112, 2)
 
 
 def test_time_that_a_network_leaves_goes_to_the_others():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval, interval_overlaps
+from training.intervals import best_interval, interval_overlaps
 
 
 def rule_iou(gray, mask, low, high):

@@ -14,13 +14,13 @@ from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import (
     field_mask,
-    placed,
     rule_mask,
     settle_overlaps,
     shared_parts,
     without_overlaps,
 )
 from GrayscaleDetSegLib.core.radiograph import Radiograph
+from training.metrics import placed
 
 MAPPINGS = [
     GrayMapping.window(500, 3000, "VOI window"),

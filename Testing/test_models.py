@@ -208,7 +208,7 @@ def test_a_model_trained_anew_in_its_place_is_loaded_anew(tmp_path):
     engine, options = Engine(lambda *wanted: loaded.append(wanted) or rigged_pipeline()), SegmentOptions(model=folder)
     engine.pipeline(options)
     engine.pipeline(options)
-    assert loaded == [(folder, "auto")]
+    assert loaded == [(folder, "auto", "auto")]
     change_manifest(folder, lambda manifest: manifest["networks"]["surfaces"].update(sha256="other"))
     engine.pipeline(options)
     assert len(loaded) == 2

@@ -22,6 +22,7 @@ def read(name: str) -> dict:
 def test_a_report_of_version_2():
     document = read("report_2.json")
     again = read_report(document)
+    assert again.settings.exclusive and [item.segment.layer for item in again.objects] == [0, 0]
     assert again.schema_version == 3 and again.message == document["message"] and again.notes == ()
     for item, former in zip(again.objects, document["objects"]):
         assert tuple(item.region) == tuple(former["roi"].values()) and item.score == former["roi_score"]
@@ -51,6 +52,7 @@ def test_a_scene_of_version_1(tmp_path):
     again = record.kept_result(node, volume)
     assert record.kept_slice(node) == 0 and record.kept_segments(node) == ["right_lung", "femur_2"]
     lung, bar = again.objects
+    assert not again.overlaps.allowed  # in former versions no pixel had two objects
     assert (lung.name, lung.method, bar.name, bar.method) == ("right lung", "surfaces", "femur 2", "box")
     assert tuple(lung.region) == tuple(document["objects"][0]["roi"]) and bar.score == 0.71
     field = lung.thresholds.field

@@ -20,7 +20,7 @@ SHAPE = (40, 60)
 
 def part(label: str, x0: int, y0: int, x1: int, y1: int) -> RegionMask:
     roi = Box2D(float(x0), float(y0), float(x1), float(y1))
-    return RegionMask(Candidate(label, 0.9, roi), roi, np.ones((y1 - y0, x1 - x0), bool), "by hand", None)
+    return RegionMask(Candidate(label, 0.9, roi), roi, np.ones((y1 - y0, x1 - x0), bool), None, "by hand")
 
 
 def result_of(parts: list, overlaps: Overlaps) -> SegmentationResult:

@@ -18,41 +18,54 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "GrayscaleDetSegLib"
 LIBRARY = ROOT / "GrayscaleDetSeg" / PACKAGE
 TRAINING, INSTALLED = ROOT / "training", "GrayscaleDetSegTraining"
-"""The training is installed under another name than that of its folder."""
+"""The training is a distribution of its own, under another name than that of its folder."""
 SHIPPED = {".py", ".json", ".md", ".safetensors", ".typed"}
 SHIPPED_MODEL = "Models/radiographs"
 MODEL = ("manifest.json", "MODEL_CARD.md", "detector.safetensors")
 
 
-def files_in_source() -> set[str]:
+def files_in_source(folder: Path, name: str, endings: set[str]) -> set[str]:
     """The files as they should lie in the wheel, leaving out what programs and editors leave behind."""
-    found = set()
-    for folder, name, endings in ((LIBRARY, PACKAGE, SHIPPED), (TRAINING, INSTALLED, {".csv", ".py", ".toml"})):
-        paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in endings)
-        found |= {f"{name}/{path.relative_to(folder).as_posix()}" for path in paths if not path.name.startswith(".")}
-    return found
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix in endings)
+    found = (path.relative_to(folder) for path in paths if not path.name.startswith("."))
+    return {f"{name}/{path.as_posix()}" for path in found if path.parts[0] != "build" and path.name != "pyproject.toml"}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """A wheel built from a copy of the sources, without network; a made-up model is put in beside what is there."""
-    source, output = tmp_path_factory.mktemp("source with spaces"), tmp_path_factory.mktemp("wheel")
+def source(tmp_path_factory) -> Path:
+    """A copy of the sources; a made-up model is put in beside what is there."""
+    copy = tmp_path_factory.mktemp("source with spaces")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.part", ".*")
+        shutil.copy(ROOT / name, copy)
+    leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "*.part", ".*")
     for name in ("GrayscaleDetSeg", "training"):
-        shutil.copytree(ROOT / name, source / name, ignore=leave)
-    made_up = source / "GrayscaleDetSeg" / PACKAGE / "Models" / "made_up"
+        shutil.copytree(ROOT / name, copy / name, ignore=leave)
+    made_up = copy / "GrayscaleDetSeg" / PACKAGE / "Models" / "made_up"
     made_up.mkdir(parents=True)
     for name in MODEL:
         (made_up / name).write_bytes(b"{}")
+    return copy
+
+
+def built(folder: Path, output: Path) -> Path:
+    """The wheel of a project, built without network."""
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run(
-        [*command, "--wheel-dir", str(output), str(source)], capture_output=True, text=True, cwd=output, check=False
+        [*command, "--wheel-dir", str(output), str(folder)], capture_output=True, text=True, cwd=output, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (built,) = output.glob("*.whl")
-    return built
+    (wheel,) = output.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory) -> Path:
+    return built(source, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def training_wheel(source, tmp_path_factory) -> Path:
+    return built(source / "training", tmp_path_factory.mktemp("training wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +74,22 @@ def contents(wheel) -> set[str]:
         return set(archive.namelist())
 
 
-def test_the_wheel_holds_library_and_training_and_nothing_else(contents):
+def test_the_wheel_holds_the_library_and_nothing_else(contents):
     library = {name for name in contents if ".dist-info/" not in name}
-    assert library == files_in_source() | {f"{PACKAGE}/Models/made_up/{name}" for name in MODEL}
+    expected = files_in_source(LIBRARY, PACKAGE, SHIPPED)
+    assert library == expected | {f"{PACKAGE}/Models/made_up/{name}" for name in MODEL}
+
+
+def test_the_training_is_a_wheel_of_its_own_for_later_pythons(training_wheel):
+    from GrayscaleDetSegLib import __version__
+
+    with zipfile.ZipFile(training_wheel) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (archive.read(name).decode() for name in names if name.endswith("/METADATA"))
+    expected = files_in_source(TRAINING, INSTALLED, {".csv", ".py", ".toml"})
+    assert {name for name in names if ".dist-info/" not in name} == expected
+    assert f"\nVersion: {__version__}\n" in metadata and "\nRequires-Python: >=3.11\n" in metadata
+    assert f"\nRequires-Dist: grayscale-detseg=={__version__}\n" in metadata
 
 
 def test_the_wheel_holds_what_git_holds(contents):
@@ -114,11 +140,12 @@ def test_the_wheel_works_without_the_repository(wheel, tmp_path):
     assert done.stdout.startswith("grayscale-detseg ")
 
 
-def test_the_training_works_under_its_installed_name(wheel, tmp_path):
+def test_the_training_works_under_its_installed_name(wheel, training_wheel, tmp_path):
     """The command finds it, with its configuration, where there is no repository; it then misses nothing but data."""
-    pytest.importorskip("lightning", reason="training needs the extra 'training'")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path)
+    pytest.importorskip("lightning", reason="it comes with the training")
+    for each in (wheel, training_wheel):
+        with zipfile.ZipFile(each) as archive:
+            archive.extractall(tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from GrayscaleDetSegLib.batch.main import main\n"

@@ -102,13 +102,13 @@ def test_pytorch_is_not_installed_twice_at_once(module, monkeypatch):
 
     calls = []
 
-    def install(confirm, log):
+    def install(confirm, log, torch):
         calls.append(1)
         with pytest.raises(GrayscaleDetSegError, match="being installed"):  # a click meanwhile
             panel().desk.prepare()
         slicer.util.selectModule("SegmentEditor")
 
-    monkeypatch.setattr(dependencies, "missing", lambda: () if calls else ("torch>=2.1",))
+    monkeypatch.setattr(dependencies, "missing", lambda torch: () if calls else ("torch>=2.1",))
     monkeypatch.setattr(dependencies, "install", install)
     before = panel()
     with pytest.raises(GrayscaleDetSegError, match="left meanwhile"):

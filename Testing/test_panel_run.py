@@ -70,7 +70,7 @@ def test_a_run_with_progress(bench):
     assert "femur" in bench.status and bench.status.endswith(" s)") and seen == [bench.status]
     assert "Segmenting wrist" in bench.log and bench.status in bench.log
     assert ui.readingLabel.text.startswith("as is:") and "0.3 x 0.2 mm" in ui.readingLabel.text
-    assert bench.rig.loads == ["auto"] and ui.deviceLabel.text == "cpu"
+    assert bench.rig.loads == ["auto"] and ui.deviceLabel.text == "cpu (numpy)"
     assert bench.panel.parameters.segmentation is bench.node
     assert bench.node.GetNodeReference("referenceImageGeometryRef") is ui.inputSelector.currentNode()
 
@@ -226,13 +226,14 @@ def test_a_fall_back_of_the_device_is_announced(bench):
     bench.rig.note = None
     bench.ui.deviceComboBox.currentIndex = 1
     bench.run()
-    assert bench.rig.loads == ["auto", "cpu"] and bench.ui.deviceLabel.text == "cpu" and note not in bench.status
+    assert bench.rig.loads == ["auto", "cpu"] and bench.ui.deviceLabel.text == "cpu (numpy)"
+    assert note not in bench.status
 
 
 def test_a_device_that_is_not_there_is_one_line(bench):
     bench.volume()
 
-    def load(model, device):
+    def load(model, device, engine):
         raise DeviceError(f"There is no device '{device}'; choose another.")
 
     bench.panel.segmenter.engine._load = load
@@ -282,7 +283,7 @@ def test_missing_packages_are_asked_for(bench, monkeypatch):
     from GrayscaleDetSegLib.logic import dependencies
 
     lacking = ["torch>=2.1"]
-    monkeypatch.setattr(dependencies, "missing", lambda: tuple(lacking))
+    monkeypatch.setattr(dependencies, "missing", lambda torch=False: tuple(lacking))
     bench.volume()
     before, dialogs = ids(bench.scene), bench.session.dialogs
     bench.ui.segmentButton.click()  # refused, as by Escape

@@ -150,7 +150,7 @@ def test_the_box_is_dragged(done):
     box.InvokeEvent(box.PointStartInteractionEvent)
     for low in (160.0, 175.0, 190.0):
         threshold_box.set_interval(box, (low, HIGH))
-        done.session.wait(lambda: False, 0.03)
+        assert done.session.wait(lambda low=low: values(done.ui.grayRangeWidget) == (low, HIGH), 2.0)
         np.testing.assert_array_equal(done.mask(), expected(done, low, HIGH))
         assert values(done.ui.grayRangeWidget) == (low, HIGH) and f"{low:.1f} to" in done.ui.numbersLabel.text
     assert (done.mask() != before).any()

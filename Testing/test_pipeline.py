@@ -15,7 +15,8 @@ from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.polarity_check import PolarityCheck, PolarityNetwork
+from GrayscaleDetSegLib.core.polarity_check import PolarityCheck
+from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate

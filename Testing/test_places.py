@@ -127,6 +127,17 @@ def test_nothing_of_the_process_changes(tmp_path):
     assert len(seen) == 2 and all(each[0] == before[0] and each[2:] == before[2:] for each in [*seen, state()])
 
 
+def test_children_share_the_cores_and_the_user_has_the_last_word(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with places.threads_of_children(3):
+        assert os.environ["OMP_NUM_THREADS"] == "3"  # before numpy is imported there
+    assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    with places.threads_of_children(3):
+        assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
 def test_threads_work_side_by_side(tmp_path):
     """Two at once, in one process, each with files of its own."""
     both = threading.Barrier(2, timeout=20)

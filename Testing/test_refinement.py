@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from GrayscaleDetSegLib.core.single_box.refinement import (
     LARGEST_OFFSET,
     apply_offsets,
-    descend_ridge,
     refine,
-    solve_ridge,
-    targets,
     with_constant,
 )
+from training.ridge import descend_ridge, solve_ridge, targets
 
 
 def intervals(count: int, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.reading import read_radiograph
 from GrayscaleDetSegLib.scene import files
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras
-from GrayscaleDetSegLib.scene.segmentation import add_segmentation, segment_id, terminology_entry
+from GrayscaleDetSegLib.scene.segmentation import segment_id, terminology_entry
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
 from Testing.scene_nodes import read_node
 
@@ -162,14 +162,6 @@ def test_an_object_without_pixels_keeps_its_segment(scene, tmp_path):
     files.write_result(result(image, objects), tmp_path / "a.seg.nrrd")
     assert read_node(tmp_path / "a.seg.nrrd", scene).GetSegmentation().GetNthSegment(0).GetName() == "tibia"
     assert sitk.ReadImage(str(tmp_path / "a.seg.nrrd")).GetSize() == (SHAPE[1], SHAPE[0], 1)
-
-
-def test_the_scene_given_is_left_as_it_was(scene, tmp_path):
-    before = scene.GetNumberOfNodes()
-    files.write_result(result(), tmp_path / "a.seg.nrrd", scene)
-    assert scene.GetNumberOfNodes() == before
-    node = add_segmentation(result(), scene, "mine")
-    assert node.GetScene() is scene and node.GetName() == "mine"
 
 
 @pytest.mark.parametrize("objects", [None, ()])

@@ -10,7 +10,7 @@ import pytest
 from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Geometry
-from GrayscaleDetSegLib.scene import files, live, masks, segmentation, volumes
+from GrayscaleDetSegLib.scene import files, live, masks, segmentation, snapshot, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
 from Testing.scene_nodes import add_transform, add_volume, ids, read_node, scene_with_logics
@@ -178,7 +178,7 @@ def test_the_end_of_an_interaction(scene):
     session.write(np.ones((10, 10), bool), (slice(0, 10), slice(0, 10)))
     assert session.finish(bar()) and (case.mask() == bar()).all()
     assert case.edits().changed == ("right_lung",)
-    segmentation.note_written(case.node, case.volume, case.grid, "right_lung")
+    segmentation.note_written(case.node, "right_lung", case.mask("right_lung"))
     assert not case.edits() and segmentation.segment_ids(case.node) == ["right_lung", "femur_2"]
 
 
@@ -334,12 +334,12 @@ def test_a_former_state_comes_back(scene):
     case = Case(scene)
     masks.write_window(case.node, "right_lung", case.grid, np.ones((5, 5), bool), (slice(80, 85), slice(3, 8)))
     edited = case.mask()
-    former = segmentation.snapshot(case.node)
+    former = snapshot.snapshot(case.node)
     other = (found(case.result.radiograph, "tibia", "tibia", bar()),)
     for _ in range(2):
         segmentation.show_objects(case.node, case.volume, case.grid, other)
         assert segmentation.segment_ids(case.node) == ["tibia"]
-        segmentation.bring_back(case.node, former)
+        snapshot.bring_back(case.node, former)
         assert (case.mask() == edited).all() and (case.mask("femur_2") == bar()).all()
         assert case.edits() == segmentation.Edits(changed=("right_lung",))
 

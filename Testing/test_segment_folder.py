@@ -119,7 +119,7 @@ def slicer_application(tmp_path, monkeypatch):
     if reason:
         pytest.skip(reason)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loading, "load_pipeline", lambda folder, device: FakePipeline())
+    monkeypatch.setattr(loading, "load_pipeline", lambda folder, device, engine: FakePipeline())
     monkeypatch.setattr(reading, "read_radiograph", fake_reader)
     for name in ("a.dcm", "bad.dcm", "bug.dcm"):
         Path(name).touch()
@@ -152,7 +152,7 @@ def test_exit_codes_in_slicer(slicer_application, form, given, code, capsys):
 
 @FORMS
 def test_damaged_weights_in_slicer(slicer_application, form, monkeypatch, capsys):
-    def load(folder, device):
+    def load(folder, device, engine):
         raise WeightsError("The weights file is damaged.")
 
     monkeypatch.setattr(loading, "load_pipeline", load)
@@ -167,7 +167,7 @@ def test_interrupted_in_slicer(slicer_application, form, number, code, monkeypat
     """Whoever listened to signals before does so again when the application goes on to close."""
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     pipeline = FakePipeline(effect=lambda image: signal.raise_signal(number))
-    monkeypatch.setattr(loading, "load_pipeline", lambda folder, device: pipeline)
+    monkeypatch.setattr(loading, "load_pipeline", lambda folder, device, engine: pipeline)
     assert getattr(slicer_application, form)("a.dcm", "--output", "out") == [code]
     assert list(Path("out").iterdir()) == []
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before

@@ -10,6 +10,8 @@ import pytest
 
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, RadiographError, WeightsError
 from GrayscaleDetSegLib.core.options import SegmentOptions
+from GrayscaleDetSegLib.core.overlaps import EXCLUSIVE, Overlaps
+from GrayscaleDetSegLib.logic.drawn import occupant_of
 from GrayscaleDetSegLib.logic.engine import LOADING, Engine
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
 from GrayscaleDetSegLib.logic.workspace import Workspace
@@ -170,10 +172,11 @@ def test_options_reach_the_method(scene):
     loaded, stages = [], []
     segmenter = Segmenter(scene, rigged_engine(loaded))
     volume = add_volume(scene, film())
-    for device in ("cpu", "cpu", "cuda"):
-        segmenter.segment(volume, device=device, model=Path("bundle"), progress=stages.append)
-    assert loaded == [(Path("bundle"), "cpu"), (Path("bundle"), "cuda")]  # the same one is kept
-    assert stages.count(LOADING) == 2 and stages[0] == LOADING and "regions" in stages
+    for device, engine in (("cpu", "auto"), ("cpu", "auto"), ("cuda", "auto"), ("cuda", "torch")):
+        segmenter.segment(volume, device=device, engine=engine, model=Path("bundle"), progress=stages.append)
+    assert loaded == [(Path("bundle"), *choice) for choice in (("cpu", "auto"), ("cuda", "auto"), ("cuda", "torch"))]
+    assert segmenter.engine.computing == "cpu (numpy)"
+    assert stages.count(LOADING) == 3 and stages[0] == LOADING and "regions" in stages
     sure = segmenter.segment(volume, score_threshold=0.85)
     assert sure.result.score_threshold == 0.85 and names(sure) == ("femur",)
     assert segmenter.segment(volume, clean_up=False).result.clean_up == ()
@@ -291,6 +294,64 @@ def test_a_region_that_joins_a_result(scene, segmenter):
     mine = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
     own = segmenter.segment_region(volume, region, "tibia", segmentation=mine)
     assert own.segmentation is mine and names(own) == ("tibia",)
+
+
+def test_a_region_over_an_object_that_is_there(scene, segmenter):
+    """It would get next to nothing: that is said, and the user chooses."""
+    volume = add_volume(scene, film())
+    first = segmenter.segment(volume)
+    node, space = first.segmentation, segmenter.workspace
+    region, before = box(scene, volume, (12.0, 6.0, 68.0, 47.0)), space.shown(node)
+
+    def draw(label, existing):
+        return segmenter.segment_region(volume, region, label, segmentation=node, existing=existing)
+
+    for label, existing, sentence in (
+        ("femur", None, "femur is there already: replace it .* extend it .* or keep it"),
+        ("tibia", None, "femur is there already and shares no pixels with tibia: replace it, or keep it"),
+        ("tibia", "extend", "femur is there already"),
+    ):
+        with pytest.raises(GrayscaleDetSegError, match=sentence):
+            draw(label, existing)
+    assert space.shown(node) is before and not space.can_undo(node)
+    assert draw("femur", "keep").objects[-1].name == "femur 3" and len(space.shown(node).identities) == 3
+    assert space.undo(node)
+    replaced = draw("femur", "replace").objects[0]
+    assert replaced.name == "femur" and replaced.region == pytest.approx((12.0, 6.0, 68.0, 47.0), abs=0.05)
+    assert space.shown(node).identities == before.identities and space.undo(node) and not space.can_undo(node)
+    own = before.result.objects[0].region
+    extended = draw("femur", "extend").objects[0].region
+    union = (min(own.x0, 12.0), min(own.y0, 6.0), max(own.x1, 68.0), max(own.y1, 47.0))
+    assert extended == pytest.approx(union, abs=0.05) and space.undo(node)
+    painted = letter_l()
+    painted[:4, 60:70] = True
+    masks.write_mask(node, "femur", volume, volumes.grid_of(volume), painted)
+    assert draw("tibia", "replace").objects[-1].name == "tibia"
+    assert space.shown(node).identities == ("femur_2", "tibia") and set(space.outcome(node).regions) == {
+        "femur_2", "tibia"
+    }
+    segments = node.GetSegmentation()
+    copies = [segments.GetNthSegmentID(n) for n in range(segments.GetNumberOfSegments())]
+    assert copies == ["femur_2", "femur_edited", "tibia"]  # what was painted is kept, and undo brings all back
+    assert space.undo(node) and (mask(first) == painted).all() and space.shown(node).identities == before.identities
+
+
+def test_what_is_in_the_way_of_a_region(scene, segmenter):
+    volume = add_volume(scene, film())
+    shown = segmenter.workspace.shown(segmenter.segment(volume).segmentation)
+    over_l, over_bar = (10.0, 5.0, 70.0, 48.0), (70.0, 58.0, 125.0, 78.0)
+
+    def name(label, roi, overlaps=EXCLUSIVE):
+        found = occupant_of(replace(shown, result=replace(shown.result, overlaps=overlaps)), label, roi)
+        return None if found is None else found.name
+
+    assert name("femur", over_l) == "femur" and name("tibia", over_bar) == "femur 2"
+    assert name("femur", (20.0, 15.0, 24.0, 30.0)) == "femur"  # full of a small part of it
+    assert name("femur", (60.0, 2.0, 128.0, 45.0)) is None  # its tip alone reaches in
+    assert name("femur", (0.0, 50.0, 60.0, 89.0)) is None
+    free, apart = Overlaps(True), Overlaps(True, (("femur", "tibia"),))
+    assert name("tibia", over_l, free) is None  # where classes may overlap, there is room
+    assert name("tibia", over_l, apart) == "femur" and name("femur", over_l, free) == "femur"
 
 
 def test_regions_that_cannot_be_segmented(scene, segmenter):

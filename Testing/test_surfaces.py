@@ -1,4 +1,4 @@
-"""The field of thresholds: its surfaces against plain loops, its cells, and the boxes that it is drawn as."""
+"""The field of thresholds: its surfaces against plain loops, and its cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as arrays
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.interpolation import interpolated_rows, neighbours
-from GrayscaleDetSegLib.core.surfaces.cells import cells, merged_cells
 
 IMAGE = (47, 61)
 QUICKLY = settings(max_examples=50, deadline=None)
@@ -266,73 +265,3 @@ def test_the_article_s_box_is_a_field_of_one_cell():
     assert field.shape == (1, 1)
     low, high = field.surfaces(boxes.pixel_slices(field.roi, IMAGE))
     assert (low == 100.0).all() and (high == 255.0).all()
-    np.testing.assert_array_equal(cells(field), [[1.5, 2.0, 100.0, 30.0, 40.0, 255.0]])
-
-
-def test_cells_as_boxes():
-    low = np.array([[-20, 30], [200, 40], [0, 250]], np.float32)
-    high = np.array([[99, 400], [100, 60], [255, 260]], np.float32)
-    np.testing.assert_array_equal(
-        cells(ThresholdField((10.0, 100.0, 30.0, 130.0), low, high)),
-        [
-            [10, 100, 0, 20, 110, 99],
-            [20, 100, 30, 30, 110, 255],
-            [20, 110, 40, 30, 120, 60],  # the cell beside it is closed
-            [10, 120, 0, 20, 130, 255],
-            [20, 120, 250, 30, 130, 255],
-        ],
-    )
-
-
-def test_merging_grows_right_and_then_down():
-    low = np.array([[10, 12, 30], [11, 10, 30], [11, 50, 31]], np.float32)
-    found = merged_cells(ThresholdField((0, 0, 30, 60), low, np.full((3, 3), 300)), 2.0)
-    np.testing.assert_array_equal(
-        found,
-        [[0, 0, 10.75, 20, 40, 255], [20, 0, 91 / 3, 30, 60, 255], [0, 40, 11, 10, 60, 255], [10, 40, 50, 20, 60, 255]],
-    )
-
-
-def test_open_ends_merge_however_far_they_are_open():
-    field = ThresholdField((0, 0, 30, 10), np.array([[-90, 0, -7]]), np.array([[255, 900, 260]]))
-    np.testing.assert_array_equal(merged_cells(field, 0.0), [[0, 0, 0, 30, 10, 255]])
-
-
-def test_a_negative_tolerance_is_refused():
-    with pytest.raises(ValueError, match="tolerance"):
-        merged_cells(oblique(), -0.5)
-
-
-def test_a_field_that_is_closed_has_no_boxes():
-    field = ThresholdField((0, 0, 3, 2), np.full((2, 3), 9), np.full((2, 3), 8))
-    assert cells(field).shape == merged_cells(field, 10.0).shape == (0, 6)
-
-
-@given(st.integers(1, 9), st.integers(1, 9), st.floats(0, 200, width=32))
-@QUICKLY
-def test_a_uniform_field_is_one_box(rows, columns, level):
-    field = ThresholdField((1.1, 2.2, 30.3, 44.4), np.full((rows, columns), level), np.full((rows, columns), 250.3))
-    expected = [[1.1, 2.2, level, 30.3, 44.4, float(np.float32(250.3))]]
-    np.testing.assert_array_equal(merged_cells(field, 0.0), expected)
-
-
-@given(fields(largest=7, levels=st.integers(-3, 12).map(lambda level: level * 20.0)), st.sampled_from([0, 20, 45, 999]))
-@QUICKLY
-def test_merged_boxes_tile_the_open_cells_and_keep_the_tolerance(field, tolerance):
-    merged = merged_cells(field, tolerance)
-    rows, columns = field.shape
-    edges_x = np.linspace(field.roi[0], field.roi[2], columns + 1)
-    edges_y = np.linspace(field.roi[1], field.roi[3], rows + 1)
-    low, high = np.clip(field.low, 0, 255), np.clip(field.high, 0, 255)
-    covered = np.zeros(field.shape, int)
-    for x0, y0, g0, x1, y1, g1 in merged:
-        left, right = (edges_x.tolist().index(x) for x in (x0, x1))
-        top, bottom = (edges_y.tolist().index(y) for y in (y0, y1))
-        part = slice(top, bottom), slice(left, right)
-        covered[part] += 1
-        assert covered[part].size and np.ptp(low[part]) <= tolerance and np.ptp(high[part]) <= tolerance
-        assert (g0, g1) == pytest.approx((low[part].mean(), high[part].mean()))
-    np.testing.assert_array_equal(covered, ~field.closed)
-    assert boxes.volume(merged).sum() == pytest.approx(boxes.volume(cells(field)).sum())
-    np.testing.assert_array_equal(merged, merged_cells(field, tolerance))
-    assert len(merged) <= len(cells(field))

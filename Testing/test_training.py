@@ -13,7 +13,7 @@ import torch
 lightning = pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
-from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork  # noqa: E402
+from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork  # noqa: E402
 from training import box_detector as box_training  # noqa: E402
 from training import bundle, evaluate, prepared  # noqa: E402
 from training import detector as detector_training  # noqa: E402

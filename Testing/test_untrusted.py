@@ -11,8 +11,9 @@ import pytest
 
 from GrayscaleDetSegLib.core.errors import RadiographError
 from GrayscaleDetSegLib.core.reading import dicom, read_radiograph, reader
-from GrayscaleDetSegLib.core.weights import Bundle, save_weights
+from GrayscaleDetSegLib.core.weights import Bundle
 from reading_files import DEFLATED, dataset, dicom_bytes, phantom, sample_files, write_itk
+from training.weights import save_weights
 
 DEEP = phantom(top=4095, dtype=np.uint16)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from GrayscaleDetSegLib.core.errors import MethodError, WeightsError
+from GrayscaleDetSegLib.core.errors import DeviceError, MethodError, WeightsError
 from GrayscaleDetSegLib.core.explanations.kinds import kind_of
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.methods.organ_then_part import OrganThenPart
@@ -308,6 +308,9 @@ def test_a_bundle_that_is_damaged_or_fits_nothing(tmp_path):
     (tmp_path / "b" / "networks_0.safetensors").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="is damaged"):
         load_pipeline(tmp_path / "b", "cpu")
+    for engine, device, reason in (("numpy", "cpu", "numpy can't compute models of volumes"), ("torch", "abc", "device")):
+        with pytest.raises(DeviceError, match=reason):
+            load_pipeline(write_model(tmp_path / "d"), device, engine)
     write_model(tmp_path / "c", volume={"unheard": 1})
     with pytest.raises(WeightsError, match="does not fit this version"):
         load_pipeline(tmp_path / "c", "cpu")

@@ -14,11 +14,12 @@ import GrayscaleDetSegLib
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.polarity_check import PolarityNetwork
+from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
-from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle, save_weights, sha256
+from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
+from training.weights import save_weights, sha256
 
 CLASSES = ("femur", "tibia")
 YOLO = YoloConfig("tiny", CLASSES, tuple((8.0 * i, 8.0 * i) for i in range(1, 7)), 64, 1, 0.0625)

@@ -9,7 +9,6 @@ from GrayscaleDetSegLib.core.editing import with_object, with_region
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, RadiographError
 from GrayscaleDetSegLib.logic import history, threshold_view
 from GrayscaleDetSegLib.logic import workspace as workspaces
-from GrayscaleDetSegLib.logic.history import History
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import cloud, kept_copies, masks, record, regions, segmentation, table
 from Testing.fakes import bar, found, letter_l
@@ -127,27 +126,49 @@ def test_what_would_be_lost(scene):
     assert bench.space.undo(bench.node) is False and not bench.space.would_lose_edits(bench.own_node())
 
 
+def held(bench):
+    return history.held_bytes(bench.space.history.states(bench.node))
+
+
 def test_history_has_limits(scene, monkeypatch):
     bench = Bench(scene)
     for _ in range(history.STATES + 3):
         bench.space.remember(bench.node)
     assert sum(bench.space.undo(bench.node) for _ in range(history.STATES + 3)) == history.STATES
-    states = []
-    monkeypatch.setattr(History, "push", lambda self, node, state, push=History.push: (
-        states.append(state), push(self, node, state)
-    ))  # fmt: skip
+    for limit, left in ((3, 3), (0, 1)):
+        sizes = []
+        for number in range(5):
+            bench.paint(rows=(number, number + 1))
+            bench.space.remember(bench.node)
+            sizes.append(held(bench))
+            if limit and number == 2:
+                monkeypatch.setattr(history, "BYTES", held(bench))
+        assert sum(bench.space.undo(bench.node) for _ in range(5)) == left
+        monkeypatch.setattr(history, "BYTES", 1)
+    assert sizes[0] == sizes[-1]
+
+
+def test_history_counts_all_that_it_holds_once(scene):
+    bench = Bench(scene)
+    pixels, shown = bench.reading.radiograph.pixels, bench.space.shown(bench.node)
     bench.space.remember(bench.node)
-    size, masks_too = states[0].size, sum(item.pixel_count for item in states[0].shown.result.objects)
-    assert size >= 2 * bench.reading.radiograph.pixels.size + masks_too + len(states[0].document)
+    first, map_size = held(bench), pixels.size
+    masks_too = sum(item.windowed.crop.nbytes for item in shown.result.objects)
+    assert first >= pixels.nbytes + 2 * map_size + masks_too + len(record.kept_document(bench.node))
+    bench.space.remember(bench.node)
+    assert held(bench) == first  # nothing has changed: nothing more is held
+    bench.paint()
+    bench.space.remember(bench.node)
+    assert first + map_size < held(bench) < first + 2 * map_size  # one label map, one crop
+    # what came back is known to be what it was
+    size = held(bench)
+    bench.space.remember(bench.node)
     assert bench.space.undo(bench.node)
-    monkeypatch.setattr(history, "BYTES", 3 * size)
-    for _ in range(5):
-        bench.space.remember(bench.node)
-    assert sum(bench.space.undo(bench.node) for _ in range(5)) == 3
-    monkeypatch.setattr(history, "BYTES", 1)
-    for _ in range(2):
-        bench.space.remember(bench.node)
-    assert bench.space.undo(bench.node) and not bench.space.undo(bench.node)
+    bench.space.remember(bench.node)
+    assert held(bench) == size
+    bench.node.CreateClosedSurfaceRepresentation()
+    bench.space.remember(bench.node)
+    assert held(bench) > size
 
 
 def test_another_node_with_the_same_id_has_no_history(scene):
@@ -163,7 +184,7 @@ def test_another_node_with_the_same_id_has_no_history(scene):
     again.space.remember(again.node)
     scene.RemoveNode(again.node)
     again.space.forget_gone()
-    assert not again.space.history.has(again.node) and again.space._shown == {}
+    assert not again.space.history.has(again.node) and again.space._stores == {}
 
 
 def test_pixels_that_changed_under_a_result(scene):

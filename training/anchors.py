@@ -1,8 +1,11 @@
-"""YOLOv3's anchors: k-means over the sizes of the training boxes, with 1 - IoU as the distance."""
+"""YOLOv3's anchors by k-means over the sizes of the training boxes (by 1 - IoU), and the fit of the 3D anchors."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 
 
 def size_iou(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
@@ -33,3 +36,15 @@ def cluster_anchors(sizes: np.ndarray, count: int, seed: int = 0, rounds: int = 
             break
         anchors = moved
     return anchors[np.argsort(anchors.prod(1))], float(size_iou(sizes, anchors).max(1).mean())
+
+
+def interval_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """3D IoU of boxes over the same ROI, from their intervals (..., 2) alone; broadcasts like ``boxes.iou``."""
+    unit = np.array([0.0, 0.0, 1.0, 1.0])
+    return boxes.iou(*(boxes.extrude(unit, np.asarray(c)[..., 0], np.asarray(c)[..., 1]) for c in (a, b)))
+
+
+def anchor_recall(config: AnchorConfig, intervals: np.ndarray, threshold: float) -> float:
+    """Share of ground-truth intervals (n, 2) for which some anchor has a 3D IoU of at least `threshold`."""
+    overlaps = interval_iou(np.asarray(intervals)[:, None], config.intervals()[None])
+    return float((overlaps.max(axis=1) >= threshold).mean())

@@ -11,6 +11,7 @@ their cost bounded, and their logits are enlarged back; their times are given fo
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ import torch
 from monai.networks.nets import AttentionUnet, BasicUNet, BasicUNetPlusPlus
 from scipy import ndimage
 
+from GrayscaleDetSegLib.core.engines import CHOICES, TITLES
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
@@ -138,7 +140,8 @@ def peak_memory(radiograph: Radiograph, method: str) -> float:
         np.save(path, radiograph.pixels)
         code = f"import {__package__}.memory as m; print(m.peak({str(path)!r}, {method!r}))"
         command = [sys.executable, "-W", "ignore", "-c", code]
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+        one = {**os.environ, "OMP_NUM_THREADS": "1"}
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, env=one)
     return float(answer.stdout.split()[-1])
 
 
@@ -160,12 +163,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.benchmark", description=__doc__.split("\n\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048, 4096], help="sides of the images, px")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="PyTorch's; numpy's are OMP_NUM_THREADS (default 1)")
+    parser.add_argument("--engine", default="auto", choices=CHOICES, help="what computes ours")
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     parser.add_argument("--no-rivals", action="store_true", help="only the pipeline")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    pipeline = load_pipeline(options.model, "cpu")
+    pipeline = load_pipeline(options.model, "cpu", options.engine)
+    print(f"Computed with {TITLES[pipeline.engine]}.")
     print(report(pipeline, options.sizes, options.repeats, not options.no_rivals))
     print(anchors_report(pipeline, options.repeats))
     return 0

@@ -13,9 +13,9 @@ from torch.utils.data import Dataset
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.labels import mirrored
 from GrayscaleDetSegLib.core.point_cloud import normalise, sample_points
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import Case
+from .intervals import best_interval
 from .prepared import Part, Prepared
 
 TIE = 0.003

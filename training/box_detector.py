@@ -16,17 +16,20 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig, anchor_recall, interval_iou
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig, orthogonality_loss
-from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets, targets
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
+from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets
 
 from . import refinement
+from .anchors import anchor_recall, interval_iou
 from .box_data import BoxAugmentation, BoxDataset, BoxSample
 from .data import CLASSES
 from .films.cases import as_cases
 from .films.collection import all_films
 from .films.knowledge import CLASSES as FILM_CLASSES
 from .films.real import training_films
+from .losses import orthogonality_loss
+from .ridge import targets
 from .runs import Run, StagedTraining, Validation, command, is_first
 from .runs.record import say
 from .sampling import spread

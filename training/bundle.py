@@ -15,9 +15,10 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
 
 from .films.knowledge import CARDS
+from .weights import save_weights
 
 TERMS = {name: card.terms for name, card in CARDS.items()}
 MORE_TERMS = {
@@ -28,8 +29,12 @@ MORE_TERMS = {
     "slices of volumes (as nothing)": "ACDC CC BY-NC-SA 4.0; MSD CC BY-SA 4.0; DeepReg test data Apache-2.0",
 }
 """What else the weights have seen."""
-DETECTION = {"per_class": 4, "across": 0.9, "voting": 0.5, "numerous": ["vertebra", "tooth"]}
-"""Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees."""
+DETECTION = {
+    "per_class": 4, "suppression": 0.3, "across": 0.7, "voting": 0.5, "numerous": ["vertebra", "tooth"], "context": 0.4,
+    "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]],
+}  # fmt: skip
+"""Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees. Chosen on val
+and on the clinical films that are trained with (``clinical/training_boxes.csv``)."""
 FEW = 5
 """Classes of the models before version 3, whose regions hardly ever overlap."""
 APART = (("right lung", "left lung"), ("right clavicle", "left clavicle"), ("teeth", "tooth"))

@@ -27,11 +27,11 @@ import torch
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
-from GrayscaleDetSegLib.core.single_box.pretrained import load_pretrained
-from GrayscaleDetSegLib.core.yolo.darknet_weights import load_darknet, number_count
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
 
+from .darknet_weights import load_darknet, number_count
 from .data import CLASSES
+from .pretrained import load_pretrained
 from .runs import command
 
 CONVERSION = "conversion.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,28 +14,9 @@ from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import Case
+from .detection_sample import DetectionSample
 from .prepared import Part, Prepared
 from .sampling import seeded_generator
-
-
-class DetectionSample(NamedTuple):
-    """An input image with its boxes.
-
-    Parameters
-    ----------
-    image : tensor (1, size, size), 0..1
-    boxes : tensor (n, 4)
-        x0, y0, x1, y1 in px of the input.
-    labels : tensor (n,) of int64
-        Class indices.
-    marked : tensor (classes,) of bool
-        The classes of which all objects are labelled in this image; the others stay out of the loss.
-    """
-
-    image: torch.Tensor
-    boxes: torch.Tensor
-    labels: torch.Tensor
-    marked: torch.Tensor
 
 
 class DetectionDataset(Dataset):
@@ -71,7 +51,7 @@ class DetectionDataset(Dataset):
         self.classes, self.size, self.augmentation = classes, size, augmentation
         self.set_names = [case.set_name for case in cases]
         self.seed, self.visible = seed, visible
-        self._items = Prepared(cases, self._prepare, ("detection", classes, size), folder)
+        self._items = Prepared(cases, self._prepare, ("detection, layers", classes, size), folder)
 
     def _prepare(self, case: Case) -> list[Part]:
         """Shrink once to 1.5 times the input, so that each warp samples little and does not alias."""
@@ -79,17 +59,18 @@ class DetectionDataset(Dataset):
         top, left = int(letterbox.offset[1]), int(letterbox.offset[0])
         window = slice(top, top + letterbox.fitted[0]), slice(left, left + letterbox.fitted[1])
         image = letterbox.image_to_input(case.radiograph().gray())[0, 0][window]
-        instances = np.zeros(case.label_map.shape, np.uint8)
-        labels = []
+        layers, labels = [np.zeros(case.label_map.shape, np.uint8)], []
         marked = np.array([case.is_settled(name) for name in self.classes], bool)
         for label, mask in case.objects():
             if label in self.classes:
                 labels.append(self.classes.index(label))
-                instances[mask] = len(labels)
-        resized = functional.interpolate(
-            torch.from_numpy(instances)[None, None].float(), letterbox.fitted, mode="nearest"
-        )
-        prepared = (image * 255).round().to(torch.uint8).numpy(), resized[0, 0].to(torch.uint8).numpy()
+                free = next((layer for layer in layers if not layer[mask].any()), None)
+                if free is None:  # a bone over another one: neither is cut
+                    layers.append(free := np.zeros(case.label_map.shape, np.uint8))
+                free[mask] = len(labels)
+        instances = torch.from_numpy(np.stack(layers))[None].float()
+        resized = functional.interpolate(instances, letterbox.fitted, mode="nearest")
+        prepared = (image * 255).round().astype(np.uint8), resized[0].to(torch.uint8).numpy()
         return [dict(zip(("image", "instances", "labels", "marked"), (*prepared, np.array(labels, np.int64), marked)))]
 
     def __len__(self) -> int:
@@ -103,7 +84,7 @@ class DetectionDataset(Dataset):
         generator = seeded_generator(self.seed, index)
         grid, flipped = random_warp(tuple(image.shape), self.size, settings, generator)
         warped = functional.grid_sample(image[None, None].float() / 255.0, grid, align_corners=False)[0, 0]
-        numbers = functional.grid_sample(instances[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0]
+        numbers = functional.grid_sample(instances[None].float(), grid, mode="nearest", align_corners=False)[0]
         if self.augmentation is not None:
             warped = random_gray(warped, settings, generator)
         return self._sample(warped, numbers, instances, labels, marked, grid, flipped)
@@ -112,7 +93,7 @@ class DetectionDataset(Dataset):
         marked, boxes, kept = marked.clone(), [], []
         step = grid[0, :, 1, :] - grid[0, :, 0, :], grid[0, 1, :, :] - grid[0, 0, :, :]
         (ax, ay), (bx, by) = step[0][0].tolist(), step[1][0].tolist()
-        pixels_per_pixel = 4.0 / (abs(ax * by - ay * bx) * instances.numel())
+        pixels_per_pixel = 4.0 / (abs(ax * by - ay * bx) * instances[0].numel())
         if flipped:
             order = [
                 self.classes.index(mirrored(name)) if mirrored(name) in self.classes else index
@@ -122,7 +103,7 @@ class DetectionDataset(Dataset):
         for number, label in enumerate(labels, start=1):
             if flipped:
                 label = order[label]
-            mask = numbers == number
+            mask = (numbers == number).any(0)
             expected = int((instances == number).sum()) * pixels_per_pixel
             if float(mask.sum()) < max(self.visible * expected, 16.0):
                 marked[label] = False

@@ -14,7 +14,7 @@ from torch.nn import functional
 from GrayscaleDetSegLib.core.yolo.decode import decode_scale
 from GrayscaleDetSegLib.core.yolo.networks import Yolo
 
-from .detection_data import DetectionSample
+from .detection_sample import DetectionSample, is_weak
 from .films.outlined import VOID
 
 SAME_PLACE = 0.65
@@ -126,20 +126,11 @@ def _classes_in_place(sample: DetectionSample, count: int) -> torch.Tensor:
     return ((pairwise_iou(sample.boxes, sample.boxes) > SAME_PLACE).float() @ one_hot).clamp(max=1.0)
 
 
-def is_weak(sample: DetectionSample) -> bool:
-    """Whether a sample marks nothing and only says what cannot be in it (a film of a hand shows no femur).
-
-    Such films must not teach the objectness: as none of them ever holds an object, the network would learn that films
-    of their look hold none.
-    """
-    return not len(sample.boxes) and not bool(sample.marked.all())
-
-
 def _absent_classes(raw: torch.Tensor, samples: list[DetectionSample]) -> torch.Tensor:
     """What weak samples teach: where something is seen, it is none of the classes that cannot be there."""
     total = raw.new_zeros(())
     for number, sample in enumerate(samples):
-        if is_weak(sample):
+        if is_weak(sample.labels, sample.marked):
             seen = raw[number, ..., 4:5].detach().sigmoid()
             total = total + (seen * functional.softplus(raw[number, ..., 5:][..., sample.marked])).sum()
     return total
@@ -154,16 +145,14 @@ def _objectness_weight(
     probabilities = raw[..., 5:].sigmoid()
     weight = ((probabilities * ~marked).amax(-1) <= DOUBT * (probabilities * marked).amax(-1)).float()
     for number, sample in enumerate(samples):
-        if is_weak(sample):
+        if is_weak(sample.labels, sample.marked):
             weight[number] = 0.0
-        hidden = getattr(sample, "hidden", None)
         found = predicted[number].reshape(-1, 4)
-        for boxes, limit in ((sample.boxes, ignore), (hidden, HIDDEN_IOU)):
+        for boxes, limit in ((sample.boxes, ignore), (sample.hidden, HIDDEN_IOU)):
             if boxes is not None and len(boxes):
                 overlap = pairwise_iou(found, boxes).amax(1)
                 weight[number][overlap.view(weight[number].shape) > limit] = 0.0
-        masks = getattr(sample, "masks", None)
-        if masks is not None:
-            void = (masks >> VOID & 1).float()[None, None]
+        if sample.masks is not None:
+            void = (sample.masks >> VOID & 1).float()[None, None]
             weight[number][:, functional.adaptive_avg_pool2d(void, weight.shape[-2:])[0, 0] >= 0.5] = 0.0
     return weight

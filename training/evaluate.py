@@ -24,18 +24,18 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.mask import field_mask, placed, rule_mask
+from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import Candidate, Regions
 from GrayscaleDetSegLib.core.result import SegmentationResult
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from .data import Case
 from .data.checking import announce, check
 from .films.knowledge import CARDS
 from .films.marked import marked
-from .metrics import overlap
+from .intervals import best_interval
+from .metrics import overlap, placed
 from .rivals.thresholds import multi_otsu, otsu
 from .runs import command
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from GrayscaleDetSegLib.core.yolo.networks import YoloV3Tiny3
 
-from .films.detection import FilmSample
+from .detection_sample import DetectionSample
 from .films.outlined import SHAPELESS, VOID
 
 
@@ -35,7 +35,7 @@ class MaskHead(nn.Module):
         _, middle, fine = features
         return self.fine(fine) + functional.interpolate(self.middle(middle), scale_factor=2.0, mode="nearest")
 
-    def loss(self, features: list[torch.Tensor], samples: list[FilmSample]) -> torch.Tensor:
+    def loss(self, features: list[torch.Tensor], samples: list[DetectionSample]) -> torch.Tensor:
         """Cross-entropy and Dice where the labels speak."""
         logits = self(features).float()
         bits = torch.stack([sample.masks for sample in samples])

@@ -14,9 +14,6 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 
 def peak(path: str, method: str) -> float:
     """Megabytes that this process has held at most, after it segmented the pixels in a .npy file."""
-    import torch
-
-    torch.set_num_threads(1)
     load_pipeline(None, "cpu").segment(Radiograph.from_array(np.load(path)), method=method)
     status = Path("/proc/self/status")
     if status.exists():  # Linux' rusage also counts what the parent held when it forked

@@ -37,3 +37,10 @@ def overlap(mask: np.ndarray, truth: np.ndarray) -> Overlap:
     return Overlap(
         both / (taken + size - both), 2.0 * both / (taken + size), (size - both) / size, (taken - both) / size
     )
+
+
+def placed(mask: np.ndarray, window: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
+    """A window's mask as one of the whole image of `shape` (rows, columns)."""
+    whole = np.zeros(shape, bool)
+    whole[window] = mask
+    return whole

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, SIZE, PolarityCheck, PolarityNetwork, fit_image
+from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, SIZE, PolarityCheck, fit_image
+from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import SETS, Case
@@ -112,9 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.films:
         films = list(all_films(options.films, None, options.seed))
         films = films[:: max(1, len(films) // SIMULATED)] + training_films(options.data, options.seed)
-        images = [fit_image(film.image.astype(np.float32)) for film in films]
+        images = [torch.from_numpy(fit_image(film.image.astype(np.float32))) for film in films]
     else:
-        images = [fit_image(case.radiograph().gray()) for case in cases]
+        images = [torch.from_numpy(fit_image(case.radiograph().gray())) for case in cases]
     network = train(images, options.steps, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), options.output / "network.pt")

@@ -9,11 +9,12 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.intervals import interval_overlaps
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
-from GrayscaleDetSegLib.core.single_box.refinement import descend_ridge, refine, solve_ridge, targets, with_constant
+from GrayscaleDetSegLib.core.single_box.refinement import refine, with_constant
 
 from .box_data import BoxDataset, Crop
+from .intervals import interval_overlaps
+from .ridge import descend_ridge, solve_ridge, targets
 from .runs.record import say
 
 DRAWS = 20000

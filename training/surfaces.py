@@ -18,16 +18,17 @@ from torch.nn import functional
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_roi_detector
-from GrayscaleDetSegLib.core.mask import field_mask, placed
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork, soft_interval, surfaces_at
+from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.weights import Bundle
 
 from .data import CLASSES, Case
 from .films.collection import all_films, sampling_weights
 from .films.knowledge import CLASSES as FILM_CLASSES
 from .films.surfaces import FilmSurfaceDataset
-from .metrics import overlap
+from .losses import soft_interval, surfaces_at
+from .metrics import overlap, placed
 from .runs import Run, StagedTraining, Validation, command
 from .runs.record import say
 from .surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals
@@ -136,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = SurfaceConfig.from_dict({"classes": classes, **settings.get("network", {})})
     run.describe({"config": config.to_dict(), "margin": settings["margin"]})
     cases, validation = run.training_cases(), run.validation_cases()
-    roi_detector = load_roi_detector(Bundle.open())
+    roi_detector = load_roi_detector(Bundle.open(engine="torch"))  # with threads as the others have
     if run.films:
         dataset = film_dataset(run, classes, config.side)
     else:

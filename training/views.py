@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import Candidate, SegmentedObject
 
 from .data.folders import scan_folders
 from .data.labelled import Case
@@ -111,7 +111,7 @@ def picture_of(case: Case, folder: Path) -> Picture:
 
 
 def overlaps(pipeline: Pipeline, picture: Picture, true_regions: bool = False) -> list[tuple[str, float]]:
-    """(label, IoU of its mask with the best one of its class that is not taken yet) of every object."""
+    """(label, IoU of its mask) of every object of a picture, see :func:`matched`."""
     radiograph = Radiograph.from_array(np.ascontiguousarray(picture.pixels))
     wanted = [(label, mask) for label, mask in picture.objects if mask.sum() >= LEAST]
     if true_regions:
@@ -119,18 +119,20 @@ def overlaps(pipeline: Pipeline, picture: Picture, true_regions: bool = False) -
         result = pipeline.segment_regions(radiograph, Regions(found, None, Orientation()))
     else:
         result = pipeline.segment(radiograph)
-    rows = []
+    return matched(wanted, result.objects)
+
+
+def matched(wanted: Objects, found: Sequence[SegmentedObject]) -> list[tuple[str, float]]:
+    """(label, IoU) of every object with the best of what was found of its class, each of which counts once."""
     pairs = [(_iou(mask, item.mask), number, place) for number, (label, mask) in enumerate(wanted)
-             for place, item in enumerate(result.objects) if item.label == label]  # fmt: skip
+             for place, item in enumerate(found) if item.label == label]  # fmt: skip
     best: dict[int, float] = {}
     taken: set[int] = set()
     for iou, number, place in sorted(pairs, reverse=True):
         if number not in best and place not in taken:
             best[number] = iou
             taken.add(place)
-    for number, (label, _) in enumerate(wanted):
-        rows.append((label, best.get(number, 0.0)))
-    return rows
+    return [(label, best.get(number, 0.0)) for number, (label, _) in enumerate(wanted)]
 
 
 def _iou(first: np.ndarray, second: np.ndarray) -> float:

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from GrayscaleDetSegLib.core.methods.registry import GROUP
-from GrayscaleDetSegLib.core.weights import save_weights, shipped_bundle
+from GrayscaleDetSegLib.core.weights import shipped_bundle
 from Testing.stranger_packages import describe, installed
+from training.weights import save_weights
 
 __all__ = ["BRIGHT", "OTSU", "PIXELS", "bundle_with_pixels", "installed", "site"]
 

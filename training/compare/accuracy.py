@@ -12,9 +12,9 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.mask import rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.single_box.intervals import best_interval
 
 from ..data import Case
+from ..intervals import best_interval
 from ..metrics import overlap
 from .ceilings import field_ceiling
 
@@ -30,7 +30,7 @@ def records_of(name: str, masks: Masks, cases: list[Case]) -> list[dict]:
     records = []
     for case in cases:
         for label, mask in masks(case).items():
-            truth = case.label_map == case.labels[label]
+            truth = case.mask_of(label)
             if truth.any():
                 figures = asdict(overlap(mask, truth))
                 records.append(

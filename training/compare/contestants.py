@@ -41,7 +41,7 @@ HERE, RIVALS = Path(__file__).parent, Path(rivals.__file__).parent
 CODE = {
     "pipeline": (Path(GrayscaleDetSegLib.__file__).parent / "core", RIVALS / "thresholds.py"),
     "networks": (RIVALS / "networks.py", RIVALS / "training.py", RIVALS / "contest.py"),
-    "figures": (HERE / "accuracy.py", Path(metrics.__file__)),
+    "figures": (HERE / "accuracy.py", HERE.parent / "intervals.py", Path(metrics.__file__)),
 }
 """What decides a method's masks, and the figures made of them: rows are computed again when it changes."""
 

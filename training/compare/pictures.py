@@ -104,7 +104,7 @@ def stages(cases: dict[str, Case], pipeline: Pipeline, method: str, path: Path) 
 
 
 def _truths(case: Case) -> dict[str, np.ndarray]:
-    return {label: case.label_map == value for label, value in case.labels.items()}
+    return {label: case.mask_of(label) for label in case.labels}
 
 
 def _grid(cases: dict[str, Case], titles, clouds: tuple[int, ...] = ()):

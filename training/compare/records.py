@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from GrayscaleDetSegLib.core.weights import sha256
-
 from ..data import Case
 from ..files import write_aside
+from ..weights import sha256
 
 TEXT = ("method", "set", "class", "name", "alteration")
 """Columns that hold words; all others hold numbers."""

@@ -39,7 +39,7 @@ class Session:
     @cached_property
     def pipeline(self):
         """The model bundle's pipeline."""
-        return load_pipeline(self.options.model, "cpu")
+        return load_pipeline(self.options.model, "cpu", "torch")
 
     @cached_property
     def training(self) -> list[Case]:
@@ -155,7 +155,7 @@ class Session:
 
     def ceiling_rows(self) -> list[dict]:
         """The figures of the best boxes on val, object by object."""
-        code = code_digest(HERE / "ceilings.py", *CODE["figures"], CODE["pipeline"][0] / "single_box" / "intervals.py")
+        code = code_digest(HERE / "ceilings.py", *CODE["figures"])
         return self.by_set("ceilings", {"code": code}, ceilings)
 
     def by_set(self, name: str, depends: dict[str, str], compute: Callable[[list[Case]], list[dict]]) -> list[dict]:

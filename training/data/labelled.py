@@ -114,6 +114,16 @@ class Case:
                 found += [(label, part) for part in (side_by_side(mask) if label in SEPARABLE else [mask])]
         return found
 
+    def mask_of(self, label: str) -> np.ndarray:
+        """All pixels of a class, bool (rows, columns), also those over which another object lies.
+
+        Raises
+        ------
+        KeyError
+            If the class is not marked.
+        """
+        return self.label_map == self.labels[label]
+
     def object_labels(self) -> list[str]:
         """The label of every object, as many as `objects` gives; files are read only if no check has noted them."""
         source = self.__dict__.get("source")

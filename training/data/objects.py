@@ -85,6 +85,18 @@ class ObjectsCase(Case):
             for mask in self._split(part.label, part.on(self.label_map.shape))
         ]
 
+    def mask_of(self, label: str) -> np.ndarray:
+        """All pixels of a class, see :meth:`Case.mask_of`."""
+        if not self.parts:
+            return super().mask_of(label)
+        mask = np.zeros(self.label_map.shape, bool)
+        self.labels[label]  # KeyError, as for any case
+        for part in self.parts:
+            if part.label == label:
+                rows, columns = part.mask.shape
+                mask[part.row : part.row + rows, part.column : part.column + columns] |= part.mask
+        return mask
+
     @staticmethod
     def _split(label: str, mask: np.ndarray) -> list[np.ndarray]:
         return side_by_side(mask) if label in SEPARABLE else [mask]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from GrayscaleDetSegLib.core.labels import mirrored
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from ..augmentation import AugmentationSettings, random_gray
+from ..detection_sample import DetectionSample, is_weak
 from ..sampling import seeded_generator
 from .outlined import INSIDE, OUTLINE, OutlinedFilm, beside
 
@@ -66,31 +66,6 @@ class Framing:
 GRAY = AugmentationSettings(noise=0.07, invert=0.02, blur=0.25, collimate=0.15, markers=0.25, gamma=0.6)
 
 
-class FilmSample(NamedTuple):
-    """An input image with its boxes.
-
-    Parameters
-    ----------
-    image : tensor (1, size, size), 0..1
-    boxes : tensor (n, 4)
-        x0, y0, x1, y1 in px of the input.
-    labels : tensor (n,) of int64
-    marked : tensor (classes,) of bool
-        The classes of which all objects are labelled in this image; the others stay out of the loss.
-    masks : tensor (size / 4, size / 4) of int64
-        Bit n where class n shows; bit ``outlined.VOID`` where nothing is known.
-    hidden : tensor (m, 4)
-        Boxes of which too little is left after the crop to ask for them: no loss for what is found there.
-    """
-
-    image: torch.Tensor
-    boxes: torch.Tensor
-    labels: torch.Tensor
-    marked: torch.Tensor
-    masks: torch.Tensor
-    hidden: torch.Tensor
-
-
 @dataclass
 class FilmDetectionDataset(Dataset):
     """Samples of the 2D detector drawn from films.
@@ -132,13 +107,13 @@ class FilmDetectionDataset(Dataset):
     def __len__(self) -> int:
         return len(self.films)
 
-    def __getitem__(self, index: int) -> FilmSample:
+    def __getitem__(self, index: int) -> DetectionSample:
         draw = np.random.default_rng([self.seed, index])
         film, framing = self.films[index % len(self.films)], self.framing
         if framing is None:
             matrix, view, shown = placement(film.image.shape, self.size, np.eye(3), (0, 0, *film.image.shape[::-1]))
             return self._sample(film, matrix, view, shown, False, 0.0)
-        if draw.random() < framing.pair and not _is_weak(film):
+        if draw.random() < framing.pair and not is_weak(film.labels, film.settled):
             film = self._pair(film, draw)
         if film.boxed:  # the box of a turned box would be larger than that of the turned bone
             framing = replace(framing, tilt=0.0, far=0.0, smallest=max(framing.smallest, BOXED_SMALLEST))
@@ -154,13 +129,13 @@ class FilmDetectionDataset(Dataset):
             same = self._by_set[film.set_name]
             number = same[draw.integers(len(same))] if draw.random() < 0.6 else draw.integers(len(self.films))
             second = self.films[number]
-            if _is_weak(second):
+            if is_weak(second.labels, second.settled):
                 return film
         gap = int(draw.integers(0, 12)) if draw.random() < 0.6 else 0
         rows, columns = film.image.shape
         return beside(film, second, gap, below=bool(draw.random() < (0.2 if rows > 0.8 * columns else 0.5)))
 
-    def _sample(self, film, matrix, view, shown, flipped, fill) -> FilmSample:
+    def _sample(self, film, matrix, view, shown, flipped, fill) -> DetectionSample:
         labels, settled = film.labels, film.settled
         if flipped:
             labels, settled = np.array(self._mirrored, np.int64)[labels], settled[self._mirrored]
@@ -179,8 +154,8 @@ class FilmDetectionDataset(Dataset):
                 boxes.append(box)
                 kept.append(int(label))
         table = [torch.tensor(np.array(rows, np.float32).reshape(-1, 4)) for rows in (boxes, hidden)]
-        return FilmSample(image[None], table[0], torch.tensor(kept, dtype=torch.int64), torch.from_numpy(settled),
-                          masks, table[1])  # fmt: skip
+        labels = torch.tensor(kept, dtype=torch.int64)
+        return DetectionSample(image[None], table[0], labels, torch.from_numpy(settled), masks, table[1])
 
     def _masks(self, film, matrix, view, flipped) -> torch.Tensor:
         side = self.size // MASK_STRIDE
@@ -200,11 +175,6 @@ class FilmDetectionDataset(Dataset):
                     swapped |= (bits >> number & 1) << other
             bits = swapped
         return torch.from_numpy(bits)
-
-
-def _is_weak(film: OutlinedFilm) -> bool:
-    """Whether a film marks nothing and only says what cannot be in it, see ``detection_loss.is_weak``."""
-    return not len(film.labels) and not film.settled.all()
 
 
 def _flipped(film: OutlinedFilm, swap: list[int]) -> OutlinedFilm:

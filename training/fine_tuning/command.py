@@ -20,6 +20,7 @@ def run(arguments: argparse.Namespace, console: Any) -> int:
         data=arguments.data,
         output=Path(os.path.abspath(arguments.output)),  # "." has no name
         start=arguments.start,
+        method=arguments.method,
         work=arguments.work,
         config=arguments.config,
         minutes=arguments.minutes,

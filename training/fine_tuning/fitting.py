@@ -216,7 +216,7 @@ def fit(
     reserve : float
         Seconds of the network's time that are needed afterwards.
     """
-    settings: NetworkSettings = getattr(context.settings, name)
+    settings: NetworkSettings = context.settings.networks[name]
     folder = context.work / name
     folder.mkdir(parents=True, exist_ok=True)
     values = {"seed": context.settings.seed, "batch_size": settings.batch_size, "balance": settings.balance}

@@ -8,14 +8,14 @@ import lightning
 import numpy as np
 import torch
 
-from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig, anchor_recall
+from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings, RoiDetector
 from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, YoloV3, YoloV3Tiny
 
 from .. import refinement
-from ..anchors import cluster_anchors, size_iou
+from ..anchors import anchor_recall, cluster_anchors, size_iou
 from ..augmentation import AugmentationSettings
 from ..box_data import BoxAugmentation, BoxDataset
 from ..box_detector import BoxLoss, BoxTraining, BoxValidation
@@ -31,6 +31,7 @@ from ..surfaces import SurfaceLoss, SurfaceTraining, SurfaceValidation, found_ro
 from .context import Context, read_json, write_json
 from .fitting import fit, quiet, save
 from .heads import moved_detector, moved_offsets, moved_pointnet, moved_surfaces, numpy_refinement, put_back
+from .steps import Step, Trained
 
 _JUDGED = 60  # images of val at most, each time that a network is looked at
 DRAWS, _DRAW_SECONDS = 1500, 0.03  # clouds that the refinement is fitted to, and what one takes
@@ -89,7 +90,7 @@ def tune_detector(context: Context) -> YoloV3 | YoloV3Tiny:
         network = moved_detector(context.start, config, context.mover("roi_detector"))
         network.load_state_dict(_trained(context, name))
         return network.eval()
-    settings = context.settings.detector
+    settings = context.settings.networks[name]
     config = YoloConfig.from_dict({**entry["config"], "classes": context.classes})
     augmentation = AugmentationSettings(**context.without_flip(settings.augmentation))
     dataset = DetectionDataset(
@@ -140,7 +141,7 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
         refined = torch.load(context.work / name / "refinement.pt", weights_only=True)
         found = {label: matrix.numpy() for label, matrix in refined.items()}
         return network.eval(), AnchorConfig.from_dict(done["anchors"]), found
-    settings, side = context.settings.box, entry["settings"]["side"]
+    settings, side = context.settings.networks[name], entry["settings"]["side"]
     augmentation = BoxAugmentation(**context.without_flip(settings.augmentation))
     folder = context.work / name / SAMPLES
     dataset = BoxDataset(context.training, context.classes, side, augmentation, context.settings.seed, folder=folder)
@@ -188,10 +189,8 @@ def _fitting_scales(context: Context, anchors: AnchorConfig, dataset: BoxDataset
     return other
 
 
-def tune_surfaces(context: Context, detector: YoloV3 | YoloV3Tiny) -> SurfaceNetwork | None:
-    """The threshold surfaces; None where the bundle to start from has none."""
-    if "surfaces" not in context.start.manifest["networks"]:
-        return None
+def tune_surfaces(context: Context, detector: YoloV3 | YoloV3Tiny) -> SurfaceNetwork:
+    """The threshold surfaces."""
     entry = context.start.network("surfaces")
     done, started, name = _done(context, "surfaces"), _begin(context), "surfaces"
     config = SurfaceConfig.from_dict({**entry["config"], "classes": context.classes})
@@ -199,7 +198,7 @@ def tune_surfaces(context: Context, detector: YoloV3 | YoloV3Tiny) -> SurfaceNet
         network = SurfaceNetwork(config)
         network.load_state_dict(_trained(context, name))
         return network.eval()
-    settings = context.settings.surfaces
+    settings = context.settings.networks[name]
     roi_detector = RoiDetector(
         detector, DetectionSettings(**context.start.network("roi_detector").get("settings", {}))
     )
@@ -227,3 +226,19 @@ def tune_surfaces(context: Context, detector: YoloV3 | YoloV3Tiny) -> SurfaceNet
 
 def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def _box_step(context: Context, _detector: torch.nn.Module) -> dict[str, Trained]:
+    network, anchors, found = tune_box(context)
+    refinement = {label: torch.from_numpy(np.asarray(found[label])) for label in context.classes}
+    changes = {"config": network.config.to_dict(), "anchors": anchors.to_dict()}
+    return {"box_detector": Trained(network.state_dict(), changes), "refinement": Trained(refinement)}
+
+
+def _surfaces_step(context: Context, detector: torch.nn.Module) -> dict[str, Trained]:
+    network = tune_surfaces(context, detector)
+    return {"surfaces": Trained(network.state_dict(), {"config": network.config.to_dict()})}
+
+
+BOX = Step("box", ("box_detector", "refinement"), _box_step)
+SURFACES = Step("surfaces", ("surfaces",), _surfaces_step)

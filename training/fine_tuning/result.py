@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from scipy import ndimage
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, Bundle, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, Bundle
 
 from ..bundle import count
 from ..data import Case
 from ..evaluate import FINAL, SINGLE, evaluate_case, summarise, table
+from ..weights import save_weights
 from .context import Context, write_json
+from .steps import Trained
 
 _LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
 CARD = """# Model card: {name} {version}
@@ -67,19 +69,9 @@ The best state of every network was chosen on these same images{warning}.
 """
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The finished networks. `refinement`: T of every class; `surfaces` and `polarity` may be missing (None)."""
-
-    detector: torch.nn.Module
-    box: torch.nn.Module
-    anchors: Any
-    refinement: dict[str, np.ndarray]
-    surfaces: torch.nn.Module | None
-    polarity: dict[str, torch.Tensor] | None
-
-
-def write(context: Context, parts: Parts, output: Path, facts: dict[str, Any]) -> list[dict]:
+def write(
+    context: Context, trained: Mapping[str, Trained], method: str | None, output: Path, facts: dict[str, Any]
+) -> list[dict]:
     """Write the bundle, measure it on val, and put it in its place complete; returns the figures, see ``summarise``.
 
     Parameters
@@ -92,7 +84,7 @@ def write(context: Context, parts: Parts, output: Path, facts: dict[str, Any]) -
     aside = context.work / "bundle"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    manifest = _manifest(context, parts, aside, facts)
+    manifest = _manifest(context, trained, method, aside, facts)
     write_json(aside / MANIFEST, manifest)
     rows = measure(context, aside)
     manifest["validation"] = rows
@@ -138,30 +130,17 @@ def foreign(folder: Path) -> str | None:
     return None
 
 
-def _manifest(context: Context, parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    start = context.start.manifest["networks"]
-    tensors = {
-        "roi_detector": parts.detector.state_dict(),
-        "box_detector": parts.box.state_dict(),
-        "refinement": {label: torch.from_numpy(np.asarray(parts.refinement[label])) for label in context.classes},
-    }
-    changes: dict[str, dict] = {
-        "roi_detector": {"config": parts.detector.config.to_dict()},
-        "box_detector": {"config": parts.box.config.to_dict(), "anchors": parts.anchors.to_dict()},
-        "refinement": {},
-    }
-    if parts.polarity is not None:
-        tensors["polarity"], changes["polarity"] = parts.polarity, {}
-    if parts.surfaces is not None:
-        tensors["surfaces"] = parts.surfaces.state_dict()
-        changes["surfaces"] = {"config": parts.surfaces.config.to_dict()}
-    entries = {}
-    for key, values in tensors.items():
+def _manifest(
+    context: Context, trained: Mapping[str, Trained], method: str | None, folder: Path, facts: dict[str, Any]
+) -> dict[str, Any]:
+    start, entries = context.start.manifest["networks"], {}
+    for key, network in trained.items():
         file = f"{key}.safetensors"
         # the refinement multiplies many features: it stays in single precision
-        values = {name: value.float() if value.dtype == torch.float64 else value for name, value in values.items()}
+        values = {name: each.float() if each.dtype == torch.float64 else each for name, each in network.tensors.items()}
         checksum = save_weights(values, folder / file, half=key != "refinement")
-        entries[key] = {**start[key], **changes[key], "file": file, "sha256": checksum, "parameters": count(values)}
+        changes = {**network.changes, "file": file, "sha256": checksum, "parameters": count(values)}
+        entries[key] = {**start[key], **changes}
     sets = Counter(case.set_name for case in context.training + context.validation)
     return {
         "format": FORMAT,
@@ -170,6 +149,7 @@ def _manifest(context: Context, parts: Parts, folder: Path, facts: dict[str, Any
         "use": "research only",
         "classes": list(context.classes),
         "networks": entries,
+        **({"method": method} if method else {}),
         "clean_up": _clean_up(context),
         "started_from": context.start.name,
         "training_data": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,8 @@ class NetworkSettings:
 class Settings:
     """A whole configuration; the file's comments say what the values mean."""
 
-    detector: NetworkSettings
-    box: NetworkSettings
-    surfaces: NetworkSettings
+    networks: Mapping[str, NetworkSettings]
+    """By the names of the steps that train them; those of methods of other packages may have sections, too."""
     seed: int = 1
     minutes: float = 25.0
     validation_share: float = 0.2
@@ -69,7 +69,7 @@ class Settings:
     @property
     def is_fixed(self) -> bool:
         """Whether no network is trained by the time."""
-        return all(getattr(self, name).is_fixed for name in LAST_LAYERS)
+        return all(network.is_fixed for network in self.networks.values())
 
 
 def read_settings(path: Path | None = None, **changes: Any) -> Settings:
@@ -89,10 +89,13 @@ def read_settings(path: Path | None = None, **changes: Any) -> Settings:
         raise FineTuningError(f"The configuration {path} is no TOML file: {error}.") from error
     values.update({name: value for name, value in changes.items() if value is not None})
     try:
-        for name in LAST_LAYERS:
-            network = dict(values[name])
-            stages = tuple(_known(StageSettings, stage, f"[[{name}.stages]]") for stage in network.pop("stages"))
-            values[name] = _known(NetworkSettings, {**network, "stages": stages}, f"[{name}]")
+        networks = {}
+        for name in (*LAST_LAYERS, *(name for name, value in values.items() if isinstance(value, dict))):
+            if name not in networks:
+                network = dict(values.pop(name))
+                stages = tuple(_known(StageSettings, stage, f"[[{name}.stages]]") for stage in network.pop("stages"))
+                networks[name] = _known(NetworkSettings, {**network, "stages": stages}, f"[{name}]")
+        values["networks"] = networks
         settings = _known(Settings, values, "the top level")
         problem = _impossible(settings)
     except KeyError as error:
@@ -126,15 +129,15 @@ def _impossible(settings: Settings) -> str | None:
         return 'new_classes must be "mean" or "fresh"'
     if settings.validations < 1:
         return "validations must be 1 or more"
-    for name, last in LAST_LAYERS.items():
-        network = getattr(settings, name)
+    for name, network in settings.networks.items():
+        last = LAST_LAYERS.get(name)
         if not network.stages or network.batch_size < 2:
             return f"[{name}] needs a stage, and a batch_size of 2 or more"
         if any(stage.epochs for stage in network.stages) and not network.is_fixed:
             return f"some stages of {name} have epochs and others do not; give epochs to all or to none"
         if not network.is_fixed and not (network.share > 0 and sum(stage.share for stage in network.stages) > 0):
             return f"the shares of {name} must be above 0"
-        if any(stage.trainable not in ("all", last) for stage in network.stages):
+        if last and any(stage.trainable not in ("all", last) for stage in network.stages):
             return f'trainable of {name} must be "all" or "{last}"'
         if any(stage.decay not in ("constant", "cosine") for stage in network.stages):
             return f'decay of {name} must be "constant" or "cosine"'

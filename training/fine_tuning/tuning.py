@@ -20,9 +20,10 @@ from .context import Budget, Context, Reporter
 from .errors import FineTuningError
 from .fitting import duration
 from .material import Material, gather
-from .networks import tune_box, tune_detector, tune_surfaces
-from .result import Parts, foreign, write
-from .settings import DEFAULTS, LAST_LAYERS, Settings, read_settings
+from .networks import tune_detector
+from .result import foreign, write
+from .settings import DEFAULTS, Settings, read_settings
+from .steps import Step, Trained, chosen_methods, steps_of
 
 _SECONDS_PER_IMAGE = 0.8  # of measuring on val
 _RESERVE = 20.0
@@ -35,6 +36,7 @@ class Order:
     data: Sequence[Path]
     output: Path
     start: Path | None = None
+    method: str | None = None
     work: Path | None = None
     config: Path | None = None
     minutes: float | None = None
@@ -67,7 +69,8 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     settings = read_settings(order.config, minutes=order.minutes, seed=order.seed)
     _check_output(order)
     start = Bundle.open(order.start)
-    _check_start(start)
+    steps = steps_of(chosen_methods(start, order.method))
+    _check_start(start, steps)
     torch.set_num_threads(order.threads)
     work = order.work or order.output.with_name(order.output.name + ".work")
     material = gather(list(order.data), order.is_complete, work)
@@ -85,16 +88,20 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     )
     if not settings.is_fixed:
         reserve = _RESERVE + _SECONDS_PER_IMAGE * len(validation) + time.monotonic() - began
-        shares = {name: getattr(settings, name).share for name in LAST_LAYERS}
-        if "surfaces" not in start.manifest["networks"]:
-            del shares["surfaces"]
+        timed = ("detector", *(step.name for step in steps))
+        shares = {name: settings.networks[name].share for name in timed if name in settings.networks}
         context.budget = Budget(60.0 * settings.minutes, reserve, shares)
     _introduce(context, material, sides)
 
     detector = tune_detector(context)
-    box, anchors, refinement = tune_box(context)
-    surfaces = tune_surfaces(context, detector)
-    polarity = start.tensors("polarity") if "polarity" in start.manifest["networks"] else None
+    trained = {"roi_detector": Trained(detector.state_dict(), {"config": detector.config.to_dict()})}
+    for step in steps:
+        trained.update(step.run(context, detector))
+    if "polarity" in start.manifest["networks"]:
+        trained["polarity"] = Trained(start.tensors("polarity"))
+    left = [name for name in start.manifest["networks"] if name not in trained]
+    if left:
+        reporter.say(f"Not trained, and not in the new model: {', '.join(left)}")
     facts = {
         "name": order.name or order.output.name,
         "version": "1",
@@ -103,7 +110,7 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
         "how": sides.how,
     }
     reporter.say("Measuring on val.")
-    rows = write(context, Parts(detector, box, anchors, refinement, surfaces, polarity), order.output, facts)
+    rows = write(context, trained, order.method, order.output, facts)
     record.note(outcome="finished")
     reporter.note(f"done after {duration(time.monotonic() - began)}")
     return rows
@@ -121,10 +128,10 @@ def _check_output(order: Order) -> None:
             raise FineTuningError(f"{order.output} {reason} and is not replaced: use another output folder.")
 
 
-def _check_start(start: Bundle) -> None:
-    for name in ("roi_detector", "box_detector", "refinement"):
-        start.network(name)
-    if start.network("roi_detector")["config"]["classes"] != start.network("box_detector")["config"]["classes"]:
+def _check_start(start: Bundle, steps: Sequence[Step]) -> None:
+    entries = [start.network(name) for name in ("roi_detector", *(name for step in steps for name in step.networks))]
+    classes = [entry["config"]["classes"] for entry in entries if "classes" in entry.get("config", {})]
+    if any(each != classes[0] for each in classes):
         raise WeightsError(f"The networks of {start.folder} know different classes; start from another bundle.")
 
 
@@ -185,6 +192,7 @@ def _open_work(
         "keep": list(order.keep),
         "forget": list(order.forget),
         "complete": order.is_complete,
+        **({"method": order.method} if order.method else {}),
     }
     record = Record(work)
     before = record.content.get("made_of")

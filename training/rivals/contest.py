@@ -162,7 +162,7 @@ def mean_iou(predict_masks: Callable[[Case], dict[str, np.ndarray]], cases: list
     groups = defaultdict(list)
     for case in cases:
         for name, mask in predict_masks(case).items():
-            truth = case.label_map == case.labels[name]
+            truth = case.mask_of(name)
             if truth.any():
                 groups[case.set_name, name].append(overlap(mask, truth).iou)
     return float(np.mean([np.mean(values) for values in groups.values()]))

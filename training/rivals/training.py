@@ -86,7 +86,7 @@ class WholeImageDataset(Dataset):
 def stretched(gray: np.ndarray, size: int = SIZE) -> torch.Tensor:
     """Gray levels 0..255 (rows, columns) as (size, size) in 0..1."""
     square = Letterbox(size, (size, size), (size / gray.shape[1], size / gray.shape[0]), (0.0, 0.0))
-    return square.image_to_input(gray)[0, 0]
+    return torch.from_numpy(square.image_to_input(gray)[0, 0])
 
 
 class RivalTraining(StagedTraining):

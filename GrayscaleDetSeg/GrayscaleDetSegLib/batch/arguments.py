@@ -115,7 +115,19 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         default=True,
         help="clean the masks up after the rule of the thresholds (default: yes)",
     )
+    command.add_argument(
+        "--exclusive",
+        action="store_true",
+        help="give every pixel to one object at most, the more confident of those that overlap; NAME.json and the "
+        "console say who won (default: objects of different classes may overlap where the model allows it)",
+    )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
+    command.add_argument(
+        "--engine",
+        choices=("auto", "numpy", "torch"),
+        default="auto",
+        help="what computes: numpy, which is always there, or PyTorch (default: auto, PyTorch where a GPU is used)",
+    )
     command.add_argument("--model", type=Path, metavar="FOLDER", help="another model than the one that comes with it")
     command.add_argument(
         "--score-threshold",
@@ -152,6 +164,8 @@ def options_of(arguments: argparse.Namespace) -> SegmentOptions:
         device=arguments.device,
         model=arguments.model,
         window=arguments.window,
+        exclusive=arguments.exclusive,
+        engine=arguments.engine,
     )
 
 
@@ -188,6 +202,13 @@ def _train(commands) -> None:
         type=Path,
         metavar="FOLDER",
         help="the model to start from (default: the one that comes with it)",
+    )
+    command.add_argument(
+        "--method",
+        choices=METHODS,
+        metavar="NAME",
+        help="train for this method alone, which becomes the new model's own; one of: %(choices)s (default: train for "
+        "all methods of the model)",
     )
     command.add_argument(
         "--minutes", type=_positive, metavar="N", help="how long it may take, split among the networks (default: 25)"

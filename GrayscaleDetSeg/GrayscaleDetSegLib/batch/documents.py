@@ -7,6 +7,8 @@ from typing import Any
 
 from ..core.explanations.base import Explanation
 from ..core.gray import GrayMapping, Polarity
+from ..core.lie import UNSAID, Lie
+from ..core.orientation import Orientation
 from ..core.radiograph import Geometry
 from ..core.regions import Candidate
 from ..core.types import Box2D, Count, Share
@@ -30,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True)
 class PixelSpacing:
-    """Distance of neighbouring pixels in mm at the detector.
+    """Distance of neighbouring pixels in mm.
 
     Parameters
     ----------
@@ -38,11 +40,18 @@ class PixelSpacing:
         Of neighbouring rows, and of neighbouring columns.
     source : str
         The tag or header it comes from.
+    plane : str
+        Where it holds: at the detector, calibrated (by what), of the scanned film; empty where the file does not say.
+    magnification : float or None
+        How much larger things are there than in the patient, by the file; null where it does not say, or where the
+        spacing has been corrected.
     """
 
     row_mm: float
     column_mm: float
     source: str
+    plane: str = ""
+    magnification: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,8 @@ class Input:
         Placement of the pixel grid in patient coordinates (LPS, mm), as in NAME.seg.nrrd.
     notes : tuple of str
         What a user should know about how the file was read.
+    lie : Lie
+        What the file says of how the picture lies in the pixel grid.
     """
 
     file: str | None
@@ -83,6 +94,7 @@ class Input:
     gray_mapping: GrayMapping
     geometry: Geometry
     notes: tuple[str, ...]
+    lie: Lie = UNSAID
 
 
 @dataclass(frozen=True)
@@ -96,12 +108,19 @@ class Settings:
     clean_up : tuple of str
         The clean-up steps that ran; empty if the masks are as the method made them.
     orientation : str
-        stored or canonical: which view of the pixels the detectors saw.
+        stored, canonical or upright: which view of the pixels the detectors saw, the file's, one by the directions
+        of its axes, or one by its tags.
+    turn : Orientation
+        That view; masks and boxes are on the stored grid.
+    exclusive : bool
+        Whether no two objects may share a pixel.
     """
 
     score_threshold: Share
     clean_up: tuple[str, ...]
     orientation: str
+    exclusive: bool = True
+    turn: Orientation = Orientation()
 
 
 @dataclass(frozen=True)
@@ -113,11 +132,14 @@ class SegmentReference:
     id : str
         Of the segment.
     label_value : int
-        Value of the object's pixels, from 1 on.
+        Value of the object's pixels in its layer, from 1 on.
+    layer : int
+        Of the layers of the file, from 0 on: there are several where objects overlap.
     """
 
     id: str
     label_value: Count
+    layer: Count = 0
 
 
 @dataclass(frozen=True)
@@ -163,9 +185,14 @@ class ReportedObject:
     pixel_count : int
         Pixels of the final mask.
     area_mm2 : float or None
-        At the detector; null without spacing.
+        In the plane of the spacing; null without one.
     explanation : Explanation or None
         How the method came to the mask; null where it can't say so.
+    side : str or None
+        right or left in the patient; null where it is not known, or there is none.
+    area_corrected_mm2 : float or None
+        In the patient, by the magnification that the file estimates; null where it has none, or the spacing has been
+        corrected already.
     """
 
     name: str
@@ -179,6 +206,8 @@ class ReportedObject:
     pixel_count: Count
     area_mm2: float | None
     explanation: Explanation | None
+    side: str | None = None
+    area_corrected_mm2: float | None = None
 
 
 @dataclass(frozen=True)

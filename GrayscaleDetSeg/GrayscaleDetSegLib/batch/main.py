@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import traceback
@@ -13,6 +12,7 @@ from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, Me
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
 from .plain import dumps, failure
+from .silence import discard, quiet_process
 
 
 class Terminated(BaseException):
@@ -32,7 +32,7 @@ def main(
     ----------
     argv : sequence of str, optional
         The arguments, without the program's name; those of the process if not given.
-    load_pipeline : callable (folder, device) -> pipeline, optional
+    load_pipeline : callable (folder, device, engine) -> pipeline, optional
         Replaces `core.loading.load_pipeline`, in this process.
     read : callable, optional
         Replaces `read_radiograph`, in this process.
@@ -143,7 +143,7 @@ def as_process(run: Callable[[], int]) -> int:
     try:
         return run()
     except BrokenPipeError:  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout.fileno())
         return FAULT
     except KeyboardInterrupt:  # while run was being left
         return INTERRUPTED
@@ -157,8 +157,6 @@ def as_process(run: Callable[[], int]) -> int:
 
 def entry() -> None:
     """The command as a process."""
-    from .silence import quiet_process
-
     quiet_process("--verbose" in sys.argv)
     sys.exit(as_process(main))
 

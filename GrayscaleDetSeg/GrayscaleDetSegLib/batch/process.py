@@ -32,6 +32,7 @@ class SegmentationPipeline(Protocol):
 
     device: str
     device_note: str | None
+    engine: str
 
     def check_method(self, method: str | None) -> None: ...
 
@@ -43,6 +44,7 @@ class SegmentationPipeline(Protocol):
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
+        exclusive: bool = False,
         progress: Stage | None = None,
     ) -> SegmentationResult: ...
 
@@ -98,7 +100,7 @@ def process(
     job: Job,
     options: SegmentOptions,
     *,
-    load: Callable[[Path | None, str], SegmentationPipeline] | None = None,
+    load: Callable[[Path | None, str, str], SegmentationPipeline] | None = None,
     read: Reading | None = None,
     stage: Stage | None = None,
 ) -> JobResult:
@@ -108,7 +110,7 @@ def process(
 
     Parameters
     ----------
-    load : callable (folder, device) -> pipeline, optional
+    load : callable (folder, device, engine) -> pipeline, optional
         Replaces ``core.loading.load_pipeline``.
     read : callable, optional
         Replaces ``core.reading.read_radiograph``.
@@ -162,6 +164,7 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
         clean_up=options.clean_up,
         score_threshold=options.score_threshold,
         check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
+        exclusive=options.exclusive,
         progress=stage,
     )
     document = report(result, made_with)
@@ -177,7 +180,7 @@ def made_with_of(job: Job, options: SegmentOptions) -> dict[str, Any]:
 
     What it is computed on is left out.
     """
-    chosen = {name: value for name, value in asdict(options).items() if name not in ("device", "model")}
+    chosen = {name: value for name, value in asdict(options).items() if name not in ("device", "engine", "model")}
     try:
         stat = os.stat(job.root / job.path)
         file = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
@@ -227,12 +230,12 @@ _lock = threading.Lock()
 def _pipeline(options: SegmentOptions, load: Callable | None) -> SegmentationPipeline:
     """The pipeline of a model on a device: that of the job before, unless the model has been trained anew since."""
     global _kept
-    wanted = options.model, options.device, _digest_of(options.model), load
+    wanted = options.model, options.device, options.engine, _digest_of(options.model), load
     with _lock:
         if _kept is None or _kept[0] != wanted:
             if load is None:
-                from ..core.loading import load_pipeline as load  # imports torch, which takes seconds
-            _kept = wanted, load(options.model, options.device)
+                from ..core.loading import load_pipeline as load
+            _kept = wanted, load(options.model, options.device, options.engine)
         return _kept[1]
 
 

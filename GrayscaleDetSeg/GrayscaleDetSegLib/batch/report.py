@@ -9,6 +9,7 @@ from typing import Any
 from .. import __version__
 from ..core import codec, old_formats
 from ..core.labels import Anatomy, anatomy
+from ..core.radiograph import Spacing, corrected_area
 from ..core.reading import describe
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.schemas import schema_of
@@ -33,6 +34,11 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
         See ``process.made_with_of``.
     """
     source = result.radiograph
+    places = {
+        index: (layer, value)
+        for layer, indices in enumerate(result.layer_members())
+        for value, index in enumerate(indices, start=1)
+    }
     described = {**describe(source), "file": None if source.source is None else printable(source.source)}
     document = Report(
         schema=SCHEMA,
@@ -41,9 +47,12 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
         model=result.model,
         device=result.device,
         input=codec.decode(Input, codec.encode(described, exact=False)),
-        settings=Settings(result.score_threshold, result.clean_up, result.orientation),
+        settings=Settings(
+            result.score_threshold, result.clean_up, result.orientation, exclusive=not result.overlaps.allowed,
+            turn=result.view,
+        ),
         message=result.message,
-        objects=tuple(_object(item, value) for value, item in enumerate(result.objects, start=1)),
+        objects=tuple(_object(item, *places[index], source.spacing) for index, item in enumerate(result.objects)),
         best_candidate=result.best_candidate,
         seconds={stage: round(float(seconds), 6) for stage, seconds in result.seconds.items()},
         notes=result.notes,
@@ -75,12 +84,12 @@ def generated_schema() -> dict[str, Any]:
     return schema_of(Report, "Result of grayscale-detseg on one radiograph")
 
 
-def _object(item: SegmentedObject, label_value: int) -> ReportedObject:
-    kind = anatomy(item.label)
+def _object(item: SegmentedObject, layer: int, label_value: int, spacing: Spacing | None) -> ReportedObject:
+    kind = anatomy(item.label, item.side)
     return ReportedObject(
         name=item.name,
         label=item.label,
-        segment=SegmentReference(segment_id(item.name), label_value),
+        segment=SegmentReference(segment_id(item.name), label_value, layer),
         color=kind.color,
         terminology=_terminology(kind),
         region=item.region,
@@ -89,6 +98,8 @@ def _object(item: SegmentedObject, label_value: int) -> ReportedObject:
         pixel_count=item.pixel_count,
         area_mm2=item.area_mm2,
         explanation=item.explanation,
+        side=item.side,
+        area_corrected_mm2=corrected_area(item.area_mm2, spacing),
     )
 
 

@@ -13,7 +13,8 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from ..core.errors import GrayscaleDetSegError, OutputError, WeightsError
+from ..core.engines import TITLES
+from ..core.errors import OutputError, WeightsError
 from ..core.methods.registry import check_method, methods_of, registry
 from ..core.reading.readers import readers
 from ..core.weights import Bundle
@@ -46,8 +47,6 @@ def segment(
     if not inputs:
         return BAD_ARGUMENTS
     if arguments.output is not None:
-        if not of_volumes:
-            _need_slicer()
         outputs.prepare(arguments.output)
     document_is_wanted = arguments.json is not None
     document = None if arguments.json in (None, "-") else Path(arguments.json)
@@ -67,9 +66,9 @@ def segment(
     with ExitStack() as stack:
         place, work, notes = _place(arguments, stack, len(left)), process, set()
         if left and place is None:
-            pipeline = (load or _load_pipeline)(arguments.model, arguments.device)
+            pipeline = (load or _load_pipeline)(arguments.model, arguments.device, arguments.engine)
             pipeline.check_method(arguments.method)
-            console.say(pipeline.device_note or f"Computing on {pipeline.device}.")
+            console.say(pipeline.device_note or f"Computing with {TITLES[pipeline.engine]} on {pipeline.device}.")
             notes = {pipeline.device_note}
             work = partial(process, load=lambda *_: pipeline, read=read, stage=console.stage)
         elif left:
@@ -220,19 +219,10 @@ def _search(of_volumes: bool) -> Callable:
     return collect
 
 
-def _need_slicer() -> None:
-    from ..scene.files import available
+def _load_pipeline(folder: Path | None, device: str, engine: str):
+    from ..core.loading import load_pipeline
 
-    if not available():
-        raise GrayscaleDetSegError(
-            "Segmentations are written by slicer-core, which is missing: install it with pip install slicer-core."
-        )
-
-
-def _load_pipeline(folder: Path | None, device: str):
-    from ..core.loading import load_pipeline  # imports torch, which takes seconds
-
-    return load_pipeline(folder, device)
+    return load_pipeline(folder, device, engine)
 
 
 def _deliver(text: str, path: Path | None) -> None:

@@ -20,10 +20,21 @@ def quiet_process(verbose: bool) -> None:
         if sys.stderr.fileno() != 2:
             return
         sys.stderr.flush()
-        ours = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        own = os.dup(2)
     except (AttributeError, OSError, ValueError):  # no console, or one that is not the process's own
         return
-    sys.stderr = ours
+    try:
+        discard(2)
+    except OSError:  # no descriptor left: then the console shows more
+        os.close(own)
+        return
+    sys.stderr = os.fdopen(own, "w", encoding="utf-8", errors="replace", buffering=1)
+
+
+def discard(descriptor: int) -> None:
+    """Let nobody see what is written to a descriptor from now on; raises OSError and changes nothing if it fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, descriptor)
+    finally:
+        os.close(nowhere)

@@ -1,1 +1,1 @@
-"""The pipeline on arrays: no Slicer, Qt or VTK below this line, and torch only inside the modules that compute."""
+"""The pipeline on arrays: no Slicer, Qt or VTK below this line, and PyTorch only where it computes."""

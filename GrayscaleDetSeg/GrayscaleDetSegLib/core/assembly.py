@@ -68,6 +68,7 @@ def made_object(radiograph: Radiograph, part: RegionMask, name: str, mask: Windo
         area_mm2=area_of(mask.count, radiograph.spacing),
         method=part.method,
         explanation=part.explanation,
+        side=region.side,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -69,8 +70,18 @@ def filled(mask: np.ndarray) -> np.ndarray:
     import SimpleITK as sitk
 
     background = np.pad(~mask, 1, constant_values=True)
-    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(background.astype(np.uint8)), False))
+    parts = sitk.GetArrayFromImage(_components(background, False))
     return (parts != parts[0, 0])[1:-1, 1:-1]
+
+
+def _components(mask: np.ndarray, corners: bool) -> Any:
+    """The connected components of a mask as a SimpleITK image; `corners` says whether pixels join at their corners."""
+    import SimpleITK as sitk
+
+    labelling = sitk.ConnectedComponentImageFilter()
+    labelling.SetFullyConnected(corners)
+    labelling.SetNumberOfThreads(1)  # masks are small here, and threads cost more than they bring
+    return labelling.Execute(sitk.GetImageFromArray(mask.view(np.uint8)))
 
 
 @dataclass(frozen=True)
@@ -146,8 +157,7 @@ class CleanUp:
 
         keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:
-            image = sitk.GetImageFromArray(mask.astype(np.uint8))
-            parts = sitk.RelabelComponent(sitk.ConnectedComponent(image, True), sortByObjectSize=True)
+            parts = sitk.RelabelComponent(_components(mask, True), sortByObjectSize=True)
             parts = sitk.GetArrayFromImage(parts)
             mask = (parts > 0) & (parts <= keep)
         return filled(mask) if self.fill_holes else mask

@@ -18,8 +18,8 @@ from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
 from .explanations.threshold_field import ThresholdField
 from .explanations.thresholds import explained
+from .labels import side_in
 from .mask import field_mask
-from .orientation import canonical
 from .radiograph import Radiograph
 from .regions import Candidate, RegionMask, Regions
 from .result import SegmentationResult, SegmentedObject
@@ -133,7 +133,7 @@ def with_thresholds(
     item = _find(result, name)
     if item.thresholds is None:
         raise MethodError(f"There are no thresholds to move: '{name}' was made by the method '{item.method}'.")
-    region = Candidate(item.label, item.score, item.region)
+    region = Candidate(item.label, item.score, item.region, side=item.side)
     (part,) = explained(result.radiograph, [(region, item.thresholds.rule.moved(bottom, top, cell))])
     return _replaced(result, item, replace(part, method=item.method), clean_up, taken)
 
@@ -176,7 +176,8 @@ def with_region(
             f"The model {pipeline.model} does not know '{item.label}': choose another model to look for it again."
         ) from error
     pipeline.check_class(item.label, item.method)
-    regions = Regions((_drawn(result.radiograph, item.label, roi),), None, result.view)
+    drawn = replace(_drawn(result.radiograph, item.label, roi), side=item.side)
+    regions = Regions((drawn,), None, result.view)
     part = pipeline.mask_of(result.radiograph, regions, item.method, Stopwatch(progress))
     return _replaced(result, item, part, pipeline.clean_up if clean_up else None).also_by(pipeline.model)
 
@@ -225,6 +226,15 @@ def without_object(result: SegmentationResult, name: str) -> SegmentationResult:
     return replace(result, objects=tuple(other for other in result.objects if other is not item))
 
 
+def leaving(
+    item: SegmentedObject, others: Iterable[SegmentedObject], result: SegmentationResult
+) -> SegmentedObject:
+    """An object of a result without the pixels that others have with which it may not overlap."""
+    apart = (each for each in others if not result.overlaps.may(item.label, each.label))
+    left = item.windowed.without(each.windowed for each in apart)
+    return item if left is item.windowed else item.with_mask(left, result.radiograph.spacing)
+
+
 def drawn_regions(
     pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D, method: str | None = None
 ) -> Regions:
@@ -246,12 +256,12 @@ def drawn_regions(
     """
     pipeline.check_class(label, method)
     region = _drawn(radiograph, label, roi)
-    return Regions((region,), None, canonical(radiograph.geometry))
+    return Regions((region,), None, radiograph.upright)
 
 
 def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> Candidate:
     corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
-    return Candidate(label, 1.0, Box2D(*map(float, corners)), drawn=True)
+    return Candidate(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:

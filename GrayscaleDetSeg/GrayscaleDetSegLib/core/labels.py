@@ -5,7 +5,8 @@ from __future__ import annotations
 import colorsys
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 ANATOMICAL_STRUCTURE = ("SCT", "123037004", "Anatomical Structure")
 TISSUE = ("SCT", "85756007", "Tissue")
@@ -45,6 +46,8 @@ _KNOWN = {
     for anatomy in (
         Anatomy("right lung", (86, 180, 233), ANATOMICAL_STRUCTURE, _LUNG, _RIGHT, "left lung"),
         Anatomy("left lung", (0, 158, 115), ANATOMICAL_STRUCTURE, _LUNG, _LEFT, "right lung"),
+        Anatomy("lung", (43, 169, 174), ANATOMICAL_STRUCTURE, _LUNG),
+        Anatomy("clavicle", (102, 118, 172), ANATOMICAL_STRUCTURE, _CLAVICLE),
         Anatomy("femur", (230, 159, 0), ANATOMICAL_STRUCTURE, ("SCT", "71341001", "Femur")),
         Anatomy("tibia", (213, 94, 0), ANATOMICAL_STRUCTURE, ("SCT", "12611008", "Tibia")),
         Anatomy("teeth", (240, 228, 66), ANATOMICAL_STRUCTURE, ("SCT", "38199008", "Tooth")),
@@ -67,11 +70,16 @@ _KNOWN = {
 }
 
 
-def anatomy(name: str) -> Anatomy:
-    """The anatomy called `name`; for one we do not know, a colour of its own and the general code for tissue."""
+def anatomy(name: str, side: str | None = None) -> Anatomy:
+    """The anatomy called `name`; for one we do not know, a colour of its own and the general code for tissue.
+
+    A `side`, ``"right"`` or ``"left"``, becomes the laterality of one that has none of its own.
+    """
     known = _KNOWN.get(name)
     if known is not None:
-        return known
+        if side is None or known.laterality is not None:
+            return known
+        return replace(known, laterality=_RIGHT if side == "right" else _LEFT)
     hue = (zlib.crc32(name.encode()) % 360) / 360.0
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.7, 0.9)
     return Anatomy(name, (round(red * 255), round(green * 255), round(blue * 255)), TISSUE, TISSUE)
@@ -80,6 +88,26 @@ def anatomy(name: str) -> Anatomy:
 def mirrored(name: str) -> str:
     """The class that `name` becomes in the mirror image: "left hip" becomes "right hip", in the same capitals."""
     return anatomy(name).mirrored or _SIDE.sub(_other_side, name)
+
+
+def side_in(name: str) -> str | None:
+    """``"right"`` or ``"left"`` where the name of a class holds that word, None where it holds neither."""
+    found = _SIDE.search(name)
+    return None if found is None else found.group().lower()
+
+
+def without_side(name: str) -> str:
+    """The class without its side: "right lung" becomes "lung"."""
+    return _SIDE.sub("", name).strip(" _-") if _SIDE.search(name) else name
+
+
+def of_class(label: str, classes: Iterable[str]) -> str | None:
+    """The class of a model that a label is one of: itself, or for a label without a side the first that differs by
+    one; None where there is none."""
+    classes = tuple(classes)
+    if label in classes:
+        return label
+    return next((name for name in classes if side_in(name) and without_side(name) == label), None)
 
 
 _SIDE = re.compile(r"(?<![^\W_])(left|right)(?![^\W_])", re.IGNORECASE)

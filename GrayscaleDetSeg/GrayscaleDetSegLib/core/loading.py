@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .clean_up import CleanUp
-from .devices import resolve_device
-from .errors import GrayscaleDetSegError, MethodError, WeightsError
-from .folding import fold_batch_norms
+from .devices import Device, resolve_device
+from .engines import chosen_engine, need_of_torch, torch_is_there
+from .errors import DependencyError, GrayscaleDetSegError, MethodError, WeightsError
 from .methods.base import Method
 from .methods.registry import BUILT_IN, Registry, methods_of
 from .overlaps import Overlaps
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
 from .weights import Bundle
+from .yolo.description import YoloConfig, described_yolo
 from .yolo.detector import DetectionSettings, RoiDetector
-from .yolo.networks import YoloConfig, build_yolo
 
 
-def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pipeline:
+def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine: str = "auto") -> Pipeline:
     """The pipeline of a model bundle, ready to run; a ``volumes.pipeline.VolumePipeline`` if it is one for volumes.
 
     Parameters
@@ -28,19 +28,25 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
         The bundle's folder; None takes the bundle that comes with the software.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    engine : str
+        ``"auto"``, ``"numpy"`` or ``"torch"``, see ``engines.chosen_engine``.
 
     Raises
     ------
     WeightsError
         If the bundle is missing or damaged.
     DeviceError
-        If the device cannot be used.
+        If the device cannot be used, or not by the engine.
+    DependencyError
+        If PyTorch is asked for and is not there.
     """
-    bundle, chosen = Bundle.open(folder), resolve_device(device)
-    if bundle.dimensions == 3:
+    if Bundle.open(folder).dimensions == 3:
         from .volumes.pipeline import load_volume_pipeline
 
-        return load_volume_pipeline(bundle, chosen)
+        return load_volume_pipeline(folder, device, engine)
+    computing = chosen_engine(engine, device)
+    bundle = Bundle.open(folder, computing)
+    chosen = Device("cpu") if computing == "numpy" else resolve_device(device)
     try:
         roi_detector = load_roi_detector(bundle, chosen.name)
         methods = ModelMethods(bundle, chosen.name)
@@ -48,13 +54,15 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto") -> Pip
         clean_up = CleanUp.from_dict(bundle.manifest.get("clean_up", {}))
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
-            polarity = PolarityCheck(fold_batch_norms(bundle.load_into(PolarityNetwork(), "polarity").to(chosen.name)))
+            polarity = PolarityCheck(bundle.ready(PolarityNetwork(), "polarity", chosen.name))
     except MethodError:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise _misfit(bundle, error) from error
     overlaps = Overlaps.from_dict(bundle.manifest.get("overlaps", {}))
-    return Pipeline(roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note, overlaps)
+    return Pipeline(
+        roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note, overlaps, computing
+    )
 
 
 class ModelMethods(Mapping):
@@ -91,6 +99,8 @@ class ModelMethods(Mapping):
         self[next(iter(self))]
 
     def _load(self, method: type[Method]) -> Method:
+        if method.needs_torch and not torch_is_there():
+            raise DependencyError(need_of_torch(f"The method '{method.name}'"))
         try:
             return method.from_bundle(self._bundle, self._device)
         except GrayscaleDetSegError:
@@ -120,5 +130,5 @@ def _misfit(bundle: Bundle, error: Exception) -> WeightsError:
 def load_roi_detector(bundle: Bundle, device: str = "cpu") -> RoiDetector:
     """The 2D detector of a bundle."""
     entry = bundle.network("roi_detector")
-    network = bundle.load_into(build_yolo(YoloConfig.from_dict(entry["config"])), "roi_detector")
-    return RoiDetector(fold_batch_norms(network.to(device)), DetectionSettings(**entry.get("settings", {})))
+    network = bundle.ready(described_yolo(YoloConfig.from_dict(entry["config"])), "roi_detector", device)
+    return RoiDetector(network, DetectionSettings(**entry.get("settings", {})))

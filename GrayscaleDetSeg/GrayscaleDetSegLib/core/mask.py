@@ -112,13 +112,6 @@ def without_overlaps(masks: list[np.ndarray], windows: list[Window], may: May | 
     return disjoint
 
 
-def placed(mask: np.ndarray, window: Window, shape: tuple[int, int]) -> np.ndarray:
-    """A window's mask as one of the whole image of `shape` (rows, columns)."""
-    whole = np.zeros(shape, bool)
-    whole[window] = mask
-    return whole
-
-
 def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
     """The slices into each of two windows of what they share; None if nothing."""
     parts: list[list[slice]] = [[], []]

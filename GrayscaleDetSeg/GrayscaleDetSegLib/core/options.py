@@ -22,11 +22,16 @@ class SegmentOptions:
         Score that a region needs, 0..1; the model's own if None.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    engine : str
+        What computes the networks: ``"auto"``, ``"numpy"`` or ``"torch"``, see ``engines.chosen_engine``.
     model : Path or None
         Folder of a model bundle; the shipped one if None.
     window : str
         ``"percentile"`` or ``"voi"``: which values of a file become gray levels 0 to 255, see ``read_radiograph``.
         Volumes of a scene have no VOI window.
+    exclusive : bool
+        Whether every pixel has one object at most, whatever the model allows: the more confident one of those that
+        overlap keeps it, see ``core.exclusive``.
     """
 
     method: str | None = None
@@ -36,3 +41,5 @@ class SegmentOptions:
     device: str = "auto"
     model: Path | None = None
     window: str = "percentile"
+    exclusive: bool = False
+    engine: str = "auto"

@@ -7,23 +7,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import boxes
+from . import boxes, sides
 from .assembly import assemble
 from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
+from .exclusive import made_exclusive
+from .labels import of_class
 from .methods.base import Method
 from .methods.checks import checked
 from .methods.registry import check_method
 from .noise import smoothing_for
-from .orientation import Orientation, canonical
+from .orientation import Orientation
 from .overlaps import EXCLUSIVE, Overlaps
-from .polarity_check import CONFIDENT, PolarityCheck
+from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
 from .radiograph import Radiograph
-from .regions import RegionMask, Regions
+from .regions import Candidate, RegionMask, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
 from .yolo.detector import RoiDetector
 
+LEAST_SIDE = 32
+"""px that an image needs on its shorter side for anything to be known in it."""
 CLEARLY = 1.1
 """Factor by which the stored grid's scores must exceed those of the view that its directions ask for."""
 
@@ -48,6 +52,8 @@ class Pipeline:
         What the user should know about the choice of device.
     overlaps : Overlaps
         Which of its objects may share pixels.
+    engine : str
+        What computes the networks: ``"numpy"`` or ``"torch"``.
     """
 
     def __init__(
@@ -60,11 +66,12 @@ class Pipeline:
         device: str = "cpu",
         device_note: str | None = None,
         overlaps: Overlaps = EXCLUSIVE,
+        engine: str = "numpy",
     ) -> None:
         self.roi_detector, self.polarity_check = roi_detector, polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
-        self.device, self.device_note, self.overlaps = device, device_note, overlaps
+        self.device, self.device_note, self.overlaps, self.engine = device, device_note, overlaps, engine
 
     @property
     def default_method(self) -> str:
@@ -79,6 +86,7 @@ class Pipeline:
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """Everything: find the objects of a radiograph and segment them.
@@ -95,6 +103,8 @@ class Pipeline:
             ROI score an object needs; the detector's own by default.
         check_polarity : bool
             Whether a picture that plainly looks inverted is turned over (a note then says so).
+        exclusive : bool
+            Whether every pixel has one object at most: the more confident one, see ``core.exclusive``.
         progress : callable or None
             Called with the name of each stage as it starts.
 
@@ -106,24 +116,33 @@ class Pipeline:
         self.check_method(method)
         stopwatch = Stopwatch(progress)
         with stopwatch("polarity"):
-            settled = self.settle_polarity(radiograph) if check_polarity else radiograph
+            is_known = check_polarity and min(radiograph.shape) >= LEAST_SIDE
+            settled = self.settle_polarity(radiograph) if is_known else radiograph
         with stopwatch("regions"):
             regions = self.find_regions(settled, score_threshold)
-            if settled is not radiograph and not regions.found:
+            if settled.polarity != radiograph.polarity and not regions.found:
                 # a picture in which nothing is known, whichever way round, is no reason to doubt its file
                 settled = radiograph
                 regions = self.find_regions(settled, score_threshold)
-        result = self.segment_regions(settled, regions, method=method, clean_up=clean_up, progress=progress)
+        result = self.segment_regions(
+            settled, regions, method=method, clean_up=clean_up, exclusive=exclusive, progress=progress
+        )
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
         return replace(result, score_threshold=threshold, seconds={**stopwatch.seconds, **result.seconds})
 
     def settle_polarity(self, radiograph: Radiograph) -> Radiograph:
-        """The radiograph, turned over if it plainly looks as if bone were dark, with a note that says so."""
+        """The radiograph, turned over if it plainly looks as if bone were dark, and a note that says so; a note alone
+        where it may be so."""
         if self.polarity_check is None:
             return radiograph
-        probability = self.polarity_check.inverted_probability(radiograph.gray_image().thinned()[0])
-        if probability < CONFIDENT:
+        probability = self.polarity_check.inverted_probability(
+            radiograph.upright.view_of(radiograph.gray_image()).thinned()[0]
+        )
+        if probability < DOUBTFUL:
             return radiograph
+        if probability < CONFIDENT:
+            note = f"Polarity is not certain: the picture may be inverted (probability {probability:.2f}), so check it."
+            return replace(radiograph, notes=(*radiograph.notes, note))
         reason = f"the picture looks inverted (probability {probability:.3f}), whatever the file says"
         turned = radiograph.inverted(reason)
         return replace(turned, notes=(*turned.notes, f"Polarity turned over: {reason}."))
@@ -131,30 +150,35 @@ class Pipeline:
     def find_regions(self, radiograph: Radiograph, score_threshold: float | None = None) -> Regions:
         """The regions of interest, in px of the stored grid.
 
-        A grid that the file's directions say is flipped or turned is looked at both as stored and as it would be
-        hung. The second counts, as it is what the directions say, unless the first has clearly higher scores: files
-        with wrong directions are common too.
+        A grid that the file's tags or directions say is flipped or turned is looked at both as stored and as it would
+        be hung. The second counts, as it is what the file says, unless the first has clearly higher scores: files
+        with wrong tags and directions are common too. Sides are as the tags say, see ``sides``.
         """
-        gray, step = radiograph.gray_image().thinned()
+        if min(radiograph.shape) < LEAST_SIDE:
+            return Regions((), None, Orientation(), (_too_small(radiograph.shape),))
+        image = radiograph.gray_image()
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
         spacing = radiograph.geometry.spacing
         aspect = spacing[1] / spacing[0]
         outcomes = []
-        for orientation in {Orientation(): None, canonical(radiograph.geometry): None}:
+        for orientation in {Orientation(): None, radiograph.upright: None}:
             seen_aspect = 1.0 / aspect if orientation.transpose else aspect
-            candidates = self.roi_detector.candidates(orientation.view(gray), seen_aspect, threshold)
+            gray, step = orientation.view_of(image).thinned()
+            candidates = self.roi_detector.candidates(gray, seen_aspect, threshold)
             passing = sum(item.score for item in candidates if item.score >= threshold)
             best = candidates[0].score if candidates else 0.0
             outcomes.append((passing, best, orientation, candidates))
         # where nothing passes, the best candidate decides, because it is named to the user
         stored, hung = outcomes[0], outcomes[-1]
         *_, orientation, candidates = stored if stored[:2] > (CLEARLY * hung[0], hung[1]) else hung
+        seen_shape = radiograph.shape[::-1] if orientation.transpose else radiograph.shape
         candidates = [
-            replace(item, roi=_enlarged(orientation.roi_to_stored(item.roi, gray.shape), step, radiograph.shape))
+            replace(item, roi=orientation.roi_to_stored(_enlarged(item.roi, step, seen_shape), radiograph.shape))
             for item in candidates
         ]
         found = tuple(item for item in candidates if item.score >= threshold)
-        return Regions(found, candidates[0] if candidates else None, orientation)
+        notes = _view_notes(radiograph, orientation) if found else ()
+        return sides.settled(Regions(found, candidates[0] if candidates else None, orientation, notes), radiograph)
 
     def segment_regions(
         self,
@@ -163,6 +187,7 @@ class Pipeline:
         *,
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
     ) -> SegmentationResult:
         """From regions on: a mask for each by a method, overlaps settled, cleaned up, and made an object.
@@ -176,19 +201,21 @@ class Pipeline:
         if deviation:
             notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {deviation:.1f} px.",)
         objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
-        return SegmentationResult(
+        result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,
             best_candidate=regions.best,
             score_threshold=self.roi_detector.settings.score if self.roi_detector else 0.0,
             clean_up=self.clean_up.steps() if clean_up else (),
-            orientation="stored" if regions.orientation.is_identity else "canonical",
+            orientation=_view_name(radiograph, regions.orientation),
+            turn=regions.orientation,
             device=self.device,
             seconds=stopwatch.seconds,
             model=self.model,
-            notes=notes,
+            notes=(*regions.notes, *notes),
             overlaps=self.overlaps,
         )
+        return made_exclusive(result) if exclusive else result
 
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None
@@ -203,9 +230,10 @@ class Pipeline:
         found: dict[int, RegionMask] = {}
         for name in dict.fromkeys(each for each in chosen if each is not None):
             which = [index for index, each in enumerate(chosen) if each == name]
-            own = replace(regions, found=tuple(regions.found[index] for index in which))
+            asked = [self._as_known(regions.found[index], name) for index in which]
+            own = replace(regions, found=tuple(asked))
             parts = checked(name, self.methods[name].segment(radiograph, own, stopwatch), own.found, radiograph)
-            found.update(zip(which, parts))
+            found.update((index, replace(part, region=regions.found[index])) for index, part in zip(which, parts))
         unknown = dict.fromkeys(region.label for region, name in zip(regions.found, chosen) if name is None)
         notes = tuple(f"Left out is {label}: {self._ignorance(method)} does not know it." for label in unknown)
         return [found[index] for index in sorted(found)], notes
@@ -258,15 +286,43 @@ class Pipeline:
         """The method that makes the mask of a class; None where it is not known."""
         for name in self.methods if method is None else (method,):
             try:
-                if label in self.methods[name].classes:
+                if of_class(label, self.methods[name].classes) is not None:
                     return name
             except MethodError:  # a package of somebody else that is broken: the others go on
                 if method is not None or name == self.default_method:
                     raise
         return None
 
+    def _as_known(self, region: Candidate, method: str) -> Candidate:
+        """The region under the class by which a method knows it: for a lung without a side, one with a side."""
+        label = of_class(region.label, self.methods[method].classes)
+        return region if label in (None, region.label) else replace(region, label=label)
+
     def _ignorance(self, method: str | None) -> str:
         return f"the model {self.model}" if method is None else f"the method '{method}' of the model {self.model}"
+
+
+def _too_small(shape: tuple[int, int]) -> str:
+    return (f"The image has {shape[1]} x {shape[0]} pixels, too few to know anything in it: at least {LEAST_SIDE} on "
+            f"each side are needed.")  # fmt: skip
+
+
+def _view_name(radiograph: Radiograph, orientation: Orientation) -> str:
+    if orientation.is_identity:
+        return "stored"
+    return "canonical" if radiograph.lie.turn is None else "upright"
+
+
+def _view_notes(radiograph: Radiograph, orientation: Orientation) -> tuple[str, ...]:
+    """How the picture was looked at, where that is not as stored or not as its file says."""
+    by = radiograph.lie.said_by or "the file's directions"
+    if orientation != radiograph.upright:
+        return (f"Looked at {orientation.words}, where much more was found than {radiograph.upright.words} as {by} "
+                f"{'says' if radiograph.lie.said_by else 'say'}: check them.",)  # fmt: skip
+    if orientation.is_identity:
+        return ()
+    return (f"Looked at {orientation.words}, as {by} {'says' if radiograph.lie.said_by else 'say'}; masks and boxes "
+            f"lie on the stored grid.",)  # fmt: skip
 
 
 def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> tuple[float, ...]:

@@ -11,24 +11,46 @@ import numpy as np
 
 from .gray import GrayMapping, Polarity
 from .gray_image import GrayImage
+from .lie import UNSAID, Lie
 from .noise import noise_level, smoothed, smoothing_for
+from .orientation import Orientation, canonical
 
 
 @dataclass(frozen=True)
 class Spacing:
-    """Distance of neighbouring pixels in mm, and the tag or header it comes from.
+    """Distance of neighbouring pixels in mm, the tag or header it comes from, and the plane that it holds in.
 
-    For projection radiographs this is the distance at the detector (or whatever plane the file was calibrated for).
+    Parameters
+    ----------
+    row, column : float
+        Of neighbouring rows, and of neighbouring columns.
+    source : str
+        The tag or header it comes from.
+    plane : str
+        What the file says of it: "at the detector", "calibrated (fiducial)", "of the scanned film"; empty where it says
+        nothing.
+    magnification : float or None
+        How much larger things are in this plane than in the patient, by the file's estimate; None where it has none, or
+        where the spacing has been corrected already.
     """
 
     row: float
     column: float
     source: str
+    plane: str = ""
+    magnification: float | None = None
 
     @property
     def pixel_area(self) -> float:
         """Area of a pixel in mm2."""
         return self.row * self.column
+
+
+def corrected_area(area: float | None, spacing: Spacing | None) -> float | None:
+    """An area in mm2 as it is in the patient, by the file's estimate of the magnification; None where it has none."""
+    if area is None or spacing is None or spacing.magnification is None:
+        return None
+    return area / spacing.magnification**2
 
 
 def area_of(pixel_count: int, spacing: Spacing | None) -> float | None:
@@ -111,6 +133,8 @@ class Radiograph:
         DICOM modality (CR, DX, ...); None for other formats.
     notes : tuple of str
         What a user should know about how the file was read.
+    lie : Lie
+        What the file says of how the picture lies in the grid.
     """
 
     pixels: np.ndarray
@@ -121,6 +145,7 @@ class Radiograph:
     source: Source | None = None
     modality: str | None = None
     notes: tuple[str, ...] = ()
+    lie: Lie = UNSAID
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.size == 0:
@@ -140,6 +165,11 @@ class Radiograph:
     def shape(self) -> tuple[int, int]:
         """(rows, columns) in px."""
         return self.pixels.shape
+
+    @property
+    def upright(self) -> Orientation:
+        """How to look at the grid as radiographs are hung: as the file's tags say, or the directions of its axes."""
+        return canonical(self.geometry) if self.lie.turn is None else self.lie.turn
 
     @functools.cached_property
     def fingerprint(self) -> str:

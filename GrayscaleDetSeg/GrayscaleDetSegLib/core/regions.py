@@ -29,12 +29,15 @@ class Candidate:
         Where it lies, in px.
     drawn : bool
         Whether it was drawn by hand.
+    side : str or None
+        ``"right"`` or ``"left"`` in the patient; None where it is not known, or there is none.
     """
 
     label: str
     score: Share
     roi: Box2D
     drawn: bool = False
+    side: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roi", Box2D(*self.roi))
@@ -42,11 +45,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Regions:
-    """The outcome of the 2D stage: what passed, the best of all, and the view it was found in."""
+    """The outcome of the 2D stage: what passed, the best of all, the view it was found in, and notes on that."""
 
     found: tuple[Candidate, ...]
     best: Candidate | None
     orientation: Orientation
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,11 +33,13 @@ class SegmentedObject:
     windowed : WindowedMask
         The final pixels, in the pixel grid of the input.
     area_mm2 : float or None
-        At the detector; None without spacing.
+        In the plane of the image's spacing; None without spacing.
     method : str
         Name of the method that made the mask.
     explanation : Explanation or None
         How the method came to the mask; None where it can't say so.
+    side : str or None
+        ``"right"`` or ``"left"`` in the patient; None where it is not known, or there is none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class SegmentedObject:
     area_mm2: float | None = field(metadata={"stored": False})  # follows from the pixels
     method: str
     explanation: Explanation | None = None
+    side: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "region", Box2D(*self.region))
@@ -66,6 +69,14 @@ class SegmentedObject:
     def pixel_count(self) -> int:
         """Pixels of the final mask."""
         return self.windowed.count
+
+    @property
+    def confidence(self) -> float:
+        """How sure the object is, 0..1: its region's score, times the confidence of its mask where thresholds say one.
+
+        It decides who keeps a pixel where each may have one object only, see ``core.exclusive``.
+        """
+        return self.score if self.thresholds is None else self.score * self.thresholds.confidence
 
     def with_mask(self, mask: np.ndarray | WindowedMask, spacing: Spacing | None) -> SegmentedObject:
         """The object with other pixels, and their area; a plain mask is one of the whole image."""
@@ -99,7 +110,8 @@ class SegmentationResult:
     clean_up : tuple of str
         The names of the clean-up steps that ran; empty if the masks are the pure rule.
     orientation : str
-        ``"stored"`` or ``"canonical"``: which view of the pixels the detectors saw.
+        Which view of the pixels the detectors saw: ``"stored"``, ``"canonical"`` (as the directions of the axes say) or
+        ``"upright"`` (as tags say).
     device : str
         What it ran on, for example "cpu".
     seconds : dict of str to float
@@ -111,6 +123,8 @@ class SegmentationResult:
         What a user should know about how the objects were segmented, one sentence each.
     overlaps : Overlaps
         Which objects may share pixels, when they were made and in every later edit.
+    turn : Orientation or None
+        That view; None where `orientation` alone is known of it, as in results of earlier versions.
     """
 
     radiograph: Radiograph = field(metadata={"stored": False})
@@ -124,10 +138,13 @@ class SegmentationResult:
     model: str
     notes: tuple[str, ...] = ()
     overlaps: Overlaps = EXCLUSIVE
+    turn: Orientation | None = None
 
     @property
     def view(self) -> Orientation:
         """How the grid was turned for the detectors."""
+        if self.turn is not None:
+            return self.turn
         return Orientation() if self.orientation == "stored" else canonical(self.radiograph.geometry)
 
     @property
@@ -172,6 +189,17 @@ class SegmentationResult:
             Each (rows, columns), uint8 or uint16, 0 for background; and the indices of its objects, which have the
             values 1, 2, ... in this order. One map without objects where there are none.
         """
+        found = []
+        for layer in self.layer_members():
+            values = np.zeros(self.radiograph.shape, np.uint8 if len(layer) < 256 else np.uint16)
+            for value, index in enumerate(layer, start=1):
+                item = self.objects[index]
+                values[item.windowed.window][item.windowed.crop] = value
+            found.append((values, layer))
+        return found
+
+    def layer_members(self) -> list[tuple[int, ...]]:
+        """The indices of the objects in each of the :meth:`layers`, without their label maps."""
         members: list[list[int]] = [[]]
         for index, item in enumerate(self.objects):
             for layer in members:
@@ -180,11 +208,4 @@ class SegmentationResult:
                     break
             else:
                 members.append([index])
-        found = []
-        for layer in members:
-            values = np.zeros(self.radiograph.shape, np.uint8 if len(layer) < 256 else np.uint16)
-            for value, index in enumerate(layer, start=1):
-                item = self.objects[index]
-                values[item.windowed.window][item.windowed.crop] = value
-            found.append((values, tuple(layer)))
-        return found
+        return [tuple(layer) for layer in members]

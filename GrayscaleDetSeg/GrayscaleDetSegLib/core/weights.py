@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from .engines import prepared
 from .errors import WeightsError
+from .layers.parts import Part
+from .tensor_files import read_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -27,25 +31,25 @@ def shipped_bundle() -> Path:
     return Path(__file__).resolve().parents[1] / "Models" / "radiographs"
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class Bundle:
-    """An opened manifest; weights are read, and checked, when they are asked for."""
+    """An opened manifest; weights are read, and checked, when they are asked for.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : dict
+    engine : str
+        What computes the networks that :meth:`ready` makes: ``"numpy"`` or ``"torch"``.
+    """
 
     folder: Path
     manifest: dict[str, Any]
+    engine: str = "numpy"
     _made: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def open(cls, folder: Path | str | None = None) -> Bundle:
+    def open(cls, folder: Path | str | None = None, engine: str = "numpy") -> Bundle:
         """Open a bundle folder, the shipped one by default.
 
         Raises
@@ -63,7 +67,7 @@ class Bundle:
             raise WeightsError(f"The model manifest {path} cannot be read ({error}); reinstall the bundle.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "networks" not in manifest:
             raise WeightsError(f"The model manifest {path} is not of format {FORMAT}; use a matching version.")
-        return cls(folder, manifest)
+        return cls(folder, manifest, engine)
 
     @property
     def name(self) -> str:
@@ -109,13 +113,13 @@ class Bundle:
         except KeyError as error:
             raise WeightsError(f"The model bundle {self.folder} has no network '{name}'; reinstall it.") from error
 
-    def tensors(self, name: str) -> dict[str, torch.Tensor]:
-        """The tensors of one network, as float32, after the SHA-256 of their file was checked.
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """The tensors of one network, those of any precision as float32, after the SHA-256 of their file was checked.
 
         Raises
         ------
         WeightsError
-            If the file is missing, damaged, or no safetensors file.
+            If the file is missing, damaged, no safetensors file, or holds what is no number.
         """
         entry = self.network(name)
         path = self._file(entry["file"])
@@ -127,14 +131,25 @@ class Bundle:
             raise WeightsError(f"The weights file {path} cannot be read ({error}); reinstall the bundle.") from error
         if hashlib.sha256(data).hexdigest() != entry["sha256"]:
             raise WeightsError(f"The weights file {path} is damaged (its SHA-256 differs); reinstall the model bundle.")
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
         try:
-            tensors = load(data)
-        except (SafetensorError, ValueError) as error:
+            tensors = read_tensors(data)
+        except ValueError as error:
             raise WeightsError(f"The weights file {path} cannot be read ({error}); reinstall the bundle.") from error
-        return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+        for key, values in tensors.items():
+            if values.dtype.kind == "f":
+                tensors[key] = values = values.astype(np.float32)
+                if not np.isfinite(values).all():  # a NaN would otherwise only show as "nothing found"
+                    raise WeightsError(
+                        f"The weights file {path} is of no use: its tensor '{key}' holds values that are no finite "
+                        "numbers; get the bundle anew, or train it again."
+                    )
+        return tensors
+
+    def tensors(self, name: str) -> dict[str, torch.Tensor]:
+        """As :meth:`arrays`, for PyTorch."""
+        import torch
+
+        return {key: torch.from_numpy(values.copy()) for key, values in self.arrays(name).items()}
 
     def _file(self, name: Any) -> Path:
         """A file of the bundle by the name that the manifest gives: one in its folder, and no other."""
@@ -146,32 +161,43 @@ class Bundle:
             )
         return self.folder / name
 
-    def load_into(self, network: torch.nn.Module, name: str) -> torch.nn.Module:
-        """Load the weights of `name` into a network of its configuration, strictly.
+    def load_into(self, network: Any, name: str) -> Any:
+        """Load the weights of `name` into a network of its configuration, of PyTorch or of parts, strictly.
 
         Raises
         ------
         WeightsError
-            As :meth:`tensors`, or if names or shapes differ.
+            As :meth:`arrays`, or if names or shapes differ.
         """
         try:
-            network.load_state_dict(self.tensors(name))
-        except RuntimeError as error:
+            if isinstance(network, Part):
+                network.load(self.arrays(name))
+            else:
+                network.load_state_dict(self.tensors(name))
+        except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
-            raise WeightsError(f"The weights '{name}' in {self.folder} do not fit their network: {reason}") from error
-        return network.eval()
+            raise WeightsError(f"The weights '{name}' in {self.folder} do not fit their network: {reason}.") from error
+        return prepared(network)
 
+    def ready(self, network: Part, name: str, device: str = "cpu") -> Any:
+        """The network that a description describes, with its weights, by the bundle's engine, its batch norms folded.
 
-def save_weights(tensors: dict[str, torch.Tensor], path: Path, half: bool = True) -> str:
-    """Write tensors as safetensors (float32 as float16 where `half`), aside first; returns the file's SHA-256."""
-    import torch
-    from safetensors.torch import save_file
+        Parameters
+        ----------
+        network : Part
+        name : str
+            Of the network in the manifest.
+        device : str
+            ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
-    def shrink(tensor: torch.Tensor) -> torch.Tensor:
-        tensor = tensor.detach().cpu().contiguous()
-        return tensor.half() if half and tensor.dtype == torch.float32 else tensor
+        Raises
+        ------
+        WeightsError
+            As :meth:`load_into`.
+        """
+        if self.engine == "numpy":
+            return self.load_into(network, name)
+        from .folding import fold_batch_norms
+        from .layers.torch_parts import mirrored
 
-    aside = path.with_name(path.name + ".part")
-    save_file({key: shrink(value) for key, value in tensors.items()}, str(aside))
-    os.replace(aside, path)
-    return sha256(path)
+        return fold_batch_norms(self.load_into(mirrored(network), name).to(device))

@@ -242,7 +242,7 @@ def _understood(volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Radiograph:
     """A slice as ``volumes.note_reading`` says that the volume is to be understood; read anew where it says nothing."""
     reason = attribute(volume, "PolarityReason") or ""
     if attribute(volume, "Polarity") is None:
-        return read_volume(volume, grid.index, facts=facts_of(volume))
+        return read_volume(volume, grid.index, facts=facts_of(volume, grid))
     plain = read_volume(volume, grid.index, "as-is")
     if attribute(volume, "Polarity") != "inverted":
         return replace(plain, polarity=Polarity(reason=reason))

@@ -1,6 +1,7 @@
 """What the method needs beyond Slicer's own Python, and how it gets there. Nothing is imported or installed unasked.
 
-Slicer comes with numpy, pydicom, pillow and SimpleITK; torch and safetensors are to be added once.
+Slicer comes with numpy, pydicom, pillow and SimpleITK, which are enough for radiographs. PyTorch is asked for where
+a GPU is to compute, or a method needs it.
 """
 
 from __future__ import annotations
@@ -24,30 +25,41 @@ REQUIREMENTS: dict[str, str] = {
     "numpy": "numpy>=1.22",
     "PIL": "pillow>=9.1",
     "pydicom": "pydicom>=2.3",
-    "safetensors": "safetensors>=0.4",
     "SimpleITK": "SimpleITK>=2.2",
-    "torch": "torch>=2.1",
 }
 """What is imported, and what pip calls it, with the oldest version that will do."""
 
-_OURS_TO_REPLACE = ("safetensors", "torch")
+TORCH = {"torch": "torch>=2.1"}
+"""The same of what is needed in some cases only."""
+
+_ALL = {**REQUIREMENTS, **TORCH}
+_OURS_TO_REPLACE = tuple(TORCH)
 """Packages that are asked for a newer version; the others are Slicer's own, and count as they are."""
 
 
-def missing() -> tuple[str, ...]:
-    """The requirements that are not met, in pip's form; cheap, nothing is imported."""
-    return tuple(requirement for name, requirement in REQUIREMENTS.items() if not _met(name, requirement))
+def missing(torch: bool = False) -> tuple[str, ...]:
+    """The requirements that are not met, in pip's form; cheap, nothing is imported.
+
+    Parameters
+    ----------
+    torch : bool
+        Whether PyTorch is needed, too.
+    """
+    wanted = _ALL if torch else REQUIREMENTS
+    return tuple(requirement for name, requirement in wanted.items() if not _met(name, requirement))
 
 
-def require() -> None:
-    """Raise DependencyError, with the command that helps, if anything is missing."""
-    lacking = missing()
+def require(torch: bool = False) -> None:
+    """Raise DependencyError, with the command that helps, if anything is missing; `torch` as for :func:`missing`."""
+    lacking = missing(torch)
     if lacking:
         raise DependencyError(f"{REQUESTER} needs {_listed(lacking)}, missing in this Python: {remedy(lacking)}")
 
 
 def install(
-    confirm: Callable[[tuple[str, ...]], bool] | None = None, log: Callable[[str], None] | None = None
+    confirm: Callable[[tuple[str, ...]], bool] | None = None,
+    log: Callable[[str], None] | None = None,
+    torch: bool = False,
 ) -> tuple[str, ...]:
     """Install what is missing, on the main thread; returns when it is done, which can take minutes.
 
@@ -60,6 +72,8 @@ def install(
         Asked once before anything is installed; nothing is installed if it says no.
     log : callable (line), optional
         Given what is done and every line that pip prints, where Slicer passes them on.
+    torch : bool
+        As for :func:`missing`.
 
     Returns
     -------
@@ -71,7 +85,7 @@ def install(
     DependencyError
         If it was declined, failed, or takes effect only after a restart; with what to do.
     """
-    lacking = missing()
+    lacking = missing(torch)
     if not lacking:
         return ()
     if confirm is not None and not confirm(lacking):
@@ -86,11 +100,11 @@ def install(
             f"{_listed(lacking)} could not be installed ({_in_a_line(error)}): {remedy(lacking)}"
         ) from error
     importlib.invalidate_caches()
-    left = missing()
+    left = missing(torch)
     if left:
         raise DependencyError(f"{_listed(left)} could not be installed: {remedy(left)}")
     for name, version in in_use.items():
-        if not _at_least(version, REQUIREMENTS[name]):
+        if not _at_least(version, _ALL[name]):
             raise DependencyError(f"{name} {_version(name)} is installed, but {version} is in use: restart Slicer.")
     say("Done.")
     return lacking
@@ -109,7 +123,7 @@ def remedy(requirements: tuple[str, ...]) -> str:
 
 def _install(requirements: tuple[str, ...], say: Callable[[str], None]) -> None:
     rest = list(requirements)
-    torch = REQUIREMENTS["torch"]
+    torch = TORCH["torch"]
     if torch in rest:
         extension = _pytorch_extension()
         if extension is not None:
@@ -175,13 +189,13 @@ def _at_least(version: str, requirement: str) -> bool:
 
 def _named(requirements: tuple[str, ...]) -> list[str]:
     """What the requirements are imported as."""
-    return [name for name, requirement in REQUIREMENTS.items() if requirement in requirements]
+    return [name for name, requirement in _ALL.items() if requirement in requirements]
 
 
 def _version(name: str) -> str | None:
     """The version that is installed, which need not be the one in use."""
     try:
-        return importlib.metadata.version(_split(REQUIREMENTS[name])[0])
+        return importlib.metadata.version(_split(_ALL[name])[0])
     except importlib.metadata.PackageNotFoundError:
         return None
 

@@ -1,32 +1,37 @@
-"""Bottom and top of one object moved by hand: the mask follows at once, and is computed in full at the end."""
+"""Bottom and top of one object moved by hand: a transaction that shows at once what will stay, and stores it once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import boxes
 from ..core.clean_up import CleanUp
 from ..core.editing import MovingThresholds, with_thresholds
+from ..core.explanations.threshold_field import ThresholdField
 from ..core.gray import GRAY_MAX
 from ..core.radiograph import area_of
 from ..core.result import SegmentationResult, SegmentedObject
-from ..scene import threshold_box
-from ..scene.cloud import update_cloud
-from ..scene.geometry import PixelGrid
-from ..scene.kept_copies import is_copy, keep_copy, put_back
+from ..scene import record, threshold_box
+from ..scene.cloud import MovingCloud
+from ..scene.kept_copies import is_copy, keep_copy
 from ..scene.live import LiveMask
-from ..scene.masks import mask_of
-from ..scene.outcome import Outcome, segment_of
-from ..scene.record import keep_result, objects_by_segment
-from ..scene.segmentation import is_repainted, note_written, segment_ids
-from ..scene.surface_models import set_surfaces
+from ..scene.masks import has_surface, make_surface, mask_of
+from ..scene.outcome import outcome_of, segment_of
+from ..scene.segment_editor import allows_overlap
+from ..scene.segmentation import note_written
+from ..scene.snapshot import bring_back_segment
+from ..scene.surface_models import MovingSurfaces, set_surfaces
 from ..scene.table import fill_table
+from ..scene.volumes import stamp_of
+from .history import State
+from .store import ResultStore
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLNode
+    from slicer import vtkMRMLNode, vtkMRMLSegmentationNode
 
 Interval = tuple[float, float]
 
@@ -46,7 +51,7 @@ class Numbers:
     interval_units : tuple of 2 float
         The same in the image's own units, bone bright; infinite at an open end.
     pixel_count : int
-        Of the mask that is shown; the clean-up, which comes at the end, may change it.
+        Of the mask that is shown.
     area_mm2 : float or None
         None without spacing.
     """
@@ -60,76 +65,93 @@ class Numbers:
 class ThresholdDrag:
     """Moves bottom and top of one object, from its start to its end; made as the mouse takes hold of them.
 
-    It observes nothing, and outlives the deletion of any of its nodes: what is gone is left out. Nothing is written
-    before the interval changes, and an interval that ends where it began leaves all as it was, edits by hand included.
+    It is a transaction on a result: :meth:`finish` stores it, once, with one state for undo; :meth:`cancel` leaves all
+    as it was, at any moment. So does all that makes the end impossible: an error, the removal of segmentation, segment
+    or image, a scene that is closed, other pixels of the image. Of the other nodes, what is gone is left out. As a
+    context manager it finishes with the last move, or is cancelled by an exception.
 
-    Pixels of other objects stay theirs, as their segments are when the drag begins, and so do those of visible segments
-    that somebody added, unless they overlapped the object already. Where the object was edited by hand, its segment
+    Nothing is written before the interval changes, and an interval that ends where it began leaves all as it was, edits
+    by hand included. What a move shows is what stays: the mask after the clean-up, without the pixels of others. These
+    are other objects, as their segments are, and visible segments that somebody added, unless they overlapped the
+    object already, or Slicer's Segment Editor is set to allow overlap. Where the object was edited by hand, its segment
     is kept as a hidden copy, see ``scene.kept_copies``, because thresholds know nothing of such edits.
 
     Parameters
     ----------
-    outcome : Outcome
-    result : SegmentationResult
-        That the segmentation shows; it stays as it is.
+    store : ResultStore
+        Of the segmentation. No transaction may be open.
     segment_id : str
-    grid : PixelGrid
-        Of the slice that was segmented.
     clean_up : CleanUp or None
-        What is done to the mask at the end; None leaves it as the thresholds make it.
+        What is done to the mask; None leaves it as the thresholds make it.
+    writing : callable () -> context manager
+        Put around all changes of nodes.
 
     Raises
     ------
     KeyError
-        If the result or the segmentation has no such object, or one without thresholds, or the volume is gone.
+        If the segmentation shows no such object, or one without thresholds, or the volume is gone.
     RadiographError
-        If the segmentation was moved away from the volume by a transform that bends space.
+        If the volume shows other pixels by now, or the segmentation was moved away from it by a transform that bends
+        space.
     """
 
     def __init__(
         self,
-        outcome: Outcome,
-        result: SegmentationResult,
+        store: ResultStore,
         segment_id: str,
-        grid: PixelGrid,
         clean_up: CleanUp | None = None,
+        writing: Callable[[], AbstractContextManager] = nullcontext,
     ) -> None:
-        node, volume = outcome.segmentation, outcome.volume
-        self._items = objects_by_segment(node, result)
-        if segment_id not in self._items or node.GetSegmentation().GetSegment(segment_id) is None:
+        node = store.node
+        if node is None or store.volume is None:
+            raise KeyError(f"The volume that {'the result' if node is None else node.GetName()} belongs to is gone.")
+        shown = store.load()
+        item = None if shown is None else shown.object_of(segment_id)
+        if item is None:
             raise KeyError(f"{node.GetName()} has no object '{segment_id}'.")
-        if self._items[segment_id].thresholds is None:
+        if item.thresholds is None:
             raise KeyError(f"The object '{segment_id}' of {node.GetName()} has no thresholds.")
-        if volume is None or volume.GetScene() is None:
-            raise KeyError(f"The volume that {node.GetName()} belongs to is gone.")
-        self.outcome, self.result, self.segment_id = outcome, result, segment_id
-        self.item: SegmentedObject = self._items[segment_id]
+        self.result, self.segment_id = shown.result, segment_id
+        self.item: SegmentedObject = item
         self.kept_edited: str | None = None
         """The id of the hidden copy of the segment as it was edited by hand; None if there is no need of it."""
-        self._grid, self._clean_up = grid, clean_up
-        self._moving = MovingThresholds(result.radiograph, self.item.thresholds.field)
-        self._own = mask_of(node, segment_id, volume, grid)
-        self._others, added = self._present()
-        self._added = added
-        taken = added[self._moving.window].copy()
-        for identity, mask in self._others.items():
-            if not result.overlaps.may(self.item.label, self._items[identity].label):
-                taken |= mask[self._moving.window]
-        self._free = ~taken if taken.any() else None
-        self._is_edited = is_repainted(node, volume, grid, segment_id, self.item.name)
+        self._store, self._clean_up, self._writing = store, clean_up, writing
+        self._volume, self._stamp, self._grid, self._outcome = store.volume, shown.stamp, store.grid, outcome_of(node)
+        self._moving = MovingThresholds(self.result.radiograph, item.thresholds.field)
+        self._added = self._added_by_hand(shown.identities)
+        self._free = self._not_taken()
+        self._is_edited = store.is_repainted(segment_id, item.name)
+        self._before: State | None = None
         self._live: LiveMask | None = None
-        self._busy = self._finished = False
-        self._numbers = self._count(self._at((0.0, 0.0)), int(np.count_nonzero(self._own)))
+        self._cloud: MovingCloud | None = None
+        self._surfaces: MovingSurfaces | None = None
+        self._busy = self._is_storing = self._ended = False
+        self._numbers = self._start = self._count(self._at((0.0, 0.0)), item.pixel_count)
+        store.open(self)
+
+    def __enter__(self) -> ThresholdDrag:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.cancel()
+        else:
+            self.settle()
 
     @property
     def numbers(self) -> Numbers:
-        """Those of the last move; before the first, those of the segment as it is."""
+        """Those of the last move; before the first, and after :meth:`cancel`, those of the segment as it was."""
         return self._numbers
 
     @property
     def is_edited(self) -> bool:
         """Whether the object was edited by hand before: then the first move keeps a copy, see `kept_edited`."""
         return self._is_edited
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is under way, and has changed anything."""
+        return self._before is not None and not self._ended
 
     def move(self, interval: Interval, move_box: bool = False) -> Numbers:
         """Show the object with bottom and top at these gray levels; nothing where they are there already.
@@ -143,17 +165,22 @@ class ThresholdDrag:
         """
         shift = self._shift(interval)
         interval = self._at(shift)
-        if self._busy or self._finished or interval == self._numbers.interval:
+        if self._busy or self._ended or interval == self._numbers.interval:
+            return self._numbers
+        if not self._is_possible():
+            self.cancel()
             return self._numbers
         self._busy = True  # the box's own events come back here
         try:
-            self._begin()
-            mask = self._moving.mask(*shift)
-            if self._free is not None:
-                mask &= self._free
-            self._live.write(mask, self._moving.window)
-            self._numbers = self._count(interval, int(np.count_nonzero(mask)))
-            self._show(interval, shift, move_box)
+            with self._writing():
+                self._begin()
+                mask = self._mask(shift)
+                self._live.write(mask, self._moving.window)
+                self._numbers = self._count(interval, int(np.count_nonzero(mask)))
+                self._show(shift, move_box)
+        except BaseException:
+            self.cancel()
+            raise
         finally:
             self._busy = False
         return self._numbers
@@ -166,20 +193,58 @@ class ThresholdDrag:
         Returns
         -------
         SegmentationResult
-            The same result as before if the interval is that of the start. Else the masks of the other objects are as
-            their segments are, and objects whose segment is gone are left out.
+            The same result as before if the interval is that of the start, or the end has become impossible. Else the
+            masks of the other objects are as their segments are, and objects whose segment is gone are left out.
         """
-        if self._finished:
+        if self._ended:
             return self.result
         shift = self._shift(interval)
-        self._finished = self._busy = True
-        if shift == (0.0, 0.0):
-            self._take_back()
-        else:
-            self._begin()
-            self.result = self._write(self._computed(shift))
-        self._show(self._at(shift), shift, move_box=True)
+        if shift == (0.0, 0.0) or not (self._is_possible() and self._is_still_known()):
+            self.cancel()
+            return self.result
+        self._busy = True
+        try:
+            with self._writing():
+                self._begin()
+                self._commit(shift)
+                self._ended = True
+                self._store.close(self)
+                self._show(shift, move_box=True)
+        except BaseException:
+            self.cancel()
+            raise
         return self.result
+
+    def settle(self) -> None:
+        """End the drag where the last move has brought it."""
+        self.finish(self._numbers.interval)
+
+    def cancel(self) -> None:
+        """End the drag; all is as it was before it began, as far as it is still there."""
+        if self._ended:
+            return
+        self._ended = True
+        self._store.close(self)
+        self._numbers = self._start
+        with self._writing():
+            if self._before is not None and self._store.held_node is not None:
+                self._take_back(self._store.held_node)
+            self._show((0.0, 0.0), move_box=True)
+
+    def _is_possible(self) -> bool:
+        """Whether segment and image are there, and the image has the pixels that it had."""
+        node, volume = self._store.node, self._store.volume
+        if node is None or volume is not self._volume or stamp_of(volume) != self._stamp:
+            return False
+        return node.GetSegmentation().GetSegment(self.segment_id) is not None
+
+    def _is_still_known(self) -> bool:
+        """Whether the result still has the object with these thresholds: another workspace may have changed it."""
+        known = self._store.loaded((self.segment_id,))
+        item = None if known is None else known.object_of(self.segment_id)
+        return item is not None and item.name == self.item.name and item.thresholds is not None and (
+            item.thresholds.interval == self.item.thresholds.interval
+        )
 
     def _shift(self, interval: Interval) -> Interval:
         """How far bottom and top have moved from the start; 0 where they differ by rounding alone."""
@@ -200,105 +265,110 @@ class ThresholdDrag:
         area = area_of(pixel_count, image.spacing)
         return Numbers(interval, image.mapping.interval_to_units(*interval), pixel_count, area)
 
-    def _present(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The masks that other objects' segments have now, by segment; and the pixels that others' segments keep."""
-        node, volume = self.outcome.segmentation, self.outcome.volume
+    def _added_by_hand(self, ours: tuple[str, ...]) -> np.ndarray:
+        """The pixels (bool, rows, columns) of visible segments that somebody added beside the object."""
+        node = self._store.node
         segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
-        ours, masks = {*self._items, *segment_ids(node)} - {self.segment_id}, {}
-        added = np.zeros(self._grid.shape, bool)
+        added, own = np.zeros(self._grid.shape, bool), self.item.windowed
+        if allows_overlap(node.GetScene()):
+            return added
         for number in range(segmentation.GetNumberOfSegments()):
             identity = segmentation.GetNthSegmentID(number)
-            if identity in ours:
-                masks[identity] = mask_of(node, identity, volume, self._grid)
-            elif identity != self.segment_id and not is_copy(node, identity):
-                if display is None or display.GetSegmentVisibility(identity):
-                    mask = mask_of(node, identity, volume, self._grid)
-                    if not (mask & self._own).any():
-                        added |= mask
-        return masks, added
+            if identity in ours or is_copy(node, identity):
+                continue
+            if display is None or display.GetSegmentVisibility(identity):
+                mask = mask_of(node, identity, self._volume, self._grid)
+                if not (mask[own.window] & own.crop).any():
+                    added |= mask
+        return added
+
+    def _not_taken(self) -> np.ndarray | None:
+        """The pixels (bool) of the moving window that nobody else has; None where all are free."""
+        window, overlaps = self._moving.window, self.result.overlaps
+        free = ~self._added[window]
+        for other in self.result.objects:
+            if other is not self.item and not overlaps.may(self.item.label, other.label):
+                other.windowed.take_from(free, window)
+        return None if free.all() else free
+
+    def _mask(self, shift: Interval) -> np.ndarray:
+        """The pixels of the object, bool, in the moving window: by its thresholds, cleaned up, without those taken."""
+        mask = self._moving.mask(*shift)
+        if self._clean_up is not None:
+            mask = self._clean_up.apply(mask, self.item.label)
+        if self._free is not None:
+            mask = mask & self._free
+        return mask
 
     def _begin(self) -> None:
-        """What must happen before the first change to the segment; nothing where it is gone."""
+        """What must happen before the first change to the segment."""
         if self._live is not None:
             return
-        node, volume = self.outcome.segmentation, self.outcome.volume
-        if self._is_edited and node.GetScene() is not None:
-            if node.GetSegmentation().GetSegment(self.segment_id) is not None:
-                self.kept_edited = keep_copy(node, self.segment_id)
-        try:
-            self._live = LiveMask(node, self.segment_id, volume, self._grid, self._window())
-        except KeyError:
-            self._live = _Nowhere()
+        node = self._store.node
+        self._before = self._store.state()
+        if self._is_edited:
+            self.kept_edited = keep_copy(node, self.segment_id)
+        self._live = LiveMask(node, self.segment_id, self._volume, self._grid, self._painted_outside())
 
-    def _window(self) -> tuple[slice, slice] | None:
+    def _painted_outside(self) -> tuple[slice, slice] | None:
         """Rows and columns of the object's pixels, if some lie outside of its region: they were painted there."""
-        if not self._own.any():
-            return None
-        x0, y0, x1, y1 = (int(edge) for edge in boxes.of_mask(self._own))
-        held, window = (slice(y0, y1), slice(x0, x1)), self._moving.window
+        held, window = self.item.windowed.window, self._moving.window
         is_inside = all(a.start >= b.start and a.stop <= b.stop for a, b in zip(held, window))
-        return None if is_inside else held
+        return None if is_inside or not self.item.pixel_count else held
 
-    def _show(self, interval: Interval, shift: Interval, move_box: bool) -> None:
+    def _show(self, shift: Interval, move_box: bool) -> None:
         """Let cloud, surfaces and box follow, as far as they are there and show this object."""
-        field, outcome = self.item.thresholds.field.shifted(*shift), self.outcome
-        if self._is_shown(outcome.cloud):
-            update_cloud(outcome.cloud, field)
-        if outcome.surfaces and all(self._is_shown(node) for node in outcome.surfaces):
-            set_surfaces(outcome.surfaces, field)
+        start, outcome = self.item.thresholds.field, self._outcome
+        field = start.shifted(*shift)
+        is_changed = self._before is not None
+        if is_changed and self._is_shown(outcome.cloud):
+            self._cloud = self._cloud or MovingCloud(outcome.cloud, start)
+            self._cloud.show(field)
+        if is_changed and outcome.surfaces and all(self._is_shown(node) for node in outcome.surfaces):
+            self._show_surfaces(start, field)
         if move_box and self._is_shown(outcome.box):
-            if self._finished:
+            if self._ended:
                 threshold_box.restore(outcome.box)
-            threshold_box.set_interval(outcome.box, interval)
+            threshold_box.set_interval(outcome.box, self._at(shift))
+
+    def _show_surfaces(self, start: ThresholdField, field: ThresholdField) -> None:
+        """In place while they move; at the end facets come and go where the surfaces have opened and closed."""
+        if self._ended:
+            set_surfaces(self._outcome.surfaces, field)
+            return
+        self._surfaces = self._surfaces or MovingSurfaces(self._outcome.surfaces, start)
+        self._surfaces.show(field)
 
     def _is_shown(self, node: vtkMRMLNode | None) -> bool:
         return node is not None and node.GetScene() is not None and segment_of(node) == self.segment_id
 
-    def _computed(self, shift: Interval) -> SegmentationResult:
-        """The result after the drag, the other objects as their segments are."""
-        items = []
-        for identity, item in self._items.items():
-            mask = self._others.get(identity)
-            if identity == self.segment_id:
-                items.append(item)
-            elif mask is not None:
-                is_same, spacing = item.windowed.is_of(mask), self.result.radiograph.spacing
-                items.append(item if is_same else item.with_mask(mask, spacing))
-        held = replace(self.result, objects=tuple(items))
-        return with_thresholds(held, self.item.name, *shift, clean_up=self._clean_up, taken=self._added)
-
-    def _write(self, result: SegmentationResult) -> SegmentationResult:
-        """Bring segment, table, and what is stored, up to a result; those that are gone are left out."""
-        names = {item.name: identity for identity, item in self._items.items()}
-        (item,) = (each for each in result.objects if each.name == self.item.name)
+    def _commit(self, shift: Interval) -> None:
+        """Bring segment, table, and what is stored, up to the interval; the other objects are as their segments are."""
+        store, identity = self._store, self.segment_id
+        now = store.load((identity,))
+        result = with_thresholds(now.result, self.item.name, *shift, clean_up=self._clean_up, taken=self._added)
+        item = dict(zip(now.identities, result.objects))[identity]
+        self._is_storing = True
+        self._live.finish(item.windowed.part(self._moving.window), self._moving.window)
+        note_written(store.node, identity, item.mask)
+        store.save(result, now.identities, self._grid, now.stamp, written=(identity,))
+        if self._outcome.table is not None and self._outcome.table.GetScene() is not None:
+            fill_table(self._outcome.table, result)
+        store.remember(self._before)
+        self.result = result
         self._numbers = self._count(item.thresholds.interval, item.pixel_count)
-        node, volume = self.outcome.segmentation, self.outcome.volume
-        if self._live.finish(item.mask):
-            note_written(node, volume, self._grid, self.segment_id)
-            held = [each for each in result.objects if node.GetSegmentation().GetSegment(names[each.name]) is not None]
-            result = replace(result, objects=tuple(held))
-            keep_result(node, result, self._grid, [names[each.name] for each in held])
-            if self.outcome.table is not None and self.outcome.table.GetScene() is not None:
-                fill_table(self.outcome.table, result)
-        return result
 
-    def _take_back(self) -> None:
-        """Give the segment the pixels that it had."""
-        self._numbers = self._count(self._at((0.0, 0.0)), int(np.count_nonzero(self._own)))
-        if self._live is None:
-            return
-        if self.kept_edited is None:
-            self._live.finish(self._own)
-        elif self.outcome.segmentation.GetScene() is not None:
-            put_back(self.outcome.segmentation, self.segment_id, self.kept_edited)
+    def _take_back(self, node: vtkMRMLSegmentationNode) -> None:
+        """Let segment, document and table be as they were; in a node that was removed as well, which may come back."""
+        bring_back_segment(node, self._before.segments, self.segment_id)
+        if self.kept_edited is not None:
+            node.GetSegmentation().RemoveSegment(self.kept_edited)
             self.kept_edited = None
-
-
-class _Nowhere:
-    """Takes the place of a live mask whose segment is gone."""
-
-    def write(self, *_: object) -> bool:
-        return False
-
-    def finish(self, *_: object) -> bool:
-        return False
+        if self._live is not None and self._live.had_surface and not has_surface(node):
+            make_surface(node)
+        if self._is_storing:  # an error has come in between
+            record.set_document(node, self._before.document)
+            table = self._outcome.table
+            if table is not None and table.GetScene() is not None:
+                fill_table(table, self._before.shown.result)
+        self._store.unchanged(self.segment_id, self.item)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.engines import TITLES
 from ..core.options import SegmentOptions
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
@@ -31,23 +32,23 @@ class Engine:
 
     Parameters
     ----------
-    load : callable (folder, device) -> Pipeline, optional
+    load : callable (folder, device, engine) -> Pipeline, optional
         Replaces ``core.loading.load_pipeline``.
     """
 
-    def __init__(self, load: Callable[[Path | None, str], Pipeline] | None = None) -> None:
+    def __init__(self, load: Callable[[Path | None, str, str], Pipeline] | None = None) -> None:
         self._load, self._lock = load, threading.Lock()
-        self._kept: tuple[tuple[Path | None, str, bytes | None], Pipeline] | None = None
+        self._kept: tuple[tuple[Path | None, str, str, bytes | None], Pipeline] | None = None
 
     def pipeline(self, options: SegmentOptions, progress: Progress | None = None) -> Pipeline:
         """The pipeline for a model and a device.
 
         Raises
         ------
-        WeightsError, DeviceError
+        WeightsError, DeviceError, DependencyError
             As ``core.loading.load_pipeline``.
         """
-        wanted = options.model, options.device, _manifest_of(options.model)
+        wanted = options.model, options.device, options.engine, _manifest_of(options.model)
         with self._lock:
             if self._kept is None or self._kept[0] != wanted:
                 if progress is not None:
@@ -55,13 +56,18 @@ class Engine:
                 load = self._load
                 if load is None:
                     from ..core.loading import load_pipeline as load
-                self._kept = wanted, load(options.model, options.device)
+                self._kept = wanted, load(options.model, options.device, options.engine)
             return self._kept[1]
 
     @property
     def device(self) -> str | None:
         """What the kept pipeline computes on; None before there is one."""
         return None if self._kept is None else self._kept[1].device
+
+    @property
+    def computing(self) -> str | None:
+        """What the kept pipeline computes with, and on what, for people; None before there is one."""
+        return None if self._kept is None else f"{self.device} ({TITLES[self._kept[1].engine]})"
 
     @property
     def device_note(self) -> str | None:
@@ -78,6 +84,7 @@ class Engine:
             clean_up=options.clean_up,
             score_threshold=options.score_threshold,
             check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
+            exclusive=options.exclusive,
             progress=progress,
         )
 
@@ -107,7 +114,12 @@ class Engine:
             radiograph = pipeline.settle_polarity(radiograph)
         regions = drawn_regions(pipeline, radiograph, label, roi, options.method)
         return pipeline.segment_regions(
-            radiograph, regions, method=options.method, clean_up=options.clean_up, progress=progress
+            radiograph,
+            regions,
+            method=options.method,
+            clean_up=options.clean_up,
+            exclusive=options.exclusive,
+            progress=progress,
         )
 
     def add_region(

@@ -3,26 +3,78 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..scene.origin import KEYWORDS
+import numpy as np
+
+from ..core.errors import GrayscaleDetSegError
+from ..core.reading import read_radiograph
+from ..core.reading.spacings import SPACING_TAGS
+from ..core.reading.windows import descends
+from ..scene.geometry import PixelGrid
+from ..scene.origin import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE
+from ..scene.volumes import values_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLVolumeNode
 
+ALIKE = 0.99
+"""Correlation from which two pictures are the same."""
 
-def facts_of(volume: vtkMRMLVolumeNode) -> dict[str, str]:
+
+def facts_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None = None) -> dict[str, str]:
     """DICOM keywords and their values for ``scene.volumes.read_volume``; empty where nothing is known.
 
     A volume from Slicer's DICOM browser is looked up in the database by its instance; one that was opened from a file
     by the file's own header. Nothing here raises: a radiograph without its facts is read as a plain image.
+
+    Parameters
+    ----------
+    grid : PixelGrid, optional
+        The slice of a volume that is made of several films, as Slicer makes one of two in one series: the facts are
+        those of its own file.
     """
-    for path in (_file_in_database(volume), _own_file(volume)):
+    instance, others = _instance_of(volume, grid)
+    for path in (_file_in_database(instance), _own_file(volume)):
         if path is not None:
             facts = _header(path)
             if facts:
-                return facts
-    return _tags_in_database(volume)
+                spacings = [text for other in others for text in _spacings(_file_in_database(other))]
+                return {**facts, SERIES_SPACINGS: ";".join(spacings)} if spacings else facts
+    return _tags_in_database(instance)
+
+
+def _instance_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None) -> tuple[str | None, list[str]]:
+    """The instance that a slice was loaded from, and the others of its volume.
+
+    Slices are in the order of the instances, as a rule: the one with the slice's pixels counts, if there is one.
+    """
+    instances = _instances(volume)
+    count = 1 if grid is None else grid.dimensions[grid.axes[2]]
+    if grid is None or len(instances) != count or count == 1:
+        return (instances[0] if instances else None), []
+    plane = grid.plane(values_of(volume))
+    first = instances[grid.index]
+    order = [first, *(each for each in instances if each != first)]
+    found = next((each for each in order if _shows(_file_in_database(each), plane)), first)
+    return found, [each for each in instances if each != found]
+
+
+def _shows(path: Path | None, plane: np.ndarray) -> bool:
+    """Whether a file holds the pixels of a slice, turned over or not."""
+    if path is None or plane.ndim != 2:
+        return False
+    try:
+        pixels = read_radiograph(path, polarity="as-is").pixels
+    except GrayscaleDetSegError:
+        return False
+    if pixels.shape != plane.shape:
+        return False
+    step = max(1, pixels.size // 2**16)
+    first, second = (values.ravel()[::step].astype(float) for values in (pixels, plane))
+    if not (np.ptp(first) and np.ptp(second)):
+        return False
+    return abs(float(np.corrcoef(first, second)[0, 1])) > ALIKE
 
 
 def _instances(volume: vtkMRMLVolumeNode) -> list[str]:
@@ -37,26 +89,31 @@ def _database():
     return database if database is not None and getattr(database, "isOpen", False) else None
 
 
-def _file_in_database(volume: vtkMRMLVolumeNode) -> Path | None:
+def _file_in_database(instance: str | None) -> Path | None:
     database = _database()
-    for instance in _instances(volume)[:1] if database is not None else ():
+    if instance is not None and database is not None:
         path = database.fileForInstance(instance)
         if path and Path(path).is_file():
             return Path(path)
     return None
 
 
-def _tags_in_database(volume: vtkMRMLVolumeNode) -> dict[str, str]:
+def _spacings(path: Path | None) -> list[str]:
+    facts = {} if path is None else _header(path)
+    return [facts[tag] for tag in SPACING_TAGS if facts.get(tag)]
+
+
+def _tags_in_database(instance: str | None) -> dict[str, str]:
     """What the database itself remembers of an instance whose file is gone."""
     database, facts = _database(), {}
-    if database is None or not _instances(volume):
+    if database is None or instance is None:
         return facts
     from pydicom.datadict import tag_for_keyword
 
     for keyword in KEYWORDS:
         tag = tag_for_keyword(keyword)
         if tag is not None:
-            value = database.instanceValue(_instances(volume)[0], f"{tag >> 16:04X},{tag & 0xFFFF:04X}")
+            value = database.instanceValue(instance, f"{tag >> 16:04X},{tag & 0xFFFF:04X}")
             if value:
                 facts[keyword] = str(value)
     return facts
@@ -91,4 +148,20 @@ def _header(path: Path) -> dict[str, str]:
         if value is not None:
             many = not isinstance(value, str) and hasattr(value, "__iter__")
             facts[keyword] = "\\".join(map(str, value)) if many else str(value)
+    facts.update(_found_out(header))
     return {**facts, "FilePath": str(path)} if facts else {}
+
+
+def _found_out(header: Any) -> dict[str, str]:
+    """Facts that are no plain values of the header."""
+    facts = {}
+    try:
+        code = header.get("ViewCodeSequence")
+        if code and code[0].get("CodeMeaning"):
+            facts[VIEW_CODE] = str(code[0].CodeMeaning)
+        if header.get("VOILUTSequence") and not header.get("WindowWidth"):
+            if descends(header, header.get("PixelRepresentation") == 1):
+                facts[TABLE_FALLS] = "YES"
+    except Exception:  # damaged, in one of pydicom's many ways
+        return facts
+    return facts

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLSegmentationNode
 
+    from ..scene.snapshot import Snapshot
     from .shown import Shown
 
 STATES = 20
@@ -22,27 +26,38 @@ class State:
 
     Parameters
     ----------
-    segments : object
-        ``scene.segmentation.snapshot``.
+    segments : Snapshot
     shown : Shown or None
         None where it showed no result, or one that its image no longer fitted.
     document : str or None
         What the node said of its result.
-    label_map_bytes : int
-        What the label maps of the segments hold.
     """
 
-    segments: Any
+    segments: Snapshot
     shown: Shown | None
     document: str | None
-    label_map_bytes: int
 
     @property
-    def size(self) -> int:
-        """Bytes of all that the state holds: label maps, masks, and what is stored of the result as text."""
-        objects = () if self.shown is None else self.shown.result.objects
-        # the thresholds of all cells are about as large as the text that keeps them
-        return self.label_map_bytes + sum(item.windowed.crop.nbytes for item in objects) + 2 * len(self.document or "")
+    def buffers(self) -> dict[tuple[str, int], int]:
+        """Bytes of all that the state holds, by what tells each buffer from others; states share most of them.
+
+        These are the segments' label maps and surfaces; the image, masks and explanations of the result; and what is
+        stored of it as text.
+        """
+        held = {("vtk", key): size for key, size in self.segments.buffers.items()}
+        if self.shown is not None:
+            held.update({("array", _place(each)): each.nbytes for each in _arrays(self.shown.result)})
+        if self.document is not None:
+            held["text", id(self.document)] = len(self.document)
+        return held
+
+
+def held_bytes(states: Sequence[State]) -> int:
+    """Bytes that all these states hold together."""
+    buffers: dict[tuple[str, int], int] = {}
+    for state in states:
+        buffers.update(state.buffers)
+    return sum(buffers.values())
 
 
 class History:
@@ -54,25 +69,25 @@ class History:
     def push(self, node: vtkMRMLSegmentationNode, state: State) -> None:
         """Keep a state; the oldest go where they are too many."""
         self.drop_gone()
-        if not self._of(node):
+        if not self.states(node):
             import vtk
 
             reference = vtk.vtkWeakReference()
             reference.Set(node)
             self._states[node.GetID()] = reference, []
-        states = self._of(node)
+        states = self._states[node.GetID()][1]
         states.append(state)
-        while len(states) > 1 and (len(states) > STATES or sum(each.size for each in states) > BYTES):
+        while len(states) > 1 and (len(states) > STATES or held_bytes(states) > BYTES):
             del states[0]
 
     def pop(self, node: vtkMRMLSegmentationNode) -> State | None:
         """Take the last state out; None where there is none."""
-        states = self._of(node)
+        states = self.states(node)
         return states.pop() if states else None
 
     def has(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether there is a state to bring back."""
-        return bool(self._of(node))
+        return bool(self.states(node))
 
     def clear(self) -> None:
         """Drop all states."""
@@ -85,7 +100,28 @@ class History:
             if node is None or node.GetScene() is None:
                 del self._states[identity]
 
-    def _of(self, node: vtkMRMLSegmentationNode) -> list[State]:
+    def states(self, node: vtkMRMLSegmentationNode) -> list[State]:
+        """All states of a node, the oldest first."""
         reference, states = self._states.get(node.GetID(), (None, []))
         is_known = reference is not None and reference.Get() is node and node.GetScene() is not None
         return states if is_known else []
+
+
+def _arrays(value: Any) -> Iterator[np.ndarray]:
+    """All arrays in a value made of dataclasses, tuples, lists and dicts."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from _arrays(getattr(value, each.name))
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _arrays(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _arrays(each)
+
+
+def _place(array: np.ndarray) -> int:
+    """Where an array lies in memory: views of the same have the same."""
+    return array.__array_interface__["data"][0]

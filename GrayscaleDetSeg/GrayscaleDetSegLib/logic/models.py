@@ -23,7 +23,7 @@ ADDED = "GrayscaleDetSeg/ModelFolders"
 """The setting that holds the folders added by path, as a JSON list: a list of one would come back as a text."""
 
 SCORE = 0.3
-"""The 2D detector's own threshold where a manifest names none, as ``DetectionSettings`` has it (which needs torch)."""
+"""The 2D detector's own threshold where a manifest names none, as ``DetectionSettings`` has it."""
 
 
 class Settings(Protocol):

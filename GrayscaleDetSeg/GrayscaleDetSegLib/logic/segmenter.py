@@ -13,6 +13,7 @@ from ..core.stopwatch import Progress
 from ..scene import regions
 from ..scene.outcome import Outcome
 from .dependencies import require
+from .drawn import DrawnRegion
 from .engine import Engine
 from .models import Models
 from .shown import Reading
@@ -88,8 +89,10 @@ class Segmenter:
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         score_threshold: float | None = None,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -107,7 +110,7 @@ class Segmenter:
             Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
-        polarity, method, clean_up, score_threshold, device
+        polarity, method, clean_up, exclusive, score_threshold, device, engine
             See ``core.options.SegmentOptions``.
         progress : callable, optional
             Called with the name of each stage as it starts.
@@ -119,7 +122,7 @@ class Segmenter:
         ValueError
             If there is no such method or polarity.
         """
-        options = self._options(method, polarity, clean_up, score_threshold, device, model)
+        options = self._options(method, polarity, clean_up, score_threshold, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -135,10 +138,13 @@ class Segmenter:
         *,
         slice_index: int | None = None,
         segmentation: vtkMRMLSegmentationNode | None = None,
+        existing: str | None = None,
         polarity: str = "auto",
         method: str | None = None,
         clean_up: bool = True,
+        exclusive: bool = False,
         device: str = "auto",
+        engine: str = "auto",
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -152,13 +158,19 @@ class Segmenter:
             Class of the object, for example "femur".
         segmentation : vtkMRMLSegmentationNode, optional
             A result on the same slice that gets the object as well; a new node by default.
+        exclusive : bool
+            For a new result: that of `segmentation` keeps to what it was made with.
+        existing : str, optional
+            What to do where an object of `segmentation` has the region's pixels already: ``"replace"``, ``"extend"`` or
+            ``"keep"``, see ``logic.drawn``.
 
         Raises
         ------
         GrayscaleDetSegError
-            As :meth:`segment`; also where the box lies beside the image, or the model does not know the class.
+            As :meth:`segment`; also where the box lies beside the image, the model does not know the class, or an
+            object has the region's pixels and `existing` does not say what to do.
         """
-        options = self._options(method, polarity, clean_up, None, device, model)
+        options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
@@ -166,15 +178,16 @@ class Segmenter:
         if roi is None:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
         require()
-        shown = None if segmentation is None else self.workspace.shown(segmentation)
+        is_new = segmentation is None or self.workspace.shown(segmentation) is None
         try:
-            if shown is None:
+            if is_new:
                 result = self.engine.segment_region(reading.radiograph, roi, label, options, progress)
                 return self._shown(reading, result, segmentation)
-            result = self.engine.add_region(shown.result, roi, label, options, progress)
+            drawn = DrawnRegion.of(self.workspace, segmentation, label, roi, existing)
+            result = drawn.compute(self.engine, options, progress)
         except ValueError as error:
             raise GrayscaleDetSegError(str(error)) from error
-        self.workspace.write_object(segmentation, result, result.objects[-1].name)
+        drawn.write(result)
         return Segmented(result, self.workspace.outcome(segmentation))
 
     def undo(self, segmentation: vtkMRMLSegmentationNode) -> bool:
@@ -188,15 +201,16 @@ class Segmenter:
                 "(replace_edits=True)."
             )
 
-    def _shown(
-        self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None
-    ) -> Segmented:
+    def _shown(self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None) -> Segmented:
         if not result.objects:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))
 
-    def _options(self, method, polarity, clean_up, score_threshold, device, model) -> SegmentOptions:
-        return SegmentOptions(method, polarity, clean_up, score_threshold, device, self.models.find(model))
+    def _options(self, method, polarity, clean_up, score_threshold, device, engine, model, exclusive) -> SegmentOptions:
+        found = self.models.find(model)
+        return SegmentOptions(
+            method, polarity, clean_up, score_threshold, device, found, engine=engine, exclusive=exclusive
+        )
 
 
 def _volume(volume: vtkMRMLScalarVolumeNode | None) -> vtkMRMLScalarVolumeNode:

@@ -1,8 +1,4 @@
-"""The results in a scene: shown, found again, changed, and brought back by undo.
-
-What a segmentation shows is stored on its node (``scene.record``); what is kept here is only faster, and is dropped
-where the node says something else, because a scene was loaded or another workspace has written to it.
-"""
+"""The results in a scene and the nodes around each, which follow what its ``ResultStore`` does."""
 
 from __future__ import annotations
 
@@ -11,20 +7,24 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..core.editing import without_object
-from ..core.errors import GrayscaleDetSegError, RadiographError
+from ..core.clean_up import CleanUp
+from ..core.editing import leaving, without_object
+from ..core.errors import GrayscaleDetSegError
 from ..core.result import SegmentationResult
 from ..scene import outcome as outcomes
-from ..scene import record, regions, segmentation, table, volumes
+from ..scene import record, segmentation, table, volumes
+from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid
-from ..scene.kept_copies import keep_copy
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
+from .drag import ThresholdDrag
 from .facts import facts_of
-from .history import History, State
-from .shown import Reading, Shown, as_it_is, leaving
-from .threshold_view import color_of_object, set_interactive, show_thresholds
+from .history import History
+from .placing import adopt, place_regions
+from .shown import Reading, Shown
+from .store import ResultStore
+from .threshold_view import set_interactive, show_thresholds
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
@@ -49,7 +49,7 @@ class Workspace:
         """Ids of the views for point clouds."""
         self.held: Callable[[], Collection[str]] = tuple
         """The ids of the segments whose regions somebody is moving at this moment: they are left where they are."""
-        self._shown: dict[str, Shown] = {}
+        self._stores: dict[str, ResultStore] = {}
         self._depth = 0
 
     @property
@@ -66,28 +66,42 @@ class Workspace:
         finally:
             self._depth -= 1
 
+    def store(self, node: vtkMRMLSegmentationNode) -> ResultStore:
+        """The store of the result that a segmentation shows."""
+        store = self._stores.get(node.GetID())
+        if store is None or store.node is not node:
+            store = ResultStore(node, self.history)
+            if store.node is not None:
+                self._stores[node.GetID()] = store
+        return store
+
     def forget_all(self) -> None:
-        """Drop all that is kept, for a scene that is closed."""
-        self._shown.clear()
+        """Drop all that is kept, and what is under way, for a scene that is closed."""
+        with self.writing():
+            for store in self._stores.values():
+                store.abandon()
+        self._stores.clear()
         self.history.clear()
 
     def forget(self, node: vtkMRMLSegmentationNode) -> None:
         """Drop what is kept of a segmentation, because the image below it may be another one now."""
-        self._shown.pop(node.GetID(), None)
+        with self.writing():
+            self.store(node).forget()
 
     def forget_gone(self) -> None:
         """Drop what is kept of segmentations that are no longer in the scene."""
         self.history.drop_gone()
-        for identity in list(self._shown):
-            if self.scene.GetNodeByID(identity) is None:
-                del self._shown[identity]
+        for identity, store in list(self._stores.items()):
+            if store.node is None:
+                store.abandon()
+                del self._stores[identity]
 
     def read(
         self, volume: vtkMRMLScalarVolumeNode, polarity: str = "auto", slice_index: int | None = None
     ) -> Reading:
         """A slice of a volume as a radiograph, with all that DICOM says of it; errors as ``volumes.read_volume``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
-        image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume))
+        image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume, grid))
         return Reading(volume, grid, image, stamp)
 
     def show(
@@ -117,9 +131,12 @@ class Workspace:
                 node = segmentation.add_segmentation_for(volume, grid, result, self.scene)
             else:
                 node = into
-                self._adopt(node, volume)
+                adopt(node, volume)
                 segmentation.show_objects(node, volume, grid, result.objects)
-            found = self._refresh(node, volume, grid, result, segmentation.segment_ids(node), reading.stamp)
+            identities = segmentation.segment_ids(node)
+            outcomes.refer_to_volume(node, volume)
+            shown = self.store(node).save(result, identities, grid, reading.stamp, written=identities)
+            found = self._refresh(node, shown)
             volumes.note_reading(volume, result.radiograph)
         return found
 
@@ -151,16 +168,7 @@ class Workspace:
         RadiographError
             As ``record.kept_result``.
         """
-        volume = outcomes.outcome_of(node).volume
-        if volume is None:
-            return None
-        kept, now = self._shown.get(node.GetID()), (record.kept_document(node), volumes.stamp_of(volume))
-        if kept is None or (kept.document, kept.stamp) != now:
-            result = record.kept_result(node, volume)
-            if result is None:
-                return None
-            kept = self._shown[node.GetID()] = Shown(result, tuple(record.kept_segments(node)), *now)
-        return as_it_is(node, volume, self.grid(node), kept)
+        return self.store(node).load()
 
     def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
         """What a segmentation shows; what was painted or deleted by hand comes into table, regions and cloud, too.
@@ -185,7 +193,7 @@ class Workspace:
 
     def grid(self, node: vtkMRMLSegmentationNode) -> PixelGrid:
         """Where the pixels of a segmentation's slice lie."""
-        return volumes.grid_of(outcomes.outcome_of(node).volume, record.kept_slice(node))
+        return self.store(node).grid
 
     def results_on(self, volume: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
         """The segmentations that show a result on a volume, the oldest first."""
@@ -209,14 +217,20 @@ class Workspace:
 
         Segments that somebody added do not count, because they stay.
         """
-        volume = outcomes.outcome_of(node).volume
-        if volume is None or record.kept_slice(node) is None:
+        store = self.store(node)
+        if store.volume is None or record.kept_slice(node) is None:
             return False
-        edits = segmentation.edits_of(node, volume, self.grid(node))
+        self.settle(node)
+        edits = segmentation.edits_of(node, store.volume, store.grid)
         return bool(edits.changed or edits.removed)
 
     def write_object(
-        self, node: vtkMRMLSegmentationNode, result: SegmentationResult, name: str, identity: str | None = None
+        self,
+        node: vtkMRMLSegmentationNode,
+        result: SegmentationResult,
+        name: str,
+        identity: str | None = None,
+        instead_of: str | None = None,
     ) -> str:
         """Show one object of a new result in its segment, the others stay; returns the segment's id.
 
@@ -229,72 +243,84 @@ class Workspace:
             Of the object that is new or was changed.
         identity : str, optional
             Of its segment; a new one if there is none.
+        instead_of : str, optional
+            A segment that goes with its object, because the new one takes its place.
 
         Raises
         ------
         GrayscaleDetSegError
             If the image is gone or shows other pixels.
         """
-        before = self.shown(node)
+        store = self.store(node)
+        self.settle(node)
+        before = store.load()
         if before is None:
             raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
-        volume, grid = outcomes.outcome_of(node).volume, self.grid(node)
+        volume, grid = store.volume, store.grid
         (item,) = (each for each in result.objects if each.name == name)
-        others = [each for each in before.result.objects if each.name != name]
-        item = leaving(item, others, result)
-        order = {each.name: each for each in before.result.objects}
+        pairs = list(zip(before.identities, before.result.objects))
+        kept = {each.name: other for other, each in pairs if other != instead_of}
+        order = {each.name: each for each in before.result.objects if each.name in kept}
+        item = leaving(item, [each for each in order.values() if each.name != name], result)
         result = replace(before.result, model=result.model, objects=tuple({**order, name: item}.values()))
         with self._change(node):
-            if identity is not None and node.GetSegmentation().GetSegment(identity) is not None:
-                if segmentation.is_repainted(node, volume, grid, identity, name):
-                    keep_copy(node, identity)
+            for each in filter(None, (identity, instead_of)):
+                store.keep_edited(each, name if before.object_of(each) is None else before.object_of(each).name)
+            if instead_of is not None:
+                segmentation.remove_object(node, instead_of)
             written = segmentation.write_object(node, volume, grid, item, identity)
-            held = dict(zip((each.name for each in before.result.objects), before.identities))
-            identities = [written if each is item else held[each.name] for each in result.objects]
-            self._refresh(node, volume, grid, result, identities, before.stamp)
+            identities = [written if each is item else kept[each.name] for each in result.objects]
+            self._refresh(node, store.save(result, identities, grid, before.stamp, written=(written,)))
         return written
 
     def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
         """Take an object out of a result, with its segment and its region; nothing where it is not there."""
-        before = self.shown(node)
+        store = self.store(node)
+        self.settle(node)
+        before = store.load()
         item = None if before is None else before.object_of(identity)
         if item is None:
             return
         with self._change(node):
             segmentation.remove_object(node, identity)
             identities = [each for each in before.identities if each != identity]
-            volume, result = outcomes.outcome_of(node).volume, without_object(before.result, item.name)
-            self._refresh(node, volume, self.grid(node), result, identities, before.stamp)
+            result = without_object(before.result, item.name)
+            self._refresh(node, store.save(result, identities, store.grid, before.stamp))
 
-    def update(self, node: vtkMRMLSegmentationNode, result: SegmentationResult) -> None:
-        """Take a result whose masks are written already: regions, table and what is stored follow."""
-        volume, shown = outcomes.outcome_of(node).volume, self.shown(node)
+    def drag(
+        self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None = None
+    ) -> ThresholdDrag:
+        """Begin to move the thresholds of an object; what is dragged already is finished first.
+
+        The drag ends with its ``finish`` or ``cancel``, whatever happens to the scene meanwhile; errors as
+        :class:`ThresholdDrag`.
+        """
+        self.settle(node)
+        return ThresholdDrag(self.store(node), identity, clean_up, self.writing)
+
+    def settle(self, node: vtkMRMLSegmentationNode) -> None:
+        """Finish what is being dragged in a segmentation."""
         with self.writing():
-            self._refresh(node, volume, self.grid(node), result, shown.identities, shown.stamp)
+            self.store(node).settle()
 
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
-        """Keep the present state of a segmentation for :meth:`undo`; call it before changing it."""
-        segments = segmentation.snapshot(node)
-        self.history.push(node, State(segments, self._fitting(node), record.kept_document(node), segments.size))
+        """Keep the present state of a segmentation for :meth:`undo`; scripts call it before they change it."""
+        self.settle(node)
+        self.store(node).remember()
+
+    def can_undo(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Whether there is a state that :meth:`undo` can bring back."""
+        return self.history.has(node)
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Bring back the last state that was remembered, hand edits of then included; whether there was one."""
-        state = self.history.pop(node)
-        if state is None:
-            return False
+        """Bring back the last state that was remembered, hand edits of then included; whether there was one.
+
+        What is being dragged counts as the last change: it is taken back.
+        """
         with self.writing():
-            segmentation.bring_back(node, state.segments)
-            record.set_document(node, state.document)
-            if state.shown is not None:
-                self._shown[node.GetID()] = state.shown
-            shown, found = self._fitting(node), outcomes.outcome_of(node)
-            if shown is not None:
-                volumes.note_reading(found.volume, shown.result.radiograph)
-                self._refresh(node, found.volume, self.grid(node), shown.result, shown.identities, shown.stamp)
-            else:  # it showed no result, or the image of that is another one now
-                outcomes.remove_helpers(found)
-                found.volume = None if state.document is None else found.volume
-                outcomes.connect(found)
+            if not self.store(node).undo():
+                return False
+            self._follow(node)
         return True
 
     def show_object(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
@@ -318,61 +344,49 @@ class Workspace:
                 if each.GetDisplayNode() is not None:
                     show_in(each.GetDisplayNode(), self.image_views)
 
+    def show_only(self, node: vtkMRMLSegmentationNode | None) -> None:
+        """Of all results, let only this one be in view, or none; see ``scene.aside``."""
+        with self.writing():
+            show_only(self.scene, node)
+
     @contextmanager
     def _change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
         """Around a change that can be undone, or the making of a new node: all of it happens, or nothing."""
-        if node is not None:
-            self.remember(node)
+        store = None if node is None else self.store(node)
         with self.writing():
+            if store is not None:
+                store.settle()
+            before = None if store is None else store.state()
             try:
                 with outcomes.no_leftovers(self.scene):
                     yield
-            except Exception:  # a scene that is half built is worse than the error
-                if node is not None:
-                    self.undo(node)
+            except BaseException:  # a scene that is half built is worse than the error
+                if before is not None and store.node is not None:
+                    store.restore(before)
+                    self._follow(node)
                 raise
+            if before is not None:
+                store.remember(before)
 
-    def _fitting(self, node: vtkMRMLSegmentationNode) -> Shown | None:
-        """What a segmentation shows; None also where its image shows other pixels by now."""
-        try:
-            return self.shown(node)
-        except RadiographError:
-            return None
+    def _follow(self, node: vtkMRMLSegmentationNode) -> None:
+        """Bring the other nodes of a result up to what segments and document were set back to."""
+        shown, found = self.store(node).loaded(), outcomes.outcome_of(node)
+        if shown is not None:
+            volumes.note_reading(found.volume, shown.result.radiograph)
+            self._refresh(node, shown)
+        else:  # it showed no result, or the image of that is another one now
+            outcomes.remove_helpers(found)
+            found.volume = None if record.kept_document(node) is None else found.volume
+            outcomes.connect(found)
 
-    def _adopt(self, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
-        """Give a segmentation the place of a volume, unless somebody's segments in it would move."""
-        parent = volume.GetParentTransformNode()
-        is_ours = not segmentation.has_others_segments(node)
-        if is_ours and parent is not node.GetParentTransformNode():
-            node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
-        if outcomes.outcome_of(node).volume is None:
-            node.CreateDefaultDisplayNodes()
-            if is_ours or node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is None:
-                node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-
-    def _refresh(
-        self,
-        node: vtkMRMLSegmentationNode,
-        volume: vtkMRMLScalarVolumeNode,
-        grid: PixelGrid,
-        result: SegmentationResult,
-        identities: Sequence[str],
-        stamp: int | None,
-    ) -> Outcome:
-        """Bring all that belongs to a segmentation up to a result whose masks it shows already."""
-        found = outcomes.outcome_of(node)
-        found.volume = volume
-        record.keep_result(node, result, grid, identities)
-        # others may have been edited by hand since the result was made
-        written = Shown(result, tuple(identities), record.kept_document(node), stamp)
-        shown = as_it_is(node, volume, grid, written)
-        result, identities = shown.result, shown.identities
-        self._place_regions(found, grid, result, identities)
+    def _refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
+        """Bring all that belongs to a segmentation up to the result that it shows, and has stored, already."""
+        found, result, identities = outcomes.outcome_of(node), shown.result, shown.identities
+        place_regions(found, self.grid(node), shown, self.held(), self.image_views)
         if found.table is None:
             found.table = table.add_table(self.scene, result, f"{node.GetName()} results")
         else:
             table.fill_table(found.table, result)
-        self._shown[node.GetID()] = shown
         if node.GetDisplayNode() is not None:
             show_in(node.GetDisplayNode(), self.image_views)
         outcomes.connect(found)
@@ -381,17 +395,3 @@ class Workspace:
         elif found.shown_segment is not None:
             show_thresholds(found, result, found.shown_segment, self.cloud_views)
         return found
-
-    def _place_regions(
-        self, found: Outcome, grid: PixelGrid, result: SegmentationResult, identities: Sequence[str]
-    ) -> None:
-        outcomes.remove_regions(found, [each for each in found.regions if each not in identities])
-        for identity, item in zip(identities, result.objects):
-            node = found.regions.get(identity)
-            if node is None:
-                color = color_of_object(found.segmentation, identity, item)
-                found.regions[identity] = regions.add_region(
-                    self.scene, found.volume, grid, item.region, item.name, color, self.image_views
-                )
-            elif identity not in self.held() and regions.region_of(node, found.volume, grid) != item.region:
-                regions.place_region(node, found.volume, grid, item.region)

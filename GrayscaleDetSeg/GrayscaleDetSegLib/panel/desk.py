@@ -9,7 +9,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from ..core.engines import wanted_engine
 from ..core.errors import GrayscaleDetSegError
+from ..core.methods.registry import registry
 from ..core.options import SegmentOptions
 from ..logic import dependencies
 from ..logic.engine import Engine
@@ -19,7 +21,7 @@ from ..scene import volumes
 from .layout import CloudLayout
 from .messages import Messages
 from .parameters import Parameters, options_of
-from .run import Runner, load_torch
+from .run import Runner, load_libraries
 
 
 class Desk:
@@ -56,21 +58,22 @@ class Desk:
         self._is_preparing = False
 
     def prepare(self) -> None:
-        """See to it that PyTorch is there and loaded, the module still in use.
+        """See to it that what computes is there and loaded, the module still in use.
 
         Raises
         ------
         GrayscaleDetSegError
-            Where PyTorch is not there and is not wanted, is being installed (clicks are heeded meanwhile), or the
+            Where PyTorch is needed, not there and not wanted, is being installed (clicks are heeded meanwhile), or the
             module was left before it was there.
         """
         if self._is_preparing:
             raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
         self._is_preparing = True
         try:
-            if dependencies.missing():
-                dependencies.install(_confirm_installing, self.messages.log)
-            load_torch(self.messages.say, _("Starting PyTorch; the first time this takes some seconds..."))
+            needs_torch = self._needs_torch()
+            if dependencies.missing(needs_torch):
+                dependencies.install(_confirm_installing, self.messages.log, needs_torch)
+            load_libraries(self.messages.say, needs_torch)
         finally:
             self._is_preparing = False
         if self.parameters is None:
@@ -118,6 +121,18 @@ class Desk:
 
         self.runner.start(lambda progress: work(engine, options, progress), done, failed)
 
+    def _needs_torch(self) -> bool:
+        """Whether PyTorch computes, or the chosen method needs it."""
+        if self.parameters is None:
+            return False
+        options = options_of(self.parameters)
+        if wanted_engine(options.engine, options.device) == "torch":
+            return True
+        try:
+            return options.method is not None and registry().get(options.method).needs_torch
+        except GrayscaleDetSegError:  # said when the method is used
+            return False
+
     def _check_model(self) -> None:
         """Raise GrayscaleDetSegError if the chosen model is not there: no other one is taken in its place."""
         model = None if self.parameters is None else self.segmenter.models.get(self.parameters.model)
@@ -146,8 +161,8 @@ def current_slice(volume) -> int | None:
 
 def _confirm_installing(requirements: tuple[str, ...]) -> bool:
     return slicer.util.confirmOkCancelDisplay(
-        _("The first run needs {packages}. Install now? The download can take some minutes.").format(
+        _("This needs {packages}. Install now? The download can take some minutes.").format(
             packages=", ".join(requirements)
         ),
-        _("GrayscaleDetSeg needs PyTorch"),
+        _("GrayscaleDetSeg needs more packages"),
     )

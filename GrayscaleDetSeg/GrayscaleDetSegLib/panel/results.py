@@ -71,6 +71,7 @@ class ResultPanel:
             desk.layout.restore()
         workspace.image_views = desk.layout.other_view_ids
         workspace.cloud_views = desk.layout.view_ids
+        workspace.show_only(self.node)
         if self.node is None:
             self.refresh()
             return
@@ -318,7 +319,7 @@ class ResultPanel:
     def update_buttons(self, busy: bool, obstacle: str) -> None:
         """Which buttons can be used, and why the others cannot."""
         ui, wait = self._desk.ui, _("Wait until the run has ended.") if busy else ""
-        has_undo = self.node is not None and self._workspace.history.has(self.node)
+        has_undo = self.node is not None and self._workspace.can_undo(self.node)
         chosen = "" if self.table.selected is not None else _("Choose an object in the table first.")
         drawing = self.regions.drawing.active
         for button, reason, text in (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
 from ..core.devices import within_memory
 from ..core.stopwatch import Progress
@@ -107,12 +109,13 @@ def _computed(work: Callable[[Progress], Any], progress: Progress) -> Any:
         return work(progress)
 
 
-def load_torch(say: Callable[[str], object], text: str) -> None:
-    """Import PyTorch and all that needs it, here on the main thread: in a thread it would take minutes."""
-    if "torch" not in sys.modules:
-        say(text)
+def load_libraries(say: Callable[[str], object], torch: bool) -> None:
+    """Import what computes, here on the main thread: PyTorch would take minutes in a thread."""
+    if torch and "torch" not in sys.modules:
+        say(_("Starting PyTorch; the first time this takes some seconds..."))
         # the text is drawn, and nothing can be clicked: nobody looks at clicks before torch is there
         slicer.app.processEvents(qt.QEventLoop.ExcludeUserInputEvents)
-    import torch  # noqa: F401
+    if torch:
+        import_module("torch")
 
     from ..core import editing, loading  # noqa: F401

@@ -14,7 +14,6 @@ import slicer
 
 from ..core.weights import MANIFEST
 from ..logic import dependencies
-from ..logic.drag import ThresholdDrag
 from ..logic.models import application_models
 from ..logic.segmenter import Segmenter
 from ..scene import regions
@@ -55,11 +54,9 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
     case.assertTrue(np.array_equal(np.squeeze(array) != 0, item.mask), "The segment differs from the result.")
 
     workspace.show_object(node, identity)
-    workspace.remember(node)
-    drag = ThresholdDrag(workspace.outcome(node), shown.result, identity, workspace.grid(node))
     low, high = item.thresholds.interval
-    case.assertLess(drag.move((low + 25.0, high), move_box=True).pixel_count, item.pixel_count)
-    workspace.update(node, drag.finish((low + 25.0, high)))
+    with workspace.drag(node, identity) as drag:
+        case.assertLess(drag.move((low + 25.0, high), move_box=True).pixel_count, item.pixel_count)
     case.assertLess(workspace.shown(node).object_of(identity).pixel_count, item.pixel_count)
     case.assertTrue(workspace.undo(node))
     case.assertTrue(np.array_equal(workspace.shown(node).object_of(identity).mask, item.mask), "Undo failed.")

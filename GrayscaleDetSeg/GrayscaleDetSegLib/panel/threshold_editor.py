@@ -103,7 +103,9 @@ class ThresholdEditor:
         """Let go of everything without finishing, because the scene goes."""
         self._live.stop()
         self._rest.stop()
-        self._drag = self._wanted = None
+        drag, self._drag, self._wanted = self._drag, None, None
+        if drag is not None:
+            drag.cancel()
         self.edit(None, None)
 
     def finish(self) -> None:
@@ -114,15 +116,10 @@ class ThresholdEditor:
             self._move()
         drag, self._drag = self._drag, None
         self._is_dragging = False
-        if drag is None or self._shown(self._node) is None:  # without its image, nothing can be told of a result
-            return
-        before = drag.result
-        with self._workspace.writing():
-            result = drag.finish(self._last)
-        if result is before:  # back where it began: there is nothing to undo
-            self._workspace.history.pop(self._node)
-        self._workspace.update(self._node, result)
-        self._on_finish(self._identity, drag)
+        if drag is not None:
+            drag.finish(self._last)
+            if self._shown(self._node) is not None:  # without its image, nothing can be told of a result
+                self._on_finish(self._identity, drag)
 
     def _shown(self, node) -> Shown | None:
         """What a segmentation shows; None where it is gone, or its image, or the image has other pixels now."""
@@ -201,24 +198,20 @@ class ThresholdEditor:
         interval, self._wanted = self._wanted, None
         if interval is None or self._node is None or self._node.GetScene() is None:
             return
-        with self._workspace.writing():
-            if self._drag is None:
-                self._drag = self._begin()
-            if self._drag is None:
-                return
-            numbers = self._drag.move(interval, move_box=not self._by_box)
+        if self._drag is None:
+            self._drag = self._begin()
+        if self._drag is None:
+            return
+        numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
         self._label.text = moving(numbers)
         self._on_move(self._identity, numbers)
 
     def _begin(self) -> ThresholdDrag | None:
-        workspace, node, shown = self._workspace, self._node, self._shown(self._node)
+        shown = self._shown(self._node)
         if shown is None or shown.object_of(self._identity) is None:
             return None
-        outcome, grid = workspace.outcome(node), workspace.grid(node)
-        drag = ThresholdDrag(outcome, shown.result, self._identity, grid, self._clean_up(shown, self._identity))
-        workspace.remember(node)
-        return drag
+        return self._workspace.drag(self._node, self._identity, self._clean_up(shown, self._identity))
 
 
 def area_text(pixels: int, area: float | None) -> str:

@@ -316,7 +316,7 @@ class Panel:
 
     def _show_device(self) -> None:
         engine = self.segmenter.engine
-        self.ui.deviceLabel.text = engine.device_note or engine.device or _("not started")
+        self.ui.deviceLabel.text = engine.device_note or engine.computing or _("not started")
 
     @staticmethod
     def _likely_volume():

@@ -7,6 +7,7 @@ only the colours change.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,13 +70,17 @@ def inside(
     -------
     ndarray of bool, shape (n, m)
     """
-    x0, y0, x1, y1 = field.roi
-    down, across = (rows + 0.5 - y0) / max(y1 - y0, SMALLEST), (columns + 0.5 - x0) / max(x1 - x0, SMALLEST)
     found = np.empty(gray.shape, bool)
     for part, (low, high) in field.bands_at(rows + 0.5, columns + 0.5):
         found[part] = (gray[part] >= low) & (gray[part] <= high)
-    found &= ((down >= 0.0) & (down <= 1.0))[:, None] & (across >= 0.0) & (across <= 1.0)
-    return found
+    return found & _in_region(rows, columns, field.roi)
+
+
+def _in_region(rows: np.ndarray, columns: np.ndarray, roi: Roi) -> np.ndarray:
+    """Which of the pixels where `rows` and `columns` cross lie in a region; bool (n, m)."""
+    x0, y0, x1, y1 = roi
+    down, across = (rows + 0.5 - y0) / max(y1 - y0, SMALLEST), (columns + 0.5 - x0) / max(x1 - x0, SMALLEST)
+    return ((down >= 0.0) & (down <= 1.0))[:, None] & ((across >= 0.0) & (across <= 1.0))
 
 
 def point_colors(gray: np.ndarray, is_inside: np.ndarray, color: Sequence[int]) -> np.ndarray:
@@ -171,23 +176,50 @@ def set_cloud(
 
 def update_cloud(node: vtkMRMLModelNode, field: ThresholdField) -> int:
     """Show other thresholds in a cloud: its points stay, its colours follow. Returns how many points are inside."""
-    from vtk.util.numpy_support import vtk_to_numpy
+    return MovingCloud(node, field).show(field)
 
-    data = node.GetPolyData().GetPointData()
-    shape = tuple(int(count) for count in attribute(node, "raster").split())
-    places = vtk_to_numpy(node.GetPolyData().GetPoints().GetData()).reshape(*shape, 3)
-    frame = frame_of(node)
-    columns = frame.from_view(places[0])[:, 0].astype(np.int64)
-    rows = frame.from_view(places[:, 0])[:, 1].astype(np.int64)
-    gray = vtk_to_numpy(data.GetArray(GRAY)).reshape(shape)
-    is_inside = inside(rows, columns, gray, field)
-    color = [int(channel) for channel in attribute(node, "color").split()]
-    vtk_to_numpy(data.GetArray(INSIDE))[:] = is_inside.ravel()
-    vtk_to_numpy(data.GetArray(COLOR))[:] = point_colors(gray, is_inside, color).reshape(-1, 3)
-    data.GetArray(INSIDE).Modified()
-    data.GetArray(COLOR).Modified()
-    node.GetPolyData().Modified()  # of which the node tells those that show it
-    return int(np.count_nonzero(is_inside))
+
+class MovingCloud:
+    """A cloud while the thresholds of its object move: what its points have to do with them is worked out once.
+
+    Parameters
+    ----------
+    node : vtkMRMLModelNode
+        The cloud.
+    field : ThresholdField
+        As it is before the drag.
+    """
+
+    def __init__(self, node: vtkMRMLModelNode, field: ThresholdField) -> None:
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        self._node, self._data = node, node.GetPolyData()
+        shape = tuple(int(size) for size in attribute(node, "raster").split())
+        frame = frame_of(node)
+        points = vtk_to_numpy(self._data.GetPoints().GetData()).reshape(*shape, 3)
+        columns = frame.from_view(points[0])[:, 0].astype(np.int64)
+        rows = frame.from_view(points[:, 0])[:, 1].astype(np.int64)
+        self._gray = vtk_to_numpy(self._data.GetPointData().GetArray(GRAY)).reshape(shape)
+        self._low, self._high = np.empty((2, *shape), np.float32)
+        for part, ends in replace(field, bottom=0.0, top=0.0).bands_at(rows + 0.5, columns + 0.5):
+            self._low[part], self._high[part] = ends
+        self._is_in_region = _in_region(rows, columns, field.roi)
+        self._color = [int(channel) for channel in attribute(node, "color").split()]
+
+    def show(self, field: ThresholdField) -> int:
+        """Show the field after all its bottoms and all its tops were moved; returns how many points are inside."""
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        low, high = field.after_moves(self._low.copy(), self._high.copy())
+        is_inside = (self._gray >= low) & (self._gray <= high) & self._is_in_region
+        if self._node.GetPolyData() is self._data:  # else it shows another object by now
+            data = self._data.GetPointData()
+            vtk_to_numpy(data.GetArray(INSIDE))[:] = is_inside.ravel()
+            vtk_to_numpy(data.GetArray(COLOR))[:] = point_colors(self._gray, is_inside, self._color).reshape(-1, 3)
+            data.GetArray(INSIDE).Modified()
+            data.GetArray(COLOR).Modified()
+            self._data.Modified()  # of which the node tells those that show it
+        return int(np.count_nonzero(is_inside))
 
 
 def frame_of(node: vtkMRMLModelNode) -> CloudFrame:

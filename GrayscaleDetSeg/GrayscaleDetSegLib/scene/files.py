@@ -1,4 +1,4 @@
-"""Segmentations to and from .seg.nrrd files, through Slicer's own storage nodes."""
+"""Segmentations as .seg.nrrd files: results by ourselves, nodes of a scene through Slicer's own storage nodes."""
 
 from __future__ import annotations
 
@@ -7,29 +7,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..core.errors import OutputError
-from ..core.radiograph import Geometry
 from ..core.result import SegmentationResult
-from .geometry import ijk_to_ras, vtk_matrix
-from .segmentation import add_segmentation, fill_image
-
-if TYPE_CHECKING:
-    from slicer import vtkMRMLScene
+from .seg_nrrd import encoded
 
 EXTENSION = ".seg.nrrd"
-
-
-def available() -> bool:
-    """Whether MRML can be used in this Python: inside Slicer, or with slicer-core installed."""
-    try:
-        from slicer import vtkMRMLSegmentationNode  # noqa: F401 (the import is the question)
-    except ImportError:
-        return False
-    return True
 
 
 @contextmanager
@@ -45,55 +28,28 @@ def quiet() -> Iterator[None]:
         vtk.vtkObject.SetGlobalWarningDisplay(before)
 
 
-def write_result(result: SegmentationResult, path: Path, scene: vtkMRMLScene | None = None) -> None:
-    """Write the segmentation of `result` to `path` (``.seg.nrrd``), complete or not at all.
+def write_result(result: SegmentationResult, path: Path) -> None:
+    """Write the segmentation of `result` to `path` (``.seg.nrrd``), complete or not at all; Slicer is not needed.
 
-    The file holds one uint8 image of the radiograph's size (columns x rows x 1) with the radiograph's geometry. Where
-    nothing was found it is an image of zeros without segments.
-
-    Parameters
-    ----------
-    scene : vtkMRMLScene, optional
-        Where the nodes needed for writing live meanwhile; a scene of its own if not given.
+    The file holds one image of the radiograph's size (columns x rows x 1) with the radiograph's geometry, with as many
+    layers as overlapping objects need. Where nothing was found it is an image of zeros without segments.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    import slicer
-
-    scene = slicer.vtkMRMLScene() if scene is None else scene
-    if result.objects:
-        node = add_segmentation(result, scene, Path(path).name.removesuffix(EXTENSION))
-        display = node.GetDisplayNode()
-    else:
-        node, display = _add_empty(result.radiograph.shape, result.radiograph.geometry, scene), None
+    path = Path(path)
+    aside = path.with_name(f".{uuid.uuid4().hex}{EXTENSION}")
     try:
-        write_node(node, path)
+        aside.write_bytes(encoded(result))
+        os.replace(aside, path)
+    except FileNotFoundError as error:
+        raise OutputError(f"The segmentation {path} cannot be written: there is no folder {path.parent}.") from error
+    except OSError as error:
+        raise OutputError(f"The segmentation {path} cannot be written: {error.strerror or error}.") from error
     finally:
-        for used in (display, node):
-            if used is not None:
-                scene.RemoveNode(used)
-
-
-def _add_empty(shape: tuple[int, int], geometry: Geometry, scene: vtkMRMLScene):
-    """A volume node of zeros whose file reads as a segmentation without segments.
-
-    The segmentation's storage node would write a single pixel here, which lies over nothing.
-    """
-    import vtk
-
-    node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
-    node.SetAndObserveImageData(fill_image(vtk.vtkImageData(), np.zeros(shape, np.uint8)))
-    node.SetIJKToRASMatrix(vtk_matrix(ijk_to_ras(geometry)))
-    for key, value in (
-        ("MasterRepresentation", "Binary labelmap"),
-        ("ContainedRepresentationNames", "Binary labelmap|"),
-        ("ReferenceImageExtentOffset", "0 0 0"),
-    ):
-        node.SetAttribute(f"Segmentation_{key}", value)
-    return node
+        aside.unlink(missing_ok=True)
 
 
 def write_node(node, path: Path) -> None:

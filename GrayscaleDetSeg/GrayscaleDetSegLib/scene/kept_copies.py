@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .masks import binary, has_surface, make_surface
-
 if TYPE_CHECKING:
     from slicer import vtkMRMLSegmentationNode
 
@@ -48,19 +46,3 @@ def is_copy(node: vtkMRMLSegmentationNode, segment_id: str) -> bool:
     """Whether a segment is such a copy."""
     segment = node.GetSegmentation().GetSegment(segment_id)
     return segment is not None and segment.HasTag(_TAG)
-
-
-def put_back(node: vtkMRMLSegmentationNode, segment_id: str, copy_id: str) -> None:
-    """Give a segment the voxels of its copy again, and take the copy away; nothing where either is gone."""
-    segmentation = node.GetSegmentation()
-    segment, copy = segmentation.GetSegment(segment_id), segmentation.GetSegment(copy_id)
-    if segment is None or copy is None:
-        return
-    had_surface = has_surface(node)
-    image, value = copy.GetRepresentation(binary()), copy.GetLabelValue()
-    segmentation.RemoveSegment(copy_id)  # first: from a label map that two segments share, its voxels would go
-    segment.SetLabelValue(value)
-    segment.AddRepresentation(binary(), image)
-    image.Modified()  # the segmentation observes it by now, and tells those that show it
-    if had_surface and not has_surface(node):
-        make_surface(node)

@@ -46,7 +46,7 @@ class LiveMask:
     ) -> None:
         self.node, self.segment_id, self.volume, self.grid = node, segment_id, volume, grid
         self._window = window
-        self._had_surface = has_surface(node)
+        self.had_surface = has_surface(node)
         own_label_map(node, segment_id, volume, grid)
 
     @property
@@ -83,15 +83,18 @@ class LiveMask:
         self._window = window
         return True
 
-    def finish(self, mask: np.ndarray) -> bool:
-        """End the interaction with the final mask (rows, columns) of the whole slice; False where the nodes are gone.
+    def finish(self, mask: np.ndarray, window: Window | None = None) -> bool:
+        """End the interaction with the final mask, of the whole slice or of a window; False where the nodes are gone.
 
         Closed surfaces, which a drag takes away, are made anew if they were there.
         """
         if not self.is_alive:
             return False
-        write_mask(self.node, self.segment_id, self.volume, self.grid, mask)
-        if self._had_surface and not has_surface(self.node):
+        if window is None:
+            write_mask(self.node, self.segment_id, self.volume, self.grid, mask)
+        else:
+            self.write(mask, window)
+        if self.had_surface and not has_surface(self.node):
             make_surface(self.node)
         return True
 

@@ -45,6 +45,27 @@ def mask_of(
     return _plane(image, grid) == segment.GetLabelValue()
 
 
+def stamp_of(
+    node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
+) -> tuple[object, ...] | None:
+    """What stays the same as long as :func:`mask_of` gives the same, without a look at any pixel.
+
+    It is made of the modification time (MTime) of the segment's label map, its value in there, and where label map and
+    slice lie. None where only the pixels can tell. It says nothing to a later run.
+
+    Raises
+    ------
+    KeyError
+        If there is no such segment.
+    """
+    segment = _segment(node, segment_id)
+    image = segment.GetRepresentation(binary())
+    if image is None:
+        return None
+    place = between(volume, node) @ grid.ijk_to_ras
+    return image.GetMTime(), segment.GetLabelValue(), grid.extent, place.tobytes()
+
+
 def lies_elsewhere(
     node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> bool:

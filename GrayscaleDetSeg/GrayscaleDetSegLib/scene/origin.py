@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import RadiographError
+from ..core.errors import GrayscaleDetSegError, RadiographError
 from ..core.gray import Polarity
+from ..core.lie import UNSAID, Lie, by_dicom
 from ..core.radiograph import Geometry, Source, Spacing
-from ..core.reading.common import choose_polarity, natural_pivot
-from ..core.reading.dicom import RADIOGRAPHS, SPACING_TAGS
+from ..core.reading.common import Undecodable, choose_polarity, natural_pivot
+from ..core.reading.dicom import RADIOGRAPHS
+from ..core.reading.rasters import lie_of_picture
+from ..core.reading.spacings import SCALE_TAGS, SPACING_TAGS, pair, weighed
+from ..core.reading.text_headers import read_metaimage_header, read_nrrd_header
 
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+VIEW_CODE, TABLE_FALLS, SERIES_SPACINGS = "ViewCodeMeaning", "VOILUTDescends", "SeriesSpacings"
+"""The meaning of the first view code; "YES" where the VOI LUT inverts the picture; the spacings of the other instances
+of a volume, as text with semicolons between them."""
 KEYWORDS = (
     "PhotometricInterpretation",
     "PresentationLUTShape",
@@ -29,10 +37,21 @@ KEYWORDS = (
     "RescaleIntercept",
     "Modality",
     *SPACING_TAGS,
+    *SCALE_TAGS,
+    "PatientOrientation",
+    "ViewPosition",
+    "ImageLaterality",
+    "Laterality",
+    "FieldOfViewRotation",
+    "FieldOfViewHorizontalFlip",
+    "ImageOrientationPatient",
     *_IDENTIFIERS,
     "FilePath",
+    VIEW_CODE,
+    TABLE_FALLS,
+    SERIES_SPACINGS,
 )
-"""The facts that are used: DICOM keywords, and the path of the file itself."""
+"""The facts that are used: DICOM keywords, and those that are found out otherwise."""
 
 _RASTERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -71,6 +90,9 @@ def polarity_of(
         inverted, reason = True, "Presentation LUT Shape INVERSE in the file"
     elif photometric == "MONOCHROME2":
         reason = "MONOCHROME2 in the file"
+    if _text(facts, TABLE_FALLS) == "YES":
+        inverted, reason = not inverted, f"{reason}, and a VOI LUT that descends"
+        notes.append("the file's VOI LUT descends, which inverts the picture; Slicer shows it without")
     chosen = choose_polarity(choice, inverted, reason, _pivot(values, facts))
     if inverted and choice == "as-is":
         notes.append(f"{reason}, but the values are kept as they are on request")
@@ -82,8 +104,8 @@ def spacing_of(
 ) -> tuple[Spacing | None, list[str]]:
     """Distance of neighbouring pixels, and notes; None where 1 mm or a printer's resolution stands for not known.
 
-    The spacing that someone set on the node counts before all. Where the node has what one of the file's tags says, the
-    tags are weighed as for files: calibrated, at the detector, of the scanned film.
+    The spacing of the file counts, its tags weighed as for files, unless somebody has set another one on the node since
+    it was loaded: one that none of Slicer's readers makes of the file.
 
     Parameters
     ----------
@@ -95,22 +117,71 @@ def spacing_of(
         Whether the volume has more than one value a pixel: so Slicer loads photographs and exported pictures.
     """
     column, row, _ = geometry.spacing
-    tags = [Spacing(*pair, tag) for tag in SPACING_TAGS for pair in [_pair(facts, tag)] if pair is not None]
-    for tag in tags:
-        if _alike((tag.row, tag.column), (row, column)) or _alike((tag.column, tag.row), (row, column)):
-            first = tags[0]
-            if _alike((first.row, first.column), (row, column)):
-                return first, []
-            return first, [
-                f"Slicer places the pixels {row:g} x {column:g} mm apart (row x column) where {first.source} says "
-                f"{first.row:g} x {first.column:g} mm"
-            ]
+    weighing: list[str] = []
+    spacing = weighed(lambda keyword: facts.get(keyword) or None, weighing)
+    if spacing is not None and is_a_readers((row, column), facts):
+        if _alike((spacing.row, spacing.column), (row, column)):
+            return spacing, weighing
+        return spacing, [
+            f"Slicer places the pixels {row:g} x {column:g} mm apart (row x column) where {spacing.source} says "
+            f"{spacing.row:g} x {spacing.column:g} mm",
+            *weighing,
+        ]
     is_picture = is_colour or (file is not None and file.suffix.lower() in _RASTERS)
-    if _alike((row, column), (1.0, 1.0)) and (is_picture or (facts and not tags)):
+    if _alike((row, column), (1.0, 1.0)) and (is_picture or (facts and spacing is None)):
         return None, []
     if is_picture and file is not None and _is_printers(row, column):
         return None, [f"the {25.4 / row:.0f} dpi in the file are a printer's resolution and not used"]
-    return Spacing(row, column, "volume"), []
+    return _in_millimetres(Spacing(row, column, "volume"), geometry, file)
+
+
+def is_a_readers(placed: tuple[float, float], facts: Mapping[str, object]) -> bool:
+    """Whether one of Slicer's readers makes this spacing (row, column) of the file, or of another of its series.
+
+    They take any of the tags, exchange rows and columns, correct for magnification, or make it 1 mm.
+    """
+    if _alike(placed, (1.0, 1.0)):
+        return True
+    known = [pair(facts.get(tag)) for tag in SPACING_TAGS]
+    known += [pair(text) for text in _text(facts, SERIES_SPACINGS).split(";")]
+    factor = _number(facts, "EstimatedRadiographicMagnificationFactor") or 1.0
+    for row, column in filter(None, known):
+        for made in ((row, column), (column, row), (row / factor, column / factor)):
+            if _alike(made, placed):
+                return True
+    return False
+
+
+def _in_millimetres(spacing: Spacing, geometry: Geometry, file: Path | None) -> tuple[Spacing | None, list[str]]:
+    """The spacing of a volume from a NRRD or MetaImage file, whose unit of length Slicer does not look at."""
+    readers = {".nrrd": read_nrrd_header, ".nhdr": read_nrrd_header, ".mha": read_metaimage_header,
+               ".mhd": read_metaimage_header}  # fmt: skip
+    reader = readers.get("" if file is None else file.suffix.lower())
+    if reader is None or file is None or not file.is_file():
+        return spacing, []
+    try:
+        stored = reader(file)
+    except (GrayscaleDetSegError, Undecodable, OSError):
+        return spacing, []
+    if stored.millimetres == 1 or not _alike(stored.header.spacing[:2], geometry.spacing[:2]):
+        return spacing, []
+    unit = stored.units[0]
+    if stored.millimetres is None:
+        return None, [f"the spacing in the file is in {unit}, which is no known unit of length, and is ignored"]
+    return (
+        replace(spacing, row=spacing.row * stored.millimetres, column=spacing.column * stored.millimetres),
+        [f"the spacing in the file is in {unit}; Slicer takes it for mm"],
+    )
+
+
+def lie_of(facts: Mapping[str, object], file: Path | None, geometry: Geometry, notes: list[str]) -> Lie:
+    """How a volume's picture lies: by the tags of its DICOM file, or the orientation in its picture file."""
+    if facts:
+        is_placed = bool(_text(facts, "ImageOrientationPatient"))
+        return by_dicom(facts.get, notes, geometry.direction if is_placed else None)
+    if file is None or file.suffix.lower() not in _RASTERS:
+        return UNSAID
+    return lie_of_picture(file)
 
 
 def modality_note(facts: Mapping[str, object]) -> tuple[str | None, list[str]]:
@@ -169,14 +240,3 @@ def _number(facts: Mapping[str, object], keyword: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _pair(facts: Mapping[str, object], keyword: str) -> tuple[float, float] | None:
-    """Two positive numbers, (row, column), from ``"0.15\\0.2"`` or a sequence."""
-    value = facts.get(keyword)
-    parts = value.split("\\") if isinstance(value, str) else value
-    try:
-        row, column = (float(part) for part in parts)
-    except (TypeError, ValueError):
-        return None
-    return (row, column) if all(math.isfinite(part) and part > 0 for part in (row, column)) else None

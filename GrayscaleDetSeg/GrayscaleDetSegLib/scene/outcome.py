@@ -128,11 +128,21 @@ def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
     parts = {name: next(iter(own(role)), None) for name, role in _SINGLE.items()}
     return Outcome(
         segmentation,
-        next(iter(referenced(segmentation, "volume")), None),
+        volume_of(segmentation),
         {attribute(node, _SEGMENT): node for node in own("regions")},
         surfaces=tuple(own("surfaces")),
         **parts,
     )
+
+
+def volume_of(segmentation: vtkMRMLSegmentationNode) -> vtkMRMLScalarVolumeNode | None:
+    """The volume that a segmentation's result belongs to; None where there is none, or it is gone."""
+    return next(iter(referenced(segmentation, "volume")), None)
+
+
+def refer_to_volume(segmentation: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
+    """Let a segmentation belong to a volume; the other nodes of its result follow with :func:`connect`."""
+    refer(segmentation, "volume", [volume])
 
 
 def segmentation_of(node: vtkMRMLNode) -> vtkMRMLSegmentationNode | None:

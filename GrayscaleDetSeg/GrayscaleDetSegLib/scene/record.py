@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ..core import codec, old_formats
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
+from ..core.lie import UNSAID, Lie
 from ..core.radiograph import Radiograph, Spacing, area_of
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.windowed import WindowedMask
@@ -41,6 +42,7 @@ class StoredImage:
     mapping: GrayMapping
     modality: str | None
     notes: tuple[str, ...]
+    lie: Lie = UNSAID
 
 
 @dataclass(frozen=True)
@@ -96,17 +98,32 @@ def keep_result(
     image = result.radiograph
     identities = segment_ids(node) if identities is None else identities
     kept = min(len(identities), len(result.objects))
+    shown, without = result.objects[:kept], replace(result, objects=())
     record = Record(
         version=VERSION,
         slice=grid.index,
         shape=tuple(grid.shape),
-        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes),
+        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes, image.lie),
         segments=tuple(identities[:kept]),
-        result=codec.encode(replace(result, objects=result.objects[:kept])),
+        result={**codec.encode(without), "objects": [_entry(item) for item in shown]},
         sample=tuple(_sample(image.polarity.apply(image.pixels)).tolist()),
         fingerprint=image.fingerprint,
     )
-    set_attribute(node, _NAME, json.dumps(codec.encode(record), allow_nan=False))
+    text = json.dumps(codec.encode(record), allow_nan=False)
+    _PARSED.keep(text, record)
+    set_attribute(node, _NAME, text)
+
+
+def _entry(item: SegmentedObject) -> dict[str, Any]:
+    """An object as it is stored, but for its explanation, which is large and seldom changes, and is encoded once."""
+    plain = codec.encode(replace(item, explanation=None))
+    if item.explanation is not None:
+        held = _ENCODED.get(id(item.explanation))
+        if held is None:
+            held = item.explanation, codec.encode(item.explanation)
+            _ENCODED.keep(id(item.explanation), held)
+        plain["explanation"] = held[1]
+    return plain
 
 
 def _is_of(record: Record, plain: Radiograph, image: Radiograph) -> bool:
@@ -210,6 +227,7 @@ def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, re
         spacing=kept.spacing,
         modality=kept.modality,
         notes=kept.notes,
+        lie=kept.lie,
     )
     if not _is_of(record, plain, image):
         raise RadiographError(
@@ -244,8 +262,10 @@ def _record(node: vtkMRMLSegmentationNode) -> Record | None:
         return _parsed(attribute(node, _NAME) or "null")
 
 
-@lru_cache(maxsize=16)
 def _parsed(text: str) -> Record | None:
+    known = _PARSED.get(text)
+    if known is not None:
+        return known
     document = json.loads(text)
     if isinstance(document, dict) and document.get("version") == 1:
         document = old_formats.record_of_version_1(document)
@@ -256,4 +276,26 @@ def _parsed(text: str) -> Record | None:
         raise ValueError("there are not as many segments as objects")
     if not all(isinstance(name, str) for name in record.names):
         raise TypeError("name")
+    _PARSED.keep(text, record)
     return record
+
+
+class _Last:
+    """The last few values by their keys."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._values = most, OrderedDict()
+
+    def get(self, key: Hashable) -> Any:
+        return self._values.get(key)
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        self._values[key] = value
+        while len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+
+_PARSED = _Last(16)
+"""Records by the documents that say them."""
+_ENCODED = _Last(128)
+"""Explanations and their stored forms, by the ids of the explanations: these stay taken as long as they are held."""

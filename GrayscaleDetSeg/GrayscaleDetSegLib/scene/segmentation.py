@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.labels import Anatomy, anatomy
 from ..core.result import SegmentationResult, SegmentedObject
-from .geometry import PixelGrid, ijk_to_ras, vtk_matrix
+from .geometry import PixelGrid
 from .kept_copies import is_copy
 from .masks import (
     binary,
@@ -26,7 +26,7 @@ from .masks import (
     write_mask,
     write_window,
 )
-from .nodes import attribute, color_of, folded, set_attribute
+from .nodes import attribute, color_of, set_attribute
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode, vtkSegment, vtkSegmentation
@@ -64,41 +64,6 @@ def fill_image(image: vtkImageData, labels: np.ndarray) -> vtkImageData:
     image.SetDimensions(columns, rows, 1)
     image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(), deep=True))
     return image
-
-
-def add_segmentation(
-    result: SegmentationResult, scene: vtkMRMLScene, name: str = "Segmentation"
-) -> vtkMRMLSegmentationNode:
-    """Add a segmentation node with one segment per object of `result` to `scene`.
-
-    The segments share a label map of the radiograph's full size, in which the objects have the values 1, 2, ... in
-    their order; where objects overlap there are several such layers, see ``SegmentationResult.layers``. Their geometry,
-    also set as reference geometry, is that of the volume which Slicer loads from the same file.
-    """
-    import slicer
-
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    converter = slicer.vtkSegmentationConverter
-    segmentation = node.GetSegmentation()
-    images, placed = [], {}
-    for labels, indices in result.layers():
-        image = fill_image(slicer.vtkOrientedImageData(), labels)
-        image.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(result.radiograph.geometry)))
-        images.append(image)
-        placed.update({index: (image, value) for value, index in enumerate(indices, start=1)})
-    representation = converter.GetSegmentationBinaryLabelmapRepresentationName()
-    segmentation.SetSourceRepresentationName(representation)
-    segmentation.SetConversionParameter(
-        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(images[0])
-    )
-    for index, item in enumerate(result.objects):
-        image, value = placed[index]
-        segment = _segment_for(item)
-        segment.SetLabelValue(value)
-        segment.AddRepresentation(representation, image)
-        segmentation.AddSegment(segment, segment_id(item.name))
-    node.CreateDefaultDisplayNodes()
-    return node
 
 
 def add_segmentation_for(
@@ -147,7 +112,7 @@ def show_objects(
     list of str
         The ids of the segments, in the order of the objects.
     """
-    segmentation, ours = node.GetSegmentation(), _digests(node)
+    segmentation, ours = node.GetSegmentation(), written_digests(node)
     had_surface, whole = has_surface(node), (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
     wanted: dict[str, SegmentedObject] = {}
     for item in objects:
@@ -171,7 +136,7 @@ def show_objects(
         segmentation.SetSegmentIndex(identity, number)
     if had_surface:
         make_surface(node)
-    _store(node, digests)
+    set_written_digests(node, digests)
     return list(wanted)
 
 
@@ -189,7 +154,7 @@ def write_object(
     identity : str, optional
         Of the segment that shows the object now; a new one is added behind the others if there is none.
     """
-    segmentation, ours, mask = node.GetSegmentation(), _digests(node), item.mask
+    segmentation, ours, mask = node.GetSegmentation(), written_digests(node), item.mask
     if identity is None or segmentation.GetSegment(identity) is None:
         identity = _identity(segmentation, item.name)
         segment = _segment_for(item)
@@ -200,35 +165,32 @@ def write_object(
     else:
         write_mask(node, identity, volume, grid, mask)
     name = segmentation.GetSegment(identity).GetName()
-    _store(node, {**ours, identity: digest_of(name, mask)})
+    set_written_digests(node, {**ours, identity: digest_of(name, mask)})
     return identity
 
 
 def remove_object(node: vtkMRMLSegmentationNode, identity: str) -> None:
     """Remove a segment; the others stay as they are, hand edits included."""
     node.GetSegmentation().RemoveSegment(identity)
-    _store(node, {other: digest for other, digest in _digests(node).items() if other != identity})
+    set_written_digests(node, {other: digest for other, digest in written_digests(node).items() if other != identity})
 
 
 def segment_ids(node: vtkMRMLSegmentationNode) -> list[str]:
     """The ids of the segments that we wrote, in the order of the result's objects; some may have been deleted."""
-    return list(_digests(node))
+    return list(written_digests(node))
 
 
 def has_others_segments(node: vtkMRMLSegmentationNode) -> bool:
     """Whether a segmentation has segments that neither we wrote nor are copies of such."""
-    segmentation, ours = node.GetSegmentation(), _digests(node)
+    segmentation, ours = node.GetSegmentation(), written_digests(node)
     present = [segmentation.GetNthSegmentID(number) for number in range(segmentation.GetNumberOfSegments())]
     return any(identity not in ours and not is_copy(node, identity) for identity in present)
 
 
-def note_written(
-    node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, identity: str
-) -> None:
-    """Take the pixels that a segment has now for ours, after it was written past :func:`show_objects` (live)."""
+def note_written(node: vtkMRMLSegmentationNode, identity: str, mask: np.ndarray) -> None:
+    """Take the pixels (bool, rows, columns) that a segment has for ours, after it was written in place."""
     segment = node.GetSegmentation().GetSegment(identity)
-    digest = digest_of(segment.GetName(), mask_of(node, identity, volume, grid))
-    _store(node, {**_digests(node), identity: digest})
+    set_written_digests(node, {**written_digests(node), identity: digest_of(segment.GetName(), mask)})
 
 
 @dataclass(frozen=True)
@@ -245,7 +207,7 @@ class Edits:
 
 def edits_of(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Edits:
     """What was changed by hand since we wrote the segmentation last: pixels, names, segments; colours do not count."""
-    segmentation, digests = node.GetSegmentation(), _digests(node)
+    segmentation, digests = node.GetSegmentation(), written_digests(node)
     present = [segmentation.GetNthSegmentID(number) for number in range(segmentation.GetNumberOfSegments())]
     changed = [
         identity
@@ -273,62 +235,10 @@ def is_repainted(
     """
     mask, segment = mask_of(node, identity, volume, grid), node.GetSegmentation().GetSegment(identity)
     written = [digest_of(each, mask) for each in (name, segment.GetName())]
-    return _digests(node).get(identity) not in written or lies_elsewhere(node, identity, volume, grid)
+    return written_digests(node).get(identity) not in written or lies_elsewhere(node, identity, volume, grid)
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """All segments of a segmentation as they were, how they were shown, and what was known of their pixels."""
-
-    segments: vtkSegmentation
-    display: dict[str, dict[str, bool | float]]
-    digests: str | None
-
-    @property
-    def size(self) -> int:
-        """How many bytes the label maps hold; one that segments share counts once."""
-        images = [
-            self.segments.GetNthSegment(number).GetRepresentation(binary())
-            for number in range(self.segments.GetNumberOfSegments())
-        ]
-        return sum(
-            image.GetNumberOfPoints() * image.GetScalarSize()
-            for image in {id(image): image for image in images if image is not None}.values()
-        )
-
-
-def snapshot(node: vtkMRMLSegmentationNode) -> Snapshot:
-    """A copy of all segments as they are, hand edits included, for :func:`bring_back`."""
-    import slicer
-
-    copy, display = slicer.vtkSegmentation(), node.GetDisplayNode()
-    copy.DeepCopy(node.GetSegmentation())
-    identities = () if display is None else [copy.GetNthSegmentID(n) for n in range(copy.GetNumberOfSegments())]
-    shown = {
-        identity: {name: getattr(display, f"GetSegment{name}")(identity) for name in _DISPLAYED}
-        for identity in identities
-    }
-    return Snapshot(copy, shown, attribute(node, _DIGESTS))
-
-
-def bring_back(node: vtkMRMLSegmentationNode, former: Snapshot) -> None:
-    """Give a segmentation the segments of a :func:`snapshot` again; the snapshot can be used again."""
-    node.GetSegmentation().DeepCopy(former.segments)
-    set_attribute(node, _DIGESTS, former.digests)
-    display = node.GetDisplayNode()
-    if display is not None:  # every segment is a new one to it, and would be shown
-        with folded(display):
-            for identity, values in former.display.items():
-                for name, value in values.items():
-                    getattr(display, f"SetSegment{name}")(identity, value)
-
-
-# how the display node shows a single segment
-_DISPLAYED = (
-    "Visibility", "Visibility3D", "Visibility2DFill", "Visibility2DOutline",
-    "Opacity3D", "Opacity2DFill", "Opacity2DOutline",
-)  # fmt: skip
-_DIGESTS = "written"
+_WRITTEN = "written"
 
 
 def _identity(
@@ -343,12 +253,14 @@ def _identity(
     return identity
 
 
-def _digests(node: vtkMRMLSegmentationNode) -> dict[str, str]:
-    return json.loads(attribute(node, _DIGESTS) or "{}")
+def written_digests(node: vtkMRMLSegmentationNode) -> dict[str, str]:
+    """Digests of the segments that we wrote, by their ids, in the order of the result's objects."""
+    return json.loads(attribute(node, _WRITTEN) or "{}")
 
 
-def _store(node: vtkMRMLSegmentationNode, digests: dict[str, str]) -> None:
-    set_attribute(node, _DIGESTS, json.dumps(digests))
+def set_written_digests(node: vtkMRMLSegmentationNode, digests: dict[str, str]) -> None:
+    """Let a segmentation say what :func:`written_digests` gave; nothing for an empty one."""
+    set_attribute(node, _WRITTEN, json.dumps(digests) if digests else None)
 
 
 def _segment_for(item: SegmentedObject) -> vtkSegment:
@@ -361,7 +273,7 @@ def _segment_for(item: SegmentedObject) -> vtkSegment:
 
 def _describe(segment: vtkSegment, item: SegmentedObject) -> None:
     """Name, colour and terminology; the colour is left alone where the segment had its name before."""
-    kind = anatomy(item.label)
+    kind = anatomy(item.label, item.side)
     entry, key = terminology_entry(kind), segment.GetTerminologyEntryTagName()
     if segment.GetName() != item.name or segment.GetNameAutoGenerated():
         segment.SetName(item.name)

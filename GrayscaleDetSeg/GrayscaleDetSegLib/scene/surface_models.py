@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,19 +34,57 @@ def surface_mesh(field: ThresholdField) -> tuple[np.ndarray, np.ndarray, np.ndar
     facets : ndarray of int64, shape (m, 4)
         Indices of the corners, the same for both.
     """
-    x0, y0, x1, y1 = field.roi
     rows, columns = field.shape
-    y, x = np.meshgrid(np.linspace(y0, y1, 2 * rows + 1), np.linspace(x0, x1, 2 * columns + 1), indexing="ij")
-    low, high = (np.clip(gray, 0.0, GRAY_MAX) for gray in field.at(x, y))
-    is_closed = low > high
-    middle = (low + high) / 2.0
-    points = [
-        np.stack([x, y, np.where(is_closed, middle, gray)], axis=-1).reshape(-1, 3).astype(np.float32)
-        for gray in (low, high)
-    ]
+    x, y = _places(field)
+    low, high, is_closed = _heights(*field.at(x, y))
+    points = [np.stack([x, y, gray], axis=-1).reshape(-1, 3).astype(np.float32) for gray in (low, high)]
     first = np.arange(2 * rows)[:, None] * (2 * columns + 1) + np.arange(2 * columns)
     facets = np.stack([first, first + 1, first + 2 * columns + 2, first + 2 * columns + 1], axis=-1).reshape(-1, 4)
     return points[0], points[1], facets[~is_closed.ravel()[facets].all(axis=1)].astype(np.int64)
+
+
+def _places(field: ThresholdField) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the corners of a field's cells and of the points between them, in px."""
+    (x0, y0, x1, y1), (rows, columns) = field.roi, field.shape
+    y, x = np.meshgrid(np.linspace(y0, y1, 2 * rows + 1), np.linspace(x0, x1, 2 * columns + 1), indexing="ij")
+    return x, y
+
+
+def _heights(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gray levels that two surfaces are drawn at, and where they are closed."""
+    low, high = np.clip(low, 0.0, GRAY_MAX), np.clip(high, 0.0, GRAY_MAX)
+    is_closed = low > high
+    middle = (low + high) / 2.0
+    return np.where(is_closed, middle, low), np.where(is_closed, middle, high), is_closed
+
+
+class MovingSurfaces:
+    """The two surfaces of an object while its thresholds move: points go up and down in place, and no mesh is made.
+
+    So facets stay as they were even where the surfaces close or open; :func:`set_surfaces` sees to that at the end.
+
+    Parameters
+    ----------
+    nodes : sequence of 2 vtkMRMLModelNode
+        They show `field`.
+    field : ThresholdField
+        As it is before the drag.
+    """
+
+    def __init__(self, nodes: Sequence[vtkMRMLModelNode], field: ThresholdField) -> None:
+        self._nodes, self._level = nodes, CloudFrame.loads(attribute(nodes[0], "frame")).level
+        self._unmoved = replace(field, bottom=0.0, top=0.0).at(*_places(field))
+
+    def show(self, field: ThresholdField) -> None:
+        """Show the field after all its bottoms and all its tops were moved; nothing where the meshes are others."""
+        from vtk.util.numpy_support import vtk_to_numpy
+
+        low, high, _is_closed = _heights(*field.after_moves(*(values.copy() for values in self._unmoved)))
+        for node, gray in zip(self._nodes, (low, high)):
+            data = node.GetPolyData()
+            if data is not None and data.GetNumberOfPoints() == gray.size:
+                vtk_to_numpy(data.GetPoints().GetData())[:, 2] = gray.ravel() * np.float32(self._level)
+                _tell(data)
 
 
 def add_surfaces(
@@ -95,10 +134,15 @@ def _move(data: vtkPolyData | None, places: np.ndarray, facets: np.ndarray) -> b
     if held.dtype != places.dtype or not np.array_equal(corners, facets.ravel()):
         return False
     held[:] = places
+    _tell(data)
+    return True
+
+
+def _tell(data: vtkPolyData) -> None:
+    """The points of a mesh were moved."""
     data.GetPoints().GetData().Modified()
     data.GetPoints().Modified()
     data.Modified()  # of which the node tells those that show it
-    return True
 
 
 def _mesh(places: np.ndarray, facets: np.ndarray) -> vtkPolyData:

@@ -14,7 +14,7 @@ from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
 from .geometry import PixelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
-from .origin import modality_note, polarity_of, source_of, spacing_of
+from .origin import lie_of, modality_note, polarity_of, source_of, spacing_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
@@ -116,7 +116,7 @@ def read_volume(
         raise ValueError(f"polarity must be one of {', '.join(POLARITIES)}, not {polarity!r}.")
     name, facts = volume.GetName() or "The volume", facts or {}
     grid = grid_of(volume, slice_index)
-    values, notes = _gray_values(grid.plane(_array(volume)), name)
+    values, notes = _gray_values(grid.plane(values_of(volume)), name)
     if values.min() == values.max():
         raise RadiographError(f"{name} is blank: all pixels have the same value; choose another image.")
     count = grid.dimensions[grid.axes[2]]
@@ -126,7 +126,8 @@ def read_volume(
     file = _file(volume)
     chosen, remark = polarity_of(values, polarity, facts)
     spacing, remarks = spacing_of(grid.geometry, facts, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
-    pixels = chosen.apply(values)
+    pixels, said = chosen.apply(values), []
+    lie = lie_of(facts, file, grid.geometry, said)
     return Radiograph(
         pixels,
         GrayMapping.from_percentiles(pixels),
@@ -135,7 +136,8 @@ def read_volume(
         grid.geometry,
         source_of(file, modality, facts),
         modality,
-        (*notes, *more, *remark, *remarks),
+        (*notes, *more, *remark, *remarks, *said),
+        lie,
     )
 
 
@@ -177,7 +179,7 @@ def _matrix(volume: vtkMRMLVolumeNode) -> np.ndarray:
     return numpy_matrix(matrix)
 
 
-def _array(volume: vtkMRMLVolumeNode) -> np.ndarray:
+def values_of(volume: vtkMRMLVolumeNode) -> np.ndarray:
     """The values (k, j, i) or (k, j, i, components) of a volume, as a view of its memory."""
     from vtk.util.numpy_support import vtk_to_numpy
 

@@ -16,6 +16,7 @@ class Pixels(Method):
     title = "Label per pixel"
     stages = {"labels": "Labelling pixels"}
     networks = (NETWORK,)
+    needs_torch = True
 
     def __init__(self, network, classes: tuple[str, ...]) -> None:
         self.network, self._classes = network, classes

@@ -89,7 +89,7 @@ class ThresholdField:
     @property
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Bottoms and tops in the middles of the cells, float32 (rows, columns), after all moves."""
-        return self._moved(self.low.copy(), self.high.copy())
+        return self.after_moves(self.low.copy(), self.high.copy())
 
     def readable(self) -> ThresholdField:
         """The same thresholds with all moves carried out, as reports say them."""
@@ -133,7 +133,7 @@ class ThresholdField:
             above = grid[upper, left] + (grid[upper, right] - grid[upper, left]) * share_across
             below = grid[lower, left] + (grid[lower, right] - grid[lower, left]) * share_across
             found.append(np.asarray(above + (below - above) * share_down, np.float32))
-        return self._moved(*found)
+        return self.after_moves(*found)
 
     def surfaces(self, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
         """Bottom and top, float32, of every pixel in a window of the image (slices of rows and columns)."""
@@ -157,7 +157,7 @@ class ThresholdField:
     def bands_at(self, y: np.ndarray, x: np.ndarray) -> Iterator[tuple[slice, list[np.ndarray]]]:
         """As :meth:`bands`, where rows `y` (n,) and columns `x` (m,), places in px, cross."""
         for rows, surfaces in interpolated_rows((self.low, self.high), *self._shares(y, x)):
-            yield rows, list(self._moved(*surfaces))
+            yield rows, list(self.after_moves(*surfaces))
 
     def reach_of(self, cell: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
         """The window of an image of `shape` (rows, columns) outside of which a cell's thresholds have no say.
@@ -181,8 +181,8 @@ class ThresholdField:
             reach.append(slice(*(int(np.clip(edge, whole.start, whole.stop)) for edge in (first, last))))
         return reach[0], reach[1]
 
-    def _moved(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Interpolated bottoms and tops after all moves; the arrays are changed in place."""
+    def after_moves(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Interpolated bottoms and tops, as they are without this field's moves, after these; changed in place."""
         if self.bottom:
             np.maximum(low, np.float32(self.ends[0]), out=low)
             low += np.float32(self.bottom)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Method(ABC):
     """A method: regions of an image in, a mask for each of them out.
 
-    Importing its module must be light, because lists of methods are made of the classes: what needs PyTorch is
-    imported in :meth:`from_bundle`.
+    Importing its module must be light, because lists of methods are made of the classes: what takes time to
+    import is imported in :meth:`from_bundle`.
     """
 
     name: ClassVar[str]
@@ -32,6 +32,11 @@ class Method(ABC):
     """What kind of image it takes: 2 for radiographs, 3 for volumes, see ``volumetric.VolumeMethod``."""
     networks: ClassVar[tuple[str, ...]] = ()
     """The networks of a model bundle that it needs, by their names in the manifest; none where it learns nothing."""
+    needs_torch: ClassVar[bool] = False
+    """Whether it needs PyTorch, whatever computes the networks of the others. It is asked for where it is missing."""
+    trained_by: ClassVar[tuple[str, ...]] = ()
+    """The steps of ``grayscale-detseg train`` that make its networks, each as "module:name of a ``Step``", in their
+    order; a module that begins with a dot is one of the training's own. None where it can't be trained so."""
     explanation: ClassVar[type | None] = None
     """The type of what explains its masks, for example ``Thresholds``; None where it can't explain them."""
 

@@ -10,11 +10,14 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ..errors import MethodError
 from ..plugins import HERE, installed, said, source_of
-from ..weights import Bundle
 from .base import Method
+
+if TYPE_CHECKING:
+    from ..weights import Bundle
 
 GROUP = "grayscale_detseg.methods"
 """The entry points of other packages: name of the method = module:class."""

@@ -75,6 +75,7 @@ class VolumeMethod(Method):
     """A method that takes volumes."""
 
     dimensions = 3
+    needs_torch = True
 
     @abstractmethod
     def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Codestream:
-    """Size in pixels, number of components, bits a component, and whether the end marker is there."""
+    """Size in pixels, number of components, bits a component, whether the end marker is there; and whether values are
+    signed, None where the format does not know."""
 
     rows: int
     columns: int
     components: int
     bits: int
     complete: bool
+    signed: bool | None = None
 
 
 def jpeg(data: bytes) -> Codestream | None:
@@ -56,7 +58,8 @@ def jpeg2000(data: bytes) -> Codestream | None:
         return None
     right, bottom, left, top = struct.unpack(">IIII", data[start + 8:start + 24])
     components, depth = struct.unpack(">HB", data[start + 40:start + 43])
-    return Codestream(bottom - top, right - left, components, (depth & 0x7F) + 1, data.rfind(b"\xff\xd9") > start)
+    return Codestream(bottom - top, right - left, components, (depth & 0x7F) + 1, data.rfind(b"\xff\xd9") > start,
+                      bool(depth & 0x80))
 
 
 @dataclass(frozen=True)
@@ -101,14 +104,94 @@ class Png:
         return b"".join(parts)
 
 
-# NewSubfileType, ImageWidth, ImageLength, BitsPerSample, PhotometricInterpretation, SamplesPerPixel
-_TIFF_TAGS = (254, 256, 257, 258, 262, 277)
+def exif_orientation(tiff: bytes) -> int | None:
+    """The orientation, 1 to 8, in the first directory of EXIF data, a small TIFF; None where there is none."""
+    try:
+        directory = directories(tiff)[0]
+    except (IndexError, ValueError, struct.error):
+        return None
+    value = directory.fields.get(ORIENTATION)
+    return value if value is not None and 1 <= value <= 8 else None
+
+
+def jpeg_orientation(data: bytes) -> int | None:
+    """The EXIF orientation of a JPEG file; None where it has none."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
+        if data[position + 1] == 0xFF:
+            position += 1
+            continue
+        length = int.from_bytes(data[position + 2:position + 4], "big")
+        content = data[position + 4:position + 2 + length]
+        if data[position + 1] == 0xE1 and content[:6] == b"Exif\0\0":
+            return exif_orientation(content[6:])
+        position += 2 + length
+    return None
+
+
+WIDTH, HEIGHT, ORIENTATION = 256, 257, 274
+# NewSubfileType, ImageWidth, ImageLength, BitsPerSample, PhotometricInterpretation, Orientation, SamplesPerPixel
+_TIFF_TAGS = (254, WIDTH, HEIGHT, 258, 262, ORIENTATION, 277)
 _MAX_PAGES = 1000
+PREVIEW = 0.6
+"""Share of the sides of the largest page up to which a page of the same proportions is a preview of it."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One directory of a TIFF file: where it begins and where it names the next one, the values of its tags, and the
+    place of the orientation's value."""
+
+    start: int
+    next_at: int
+    fields: dict[int, int]
+    orientation_at: int | None
+
+    def is_preview_of(self, other: Directory) -> bool:
+        """Whether this page is a small copy of the other, by their sizes."""
+        (width, height), (wide, high) = ((each.fields[WIDTH], each.fields[HEIGHT]) for each in (self, other))
+        is_small = width <= PREVIEW * wide and height <= PREVIEW * high
+        return is_small and abs(width * high - height * wide) <= 1.5 * max(wide, high)  # a pixel of rounding
+
+
+def directories(data: bytes) -> list[Directory]:
+    """The directories of a TIFF or BigTIFF file; raises ValueError or struct.error where they are damaged."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = struct.unpack(order + "H", data[2:4])[0] == 43
+    count_format, offset_format, entry, at = ("Q", "Q", "HHQ8s", 8) if big else ("H", "I", "HHI4s", 4)
+    entry_size, count_size = struct.calcsize("<" + entry), struct.calcsize("<" + count_format)
+    found, seen = [], set()
+    position = struct.unpack_from(order + offset_format, data, at)[0]
+    while position and position not in seen and len(found) < _MAX_PAGES:
+        seen.add(position)
+        start = position
+        count = struct.unpack_from(order + count_format, data, position)[0]
+        position += count_size
+        if position + count * entry_size > len(data):
+            raise ValueError("a directory beyond the end")
+        fields, orientation_at = {}, None
+        for index in range(count):
+            tag, kind, number, value = struct.unpack_from(order + entry, data, position + entry_size * index)
+            if tag in _TIFF_TAGS and kind in (3, 4):
+                size = 2 if kind == 3 else 4
+                if number * size > len(value):  # the values are elsewhere
+                    value = data[struct.unpack(order + offset_format, value)[0]:][:size]
+                elif tag == ORIENTATION and kind == 3:
+                    orientation_at = position + entry_size * index + entry_size - len(value)
+                fields[tag] = struct.unpack(order + ("H" if kind == 3 else "I"), value[:size])[0]
+        next_at = position + entry_size * count
+        found.append(Directory(start, next_at, fields, orientation_at))
+        position = struct.unpack_from(order + offset_format, data, next_at)[0]
+    return found
 
 
 @dataclass(frozen=True)
 class Tiff:
-    """What the first directory of a TIFF file says: size, PhotometricInterpretation, bits, samples; number of pages."""
+    """What a TIFF file says of its one picture: size, PhotometricInterpretation, bits, samples; number of pages.
+
+    A reduced copy or a transparency mask is no page of its own, and neither is one that by its size is a preview;
+    `preview` is the (columns, rows) of such a one. `orientation` is 1 to 8, see EXIF.
+    """
 
     columns: int
     rows: int
@@ -116,34 +199,36 @@ class Tiff:
     bits: int
     samples: int
     pages: int
+    orientation: int
+    preview: tuple[int, int] | None
+    main: Directory
+    is_first: bool
 
     @classmethod
     def parse(cls, data: bytes) -> Tiff:
         """Read the directories of a TIFF or BigTIFF file; raises ValueError or struct.error where they are damaged."""
-        order = "<" if data[:2] == b"II" else ">"
-        big = struct.unpack(order + "H", data[2:4])[0] == 43
-        count_format, offset_format, entry, at = ("Q", "Q", "HHQ8s", 8) if big else ("H", "I", "HHI4s", 4)
-        entry_size, count_size = struct.calcsize("<" + entry), struct.calcsize("<" + count_format)
-        first, pages, seen = None, 0, set()
-        position = struct.unpack_from(order + offset_format, data, at)[0]
-        while position and position not in seen and pages < _MAX_PAGES:
-            seen.add(position)
-            count = struct.unpack_from(order + count_format, data, position)[0]
-            position += count_size
-            if position + count * entry_size > len(data):
-                raise ValueError("a directory beyond the end")
-            fields = {}
-            for index in range(count):
-                tag, kind, number, value = struct.unpack_from(order + entry, data, position + entry_size * index)
-                if tag in _TIFF_TAGS and kind in (3, 4):
-                    size = 2 if kind == 3 else 4
-                    if number * size > len(value):  # the values are elsewhere
-                        value = data[struct.unpack(order + offset_format, value)[0]:][:size]
-                    fields[tag] = struct.unpack(order + ("H" if kind == 3 else "I"), value[:size])[0]
-            if not fields.get(254, 0) & 5:  # reduced copies and transparency masks are no pages of their own
-                pages += 1
-                first = first or fields
-            position = struct.unpack_from(order + offset_format, data, position + entry_size * count)[0]
-        if first is None or 256 not in first or 257 not in first:
+        every = directories(data)
+        sized = [each for each in every if WIDTH in each.fields and HEIGHT in each.fields]
+        pages = [each for each in sized if not each.fields.get(254, 0) & 5]
+        if not pages:
             raise ValueError("no size")
-        return cls(first[256], first[257], first.get(262, 1), first.get(258, 1), first.get(277, 1), pages)
+        main = max(pages, key=lambda each: each.fields[WIDTH] * each.fields[HEIGHT])
+        others = [each for each in pages if each is not main and not each.is_preview_of(main)]
+        small = [each for each in sized if each is not main and each.is_preview_of(main)]
+        preview = (small[0].fields[WIDTH], small[0].fields[HEIGHT]) if small else None
+        main = main if not others else pages[0]
+        fields = main.fields
+        orientation = fields.get(ORIENTATION, 1)
+        return cls(fields[WIDTH], fields[HEIGHT], fields.get(262, 1), fields.get(258, 1), fields.get(277, 1),
+                   1 + len(others), orientation if 1 <= orientation <= 8 else 1, preview, main, main is every[0])
+
+    def alone(self, data: bytes) -> bytes:
+        """The file with this picture alone, and as its rows are stored: without previews and orientation."""
+        order, big = "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+")
+        changed = bytearray(data)
+        offset, at = (order + "Q", 8) if big else (order + "I", 4)
+        struct.pack_into(offset, changed, at, self.main.start)
+        struct.pack_into(offset, changed, self.main.next_at, 0)
+        if self.main.orientation_at is not None:
+            struct.pack_into(order + "H", changed, self.main.orientation_at, 1)
+        return bytes(changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..gray import GrayMapping, Polarity
+from ..lie import UNSAID, Lie
 from ..radiograph import Geometry, Radiograph, Source, Spacing
 
 WINDOWS = ("percentile", "voi")
@@ -97,9 +99,10 @@ def read_header(path: Path, image_io: str) -> Header:
     """The :class:`Header` of a file through the named ITK reader; raises Undecodable where ITK cannot read it."""
     import SimpleITK as sitk
 
-    reader = _reader(path, image_io)
-    with decoding(RuntimeError):
-        reader.ReadImageInformation()
+    with readable(path) as named_in_ascii:
+        reader = _reader(named_in_ascii, image_io)
+        with decoding(RuntimeError):
+            reader.ReadImageInformation()
     return Header(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(),
                   reader.GetNumberOfComponents(), sitk.GetPixelIDValueAsString(reader.GetPixelID()))
 
@@ -111,8 +114,8 @@ def read_array(path: Path, image_io: str) -> np.ndarray:
     """
     import SimpleITK as sitk
 
-    with decoding(RuntimeError):
-        image = _reader(path, image_io).Execute()
+    with readable(path) as named_in_ascii, decoding(RuntimeError):
+        image = _reader(named_in_ascii, image_io).Execute()
     return sitk.GetArrayFromImage(image)
 
 
@@ -126,13 +129,43 @@ def _reader(path: Path, image_io: str):
 
 
 @contextmanager
-def named(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """The file under a name with one of these endings, as some ITK readers insist: itself, or a temporary copy."""
-    if path.name.endswith(suffixes):
+def ascii_folder() -> Iterator[Path]:
+    """A temporary folder whose path is ASCII, because ITK finds no other on Windows; the usual one if there is none."""
+    places = [tempfile.gettempdir(), *(os.environ.get(name, "") for name in ("PUBLIC", "ProgramData", "SystemRoot")),
+              *(("/tmp", "/var/tmp") if os.name == "posix" else ())]
+    for place in [place for place in places if place and place.isascii()]:
+        try:
+            holder = tempfile.TemporaryDirectory(dir=place)
+        except OSError:
+            continue
+        break
+    else:
+        holder = tempfile.TemporaryDirectory()
+    with holder as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """The file under a path that ITK can be given: itself, or a temporary copy where the path is not ASCII."""
+    if str(path).isascii():
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"image{suffixes[0]}"
+    with ascii_folder() as folder:
+        ending = "".join(path.suffixes[-2:])
+        copy = folder / f"image{ending if ending.isascii() else ''}"
+        shutil.copyfile(path, copy)
+        yield copy
+
+
+@contextmanager
+def named(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The file under a name with one of these endings, as some ITK readers insist: itself, or a temporary copy."""
+    if path.name.endswith(suffixes) and str(path).isascii():
+        yield path
+        return
+    with ascii_folder() as folder:
+        copy = folder / f"image{suffixes[0]}"
         shutil.copyfile(path, copy)
         yield copy
 
@@ -219,7 +252,7 @@ def choose_polarity(choice: str, inverted_in_file: bool, reason: str, pivot: flo
 
 def finish(values: np.ndarray, polarity: Polarity, *, source: Source, mapping: GrayMapping | None = None,
            counted: np.ndarray | None = None, spacing: Spacing | None = None, geometry: Geometry | None = None,
-           notes: list[str] | None = None) -> Radiograph:
+           notes: list[str] | None = None, lie: Lie = UNSAID) -> Radiograph:
     """The Radiograph of the file's `values` (rows, columns).
 
     `mapping` is for bone-bright values and comes from percentiles where it is None; `counted` (bool, same shape) says
@@ -231,4 +264,4 @@ def finish(values: np.ndarray, polarity: Polarity, *, source: Source, mapping: G
     if mapping is None:
         mapping = GrayMapping.from_percentiles(pixels if counted is None else pixels[counted])
     return Radiograph(pixels, mapping, polarity, spacing, geometry or Geometry(), source, source.modality,
-                      tuple(notes or ()))
+                      tuple(notes or ()), lie)

@@ -7,21 +7,20 @@ there in every Slicer; it is given a bare copy of the image (see bare.py).
 from __future__ import annotations
 
 import struct
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import RadiographError
 from . import codestream
 from .bare import SECONDARY_CAPTURE, BareFile
-from .common import Undecodable, decoding, read_array
+from .common import Undecodable, ascii_folder, decoding, read_array
 
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 RLE = "1.2.840.10008.1.2.5"
 _NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
 _JPEG2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
+_HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 52, 53, 54, 55, 56, 57, 58, 70, 80, 81))
 
 
@@ -63,6 +62,8 @@ class Layout:
         high = whole(dataset, "HighBit", -1)
         # a HighBit that does not fit the other two is a common slip of converters: the usual place is meant
         self.high = high if self.stored - 1 <= high < self.allocated else self.stored - 1
+        self.resigned = ""
+        """What was done about a code stream of another sign than this says, for the user; empty where nothing was."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,6 +74,13 @@ class Layout:
     def limits(self) -> tuple[int, int]:
         """Lowest and highest value that the stored bits can hold."""
         return (-(2 ** (self.stored - 1)), 2 ** (self.stored - 1) - 1) if self.signed else (0, 2**self.stored - 1)
+
+    def as_stored(self, value: float) -> float:
+        """A value of a tag as the pixels have it, where it is written with the other sign: the same bits."""
+        bits = 2**self.allocated
+        if self.signed and value >= bits // 2:
+            return value - bits
+        return (value + bits) % 2**self.stored if not self.signed and value < 0 else value
 
     def values(self, words: np.ndarray) -> np.ndarray:
         """Values of unsigned words of `allocated` bits: the stored bits, cut out and given their sign."""
@@ -112,10 +120,29 @@ def stored_values(dataset, layout: Layout, name: str) -> np.ndarray:
                 values = np.asarray(dataset.pixel_array)
         except Undecodable:
             kind = getattr(dataset.file_meta.TransferSyntaxUID, "name", syntax)
+            more = ", or install the Python package pylibjpeg-openjpeg" if syntax in _HTJ2K else ""
             raise RadiographError(f"{name} has pixel data ({kind}) that cannot be decoded, or they are damaged; "
-                                  f"export it uncompressed.") from error
+                                  f"export it uncompressed{more}.") from error
     with decoding(ValueError):
-        return values.reshape(layout.shape)
+        return _of_sign(values.reshape(layout.shape), layout, frame, syntax)
+
+
+def _of_sign(values: np.ndarray, layout: Layout, frame: bytes, syntax: str) -> np.ndarray:
+    """The values of a JPEG 2000 frame whose sign is not that of the header: of both readings the smoother one.
+
+    Some writers put the bits of signed values into an unsigned stream; others write a wrong header.
+    """
+    stream = codestream.jpeg2000(frame) if syntax in _JPEG2000 else None
+    if stream is None or stream.signed == layout.signed or layout.samples > 1:
+        return values
+    plain = values.astype(np.int64)
+    span, half = 2**layout.stored, 2 ** (layout.stored - 1)
+    other = (plain + half) % span - half if layout.signed else plain % span
+    chosen = min((plain, other), key=lambda each: sum(int(np.abs(np.diff(each, axis=axis)).sum()) for axis in (0, 1)))
+    how = "by its own sign" if chosen is plain else "as the same bits with the header's sign"
+    layout.resigned = (f"the JPEG 2000 pixels are {'signed' if stream.signed else 'unsigned'}, where the header says "
+                       f"{'signed' if layout.signed else 'unsigned'}; they are read {how}")
+    return chosen.astype(np.int32)
 
 
 def _pixel_data(dataset) -> bytes:
@@ -198,8 +225,9 @@ def _through_gdcm(frame: bytes, layout: Layout, syntax: str) -> np.ndarray:
     file.add(0x0028, 0x0100, "US", layout.allocated)
     file.add(0x0028, 0x0101, "US", layout.stored)
     file.add(0x0028, 0x0102, "US", layout.high)
-    file.add(0x0028, 0x0103, "US", int(layout.signed))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "image.dcm"
+    stream = codestream.jpeg2000(frame) if syntax in _JPEG2000 else None
+    file.add(0x0028, 0x0103, "US", int(layout.signed if stream is None else bool(stream.signed)))
+    with ascii_folder() as folder:
+        path = folder / "image.dcm"
         path.write_bytes(file.encapsulating(frame))
         return read_array(path, "GDCMImageIO")

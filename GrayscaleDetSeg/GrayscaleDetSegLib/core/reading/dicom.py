@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..gray import Polarity
+from ..lie import Lie, by_dicom
 from ..radiograph import Geometry, Radiograph, Source, Spacing
 from .bare import SECONDARY_CAPTURE, BareFile
 from .base import HEAD, ReadOptions
 from .common import (
     MIN_SIDE,
     Undecodable,
+    ascii_folder,
     check_size,
     choose_polarity,
     decoding,
@@ -38,7 +39,8 @@ from .decode import (
     stored_values,
     whole,
 )
-from .windows import Lut, voi_mapping
+from .spacings import weighed
+from .windows import Lut, descends, voi_mapping
 
 RADIOGRAPHS = ("CR", "DX", "MG", "RF", "XA", "PX", "IO", "RG", "OT", "SC")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
@@ -57,7 +59,6 @@ _PLACEMENT = (  # the elements from which GDCM tells the placement of a single-f
     (0x0028, 0x0030, "DS", "PixelSpacing"),
     (0x0028, 0x0034, "IS", "PixelAspectRatio"),
 )
-SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
 class DicomReader:
@@ -105,7 +106,9 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     if modality and modality not in RADIOGRAPHS:
         notes.append(f"the modality is {modality}: the method is made for projection radiographs")
     stored = stored_values(dataset, layout, name)
-    counted = _counted(dataset, stored, notes)
+    if layout.resigned:
+        notes.append(layout.resigned)
+    counted = _counted(dataset, stored, layout, notes)
     values, ends = _own_units(dataset, stored, layout, name, notes)
     values, more = tidy(values, name)
     notes += more
@@ -114,10 +117,10 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     if inverted and polarity == "as-is":
         notes.append(f"{reason}, but the values are kept as they are on request")
     mapping = voi_mapping(dataset, values, chosen, notes) if window == "voi" else None
-    spacing = _spacing(dataset, notes)
+    spacing = weighed(lambda keyword: _value(dataset, keyword), notes)
     geometry = _geometry(dataset, spacing, notes)
     return finish(values, chosen, source=_source(path, dataset, modality), mapping=mapping, counted=counted,
-                  spacing=spacing, geometry=geometry, notes=notes)
+                  spacing=spacing, geometry=geometry, notes=notes, lie=_lie(dataset, geometry, notes))
 
 
 def read_dataset(path: Path, with_pixels: bool = False) -> Any:
@@ -186,10 +189,13 @@ def _load(data: bytes, name: str):
     from pydicom.filereader import read_dataset as parsed
     from pydicom.uid import UID
 
-    deflated = _deflated_part(data)
-    if deflated is not None:
-        meta, stream = deflated
-        data = _inflated(stream, name)
+    meta, end = _meta(data)
+    syntax = str(element(meta, "TransferSyntaxUID") or "")
+    if syntax and UID(syntax).is_private:
+        raise RadiographError(f"{name} is in the private transfer syntax {syntax[:64]}, which only its maker's "
+                              f"software reads; export it with that, uncompressed.")
+    if syntax == DEFLATED:
+        data = _inflated(data[end:], name)
         with decoding(Exception):
             dataset = parsed(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
         dataset.file_meta = meta
@@ -207,10 +213,10 @@ def _load(data: bytes, name: str):
     return dataset, data
 
 
-def _deflated_part(data: bytes):
-    """The meta information and the deflated bytes after it; None where the data set is not deflated.
+def _meta(data: bytes):
+    """The meta information, empty where there is none, and where it ends.
 
-    The end of the meta information is where its last element ends, whatever length the group claims.
+    That is where its last element ends, whatever length the group claims.
     """
     from pydicom.dataset import FileMetaDataset
     from pydicom.filereader import read_dataset as parsed
@@ -221,9 +227,7 @@ def _deflated_part(data: bytes):
         read_preamble(stream, force=True)
         meta = FileMetaDataset(parsed(
             stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: int(tag) >> 16 != 2))
-    if str(element(meta, "TransferSyntaxUID") or "") != DEFLATED:
-        return None
-    return meta, data[stream.tell():]
+    return meta, stream.tell()
 
 
 def _inflated(deflated: bytes, name: str) -> bytes:
@@ -274,13 +278,16 @@ def _number(dataset, keyword: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _counted(dataset, stored: np.ndarray, notes: list[str]) -> np.ndarray | None:
-    """Which pixels are no padding (bool), by Pixel Padding Value and its Range Limit; None where all count."""
+def _counted(dataset, stored: np.ndarray, layout: Layout, notes: list[str]) -> np.ndarray | None:
+    """Which pixels are no padding (bool), by Pixel Padding Value and its Range Limit; None where all count.
+
+    A value that is written with the other sign than the pixels have is that of the same bits.
+    """
     padding = _number(dataset, "PixelPaddingValue")
     if padding is None or stored.ndim != 2:
         return None
     limit = _number(dataset, "PixelPaddingRangeLimit")
-    low, high = sorted((padding, padding if limit is None else limit))
+    low, high = sorted(map(layout.as_stored, (padding, padding if limit is None else limit)))
     padded = (stored >= low) & (stored <= high)
     share = float(padded.mean())
     if not 0 < share < 1:
@@ -330,46 +337,41 @@ def _own_units(dataset, stored: np.ndarray, layout: Layout, name: str,
 
 
 def _polarity(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
-    if layout.photometric == "MONOCHROME1":
-        return True, "MONOCHROME1 in the file"
+    """Whether low values are shown bright, and by which tags; several that say the same are one inversion."""
+    inverted, reason = _by_photometric(dataset, layout, notes)
+    if not descends(dataset, layout.signed):
+        return inverted, reason
+    if _value(dataset, "WindowWidth") is not None:
+        notes.append("the file's VOI LUT descends, and its VOI window does not: these contradict each other, so check "
+                     "the polarity")
+        return inverted, reason
+    notes.append("the file's VOI LUT descends, which inverts the picture; Slicer shows it without")
+    return not inverted, f"{reason}, and a VOI LUT that descends"
+
+
+def _by_photometric(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
     shape = str(_value(dataset, "PresentationLUTShape") or "").strip().upper()
+    if layout.photometric == "MONOCHROME1":
+        if shape == "IDENTITY":
+            notes.append("MONOCHROME1 and Presentation LUT Shape IDENTITY contradict each other; the first counts")
+        return True, "MONOCHROME1 in the file"
     if layout.photometric == "MONOCHROME2" and shape == "INVERSE":
         notes.append("MONOCHROME2 with Presentation LUT Shape INVERSE; Slicer looks at the first alone")
         return True, "Presentation LUT Shape INVERSE in the file"
     return False, f"{layout.photometric} in the file" if layout.photometric in _GRAY else Polarity().reason
 
 
-def _spacing(dataset, notes: list[str]) -> Spacing | None:
-    """The first usable spacing, in DICOM's order of meaning: calibrated, at the detector, of the scanned film."""
-    found = []
-    for keyword in SPACING_TAGS:
-        if keyword not in dataset:
-            continue
-        pair = _pair(_value(dataset, keyword))
-        if pair is None:
-            notes.append(f"{keyword} is not two positive numbers and is ignored")
-        else:
-            found.append(Spacing(pair[0], pair[1], keyword))
-    factor = _number(dataset, "EstimatedRadiographicMagnificationFactor")
-    if factor is not None and factor > 0:
-        notes.append(f"estimated magnification {factor:g}: lengths in the patient are smaller by it")
-    if not found:
-        return None
-    first = found[0]
-    calibration = str(_value(dataset, "PixelSpacingCalibrationType") or "").strip()
-    if first.source == "PixelSpacing" and calibration:
-        notes.append(f"PixelSpacing is calibrated ({calibration.lower()})")
-    elif len(found) > 1 and not np.allclose((first.row, first.column), (found[1].row, found[1].column), rtol=1e-3):
-        notes.append(f"{first.source} differs from {found[1].source} ({found[1].row:g} x {found[1].column:g} mm)")
-    return first
+def _lie(dataset, geometry: Geometry, notes: list[str]) -> Lie:
+    """How the picture lies, by the tags that say so."""
 
+    def value_of(keyword: str) -> object:
+        if keyword != "ViewCodeMeaning":
+            return _value(dataset, keyword)
+        views = _value(dataset, "ViewCodeSequence")
+        return _value(views[0], "CodeMeaning") if views and not isinstance(views, (str, bytes)) else None
 
-def _pair(value) -> tuple[float, float] | None:
-    try:
-        row, column = (float(part) for part in value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return (row, column) if all(math.isfinite(part) and part > 0 for part in (row, column)) else None
+    is_placed = _value(dataset, "ImageOrientationPatient") is not None
+    return by_dicom(value_of, notes, geometry.direction if is_placed else None)
 
 
 def _geometry(dataset, spacing: Spacing | None, notes: list[str]) -> Geometry:
@@ -384,8 +386,8 @@ def _geometry(dataset, spacing: Spacing | None, notes: list[str]) -> Geometry:
         file.add(0x0028, number, "US", value)
     file.add(0x0028, 0x0004, "CS", "MONOCHROME2")
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "image.dcm"
+        with ascii_folder() as folder:
+            copy = folder / "image.dcm"
             copy.write_bytes(file.holding(bytes(MIN_SIDE * MIN_SIDE)))
             geometry = read_header(copy, "GDCMImageIO").geometry()
     except Undecodable:

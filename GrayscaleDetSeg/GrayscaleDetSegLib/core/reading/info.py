@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..codec import encode
 from ..radiograph import Radiograph
 
 
@@ -9,8 +10,9 @@ def describe(radiograph: Radiograph) -> dict:
     """All that was found out about a radiograph, in types that json.dump takes.
 
     Keys: ``file``, ``modality``, ``size`` {rows, columns}, ``dtype``, ``value_range`` [lowest, highest] in own units,
-    ``polarity`` {inverted, pivot, reason}, ``spacing`` {row_mm, column_mm, source} or None, ``gray_mapping`` {source,
-    units, gray}, ``geometry`` {spacing, origin, direction} as Slicer loads the file (LPS, mm), and ``notes``.
+    ``polarity`` {inverted, pivot, reason}, ``spacing`` {row_mm, column_mm, source, plane, magnification} or None,
+    ``gray_mapping`` {source, units, gray}, ``geometry`` {spacing, origin, direction} as Slicer loads the file (LPS,
+    mm), ``notes``, and ``lie``, see ``core.lie``.
     """
     rows, columns = radiograph.shape
     spacing, mapping, geometry = radiograph.spacing, radiograph.mapping, radiograph.geometry
@@ -23,11 +25,13 @@ def describe(radiograph: Radiograph) -> dict:
         "polarity": {"inverted": radiograph.polarity.inverted, "pivot": radiograph.polarity.pivot,
                      "reason": radiograph.polarity.reason},
         "spacing": None if spacing is None else
-        {"row_mm": spacing.row, "column_mm": spacing.column, "source": spacing.source},
+        {"row_mm": spacing.row, "column_mm": spacing.column, "source": spacing.source, "plane": spacing.plane,
+         "magnification": spacing.magnification},
         "gray_mapping": {"source": mapping.source, "units": list(mapping.units), "gray": list(mapping.gray)},
         "geometry": {"spacing": list(geometry.spacing), "origin": list(geometry.origin),
                      "direction": list(geometry.direction)},
         "notes": list(radiograph.notes),
+        "lie": encode(radiograph.lie),
     }
 
 
@@ -44,12 +48,25 @@ def describe_text(radiograph: Radiograph) -> str:
         ("Values", f"{low:g} to {high:g}, {facts['dtype']}"),
         ("Polarity", ("" if facts["polarity"]["inverted"] else "not ") + f"inverted: {facts['polarity']['reason']}"),
         ("Spacing", "none" if spacing is None else
-         f"{spacing['row_mm']:g} x {spacing['column_mm']:g} mm (row x column, {spacing['source']})"),
+         f"{spacing['row_mm']:g} x {spacing['column_mm']:g} mm (row x column, {_said(spacing)})"),
+        ("Lies", _lies(radiograph)),
         ("Gray levels", f"0 at {mapping['units'][0]:g}, 255 at {mapping['units'][-1]:g} ({mapping['source']}{inner})"),
         ("In Slicer", f"spacing {_numbers(geometry['spacing'])} mm, origin {_numbers(geometry['origin'])} (LPS)"),
     ]
     lines += [("Note" if index == 0 else "", note) for index, note in enumerate(facts["notes"])]
     return "\n".join(f"{title:<12} {text}" for title, text in lines)
+
+
+def _said(spacing: dict) -> str:
+    return ", ".join(filter(None, (spacing["source"], spacing["plane"])))
+
+
+def _lies(radiograph: Radiograph) -> str:
+    lie = radiograph.lie
+    parts = ["not said"] if lie.turn is None else [f"looked at {lie.turn.words} ({lie.said_by})"]
+    parts += [lie.sideless] if lie.sideless else []
+    parts += [f"{lie.laterality} side ({lie.laterality_by})"] if lie.laterality else []
+    return ", ".join(parts)
 
 
 def _numbers(values: list[float]) -> str:

@@ -19,7 +19,6 @@ _NOT_READ = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x89HDF", "an HDF5 file"),
     (b"GIF8", "a GIF picture"),
-    (b"BM", "a BMP picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"RIFF", "a WebP picture or a film"),
@@ -32,8 +31,8 @@ def read_radiograph(path: str | os.PathLike, *, window: str = "percentile", pola
     Parameters
     ----------
     path : str or path
-        A DICOM, PNG, JPEG, TIFF, NRRD, MetaImage (.mha, .mhd) or NIfTI (.nii, .nii.gz) file with one image, or one that
-        a reader of another installed package recognises; see ``readers``.
+        A DICOM, PNG, JPEG, TIFF, BMP, NRRD, MetaImage (.mha, .mhd) or NIfTI (.nii, .nii.gz) file with one image, or
+        one that a reader of another installed package recognises; see ``readers``.
     window : str
         ``"percentile"``: gray levels from the pixels' percentiles, padding left out. ``"voi"``: from a DICOM file's
         first VOI LUT or window, from percentiles (with a note) where there is none that can be used.

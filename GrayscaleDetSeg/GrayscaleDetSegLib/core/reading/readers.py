@@ -13,7 +13,7 @@ from typing import Any
 from ..plugins import Plugins, plugins_of
 from .base import Reader
 from .dicom import BareDicomReader, DicomReader
-from .rasters import JpegReader, PngReader, TiffReader
+from .rasters import BmpReader, JpegReader, PngReader, TiffReader
 from .volumes import MetaImageReader, NiftiReader, NrrdReader
 
 GROUP = "grayscale_detseg.readers"
@@ -22,6 +22,7 @@ BUILT_IN: tuple[Reader, ...] = (
     PngReader(),
     JpegReader(),
     TiffReader(),
+    BmpReader(),
     NrrdReader(),
     MetaImageReader(),
     NiftiReader(),

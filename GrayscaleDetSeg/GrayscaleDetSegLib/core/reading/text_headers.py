@@ -32,6 +32,11 @@ _META_TYPES = {
     "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+_MILLIMETRES = {"mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "millimetre": 1.0, "millimetres": 1.0,
+                "um": 1e-3, "\u00b5m": 1e-3, "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3, "micrometers": 1e-3,
+                "micrometre": 1e-3, "micrometres": 1e-3, "nm": 1e-6, "cm": 10.0, "centimeter": 10.0,
+                "centimeters": 10.0, "centimetre": 10.0, "centimetres": 10.0, "m": 1e3, "meter": 1e3, "meters": 1e3,
+                "metre": 1e3, "metres": 1e3, "in": 25.4, "inch": 25.4, "inches": 25.4}
 _DOMAIN_KINDS = ("domain", "space", "time", "none", "???", "")
 # signs that bring an axis of these spaces to left, posterior, superior
 _TO_LPS = {"right-anterior-superior": (-1, -1, 1), "ras": (-1, -1, 1), "left-anterior-superior": (1, -1, 1),
@@ -56,6 +61,8 @@ class TextHeader:
         The file with the pixels, and their first byte; -1 for as many bytes as are needed from its end.
     component_axis : int or None
         Which stored axis (the fastest first) counts components; None where there is one component.
+    units : tuple of str
+        In which the file gives the spacing along the axes of the header; empty where it does not say.
     """
 
     header: Header
@@ -65,6 +72,15 @@ class TextHeader:
     file: Path
     start: int
     component_axis: int | None
+    units: tuple[str, ...] = ()
+
+    @property
+    def millimetres(self) -> float | None:
+        """The file's unit of length in mm; None where it is no length, or the axes have several."""
+        found = {unit.strip().lower().replace("\u03bc", "\u00b5") for unit in self.units if unit.strip()}
+        if not found:
+            return 1.0
+        return _MILLIMETRES.get(found.pop()) if len(found) == 1 else None
 
     def values(self) -> np.ndarray:
         """The values, axes in numpy's order with components last; RadiographError where some are missing."""
@@ -153,8 +169,9 @@ def _metaimage_header(path: Path) -> TextHeader:
         else "text"
     direction = tuple(np.reshape(matrix, (ndim, ndim)).T.reshape(-1).tolist())
     header = Header(size, spacing, origin, direction, components, dtype.name)
+    units = (fields["DistanceUnits"],) if fields.get("DistanceUnits", "?") != "?" else ()
     return TextHeader(header, any(key in fields for key in spacing_keys), dtype, encoding, file, start,
-                      0 if components > 1 else None)
+                      0 if components > 1 else None, units)
 
 
 def _nrrd_header(path: Path) -> TextHeader:
@@ -197,7 +214,15 @@ def _nrrd_header(path: Path) -> TextHeader:
     header = Header(tuple(size), spacing, origin, direction, components, dtype.name)
     return TextHeader(header, "spacings" in fields or "space directions" in fields, dtype, encoding,
                       path if detached is None else _data_file(path, detached), start,
-                      other[0] if other else None)
+                      other[0] if other else None, _nrrd_units(fields, len(sizes), domain))
+
+
+def _nrrd_units(fields: dict[str, str], dimension: int, domain: list[int]) -> tuple[str, ...]:
+    """The units of lengths: those of the space that the axes lie in, or of the axes themselves."""
+    if "space directions" in fields:
+        return tuple(re.findall(r'"([^"]*)"', fields.get("space units", "")))
+    units = re.findall(r'"([^"]*)"', fields.get("units", ""))
+    return tuple(units[axis] for axis in domain) if len(units) == dimension else ()
 
 
 def _nrrd_placement(fields: dict[str, str], vectors: list[str],

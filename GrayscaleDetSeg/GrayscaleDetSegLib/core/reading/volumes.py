@@ -6,6 +6,7 @@ import gzip
 import re
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from ..radiograph import Radiograph, Source, Spacing
 from .base import ReadOptions
 from .common import (
     Header,
+    Undecodable,
+    ascii_folder,
     check_claim,
     check_size,
     choose_polarity,
@@ -27,9 +30,37 @@ from .common import (
     read_header,
     tidy,
 )
+from .nifti import has_sound_placement, nifti_forms, nifti_notes, without_placement
 from .text_headers import TextHeader, read_metaimage_header, read_nrrd_header
 
 _META_IMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """What is in a file.
+
+    Parameters
+    ----------
+    header : Header
+        As Slicer sees it.
+    values : ndarray
+        In numpy's order of axes.
+    says_spacing : bool
+        Whether the file gives the spacing.
+    millimetres : float or None
+        The unit of its lengths in mm; None where that cannot be told.
+    units : tuple of str
+        What the file calls it.
+    notes : tuple of str
+    """
+
+    header: Header
+    values: np.ndarray
+    says_spacing: bool = True
+    millimetres: float | None = 1.0
+    units: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class _VolumeReader:
@@ -42,26 +73,27 @@ class _VolumeReader:
     name: str
     extensions: tuple[str, ...]
 
-    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
-        """Header, whether it says the spacing, and the values in numpy's order; sizes are checked before."""
+    def decode(self, path: Path) -> Volume:
+        """What is in a file; sizes are checked before anything is allocated."""
         raise NotImplementedError
 
     def read(self, path: Path, options: ReadOptions) -> Radiograph:
         """See ``base.Reader``."""
-        header, says_spacing, values = self.decode(path)
-        notes: list[str] = []
+        volume = self.decode(path)
+        header, values, notes = volume.header, volume.values, [*volume.notes]
         column, row = _slice_axes(header, path.name)
         shape = (header.size[row], header.size[column])
         if header.components > 1:
             values = values.reshape(shape + (header.components,))
             scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else np.nanmax(values)
-            values, notes = luminance(values, path.name, max(float(scale), 1e-30))
+            values, more = luminance(values, path.name, max(float(scale), 1e-30))
+            notes += more
         values, more = tidy(values.reshape(shape), path.name)
         notes += more
         axes = (column, row, 3 - column - row)
         if axes != (0, 1, 2):
             notes.append(f"the image lies in the axes {'xyz'[column]} and {'xyz'[row]} of the file")
-        spacing = _spacing(header, column, row, notes) if says_spacing else None
+        spacing = _spacing(volume, column, row, notes) if volume.says_spacing else None
         chosen = choose_polarity(options.polarity, False, Polarity().reason, natural_pivot(values))
         geometry = header.geometry(axes)
         return finish(values, chosen, source=Source(path), geometry=geometry, notes=notes, spacing=spacing)
@@ -76,7 +108,7 @@ class NrrdReader(_VolumeReader):
         """See ``base.Reader``."""
         return head.startswith(b"NRRD000")
 
-    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+    def decode(self, path: Path) -> Volume:
         """See ``_VolumeReader``."""
         return _decoded(read_nrrd_header(path), path)
 
@@ -90,7 +122,7 @@ class MetaImageReader(_VolumeReader):
         """See ``base.Reader``."""
         return bool(_META_IMAGE.match(head))
 
-    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+    def decode(self, path: Path) -> Volume:
         """See ``_VolumeReader``."""
         return _decoded(read_metaimage_header(path), path)
 
@@ -104,15 +136,14 @@ class NiftiReader(_VolumeReader):
         """See ``base.Reader``."""
         return _is_nifti(head) or (head.startswith(b"\x1f\x8b") and _is_nifti(_gunzipped(head)))
 
-    def decode(self, path: Path) -> tuple[Header, bool, np.ndarray]:
+    def decode(self, path: Path) -> Volume:
         """See ``_VolumeReader``."""
-        header, values = _read_nifti(path)
-        return header, True, values
+        return _read_nifti(path)
 
 
-def _decoded(stored: TextHeader, path: Path) -> tuple[Header, bool, np.ndarray]:
+def _decoded(stored: TextHeader, path: Path) -> Volume:
     _slice_axes(stored.header, path.name)
-    return stored.header, stored.says_spacing, stored.values()
+    return Volume(stored.header, stored.values(), stored.says_spacing, stored.millimetres, stored.units)
 
 
 def _slice_axes(header: Header, name: str) -> tuple[int, int]:
@@ -134,15 +165,33 @@ def _slice_axes(header: Header, name: str) -> tuple[int, int]:
     return column, row
 
 
-def _read_nifti(path: Path) -> tuple[Header, np.ndarray]:
+def _read_nifti(path: Path) -> Volume:
     with open(path, "rb") as file:  # ITK tells a compressed file by its name
         suffix = ".nii.gz" if file.read(2) == b"\x1f\x8b" else ".nii"
+    notes = nifti_notes(path)
     with named(path, (suffix,)) as copy:
+        try:
+            header = read_header(copy, "NiftiImageIO") if has_sound_placement(path) else None
+        except Undecodable:
+            if nifti_forms(path) is None:
+                raise
+            header = None
+        if header is not None:
+            return _nifti_values(path, copy, header, notes)
+    # ITK takes no placement but one that it can trust; the pixels and their distances are there all the same
+    with ascii_folder() as folder:
+        copy = folder / "image.nii"
+        without_placement(path, copy)
         header = read_header(copy, "NiftiImageIO")
-        _slice_axes(header, path.name)
-        check_claim(path, int(np.prod(header.size, dtype=np.int64)) * header.components)
-        _check_nifti_length(path, header)
-        return header, read_array(copy, "NiftiImageIO")
+        notes.append("the placement in the header (sform, qform) cannot be used; the spacing is that of pixdim")
+        return _nifti_values(path, copy, header, notes)
+
+
+def _nifti_values(path: Path, copy: Path, header: Header, notes: list[str]) -> Volume:
+    _slice_axes(header, path.name)
+    check_claim(path, int(np.prod(header.size, dtype=np.int64)) * header.components)
+    _check_nifti_length(path, header)
+    return Volume(header, read_array(copy, "NiftiImageIO"), notes=tuple(notes))
 
 
 def _check_nifti_length(path: Path, header: Header) -> None:
@@ -170,11 +219,20 @@ def _check_nifti_length(path: Path, header: Header) -> None:
                               f"copy or export it again.")
 
 
-def _spacing(header: Header, column: int, row: int, notes: list[str]) -> Spacing | None:
-    spacing = header.spacing[row], header.spacing[column]
-    if not all(np.isfinite(value) and value > 0 for value in spacing):
+def _spacing(volume: Volume, column: int, row: int, notes: list[str]) -> Spacing | None:
+    placed = volume.header.spacing[row], volume.header.spacing[column]
+    if not all(np.isfinite(value) and value > 0 for value in placed):
         notes.append("the spacing in the header is not a positive number and is ignored")
         return None
+    unit = " and ".join(dict.fromkeys(volume.units))
+    if volume.millimetres is None:
+        notes.append(f"the spacing in the header is in {unit if unit.isprintable() else 'a unit'}, which is no known "
+                     f"unit of length, and is ignored")
+        return None
+    spacing = tuple(value * volume.millimetres for value in placed)
+    if volume.millimetres != 1:
+        notes.append(f"the spacing in the header is in {unit}, so it is {spacing[0]:g} x {spacing[1]:g} mm; Slicer "
+                     f"places the pixels {placed[0]:g} x {placed[1]:g} mm apart (row x column)")
     return Spacing(spacing[0], spacing[1], "header")
 
 

@@ -29,6 +29,8 @@ class Lut:
         """
         try:
             descriptor, raw = element(item, f"{prefix}Descriptor"), element(item, f"{prefix}Data")
+            if isinstance(descriptor, bytes):  # an element of unknown representation
+                descriptor = np.frombuffer(descriptor, ">u2" if big else "<u2")
             count, first, bits = (int(value) for value in descriptor)
             count = count & 0xFFFF or 65536  # a count read as signed, and 0, which stands for 65536
             if isinstance(raw, bytes):
@@ -59,6 +61,9 @@ def voi_mapping(dataset, values: np.ndarray, polarity: Polarity, notes: list[str
     (the image in its own units, not yet inverted).
     """
     try:
+        several = _voi_items(dataset)
+        if len(several) > 1:
+            notes.append(f"the file has {len(several)} VOI LUTs, of which the first is used")
         mapping = _voi_lut(dataset, values) or _voi_window(dataset)
     except Undecodable:
         mapping = None
@@ -73,14 +78,37 @@ def voi_mapping(dataset, values: np.ndarray, polarity: Polarity, notes: list[str
     return mapping.turned_over(polarity.pivot) if polarity.inverted else mapping
 
 
-def _voi_lut(dataset, values: np.ndarray) -> GrayMapping | None:
+def descends(dataset, signed: bool) -> bool:
+    """Whether the file's first VOI LUT falls from bright to dark, and so inverts the picture."""
+    try:
+        table = _voi_table(dataset, signed)
+    except Undecodable:
+        return False
+    return table is not None and bool(table.data[-1] < table.data[0])
+
+
+def _voi_items(dataset) -> list:
     sequence = element(dataset, "VOILUTSequence")
-    if not sequence or isinstance(sequence, (str, bytes)):
+    return [] if not sequence or isinstance(sequence, (str, bytes)) else list(sequence)
+
+
+def _voi_table(dataset, signed: bool) -> Lut | None:
+    """The file's first VOI LUT, if it rises or falls throughout."""
+    items = _voi_items(dataset)
+    table = Lut.of(items[0], "LUT", signed, is_big_endian(dataset)) if items else None
+    if table is None or table.data[-1] == table.data[0]:
         return None
-    table = Lut.of(sequence[0], "LUT", bool(values.min() < 0), is_big_endian(dataset))
-    if table is None or table.data[-1] <= table.data[0] or (np.diff(table.data.astype(np.int64)) < 0).any():
+    steps = np.diff(table.data.astype(np.int64))
+    return table if (steps >= 0).all() or (steps <= 0).all() else None
+
+
+def _voi_lut(dataset, values: np.ndarray) -> GrayMapping | None:
+    table = _voi_table(dataset, bool(values.min() < 0))
+    if table is None:
         return None
     outputs = table.data.astype(np.float64)
+    if outputs[-1] < outputs[0]:  # that it inverts the picture belongs to the polarity, see `descends`
+        outputs = outputs.max() - outputs
     levels = GRAY_MAX * (outputs - outputs[0]) / (outputs[-1] - outputs[0])
     # one knot for each whole gray level the table rises past; plateaus become steep steps, which can be inverted
     rises = np.flatnonzero(np.diff(np.floor(levels), prepend=-1.0) > 0)

@@ -63,15 +63,3 @@ class AnchorConfig:
         """All anchors over a ROI as 3D boxes (n, 6) in px and gray levels."""
         intervals = self.intervals()
         return boxes.extrude(np.asarray(roi), intervals[:, 0], intervals[:, 1])
-
-
-def interval_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """3D IoU of boxes over the same ROI, from their intervals (..., 2) alone; broadcasts like ``boxes.iou``."""
-    unit = np.array([0.0, 0.0, 1.0, 1.0])
-    return boxes.iou(*(boxes.extrude(unit, np.asarray(c)[..., 0], np.asarray(c)[..., 1]) for c in (a, b)))
-
-
-def anchor_recall(config: AnchorConfig, intervals: np.ndarray, threshold: float) -> float:
-    """Share of ground-truth intervals (n, 2) for which some anchor has a 3D IoU of at least `threshold`."""
-    overlaps = interval_iou(np.asarray(intervals)[:, None], config.intervals()[None])
-    return float((overlaps.max(axis=1) >= threshold).mean())

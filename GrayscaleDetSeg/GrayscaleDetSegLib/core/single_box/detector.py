@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from .. import boxes
+from ..engines import answer, prepared
 from ..point_cloud import normalise, sample_points
 from .anchors import AnchorConfig
+from .description import PointNet
 from .detected import DetectedBox
-from .pointnet import PointNet
 from .refinement import refine
 
 
@@ -43,7 +43,7 @@ class BoxDetector:
     Parameters
     ----------
     network : PointNet
-        With trained weights; it is put in evaluation mode.
+        Of numpy or PyTorch, with trained weights; it is put in evaluation mode.
     anchors : AnchorConfig
     refinement : dict of str to ndarray (features + 1, 2)
         T of each class, see ``refinement``.
@@ -57,7 +57,7 @@ class BoxDetector:
         refinement: dict[str, np.ndarray],
         settings: BoxSettings | None = None,
     ) -> None:
-        self.network, self.anchors = network.eval(), anchors
+        self.network, self.anchors = prepared(network), anchors
         self.refinement, self.settings = refinement, settings or BoxSettings()
 
     @property
@@ -76,16 +76,9 @@ class BoxDetector:
             (x0, y0, x1, y1) in px.
         """
         points = sample_points(gray, roi, self.settings.side, np.random.default_rng(self.settings.seed))
-        device = next(self.network.parameters()).device
-        levels = torch.from_numpy(np.ascontiguousarray(points[None, :, 2])).to(device)
-        cloud = torch.from_numpy(normalise(points, roi))[None].to(device)
-        with torch.inference_mode():
-            if self.settings.separate:
-                pooled = self.network.pool_anchors_separately(cloud, levels, self.anchors)
-            else:
-                pooled = self.network.pool_anchors(self.network.point_features(cloud)[0], levels, self.anchors)
-            scores = self.network.classify(pooled).softmax(dim=-1)
-        return scores[0].cpu().numpy(), pooled[0].cpu().numpy()
+        levels, cloud = np.ascontiguousarray(points[None, :, 2]), normalise(points, roi)[None]
+        scores, pooled = answer(self.network, cloud, levels, self.anchors, self.settings.separate)
+        return scores[0], pooled[0]
 
     def proposals(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> list[DetectedBox]:
         """All boxes of a class that survive non-maximum suppression with 3D IoU, refined, best score first.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from ..engines import answer, prepared
 from ..explanations.threshold_field import ThresholdField
 from ..gray import GRAY_MAX
 from ..point_cloud import stratified_places
-from .network import SurfaceNetwork
+from .description import SurfaceNetwork
 
 REACH = 2.0
 """Thresholds are kept within this many gray ranges of the range itself: far beyond it they say nothing more."""
@@ -24,16 +24,13 @@ class SurfaceDetector:
     Parameters
     ----------
     network : SurfaceNetwork
-        With trained weights; it is put in evaluation mode.
+        Of numpy or PyTorch, with trained weights; it is put in evaluation mode.
     seed : int
         Of the choice of points: the same image gives the same result.
     """
 
     def __init__(self, network: SurfaceNetwork, seed: int = 0) -> None:
-        self.network, self.seed = network.eval(), seed
-        for module in network.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                module.to(memory_format=torch.channels_last)
+        self.network, self.seed = prepared(network), seed
 
     def knows(self, label: str) -> bool:
         """Whether the network was trained for a class."""
@@ -66,12 +63,10 @@ class SurfaceDetector:
                 raise KeyError(f"The threshold surfaces do not know the class '{label}'.")
         if not rois:
             return []
-        device = next(self.network.parameters()).device
-        points = torch.from_numpy(np.stack([self.points(gray, roi) for roi in rois])).to(device)
-        numbers = torch.tensor([config.classes.index(label) for label in labels])
-        with torch.inference_mode():
-            fields = self.network(points)[torch.arange(len(rois)), numbers]
-        fields = (fields.clamp(-REACH, 1.0 + REACH) * GRAY_MAX).cpu().numpy()
+        points = np.stack([self.points(gray, roi) for roi in rois])
+        numbers = [config.classes.index(label) for label in labels]
+        fields = answer(self.network, points)[np.arange(len(rois)), numbers]
+        fields = fields.clip(-REACH, 1.0 + REACH) * np.float32(GRAY_MAX)
         return [ThresholdField(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
 
     def points(self, gray: np.ndarray, roi: tuple[float, ...]) -> np.ndarray:

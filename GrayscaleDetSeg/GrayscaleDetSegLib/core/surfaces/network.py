@@ -1,193 +1,21 @@
-"""From the points of a ROI to a bottom and a top per cell: pillars (PointPillars, Lang et al. 2019) and a small U-Net.
-
-Each grid cell is a pillar of points. A PointNet that all pillars share (x and y in the ROI, x and y in the pillar, g,
-g minus the pillar's mean) is max-pooled to one feature vector a pillar; 2D convolutions over the grid add the context;
-a 1 x 1 convolution gives two numbers per class and cell.
-"""
+"""The network of the threshold surfaces in PyTorch; ``description`` says what it is."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 import torch
-from torch import nn
-from torch.nn import functional
 
-from ..single_box.pointnet import SharedLayers
+from ..layers.torch_parts import TorchPart
+from ..single_box.pointnet import SharedLayers  # noqa: F401 (it registers what the pillars are made of)
+from . import description
+from .description import SurfaceConfig
 
-
-@dataclass(frozen=True)
-class SurfaceConfig:
-    """What defines the network.
-
-    Parameters
-    ----------
-    classes : tuple of str
-    grid : int
-        Pillars along each axis of the ROI.
-    per_cell : int
-        Points along each axis of a pillar: a pillar holds their square.
-    features : int
-        Width of the PointNet and of its pooled features.
-    channels : tuple of int
-        Width of each level of the 2D network; from level to level the grid halves.
-    fine : bool
-        Whether the last layer works on quarter pillars: twice as many cells along each axis, at little cost.
-    relative : bool
-        Whether the head's numbers are added to the mean gray level of the cell's points: how far a bottom lies below
-        what is there is easier to learn than where it lies.
-    """
-
-    classes: tuple[str, ...]
-    grid: int = 32
-    per_cell: int = 4
-    features: int = 32
-    channels: tuple[int, ...] = (32, 64, 96, 128)
-    fine: bool = True
-    relative: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", tuple(self.classes))  # lists, in a configuration file
-        object.__setattr__(self, "channels", tuple(self.channels))
-        if self.grid % (2 ** (len(self.channels) - 1)):
-            raise ValueError(f"A grid of {self.grid} pillars cannot be halved for {len(self.channels)} levels.")
-        if self.fine and self.per_cell % 2:
-            raise ValueError(f"A pillar of {self.per_cell} x {self.per_cell} points cannot be quartered.")
-
-    @property
-    def cells(self) -> int:
-        """Cells of the answer along each axis of the ROI."""
-        return self.grid * (2 if self.fine else 1)
-
-    @property
-    def side(self) -> int:
-        """Points along each axis of the ROI."""
-        return self.grid * self.per_cell
-
-    @classmethod
-    def from_dict(cls, values: dict) -> SurfaceConfig:
-        """The inverse of :meth:`to_dict`, from parsed JSON."""
-        return cls(**values)
-
-    def to_dict(self) -> dict:
-        """The parameters for a JSON file."""
-        return asdict(self)
+__all__ = ["SurfaceConfig", "SurfaceNetwork"]
 
 
-class ConvolutionBlock(nn.Sequential):
-    """Convolution 3 x 3, batch norm, ReLU."""
+class SurfaceNetwork(TorchPart, describes=description.SurfaceNetwork):
+    """See ``description``."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-        )
-
-
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = ConvolutionBlock(channels, channels)
-        self.second = ConvolutionBlock(channels, channels)
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return maps + self.second(self.first(maps))
-
-
-class PillarFeatures(nn.Module):
-    """One PointNet for all pillars, max-pooled (Lang et al. 2019, section 2.1)."""
-
-    def __init__(self, config: SurfaceConfig) -> None:
-        super().__init__()
-        self.grid, self.per_cell = config.grid, config.per_cell
-        self.layers = SharedLayers(6, config.features, config.features)
-
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
-        """Features (batch, features, side, side) of every point, in the order of its place.
-
-        Parameters
-        ----------
-        points : tensor (batch, side * side, 3)
-            x, y and g each -1..1, row by row.
-        """
-        grid, side = self.grid, self.grid * self.per_cell
-        raster = points.view(len(points), side, side, 3)
-        middles = torch.arange(grid, device=points.device, dtype=points.dtype) * (2.0 / grid) + (1.0 / grid - 1.0)
-        middles = middles.repeat_interleave(self.per_cell)
-        across = (raster[..., 0] - middles) * grid
-        down = (raster[..., 1] - middles[:, None]) * grid
-        gray = raster[..., 2]
-        mean = functional.avg_pool2d(gray[:, None], self.per_cell)
-        relative = gray - functional.interpolate(mean, scale_factor=float(self.per_cell), mode="nearest")[:, 0]
-        inputs = torch.cat([raster, torch.stack([across, down, relative], dim=-1)], dim=-1)
-        return self.layers(inputs).permute(0, 3, 1, 2)
-
-
-class SurfaceNetwork(nn.Module):
-    """Pillars, an encoder and a decoder over their grid, and a head with two surfaces per class."""
-
-    def __init__(self, config: SurfaceConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.pillars = PillarFeatures(config)
-        widths = config.channels
-        self.entry = ConvolutionBlock(config.features, widths[0])
-        self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths)
-        self.down = nn.ModuleList(ConvolutionBlock(fine, coarse, 2) for fine, coarse in zip(widths, widths[1:]))
-        self.across = nn.Linear(widths[-1], widths[-1])
-        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in zip(widths, widths[1:]))
-        self.decoder = nn.ModuleList(ResidualBlock(width) for width in widths[:-1])
-        if config.fine:
-            self.skip = nn.Conv2d(config.features, widths[0], 1)
-            self.fine = ResidualBlock(widths[0])
-        self.head = nn.Conv2d(widths[0], 2 * len(config.classes), 1)
-        nn.init.zeros_(self.head.weight)
-        with torch.no_grad():  # at the start every interval holds something
-            self.head.bias.view(-1, 2).copy_(torch.tensor([-0.1, 0.1] if config.relative else [0.2, 0.8]))
-
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
-        """Bottom and top, in shares of the gray range 0..255, for points as in :class:`PillarFeatures`.
-
-        Returns
-        -------
-        tensor (batch, classes, 2, cells, cells)
-            Not limited to 0..1: below 0 a bottom is open, and a bottom above its top closes the cell.
-        """
-        config = self.config
-        features = functional.max_pool2d(self.pillars(points), config.side // config.cells)
-        pillars = functional.max_pool2d(features, 2) if config.fine else features
-        maps, skips = self.encoder[0](self.entry(pillars)), []
-        for down, block in zip(self.down, self.encoder[1:]):
-            skips.append(maps)
-            maps = block(down(maps))
-        maps = maps + self.across(maps.mean((2, 3)))[:, :, None, None]  # what the whole ROI looks like
-        for up, block, skip in zip(reversed(self.up), reversed(self.decoder), reversed(skips)):
-            maps = block(skip + functional.interpolate(up(maps), scale_factor=2.0, mode="nearest"))
-        if config.fine:
-            maps = self.fine(self.skip(features) + functional.interpolate(maps, scale_factor=2.0, mode="nearest"))
-        surfaces = self.head(maps).unflatten(1, (len(config.classes), 2))
-        if not config.relative:
-            return surfaces
-        gray = points[..., 2].view(len(points), 1, config.side, config.side)
-        mean = functional.avg_pool2d(gray, config.side // config.cells)
-        return surfaces + 0.5 * (1.0 + mean[:, :, None])
-
-
-def surfaces_at(field: torch.Tensor, side: int) -> torch.Tensor:
-    """Bottom and top (batch, 2, side, side) in the middles of a side x side raster over the ROI, by interpolation.
-
-    Parameters
-    ----------
-    field : tensor (batch, 2, cells, cells)
-        At the middles of the cells; outside of the outermost middles it goes on unchanged.
-    """
-    return functional.interpolate(field, (side, side), mode="bilinear", align_corners=False)
-
-
-def soft_interval(gray: torch.Tensor, low: torch.Tensor, high: torch.Tensor, softness: float) -> torch.Tensor:
-    """How far gray levels lie inside their interval, in units of `softness`: min((g - low) / s, (high - g) / s).
-
-    Positive inside, negative outside; the logits of the training's loss.
-    """
-    return torch.minimum(gray - low, high - gray) / softness
+    def begin(self) -> None:
+        """At the start every interval holds something."""
+        self.head.weight.zero_()
+        self.head.bias.view(-1, 2).copy_(torch.tensor([-0.1, 0.1] if self.config.relative else [0.2, 0.8]))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..devices import Device
-from ..errors import MethodError, WeightsError
+from ..devices import resolve_device
+from ..engines import need_of_torch, torch_is_there
+from ..errors import DependencyError, DeviceError, MethodError, WeightsError
+from ..loading import ModelMethods
 from ..methods.registry import check_method
 from ..methods.volumetric import Found, VolumeMethod
 from ..stopwatch import Progress, Stopwatch
@@ -69,6 +72,7 @@ class VolumePipeline:
     """
 
     dimensions = 3
+    engine = "torch"
 
     def __init__(
         self,
@@ -222,17 +226,24 @@ def explained(item: Found, grid: Grid) -> Rounds:
     return SaliencyRounds(*shared, tuple(outcome.maps)) if outcome.maps else Rounds(*shared)
 
 
-def load_volume_pipeline(bundle: Bundle, device: Device) -> VolumePipeline:
-    """The pipeline of a bundle for volumes.
+def load_volume_pipeline(folder: Path | str | None, device: str = "auto", engine: str = "auto") -> VolumePipeline:
+    """The pipeline of a bundle for volumes, whose networks PyTorch alone computes.
 
     Raises
     ------
     WeightsError
         If the bundle is damaged or incomplete.
+    DeviceError
+        If the device cannot be used, or another engine is asked for.
+    DependencyError
+        If PyTorch is not there.
     """
-    from ..loading import ModelMethods
-
-    methods = ModelMethods(bundle, device.name)
+    if engine == "numpy":
+        raise DeviceError("numpy can't compute models of volumes: take --engine auto or torch.")
+    if not torch_is_there():
+        raise DependencyError(need_of_torch("A model of volumes"))
+    bundle, chosen = Bundle.open(folder, "torch"), resolve_device(device)
+    methods = ModelMethods(bundle, chosen.name)
     methods.load_default()
     try:
         settings = VolumeSettings.from_dict(bundle.manifest.get("volume", {}))
@@ -240,4 +251,4 @@ def load_volume_pipeline(bundle: Bundle, device: Device) -> VolumePipeline:
         raise WeightsError(
             f"The model manifest in {bundle.folder} does not fit this version ({error}); reinstall it."
         ) from error
-    return VolumePipeline(methods, settings, bundle.name, device.name, device.note)
+    return VolumePipeline(methods, settings, bundle.name, chosen.name, chosen.note)

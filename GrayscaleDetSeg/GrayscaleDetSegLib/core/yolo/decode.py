@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
 
-from .networks import Yolo
+from ..layers import operations_of
+from .description import Yolo
 
 LARGEST_LOG_SCALE = 4.0
 """t_w and t_h are cut off here: exp(4) is 55 anchors wide, more than any image, and keeps exp finite."""
 
 
-def cell_grid(rows: int, columns: int, device: torch.device) -> torch.Tensor:
-    """(rows, columns, 2): the (x, y) index of every cell, float32."""
-    y, x = torch.meshgrid(torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij")
-    return torch.stack([x, y], dim=-1).to(torch.float32)
-
-
-def decode_scale(raw: torch.Tensor, anchors: torch.Tensor, stride: int) -> torch.Tensor:
+def decode_scale(raw, anchors, stride: int):
     """Boxes (batch, anchors, rows, columns, 4) as x0, y0, x1, y1 in px of the input.
 
     Parameters
     ----------
-    raw : tensor (batch, anchors, rows, columns, 5 + classes)
-    anchors : tensor (anchors, 2)
+    raw : ndarray or tensor (batch, anchors, rows, columns, 5 + classes)
+    anchors : of the same kind (anchors, 2)
         Widths and heights in px of the input.
     stride : int
         px of the input per cell.
     """
-    grid = cell_grid(raw.shape[2], raw.shape[3], raw.device)
-    centres = (raw[..., 0:2].sigmoid() + grid) * stride
-    halves = 0.5 * anchors[:, None, None, :] * raw[..., 2:4].clamp(max=LARGEST_LOG_SCALE).exp()
-    return torch.cat([centres - halves, centres + halves], dim=-1)
+    operations = operations_of(raw)
+    rows, columns = raw.shape[2:4]
+    down, across = operations.counted(rows, anchors)[:, None], operations.counted(columns, anchors)
+    x = (operations.sigmoid(raw[..., 0]) + across) * stride
+    y = (operations.sigmoid(raw[..., 1]) + down) * stride
+    sizes = operations.exponential(operations.at_most(raw[..., 2:4], LARGEST_LOG_SCALE))
+    halves = 0.5 * anchors[:, None, None, :] * sizes
+    centres = operations.stacked([x, y])
+    return operations.joined([centres - halves, centres + halves], -1)
 
 
-def decode(network: Yolo, outputs: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """All boxes (batch, n, 4) in px of the input, and their scores (batch, n, classes) = objectness x class, 0..1."""
-    anchors = torch.tensor(network.config.anchors, dtype=torch.float32, device=outputs[0].device)
+def decode(network: Yolo, outputs: list) -> tuple[Any, Any]:
+    """All boxes (batch, n, 4) in px of the input, and their scores (batch, n, classes) = objectness x class, 0..1.
+
+    Parameters
+    ----------
+    network : Yolo
+        Of numpy or PyTorch; only what it says of itself is looked at.
+    outputs : list of ndarray or of tensor
+        Raw, of each scale.
+    """
+    operations = operations_of(outputs[0])
+    anchors = operations.array(network.config.anchors, outputs[0])
     boxes, scores = [], []
     for raw, stride, indices in zip(outputs, network.strides, network.anchor_indices):
-        boxes.append(decode_scale(raw, anchors[list(indices)], stride).flatten(1, 3))
-        scores.append((raw[..., 4:5].sigmoid() * raw[..., 5:].sigmoid()).flatten(1, 3))
-    return torch.cat(boxes, 1), torch.cat(scores, 1)
+        batch, classes = raw.shape[0], raw.shape[-1] - 5
+        boxes.append(decode_scale(raw, anchors[list(indices)], stride).reshape(batch, -1, 4))
+        likely = operations.sigmoid(raw[..., 4:])
+        scores.append((likely[..., :1] * likely[..., 1:]).reshape(batch, -1, classes))
+    return operations.joined(boxes, 1), operations.joined(scores, 1)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from .. import boxes
 from ..content import content_window
+from ..engines import answer, prepared
 from ..result import Candidate
 from .decode import decode
+from .description import Yolo
 from .letterbox import Letterbox
-from .networks import Yolo
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,20 @@ class DetectionSettings:
         IoU from which a region's edges are averaged with those of the regions it suppresses, see ``boxes.vote``.
     across : float
         The same for regions of different classes: almost the same place cannot be two things.
+    alongside : tuple of tuple of str
+        Groups of classes that do lie at almost the same place: the two bones of a shank, of a forearm. Among them
+        `together` counts in place of `across`.
+    together : float
+        IoU above which also of these the weaker one is dropped.
     per_class : int
         At most so many regions of a class.
     many : int
         At most so many of a class in `numerous`.
     numerous : tuple of str
         Classes of which a picture shows many: vertebrae, single teeth.
+    context : float
+        How far the best score of a class in `numerous` lifts those of its neighbours, because where one vertebra surely
+        is, there are more: s becomes s^(1 - context) best^context. 0 leaves them as they are.
     exponents : mapping of str to float
         Powers to which the scores of classes are raised, so that one threshold fits all: a class that is found rarely
         in training has low scores where it is right, too. 1 where it is not named.
@@ -45,9 +53,12 @@ class DetectionSettings:
     suppression: float = 0.4
     voting: float = 0.6
     across: float = 0.75
+    alongside: tuple[tuple[str, ...], ...] = ()
+    together: float = 0.9
     per_class: int = 2
     many: int = 24
     numerous: tuple[str, ...] = ()
+    context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -57,21 +68,13 @@ class RoiDetector:
     Parameters
     ----------
     network : Yolo
-        With trained weights; it is put in evaluation mode.
+        Of numpy or PyTorch, with trained weights; it is put in evaluation mode.
     settings : DetectionSettings
     """
 
     def __init__(self, network: Yolo, settings: DetectionSettings | None = None) -> None:
-        self.network = network.eval()
-        for module in network.modules():  # on a CPU a third faster than channels first
-            if isinstance(module, torch.nn.Conv2d):
-                module.to(memory_format=torch.channels_last)
+        self.network = prepared(network)
         self.settings = settings or DetectionSettings()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network lies."""
-        return next(self.network.parameters()).device
 
     def candidates(
         self, gray: np.ndarray, pixel_aspect: float = 1.0, score_threshold: float | None = None
@@ -90,17 +93,17 @@ class RoiDetector:
         window = content_window(gray)
         picture = gray[window]
         letterbox = Letterbox.fit(picture.shape, self.network.config.input_size, pixel_aspect)
-        image = letterbox.image_to_input(picture).to(self.device)
-        with torch.inference_mode():
-            image = image.expand(-1, self.network.config.channels, -1, -1).contiguous(memory_format=torch.channels_last)
-            found, scores = decode(self.network, self.network(image))
-        found, scores = found[0].cpu().numpy(), scores[0].cpu().numpy()
+        image = letterbox.image_to_input(picture).repeat(self.network.config.channels, axis=1)
+        found, scores = decode(self.network, answer(self.network, image))
+        found, scores = found[0], scores[0]
         if self.settings.exponents:
             scores **= [self.settings.exponents.get(label, 1.0) for label in self.network.config.classes]
         found = boxes.clip(letterbox.boxes_to_image(found), picture.shape)
         found += np.array([window[1].start, window[0].start] * 2)
 
         settings, candidates = self.settings, []
+        if settings.context and len(scores):
+            scores = _in_context(scores, self.network.config.classes, settings)
         passing = scores >= (settings.score if score_threshold is None else score_threshold)
         # always the best one of a class, so that "nothing found" can name it
         passing[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
@@ -117,6 +120,24 @@ class RoiDetector:
 
     def _one_per_place(self, candidates: list[Candidate]) -> list[Candidate]:
         """The candidates, best first, without those that lie where a better one of another class does."""
-        regions = np.array([candidate.roi for candidate in candidates]).reshape(-1, 4)
-        scores = np.array([candidate.score for candidate in candidates])
-        return [candidates[index] for index in boxes.non_maximum_suppression(regions, scores, self.settings.across)]
+        kept: list[Candidate] = []
+        for candidate in candidates:
+            ious = boxes.iou(np.asarray(candidate.roi), np.array([item.roi for item in kept]).reshape(-1, 4))
+            if all(iou <= self._bound(candidate.label, item.label) for iou, item in zip(ious, kept)):
+                kept.append(candidate)
+        return kept
+
+    def _bound(self, first: str, second: str) -> float:
+        """The IoU up to which regions of two classes stay beside each other."""
+        beside = first != second and any(first in group and second in group for group in self.settings.alongside)
+        return self.settings.together if beside else self.settings.across
+
+
+def _in_context(scores: np.ndarray, classes: Sequence[str], settings: DetectionSettings) -> np.ndarray:
+    """The scores (n, classes), those of numerous classes lifted towards the best of their class in the picture."""
+    lifted = scores.copy()
+    for index, label in enumerate(classes):
+        if label in settings.numerous:
+            best = scores[:, index].max()
+            lifted[:, index] = scores[:, index] ** (1.0 - settings.context) * best**settings.context
+    return lifted

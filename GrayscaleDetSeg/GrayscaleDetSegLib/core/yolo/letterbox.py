@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional
+
+from ..layers.resizing import block_means, reduced
 
 MAXIMUM_ASPECT = 1.3
 """Longest over shortest side of the fitted image. A long-leg film (1:3 and more) is stretched to this, because at
@@ -44,18 +44,15 @@ class Letterbox:
         offset = float((size - fitted[1]) // 2), float((size - fitted[0]) // 2)
         return cls(size, fitted, scale, offset)
 
-    def image_to_input(self, gray: np.ndarray | torch.Tensor) -> torch.Tensor:
+    def image_to_input(self, gray: np.ndarray) -> np.ndarray:
         """The input (1, 1, size, size), float32 in 0..1, of gray levels 0..255 (rows, columns); black around it."""
-        image = torch.as_tensor(np.ascontiguousarray(gray) if isinstance(gray, np.ndarray) else gray)
         # whole-number block means first: far cheaper than an antialiased resize of a full-size radiograph
-        factors = [max(1, image.shape[axis] // (2 * self.fitted[axis])) for axis in (0, 1)]
-        image = image.to(torch.float32)[None, None]
-        if max(factors) > 1:
-            image = functional.avg_pool2d(image, factors, ceil_mode=True)
-        image = functional.interpolate(image, self.fitted, mode="bilinear", antialias=True, align_corners=False)
+        factors = [max(1, gray.shape[axis] // (2 * self.fitted[axis])) for axis in (0, 1)]
+        image = reduced(block_means(np.asarray(gray, np.float32), *factors), self.fitted)
         left, top = int(self.offset[0]), int(self.offset[1])
-        padding = (left, self.size - self.fitted[1] - left, top, self.size - self.fitted[0] - top)
-        return functional.pad(image / 255.0, padding)
+        square = np.zeros((1, 1, self.size, self.size), np.float32)
+        np.divide(image, 255.0, out=square[0, 0, top : top + self.fitted[0], left : left + self.fitted[1]])
+        return square
 
     def boxes_to_image(self, boxes: np.ndarray) -> np.ndarray:
         """Boxes (n, 4) in px of the input as boxes in px of the image."""

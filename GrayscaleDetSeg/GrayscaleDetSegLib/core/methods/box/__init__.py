@@ -37,6 +37,7 @@ class Box(Method):
     summary = "the article's single box of gray levels"
     stages = {"boxes": "Finding boxes of gray levels"}
     networks = ("box_detector", "refinement")
+    trained_by = (".fine_tuning.networks:BOX",)
     explanation = Thresholds
 
     def __init__(self, detector: BoxDetector) -> None:
@@ -74,8 +75,8 @@ class Box(Method):
         """The 3D box of a region; the network sees the view that the region was found in."""
         if orientation.is_identity:
             return self.detector.detect(gray, region.roi, region.label)
-        seen, whole, _ = orientation.seen(gray, region.roi)
-        item = self.detector.detect(seen, whole, region.label)
+        turned = orientation.roi_to_view(region.roi, gray.shape)
+        item = self.detector.detect(orientation.view_of(gray), turned, region.label)
         across = np.asarray(region.roi)
         proposal, box = (boxes.extrude(across, part[2], part[5]) for part in (item.proposal, item.box))
         return replace(item, proposal=tuple(map(float, proposal)), box=tuple(map(float, box)))
@@ -83,19 +84,17 @@ class Box(Method):
 
 def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
     """The 3D detector of a bundle: PointNet, anchors and the refinement's T of every class."""
-    from ...folding import fold_batch_norms
     from ...single_box.anchors import AnchorConfig
+    from ...single_box.description import PointNet, PointNetConfig
     from ...single_box.detector import BoxDetector, BoxSettings
-    from ...single_box.pointnet import PointNet, PointNetConfig
 
     entry = bundle.network("box_detector")
     config = PointNetConfig.from_dict(entry["config"])
-    network = bundle.load_into(PointNet(config), "box_detector")
-    tensors = bundle.tensors("refinement")
+    network = bundle.ready(PointNet(config), "box_detector", device)
+    tensors = bundle.arrays("refinement")
     missing = [label for label in config.classes if label not in tensors]
     if missing:
         raise WeightsError(f"The refinement weights in {bundle.folder} lack the classes {', '.join(missing)}.")
-    refinement = {label: np.asarray(tensors[label].numpy(), np.float64) for label in config.classes}
-    anchors = AnchorConfig.from_dict(entry["anchors"])
-    network, settings = fold_batch_norms(network.to(device)), BoxSettings(**entry.get("settings", {}))
+    refinement = {label: tensors[label].astype(np.float64) for label in config.classes}
+    anchors, settings = AnchorConfig.from_dict(entry["anchors"]), BoxSettings(**entry.get("settings", {}))
     return BoxDetector(network, anchors, refinement, settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ... import boxes
 from ...explanations.threshold_field import ThresholdField
 from ...explanations.thresholds import ThresholdRule, Thresholds, explained
@@ -11,7 +13,7 @@ from ...gray_image import GrayImage
 from ...radiograph import Radiograph
 from ...regions import RegionMask, Regions
 from ...stopwatch import Stopwatch
-from ...types import Box3D
+from ...types import Box2D, Box3D
 from ...weights import Bundle
 from ..base import Method
 from ..box import Box
@@ -37,6 +39,7 @@ class Surfaces(Method):
     summary = "many boxes side by side with thresholds of their own"
     stages = {**Box.stages, "surfaces": "Finding threshold surfaces"}
     networks = ("surfaces", *Box.networks)
+    trained_by = (*Box.trained_by, ".fine_tuning.networks:SURFACES")
     explanation = Thresholds
 
     def __init__(self, detector: SurfaceDetector, box: Box, margin: float = 0.1) -> None:
@@ -71,21 +74,21 @@ class Surfaces(Method):
         labels = [region.label for region in regions.found]
         if regions.orientation.is_identity:
             return self.detector.detect_all(gray, rois, labels)
-        fields = []
-        for roi, label in zip(rois, labels):
-            seen, whole, window = regions.orientation.seen(gray, roi)
-            field = self.detector.detect(seen, whole, label)
-            stored = (regions.orientation.stored(surface) for surface in (field.low, field.high))
-            fields.append(ThresholdField(window, *stored))
-        return fields
+        view = regions.orientation
+        turned = [view.roi_to_view(roi, gray.shape) for roi in rois]
+        found = self.detector.detect_all(view.view_of(gray), turned, labels)
+        return [
+            ThresholdField(Box2D(*map(float, roi)), *(np.ascontiguousarray(view.stored(surface))
+                                                      for surface in (field.low, field.high)))
+            for roi, field in zip(rois, found)
+        ]  # fmt: skip
 
 
 def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:
     """The threshold surfaces of a bundle."""
-    from ...folding import fold_batch_norms
+    from ...surfaces.description import SurfaceConfig, SurfaceNetwork
     from ...surfaces.detector import SurfaceDetector
-    from ...surfaces.network import SurfaceConfig, SurfaceNetwork
 
     entry = bundle.network("surfaces")
-    network = bundle.load_into(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces")
-    return SurfaceDetector(fold_batch_norms(network.to(device)), **entry.get("settings", {}))
+    network = bundle.ready(SurfaceNetwork(SurfaceConfig.from_dict(entry["config"])), "surfaces", device)
+    return SurfaceDetector(network, **entry.get("settings", {}))

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import WeightsError
-from .blocks import ConvolutionBlock, OutputLayer
-from .networks import YoloV3, YoloV3Tiny
+from GrayscaleDetSegLib.core.errors import WeightsError
+from GrayscaleDetSegLib.core.yolo.blocks import ConvolutionBlock, OutputLayer
+from GrayscaleDetSegLib.core.yolo.networks import YoloV3, YoloV3Tiny
 
 VERSION = (0, 2, 0)
 TRANSPOSED_FROM = 1000

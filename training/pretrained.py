@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import WeightsError
-from .pointnet import PointNet
+from GrayscaleDetSegLib.core.errors import WeightsError
+from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
 
 CLASSIFIER = ("classifier.weight", "classifier.bias")
 FIRST_OF_HEAD = "head.0.weight"

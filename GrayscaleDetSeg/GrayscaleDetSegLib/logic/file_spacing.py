@@ -1,0 +1,100 @@
+"""Giving a volume the spacing that its file says, where Slicer has loaded it with another one; it can be undone.
+
+Slicer's own rulers then measure as the areas here do. What is shown on the volume goes with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core.errors import GrayscaleDetSegError
+from ..core.radiograph import Spacing
+from ..scene import volumes
+from ..scene.nodes import attribute, folded, set_attribute
+from ..scene.origin import is_a_readers, spacing_of
+from .facts import facts_of
+from .shown import Reading
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+_BEFORE = "SpacingBefore"
+
+
+def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None = None) -> Spacing | None:
+    """What the volume could be given: the spacing of its file, where one of Slicer's readers has made another of it.
+
+    None where they agree, nothing is known, or somebody has set the volume's spacing since.
+    """
+    try:
+        grid = volumes.grid_of(volume, slice_index)
+    except GrayscaleDetSegError:
+        return None
+    column, row, _ = grid.geometry.spacing
+    facts = facts_of(volume, grid)
+    if not is_a_readers((row, column), facts):
+        return None
+    spacing, _ = spacing_of(grid.geometry, facts, None)
+    if spacing is None or spacing.source == "volume":
+        return None
+    is_same = abs(spacing.row / row - 1) < 1e-6 and abs(spacing.column / column - 1) < 1e-6
+    return None if is_same else spacing
+
+
+def give_file_spacing(
+    workspace: Workspace, volume: vtkMRMLScalarVolumeNode, slice_index: int | None = None
+) -> Spacing | None:
+    """Give a volume its file's spacing; returns it, None where there is none to give, see :func:`offered_spacing`.
+
+    :func:`take_file_spacing_back` undoes it, in a saved and reopened scene as well. Results that are shown on the
+    volume are shown again on its pixels; what undo had kept of them is dropped, because it lies elsewhere.
+    """
+    spacing = offered_spacing(volume, slice_index)
+    if spacing is None:
+        return None
+    grid = volumes.grid_of(volume, slice_index)
+    before = list(volume.GetSpacing())
+    after = list(before)
+    after[grid.axes[0]], after[grid.axes[1]] = spacing.column, spacing.row
+    _change(workspace, volume, after)
+    set_attribute(volume, _BEFORE, " ".join(map(repr, before)))
+    return spacing
+
+
+def can_take_back(volume: vtkMRMLScalarVolumeNode) -> bool:
+    """Whether the volume was given its file's spacing."""
+    return attribute(volume, _BEFORE) is not None
+
+
+def take_file_spacing_back(workspace: Workspace, volume: vtkMRMLScalarVolumeNode) -> bool:
+    """Undo :func:`give_file_spacing`; whether there was anything to undo."""
+    text = attribute(volume, _BEFORE)
+    try:
+        before = [float(number) for number in (text or "").split()]
+    except ValueError:
+        before = []
+    set_attribute(volume, _BEFORE, None)
+    if len(before) != 3 or min(before) <= 0:
+        return False
+    _change(workspace, volume, before)
+    return True
+
+
+def _change(workspace: Workspace, volume: vtkMRMLScalarVolumeNode, spacing: list[float]) -> None:
+    shown = []
+    for node in workspace.results_on(volume):
+        kept = workspace.shown(node)  # with the masks as they are, while they still lie on the volume's pixels
+        if kept is not None:
+            shown.append((node, workspace.grid(node).index, kept.result))
+    with workspace.writing(), folded(volume):
+        volume.SetSpacing(*spacing)
+    for node, index, result in shown:
+        grid = volumes.grid_of(volume, index)
+        image = replace(result.radiograph, geometry=grid.geometry)
+        workspace.forget(node)
+        reading = Reading(volume, grid, image, volumes.stamp_of(volume))
+        workspace.show(reading, replace(result, radiograph=image), node)
+        while workspace.history.pop(node) is not None:
+            pass

@@ -1,0 +1,308 @@
+"""The result of one segmentation node: loaded, saved, changed and undone in one place.
+
+A result has two parts: the pixels, which the node's segments hold, and all else, which the node says as a document
+(``scene.record``). What is kept here besides is only faster. It counts as long as document, image and label maps have
+the modification times (MTime) that they had; so Segment Editor, scripts and other workspaces may change any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from ..core.errors import RadiographError
+from ..core.result import SegmentationResult, SegmentedObject
+from ..scene import masks, record, segmentation, volumes
+from ..scene.geometry import PixelGrid
+from ..scene.kept_copies import keep_copy
+from ..scene.outcome import volume_of
+from ..scene.snapshot import bring_back, snapshot
+from .history import History, State
+from .shown import Shown
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+
+Stamp = tuple[object, ...]
+
+
+class Transaction(Protocol):
+    """A change that takes its time, such as a drag: stored once, at its end, or not at all."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything differs from how it began."""
+
+    def settle(self) -> None:
+        """End it with what it shows now."""
+
+    def cancel(self) -> None:
+        """End it; all is as it was before."""
+
+
+@dataclass
+class _Kept:
+    """What the store knows of its node.
+
+    Parameters
+    ----------
+    document : str
+        What the node said of its result.
+    stamp : int or None
+        Which pixels the image had, ``volumes.stamp_of``.
+    index : int
+        Of the slice.
+    base : Shown
+        The result as it was stored, the masks included.
+    seen : dict of str to (tuple or None, SegmentedObject)
+        The object that each segment showed when it was looked at last, and ``masks.stamp_of`` then.
+    shown : Shown
+        What :meth:`ResultStore.load` gave last.
+    """
+
+    document: str
+    stamp: int | None
+    index: int
+    base: Shown
+    seen: dict[str, tuple[Stamp | None, SegmentedObject]] = field(default_factory=dict)
+    shown: Shown | None = None
+
+
+class ResultStore:
+    """The result that one segmentation node shows.
+
+    It observes nothing, and does not keep its node alive.
+
+    Parameters
+    ----------
+    node : vtkMRMLSegmentationNode
+    history : History
+        Where the states for :meth:`undo` go.
+    """
+
+    def __init__(self, node: vtkMRMLSegmentationNode, history: History) -> None:
+        import vtk
+
+        self._reference = vtk.vtkWeakReference()
+        self._reference.Set(node)
+        self._history = history
+        self._kept: _Kept | None = None
+        self._open: Transaction | None = None
+
+    @property
+    def node(self) -> vtkMRMLSegmentationNode | None:
+        """The segmentation; None once it is in no scene any more."""
+        node = self.held_node
+        return node if node is not None and node.GetScene() is not None else None
+
+    @property
+    def held_node(self) -> vtkMRMLSegmentationNode | None:
+        """The segmentation, in a scene or not; None once nobody holds it."""
+        return self._reference.Get()
+
+    @property
+    def volume(self) -> vtkMRMLScalarVolumeNode | None:
+        """The image that the result belongs to; None where it is gone, or there is no result."""
+        return None if self.node is None else volume_of(self.node)
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Where the pixels of the slice lie; RadiographError where the image holds none."""
+        kept, document = self._kept, record.kept_document(self.node)
+        index = kept.index if kept is not None and kept.document == document else record.kept_slice(self.node)
+        return volumes.grid_of(self.volume, index)
+
+    # reading and writing
+
+    def load(self, unread: Collection[str] = ()) -> Shown | None:
+        """What the segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
+
+        Parameters
+        ----------
+        unread : collection of str
+            Segments whose pixels are on the move, and are not looked at.
+
+        Raises
+        ------
+        RadiographError
+            As ``record.kept_result``.
+        """
+        node, volume = self.node, self.volume
+        if node is None or volume is None:
+            return None
+        kept, document, stamp = self._kept, record.kept_document(node), volumes.stamp_of(volume)
+        if kept is None or (kept.document, kept.stamp) != (document, stamp):
+            self._kept = None
+            result = record.kept_result(node, volume)
+            if result is None:
+                return None
+            base = Shown(result, tuple(record.kept_segments(node)), stamp)
+            kept = self._kept = _Kept(document, stamp, record.kept_slice(node), base)
+            self._note(kept, volume, base.identities)
+        return self._as_it_is(kept, volume, unread)
+
+    def loaded(self, unread: Collection[str] = ()) -> Shown | None:
+        """As :meth:`load`; None also where the image shows other pixels by now."""
+        try:
+            return self.load(unread)
+        except RadiographError:
+            return None
+
+    def save(
+        self,
+        result: SegmentationResult,
+        identities: Sequence[str],
+        grid: PixelGrid,
+        stamp: int | None,
+        written: Collection[str] = (),
+    ) -> Shown:
+        """Store a result whose masks the segments show already.
+
+        Parameters
+        ----------
+        identities : sequence of str
+            The segments of the objects, in their order.
+        stamp : int or None
+            Which pixels the image had when the result was made.
+        written : collection of str
+            Those of the segments that have exactly their objects' pixels, because they have just been written; of the
+            others, which somebody may have edited, this is looked up.
+        """
+        node, before = self.node, self._kept
+        record.keep_result(node, result, grid, identities)
+        base = Shown(result, tuple(identities), stamp)
+        kept = self._kept = _Kept(record.kept_document(node), stamp, grid.index, base)
+        if before is not None:
+            kept.seen.update({each: seen for each, seen in before.seen.items() if seen[1] is base.object_of(each)})
+        self._note(kept, self.volume, [each for each in base.identities if each in written])
+        return self._as_it_is(kept, self.volume)
+
+    def unchanged(self, identity: str, item: SegmentedObject) -> None:
+        """A segment has the pixels of an object again, which it had when it was looked at last."""
+        if self._kept is not None and self.volume is not None:
+            segments = self.node.GetSegmentation()
+            if segments.GetSegment(identity) is not None and identity in self._kept.base.identities:
+                self._kept.seen[identity] = masks.stamp_of(self.node, identity, self.volume, self.grid), item
+
+    def forget(self) -> None:
+        """Drop what is kept, and a transaction that is open, because the image may be another one now."""
+        self.abandon()
+        self._kept = None
+
+    def _note(self, kept: _Kept, volume: vtkMRMLScalarVolumeNode, identities: Collection[str]) -> None:
+        """Note that these segments have the pixels of their objects."""
+        node, grid = self.node, volumes.grid_of(volume, kept.index)
+        for identity, item in zip(kept.base.identities, kept.base.result.objects):
+            if identity in identities and node.GetSegmentation().GetSegment(identity) is not None:
+                kept.seen[identity] = masks.stamp_of(node, identity, volume, grid), item
+
+    def _as_it_is(self, kept: _Kept, volume: vtkMRMLScalarVolumeNode, unread: Collection[str] = ()) -> Shown:
+        """The stored result with the masks of now; objects whose segment is gone are left out."""
+        grid, segments, base = volumes.grid_of(volume, kept.index), self.node.GetSegmentation(), kept.base
+        pairs = list(zip(base.identities, base.result.objects))
+        present = [pair for pair in pairs if segments.GetSegment(pair[0]) is not None]
+        objects = tuple(self._object(kept, *pair, volume, grid, pair[0] in unread) for pair in present)
+        identities = tuple(identity for identity, _item in present)
+        for known in (kept.shown, base):
+            if known is not None and known.identities == identities and _same(known.result.objects, objects):
+                kept.shown = known
+                return known
+        kept.shown = Shown(replace(base.result, objects=objects), identities, kept.stamp)
+        return kept.shown
+
+    def _object(
+        self,
+        kept: _Kept,
+        identity: str,
+        item: SegmentedObject,
+        volume: vtkMRMLScalarVolumeNode,
+        grid: PixelGrid,
+        is_unread: bool,
+    ) -> SegmentedObject:
+        """An object with the pixels of its segment, which are read where its label map is another one by now."""
+        stamp, last = kept.seen.get(identity, (None, item))
+        if is_unread or (stamp is not None and stamp == masks.stamp_of(self.node, identity, volume, grid)):
+            return last
+        mask = masks.mask_of(self.node, identity, volume, grid)
+        for known in (item, last):
+            if known.windowed.is_of(mask):
+                break
+        else:
+            known = item.with_mask(mask, kept.base.result.radiograph.spacing)
+        kept.seen[identity] = masks.stamp_of(self.node, identity, volume, grid), known
+        return known
+
+    # changes
+
+    def state(self) -> State:
+        """The present state, for :meth:`restore`."""
+        node = self.node
+        known = [state.segments for state in self._history.states(node)]
+        shown, document = self.loaded(), record.kept_document(node)
+        if self._kept is not None and self._kept.document == document:
+            document = self._kept.document  # the same object: states share it
+        return State(snapshot(node, known), shown, document)
+
+    def remember(self, state: State | None = None) -> None:
+        """Keep a state, the present one by default, for :meth:`undo`."""
+        self._history.push(self.node, self.state() if state is None else state)
+
+    def restore(self, state: State) -> None:
+        """Let segments and document be those of a state again; other nodes of the result are the caller's."""
+        node, shown = self.node, state.shown
+        renewed = bring_back(node, state.segments)
+        for former in self._history.states(node):
+            held = {id(copy) for copy in former.segments.copies.values()}
+            former.segments.copies.update({stamp: copy for stamp, copy in renewed.items() if id(copy) in held})
+        record.set_document(node, state.document)
+        self._kept = None
+        if shown is not None and self.volume is not None:
+            self._kept = _Kept(state.document, shown.stamp, record.kept_slice(node), shown)
+
+    def undo(self) -> bool:
+        """Bring back the last state that was remembered; whether there was one.
+
+        A transaction that is open is the last change, and is given up.
+        """
+        is_changed = self._open is not None and self._open.is_changed
+        self.abandon()
+        if is_changed:
+            return True
+        state = None if self.node is None else self._history.pop(self.node)
+        if state is not None:
+            self.restore(state)
+        return state is not None
+
+    def is_repainted(self, identity: str, name: str) -> bool:
+        """Whether a segment has other pixels than were written for the object called `name`, in any slice."""
+        return segmentation.is_repainted(self.node, self.volume, self.grid, identity, name)
+
+    def keep_edited(self, identity: str, name: str) -> None:
+        """Keep a segment as a hidden copy where it was edited by hand; nothing where it is gone."""
+        if self.node.GetSegmentation().GetSegment(identity) is not None and self.is_repainted(identity, name):
+            keep_copy(self.node, identity)
+
+    def open(self, transaction: Transaction) -> None:
+        """A change begins that takes its time; another one that is open is settled."""
+        self.settle()
+        self._open = transaction
+
+    def close(self, transaction: Transaction) -> None:
+        """A transaction has ended."""
+        if self._open is transaction:
+            self._open = None
+
+    def settle(self) -> None:
+        """End a transaction that is open, with what it shows now."""
+        if self._open is not None:
+            self._open.settle()
+
+    def abandon(self) -> None:
+        """Give up a transaction that is open; all is as it was before."""
+        if self._open is not None:
+            self._open.cancel()
+
+
+def _same(first: Sequence[object], second: Sequence[object]) -> bool:
+    return len(first) == len(second) and all(one is other for one, other in zip(first, second))

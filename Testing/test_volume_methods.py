@@ -308,7 +308,7 @@ def test_a_bundle_that_is_damaged_or_fits_nothing(tmp_path):
     (tmp_path / "b" / "networks_0.safetensors").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="is damaged"):
         load_pipeline(tmp_path / "b", "cpu")
-    for engine, device, reason in (("numpy", "cpu", "numpy can't compute models of volumes"), ("torch", "abc", "device")):
+    for engine, device, reason in (("numpy", "cpu", "numpy can't compute models of vol"), ("torch", "abc", "device")):
         with pytest.raises(DeviceError, match=reason):
             load_pipeline(write_model(tmp_path / "d"), device, engine)
     write_model(tmp_path / "c", volume={"unheard": 1})

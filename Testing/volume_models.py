@@ -10,7 +10,8 @@ import torch
 
 from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
+from training.weights import save_weights
 
 CONFIG = {"layout": "small", "slices": 3, "channels": (4,)}
 SETTINGS = {"threshold": 0.95, "rounds": 4, "margin": 0.1}

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, save_weights
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
 
+from ..weights import save_weights
 from .cases import VolumeDataError
 
 CARD = """# Model card: {name} {version}

@@ -1,6 +1,6 @@
 # make demo    segment the sample radiograph
 # make test    run all tests
-# make lint    check the code's style
+# make lint    check the code's style and types
 # make clean   remove what the others made
 #
 # Each makes the virtual environment .venv first, if it is not there yet. Another Python: make demo PYTHON=python3.12
@@ -28,9 +28,10 @@ test: .venv/installed-test
 
 lint: .venv/installed-test
 	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
 
 clean:
-	rm -rf .venv output build dist .pytest_cache .ruff_cache .hypothesis */build */*.egg-info
+	rm -rf .venv output build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis */build */*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps are as new as the last installation; what is installed is edited in place, so that edits count at once.

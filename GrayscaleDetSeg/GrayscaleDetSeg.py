@@ -1,5 +1,8 @@
 """The module GrayscaleDetSeg: its metadata, its panel, its logic and its test; all else is in GrayscaleDetSegLib."""
 
+import importlib
+import sys
+
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -46,6 +49,16 @@ def on_startup() -> None:
     layout.CloudLayout.register()
 
 
+def forget_library() -> None:
+    """Let Python forget GrayscaleDetSegLib, so that the next import reads its files again, in the order of imports.
+
+    What runs already goes on with the modules that it has.
+    """
+    for name in [each for each in sys.modules if each.partition(".")[0] == "GrayscaleDetSegLib"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
 class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Places the panel, and tells it when the user and the scene come and go."""
 
@@ -62,15 +75,20 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         on_startup()  # for a module that was loaded when Slicer ran already
         widget = slicer.util.loadUI(self.resourcePath("UI/GrayscaleDetSeg.ui"))
         self.layout.addWidget(widget)
-        self.ui = slicer.util.childWidgetVariables(widget)
         widget.setMRMLScene(slicer.mrmlScene)
         self.logic = GrayscaleDetSegLogic()
-        self.panel = Panel(self.ui, self.logic.segmenter)
+        self.panel = Panel(widget, self.logic.segmenter)
+        self.ui = self.panel.ui
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.enterAgain()  # after a reload, Slicer does not do it
+
+    def onReload(self) -> None:
+        """Called by the button Reload, for developers: the library below this file is loaded anew as well."""
+        forget_library()
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self) -> None:
         """Called whenever the user comes to the module."""
@@ -78,7 +96,8 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         """Called whenever the user goes to another module."""
-        self.panel.leave()
+        if self.panel is not None:  # a panel that could not be made has said why
+            self.panel.leave()
 
     def cleanup(self) -> None:
         """Called when the application closes, and before the module is reloaded."""

@@ -65,7 +65,7 @@ class Module:
     @property
     def box(self):
         """The threshold box of the chosen object."""
-        return self.panel.segmenter.workspace.outcome(self.panel.results.node).box
+        return self.panel.segmenter.workspace.outcome(self.panel.session.node).box
 
     def drag_bottom(self, levels: float) -> None:
         """Take the box by the handle of its bottom with the mouse, and pull it up by so many gray levels."""
@@ -76,10 +76,10 @@ class Module:
         bounds = np.zeros(6)
         self.box.GetBounds(bounds)
         handle = np.array([bounds[:2].mean(), bounds[2:4].mean(), bounds[4]])
-        frame = frame_of(self.panel.segmenter.workspace.outcome(self.panel.results.node).cloud)
+        frame = frame_of(self.panel.segmenter.workspace.outcome(self.panel.session.node).cloud)
         target = handle + (0.0, 0.0, levels * frame.level)
         self.cloud_view.drag(self.cloud_view.screen(handle), self.cloud_view.screen(target))
-        self.session.wait(lambda: not self.panel.results.thresholds.is_moving)
+        self.session.wait(lambda: not self.panel.section("Thresholds").editor.is_moving)
         self.cloud_view.move((5, 5))  # no handle under the mouse any more
         if abs(interval_of(self.box)[0] - start - levels) > 5.0:
             raise SystemExit("The mouse has missed the handle of the box's bottom.")

@@ -108,7 +108,7 @@ class Bench:
 
     @property
     def node(self):
-        return self.panel.results.node
+        return self.panel.session.node
 
     def enter(self) -> None:
         import slicer
@@ -117,8 +117,8 @@ class Bench:
 
         slicer.util.selectModule("GrayscaleDetSeg")
         self.panel.segmenter.engine = Engine(self.rig.load)
-        self.panel.results.thresholds._rest.setInterval(150)  # tests are quicker than people
-        self.panel.results.regions.watch._timer.setInterval(100)
+        self.panel.section("Thresholds").editor._rest.setInterval(150)  # tests are quicker than people
+        self.panel.section("Draw").regions.watch._timer.setInterval(100)
 
     def leave(self) -> None:
         import slicer
@@ -157,7 +157,8 @@ class Bench:
         """Until thresholds and regions have come to rest, and what follows from that has ended."""
         panel = self.panel
         self.session.wait(lambda: False, 0.05)
-        assert self.session.wait(lambda: not (panel.results.thresholds.is_moving or panel.results.regions.watch.held))
+        editor, watch = panel.section("Thresholds").editor, panel.section("Draw").regions.watch
+        assert self.session.wait(lambda: not (editor.is_moving or watch.held))
         assert self.session.wait(lambda: not panel.runner.is_busy)
         self.session.process()
 
@@ -207,7 +208,7 @@ class Bench:
 
     def cells(self, row: int) -> list[str]:
         table = self.ui.objectsTable
-        return [table.item(row, column).text() for column in range(1, table.columnCount)]
+        return [table.item(row, column).text() for column in range(2, table.columnCount)]
 
     def names(self) -> list[str]:
         return [self.cells(row)[0] for row in range(self.ui.objectsTable.rowCount)]
@@ -238,6 +239,7 @@ class Bench:
         for change in changes:
             change()
             self.session.wait(lambda: False, 0.03)
+            self.session.wait(lambda: self.panel.section("Thresholds").editor._wanted is None)
         node.InvokeEvent(node.PointEndInteractionEvent)
 
     def place(self, identity, roi) -> None:

@@ -23,7 +23,13 @@ def text(path: Path) -> str:
 
 
 def listed(name: str) -> list[str]:
-    return re.search(rf"set\({name}\s(.*?)\)", text(MODULE / "CMakeLists.txt"), re.DOTALL)[1].split()
+    """The files that a list names, and those that it finds by patterns."""
+    cmake = text(MODULE / "CMakeLists.txt")
+    found = re.search(rf"set\({name}\s(.*?)\)", cmake, re.DOTALL)[1].split()
+    for part in re.findall(rf"list\(APPEND {name} \$\{{(\w+)\}}\)", cmake):
+        patterns = re.search(rf"file\(GLOB {part} .*?CONFIGURE_DEPENDS\s(.*?)\)", cmake, re.DOTALL)[1].split()
+        found += [path.relative_to(MODULE).as_posix() for pattern in patterns for path in MODULE.glob(pattern)]
+    return found
 
 
 def files() -> Iterator[str]:

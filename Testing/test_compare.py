@@ -13,7 +13,6 @@ pytest.importorskip("lightning", reason="training needs the extra 'training'")
 pytest.importorskip("monai", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core import boxes  # noqa: E402
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork  # noqa: E402
 from Testing.fakes import letter_l  # noqa: E402
 from training import benchmark, surfaces  # noqa: E402
 from training.compare import __main__ as compare  # noqa: E402
@@ -24,6 +23,7 @@ from training.compare.statistics import Bootstrap  # noqa: E402
 from training.data import CLASSES, Case  # noqa: E402
 from training.intervals import best_interval  # noqa: E402
 from training.metrics import overlap  # noqa: E402
+from training.networks import SurfaceConfig, SurfaceNetwork  # noqa: E402
 from training.rivals.networks import NETWORKS, build  # noqa: E402
 from training.rivals.training import AUGMENTATION, WholeImageDataset, predict  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402

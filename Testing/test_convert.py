@@ -13,12 +13,11 @@ from torch import nn
 pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core.errors import WeightsError  # noqa: E402
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig  # noqa: E402
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo  # noqa: E402
 from training import box_detector, convert, detector  # noqa: E402
 from training.convert import PUBLISHED_ANCHORS, convert_darknet, convert_pointnet  # noqa: E402
 from training.darknet_weights import save_darknet  # noqa: E402
 from training.data import CLASSES  # noqa: E402
+from training.networks import PointNet, PointNetConfig, YoloConfig, build_yolo  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
 WIDTH = 0.0625

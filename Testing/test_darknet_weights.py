@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
-from GrayscaleDetSegLib.core.yolo import networks
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig
+from training import networks
 from training.darknet_weights import load_darknet, number_count, save_darknet
+from training.networks import YoloConfig
 
 CLASSES = ("right lung", "left lung", "femur", "tibia", "teeth")
 ANCHORS = tuple((10.0 * i, 12.0 * i) for i in range(1, 10))

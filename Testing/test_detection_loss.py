@@ -7,13 +7,13 @@ import torch
 
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo  # noqa: E402
 from Testing.test_detection_training import network_that_sees  # noqa: E402
 from training.data import CLASSES  # noqa: E402
 from training.detection_loss import SAME_PLACE, LossWeights, detection_loss  # noqa: E402
 from training.detection_sample import DetectionSample  # noqa: E402
 from training.films.outlined import SHAPELESS, VOID  # noqa: E402
 from training.mask_head import MaskHead  # noqa: E402
+from training.networks import YoloConfig, build_yolo  # noqa: E402
 
 NONE = torch.zeros(0, 4)
 

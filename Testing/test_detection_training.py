@@ -8,7 +8,7 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
+from training.networks import YoloConfig, build_yolo
 
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 

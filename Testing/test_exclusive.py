@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.batch import arguments, report
@@ -57,6 +57,7 @@ def test_an_object_that_loses_all_stays_and_is_named():
     assert after.notes[-1] == "Nothing is left of patella."
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["femur", "tibia", "fibula"]), st.integers(0, 30), st.integers(0, 20),
                           st.integers(2, 25), st.integers(2, 18), st.integers(1, 3)), max_size=7))  # fmt: skip
 def test_no_pixel_is_lost_or_has_two_objects_and_no_more_confident_one_was_passed_over(boxes):

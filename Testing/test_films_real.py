@@ -12,7 +12,6 @@ from PIL import Image
 pytest.importorskip("scipy")
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
 from training.clinical.judge import read_boxes  # noqa: E402
 from training.data.labelled import Case  # noqa: E402
 from training.films import real  # noqa: E402
@@ -20,6 +19,7 @@ from training.films.collection import all_films, sampling_weights  # noqa: E402
 from training.films.film import Film, write_films  # noqa: E402
 from training.films.knowledge import BODY_PARTS, BOXED, CARDS, CLASSES, SetCard, absent_in  # noqa: E402
 from training.films.real import clinical_films, film_of_case, parts_of, sealed_films  # noqa: E402
+from training.networks import YoloConfig  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -20,9 +20,7 @@ from GrayscaleDetSegLib.batch.main import main  # noqa: E402
 from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
 from GrayscaleDetSegLib.core.methods.box import Box  # noqa: E402
 from GrayscaleDetSegLib.core.methods.surfaces import Surfaces  # noqa: E402
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNetConfig  # noqa: E402
 from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle  # noqa: E402
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
 from Testing.stranger_packages import install  # noqa: E402
 from Testing.strangers import OTSU, installed, site  # noqa: E402
 from training.data import load_set  # noqa: E402
@@ -31,6 +29,7 @@ from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.heads import moved_detector, moved_pointnet  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS  # noqa: E402
 from training.fine_tuning.steps import Step, Trained, steps_of  # noqa: E402
+from training.networks import PointNetConfig, YoloConfig  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
 OLD = ["right lung", "left lung", "femur", "tibia", "teeth"]

@@ -16,11 +16,8 @@ from PIL import Image
 pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core.labels import mirrored  # noqa: E402
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNetConfig  # noqa: E402
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig  # noqa: E402
 from GrayscaleDetSegLib.core.weights import Bundle  # noqa: E402
 from GrayscaleDetSegLib.core.yolo.decode import decode  # noqa: E402
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig  # noqa: E402
 from training.data import Case  # noqa: E402
 from training.fine_tuning import heads, result  # noqa: E402
 from training.fine_tuning.context import Budget, Context  # noqa: E402
@@ -28,6 +25,7 @@ from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.fitting import Plan, Timing, plan  # noqa: E402
 from training.fine_tuning.material import gather  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS, read_settings  # noqa: E402
+from training.networks import PointNetConfig, SurfaceConfig, YoloConfig  # noqa: E402
 
 OLD = ("right lung", "left lung", "femur", "tibia", "teeth")
 

@@ -7,11 +7,16 @@ import torch
 from torch import nn
 
 from GrayscaleDetSegLib.core.folding import fold_batch_norms
-from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
+from training.networks import (
+    PointNet,
+    PointNetConfig,
+    PolarityNetwork,
+    SurfaceConfig,
+    SurfaceNetwork,
+    YoloConfig,
+    build_yolo,
+)
 
 CLASSES = ("femur", "tibia")
 

@@ -221,6 +221,8 @@ def test_no_file_of_the_product_names_a_method(path):
 def test_the_schema_and_the_panel_list_no_methods():
     schema = json.loads((LIBRARY / "batch" / "result.schema.json").read_text(encoding="utf-8"))
     assert schema["$defs"]["ReportedObject"]["properties"]["method"]["type"] == "string"
-    panel = (LIBRARY.parent / "Resources" / "UI" / "GrayscaleDetSeg.ui").read_text(encoding="utf-8")
+    pages = sorted((LIBRARY.parent / "Resources" / "UI").glob("*.ui"))
+    panel = "".join(path.read_text(encoding="utf-8") for path in pages)
+    assert "methodComboBox" in panel
     assert "enum" not in schema["$defs"]["ReportedObject"]["properties"]["method"]
     assert not [method.title for method in Registry(built_in()).usable() if f">{method.title}<" in panel]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import importorskip
 
@@ -63,6 +63,7 @@ def test_an_edit_takes_nothing_from_what_it_may_overlap():
     assert again.pixel_count == 5 * 20  # between the two others
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["femur", "tibia", "fibula"]), st.integers(0, 30), st.integers(0, 20),
                           st.integers(2, 25), st.integers(2, 18)), max_size=7))  # fmt: skip
 def test_layers_hold_every_pixel_of_every_object_and_few_layers_do(boxes):

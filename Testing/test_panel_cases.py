@@ -76,7 +76,7 @@ def test_a_threshold_that_moves_is_saved_as_it_will_be(done, tmp_path):
     done.ui.caseFolderLineEdit.currentPath = str(tmp_path)
     done.ui.grayRangeWidget.minimumValue = 200.0
     done.ui.saveCaseButton.click()
-    assert not done.panel.results.thresholds.is_moving and done.item().thresholds.interval[0] == pytest.approx(200.0)
+    assert not done.panel.session.machine.is_moving and done.item().thresholds.interval[0] == pytest.approx(200.0)
     values = read(tmp_path / "knee.seg.nrrd")
     np.testing.assert_array_equal(values > 0, done.mask() | done.mask("tibia"))
 

@@ -50,14 +50,14 @@ def start(bench, what: str) -> None:
         assert bench.session.wait(lambda: bench.panel.runner.is_busy)
     elif what == "drawing":
         bench.ui.drawButton.click()
-        assert bench.panel.results.regions.drawing.active
+        assert bench.panel.section("Draw").regions.drawing.active
     elif what == "dragging":
         from GrayscaleDetSegLib.scene import threshold_box
 
         outcome.box.InvokeEvent(outcome.box.PointStartInteractionEvent)
         threshold_box.set_interval(outcome.box, (180.0, 230.0))
         bench.session.wait(lambda: False, 0.03)
-        assert bench.panel.results.thresholds.is_moving
+        assert bench.panel.section("Thresholds").editor.is_moving
     elif what == "sliding":
         bench.ui.grayRangeWidget.minimumValue = 200.0
     elif what == "moving":
@@ -76,6 +76,7 @@ STATES = ["idle", "running", "searching", "drawing", "dragging", "sliding", "mov
 def settle(bench) -> None:
     """Whatever was to come has come."""
     bench.rig.gate.set()
+    bench.session.wait(lambda: not bench.panel.runner.is_busy)
     bench.session.wait(lambda: False, 0.25)
 
 
@@ -108,7 +109,7 @@ def test_the_scene_is_closed(done, what):
     slicer.mrmlScene.Clear(0)
     settle(done)
     panel, ui = done.panel, done.ui
-    assert not panel.runner.is_busy and not panel.results.thresholds.is_moving and not panel.messages.is_asking
+    assert panel.session.state.value == "idle" and not panel.runner.is_busy and not panel.messages.is_asking
     assert done.names() == [] and ui.segmentButton.toolTip == "Choose a radiograph first."
     left = {node.GetClassName() for node in all_nodes(done.scene) if not (node.GetName() or "").endswith("Slice")}
     assert not left & {"vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode", "vtkMRMLModelNode", "vtkMRMLTableNode"}, left
@@ -188,7 +189,7 @@ def test_nodes_of_every_kind_are_deleted(panel_session, what):
             bench.choose(1)
             bench.choose(0)
             bench.ui.grayRangeWidget.minimumValue = 170.0
-            bench.panel.results.finish_edits()
+            bench.panel.session.finishing.emit()
             assert bench.item().thresholds.interval[0] == pytest.approx(170.0, abs=0.01), part
         bench.scene.Clear(0)
         bench.session.process()
@@ -198,7 +199,7 @@ def test_a_segment_is_deleted_by_somebody(done):
     done.node.GetSegmentation().RemoveSegment("femur")
     done.ui.grayRangeWidget.minimumValue = 180.0  # at once, before anybody has looked
     done.session.wait(lambda: False, 0.3)
-    assert done.names() == ["Tibia"] and done.panel.results.table.selected != "femur"
+    assert done.names() == ["Tibia"] and done.panel.session.selection != "femur"
 
 
 def test_the_module_is_reloaded_while_something_runs(done):
@@ -210,7 +211,8 @@ def test_the_module_is_reloaded_while_something_runs(done):
         done.widget.onReload()
         done.rig.gate.set()
         done.session.wait(lambda: False, 0.2)
-        assert done.panel is not old and not old.runner.is_busy and not old._shortcuts and not old._observers
+        assert done.panel is not old and not old.runner.is_busy
+        assert not old._shortcuts and not old.session.choices._observers
         from GrayscaleDetSegLib.logic.engine import Engine
 
         done.panel.segmenter.engine = Engine(done.rig.load)
@@ -227,12 +229,12 @@ def test_the_users_layout_comes_back(done):
     done.enter()
     assert layouts() == ours
     done.ui.cloudCheckBox.click()
-    assert layouts() == users and not done.panel.results.picking.enabled
+    assert layouts() == users and not done.panel.session.view.picking.enabled
     done.choose(1)
     assert layouts() == users
     done.ui.cloudCheckBox.click()
     assert layouts() == ours and done.workspace.outcome(done.node).shown_segment == "tibia"
-    assert done.panel.results.picking.enabled
+    assert done.panel.session.view.picking.enabled
 
 
 @pytest.fixture
@@ -266,7 +268,7 @@ def test_a_scene_comes_back_connected(done, files, is_inside):
     assert ui.scoreSlider.value == pytest.approx(0.45) and not ui.cleanUpCheckBox.checked
     assert parameters.segmentation is done.node is not None and ui.resultSelector.currentNode() is done.node
     assert ui.inputSelector.currentNode() is parameters.volume is done.workspace.outcome(done.node).volume
-    assert done.names() == ["Femur", "Tibia"] and done.panel.results.table.selected == "tibia"
+    assert done.names() == ["Femur", "Tibia"] and done.panel.session.selection == "tibia"
     for identity, mask in zip(("femur", "tibia"), masks):
         np.testing.assert_array_equal(done.mask(identity), mask)
     assert ui.grayRangeWidget.minimumValue == 190.0 and not done.workspace.would_lose_edits(done.node)
@@ -333,12 +335,12 @@ def test_the_panel_goes_for_good(done):
     before = len(widget.Observations)
     start(done, "running")
     widget.cleanup()
-    assert before == 3 and not widget.Observations and not panel._observers and not panel.is_entered
+    assert before == 3 and not widget.Observations and not panel.session.choices._observers and not panel.is_entered
     assert not panel.runner.is_busy and not panel._shortcuts
     done.rig.gate.set()
-    results = panel.results
-    timers = [panel._gone, panel.runner._timer, results._later, results._pixels, results.picking._timer]
-    timers += [results.regions.watch._timer, results.thresholds._live, results.thresholds._rest]
+    view, editor = panel.session.view, panel.section("Thresholds").editor
+    timers = [panel.session.choices._gone, panel.runner._timer, view._later, view._pixels, view.picking._timer]
+    timers += [panel.section("Draw").regions.watch._timer, editor._live, editor._rest, panel.layout._camera._timer]
     assert all(isinstance(timer, qt.QTimer) and not timer.isActive() for timer in timers)
     add_volume(done.scene, picture())
     done.scene.Clear(0)

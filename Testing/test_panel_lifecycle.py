@@ -105,14 +105,14 @@ def test_pytorch_is_not_installed_twice_at_once(module, monkeypatch):
     def install(confirm, log, torch):
         calls.append(1)
         with pytest.raises(GrayscaleDetSegError, match="being installed"):  # a click meanwhile
-            panel().desk.prepare()
+            panel().session.prepare()
         slicer.util.selectModule("SegmentEditor")
 
     monkeypatch.setattr(dependencies, "missing", lambda torch: () if calls else ("torch>=2.1",))
     monkeypatch.setattr(dependencies, "install", install)
     before = panel()
     with pytest.raises(GrayscaleDetSegError, match="left meanwhile"):
-        before.desk.prepare()
+        before.session.prepare()
     assert calls == [1]
     slicer.util.selectModule("GrayscaleDetSeg")
-    panel().desk.prepare()
+    panel().session.prepare()

@@ -44,7 +44,7 @@ def test_the_shipped_model_is_listed_and_chosen(bench):
     assert bench.models() == ["radiographs"] and ui.modelComboBox.currentText == "radiographs"
     tip = ui.modelComboBox.toolTip
     assert "radiographs, version 3." in tip and "femur, tibia, teeth" in tip and "research only" in tip
-    assert str(bench.panel.models.chosen.folder) in tip
+    assert str(bench.panel.section("Advanced").chosen.folder) in tip
     assert classes(bench)[:5] == ["right lung", "left lung", "femur", "tibia", "teeth"] and len(classes(bench)) == 20
     assert ui.addModelButton.enabled and not ui.removeModelButton.enabled
     assert "added by its path" in ui.removeModelButton.toolTip
@@ -240,7 +240,7 @@ def test_a_scene_whose_model_is_not_here_is_not_segmented_by_another(done, knees
     assert ui.modelComboBox.currentText == "knees (not available)" and not ui.removeModelButton.enabled
     assert done.names() == ["Femur", "Tibia"], "what is in the scene can be worked on"
     ui.statusLabel.text = ""
-    panel.segment()  # as a script may
+    panel.section("Segment").segment()  # as a script may
     assert done.status == sentence and len(done.rig.loads) == loads
     done.drag(done.workspace.outcome(done.node).regions["femur"], lambda: done.place("femur", (10.0, 6.0, 56.0, 47.0)))
     done.rest()
@@ -367,7 +367,7 @@ def test_a_model_of_ones_own_from_the_list_to_the_objects(panel_session, tmp_pat
     assert panel_session.wait(lambda: not panel.runner.is_busy, 60.0)
     table = panel.ui.objectsTable
     assert {table.item(row, 1).text() for row in range(table.rowCount)} >= {"Thigh bone", "Shin bone"}
-    assert panel.segmenter.workspace.shown(panel.results.node).result.model == "mine 3"
+    assert panel.segmenter.workspace.shown(panel.session.node).result.model == "mine 3"
     assert "Model: mine 3." in panel.ui.logText.plainText
     (bundle / "surfaces.safetensors").write_bytes(b"damaged")
     change_manifest(bundle, lambda manifest: manifest.update(version="4"))  # so that it is loaded anew

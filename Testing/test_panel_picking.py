@@ -46,7 +46,7 @@ class Picking:
         )
         views.aim_camera(self.view.camera, self.frame, ROI)
         self.view.window.Render()
-        manager().threeDWidget("PointCloud").threeDView()._interactor = self.view.interactor
+        manager().viewWidget(views.cloud_view(manager().mrmlScene())).threeDView()._interactor = self.view.interactor
         self.seen, self.left = [], 0
         self.picking = LinkedPicking(lambda *pixel: self.seen.append(pixel), self._leave)
         self.picking.watch(self.cloud, self.volume, None, self.image.gray_image())
@@ -165,7 +165,7 @@ def test_the_crosshair_stays_out_of_the_clouds_view(panel_session, screen, monke
     assert abs(case.view.picture() - plain).max() > 60
     name = "vtkMRMLCrosshairDisplayableManager3D"
     monkeypatch.setattr(
-        type(manager().threeDWidget("PointCloud").threeDView()),
+        type(manager().viewWidget(views.cloud_view(manager().mrmlScene())).threeDView()),
         "displayableManagerByClassName",
         lambda _, wanted: case.view.group.GetDisplayableManagerByClassName(wanted),
     )

@@ -40,7 +40,7 @@ def test_a_dragged_region_is_searched_again(done, monkeypatch):
     assert done.rig.searches == [("femur", done.item().region)] and done.item().region == pytest.approx(MOVED, abs=0.05)
     assert (done.mask() != before).any() and done.cells(0)[1] == "1.00"
     np.testing.assert_array_equal(done.mask("tibia"), tibia)
-    assert done.status.startswith("Femur: gray levels 150 to 240") and done.panel.results.table.selected == "femur"
+    assert done.status.startswith("Femur: gray levels 150 to 240") and done.panel.session.selection == "femur"
     done.ui.undoButton.click()
     np.testing.assert_array_equal(done.mask(), before)
     assert done.roi("femur") == pytest.approx(FOUND[0].roi, abs=0.05) and not done.ui.undoButton.enabled
@@ -159,7 +159,7 @@ def begin_drawing(bench, label="right lung"):
     combo = bench.ui.classComboBox
     combo.currentIndex = next(index for index in range(combo.count) if combo.itemData(index) == label)
     bench.ui.drawButton.click()
-    return bench.panel.results.regions.drawing._node
+    return bench.panel.section("Draw").regions.drawing._node
 
 
 def place_drawn(bench, node, roi, volume=None, index=None) -> None:
@@ -172,7 +172,7 @@ def place_drawn(bench, node, roi, volume=None, index=None) -> None:
     node.AddControlPoint(0.0, 0.0, 0.0)
     regions.place_region(node, volume, grid_of(volume, index), roi)
     slicer.app.applicationLogic().GetInteractionNode().SwitchToViewTransformMode()
-    assert bench.session.wait(lambda: not bench.panel.results.regions.drawing.active)
+    assert bench.session.wait(lambda: not bench.panel.section("Draw").regions.drawing.active)
 
 
 DRAWN = (80.0, 10.0, 120.0, 40.0)
@@ -185,7 +185,7 @@ def test_a_drawn_region_adds_an_object(done):
     place_drawn(done, node, DRAWN)
     done.finish()
     assert done.ui.drawButton.text == "Draw region" and done.node is before
-    assert done.names() == ["Femur", "Tibia", "Right lung"] and done.panel.results.table.selected == "right_lung"
+    assert done.names() == ["Femur", "Tibia", "Right lung"] and done.panel.session.selection == "right_lung"
     assert done.item("right_lung").region == pytest.approx(DRAWN, abs=0.05) and node.GetScene() is None
     assert done.roi("right_lung") == pytest.approx(DRAWN, abs=0.05)
     done.ui.undoButton.click()
@@ -209,13 +209,13 @@ def test_drawing_is_stopped_by_the_button_and_by_a_run(done):
     assert ids(done.scene) == before
     begin_drawing(done)
     done.run()
-    assert not done.panel.results.regions.drawing.active and ids(done.scene) == before
+    assert not done.panel.section("Draw").regions.drawing.active and ids(done.scene) == before
 
 
 def test_another_image_stops_the_drawing(done):
     before = len(ids(done.scene))
     begin_drawing(done)
-    drawing = done.panel.results.regions.drawing
+    drawing = done.panel.section("Draw").regions.drawing
     done.volume("other")
     assert not drawing.active and done.ui.drawButton.text == "Draw region"
     assert not [each for each in ids(done.scene) if "ROI" in each and done.scene.GetNodeByID(each).GetName() == "Drawn"]

@@ -37,8 +37,8 @@ def is_asking(bench) -> bool:
 
 def test_the_table(done):
     table, item = done.ui.objectsTable, done.item()
-    assert [table.horizontalHeaderItem(column).text() for column in range(7)] == [
-        "Show", "Object", "Score", "Confidence", "Gray levels", "Area", "Stability"
+    assert [table.horizontalHeaderItem(column).toolTip() for column in range(8)] == [
+        "Show", "Lock", "Object", "Score", "Confidence", "Gray levels", "Area", "Stability"
     ]  # fmt: skip
     area, stability = f"{item.area_mm2:.0f} mm²", f"{item.thresholds.stability.value:.2f}"
     assert done.cells(0) == ["Femur", "0.93", f"{item.thresholds.confidence:.2f}", "150 – 240", area, stability]
@@ -64,7 +64,7 @@ def test_a_click_goes_to_the_object(done):
         across = np.linalg.inv(numpy_matrix(view.GetSliceToRAS())) @ [*middle, 1.0]
         assert abs(across[2]) < 1e-3, "the view is not in the image's plane"
         assert done.workspace.outcome(done.node).shown_segment == identity
-        assert done.panel.results.picking.enabled
+        assert done.panel.session.view.picking.enabled
 
 
 def test_an_object_out_of_sight_comes_to_the_middle(done):
@@ -103,18 +103,18 @@ def test_delete_and_undo(done):
     assert not ui.undoButton.enabled and ui.undoButton.toolTip == "There is nothing to undo."
     done.choose(1)
     ui.deleteButton.click()
-    assert done.names() == ["Femur"] and done.panel.results.table.selected == "femur"
+    assert done.names() == ["Femur"] and done.panel.session.selection == "femur"
     assert done.status == "Tibia was deleted; Undo brings it back." and region.GetScene() is None
     ui.deleteButton.click()
     assert done.names() == [] and not ui.deleteButton.enabled and not ui.grayRangeWidget.enabled
     assert ui.editButton.toolTip == "Choose an object in the table first."
     ui.undoButton.click()
-    assert done.names() == ["Femur"] and done.panel.results.table.selected == "femur"
+    assert done.names() == ["Femur"] and done.panel.session.selection == "femur"
     ui.undoButton.click()
     assert done.names() == ["Femur", "Tibia"] and done.status == "The former state is back."
     np.testing.assert_array_equal(done.mask("tibia"), before)
     assert "tibia" in done.workspace.outcome(done.node).regions and not ui.undoButton.enabled
-    done.panel.results.undo()  # by the shortcut
+    done.panel.section("Objects").undo()  # by the shortcut
     assert done.names() == ["Femur", "Tibia"]
 
 
@@ -263,7 +263,7 @@ def test_edit_hands_over_to_segment_editor_and_back(done):
     done.paint("tibia", node)
     added = node.GetSegmentation().AddEmptySegment("patella", "patella")
     slicer.util.selectModule("GrayscaleDetSeg")
-    assert layout.layout == ours and done.node is node and done.panel.results.table.selected == "tibia"
+    assert layout.layout == ours and done.node is node and done.panel.session.selection == "tibia"
     assert done.item("tibia").pixel_count == before + 54 and done.names() == ["Femur", "Tibia"]
     assert done.cells(1)[4] == f"{done.item('tibia').area_mm2:.0f} mm²"
     done.ui.segmentButton.click()
@@ -279,7 +279,7 @@ def test_segments_that_change_meanwhile_are_seen(done):
     assert done.session.wait(lambda: done.cells(0)[4] != before)
     done.node.GetSegmentation().RemoveSegment("tibia")
     assert done.session.wait(lambda: done.names() == ["Femur"])
-    assert done.panel.results.table.selected == "femur"
+    assert done.panel.session.selection == "femur"
 
 
 def test_other_pixels_ask_for_another_run(done):

@@ -46,7 +46,7 @@ def test_a_label_map_cannot_be_chosen(bench):
     assert bench.ui.inputSelector.currentNode() is None and not bench.ui.segmentButton.enabled
     bench.panel.parameters.volume = labels  # by a script
     assert not bench.ui.segmentButton.enabled and "choose the image" in bench.ui.segmentButton.toolTip
-    bench.panel.segment_or_cancel()  # by the shortcut
+    bench.panel.section("Segment").segment_or_cancel()  # by the shortcut
     assert not bench.panel.runner.is_busy and not bench.rig.loads
 
 
@@ -103,7 +103,7 @@ def test_cancel(bench, stage):
     bench.begin()
     ui.segmentButton.click()
     assert ui.segmentButton.text == "Cancelling..." and not ui.segmentButton.enabled
-    bench.panel.segment_or_cancel()  # once more, by the shortcut
+    bench.panel.section("Segment").segment_or_cancel()  # once more, by the shortcut
     bench.session.wait(lambda: False, 0.06)
     assert bench.panel.runner.is_busy, "the stage itself cannot be broken off"
     gate.set()
@@ -144,7 +144,7 @@ def test_bad_input_is_one_line(bench, spoil, words):
     volume = bench.volume("elbow", pixels=np.array([picture()] * 3) if spoil is bent else None)
     spoil(volume)
     before = ids(bench.scene)
-    bench.panel.segment()
+    bench.panel.section("Segment").segment()
     assert not bench.panel.runner.is_busy
     assert words in bench.status and "\n" not in bench.status and "Traceback" not in bench.log
     assert ids(bench.scene) == before and bench.ui.segmentButton.text == "Segment"
@@ -197,9 +197,9 @@ def test_nothing_found_offers_the_best_candidate(bench):
     bench.run()
     assert ids(bench.scene) == before and "tibia" in bench.status
     assert ui.questionFrame.isVisibleTo(bench.widget.parent)
-    assert (ui.questionFirstButton.text, ui.questionSecondButton.text) == ("Segment it", "No")
-    assert not ui.questionThirdButton.isVisibleTo(ui.questionFrame)
-    ui.questionSecondButton.click()
+    buttons = (ui.questionFirstButton, ui.questionSecondButton, ui.questionThirdButton)
+    assert [each.text for each in buttons] == ["Segment tibia anyway", "Draw a region", "Another model"]
+    ui.questionThirdButton.click()
     assert not ui.questionFrame.isVisibleTo(bench.widget.parent) and not bench.panel.runner.is_busy
     bench.run()
     ui.questionFirstButton.click()
@@ -263,14 +263,14 @@ def test_choices_reach_the_method(bench, monkeypatch):
 def test_two_clicks_start_one_run(bench, monkeypatch):
     """While PyTorch is imported, events are let through."""
     bench.volume()
-    load = bench.panel.desk.prepare
+    load = bench.panel.session.prepare
 
     def prepare():
-        monkeypatch.setattr(bench.panel.desk, "prepare", load)
+        monkeypatch.setattr(bench.panel.session, "prepare", load)
         bench.ui.segmentButton.click()  # the second of a double click
         load()
 
-    monkeypatch.setattr(bench.panel.desk, "prepare", prepare)
+    monkeypatch.setattr(bench.panel.session, "prepare", prepare)
     bench.ui.segmentButton.click()
     bench.finish()
     assert bench.names() == ["Femur", "Tibia"] and len(bench.rig.loads) == 1
@@ -336,7 +336,7 @@ def test_without_weights_the_panel_says_so(panel_session, monkeypatch, tmp_path)
     assert not bench.ui.drawButton.enabled
     assert not bench.ui.segmentButton.enabled and "reinstall" in bench.ui.segmentButton.toolTip
     bench.ui.statusLabel.text = ""
-    bench.panel.segment()  # as a script may
+    bench.panel.section("Segment").segment()  # as a script may
     assert "reinstall" in bench.status and "Traceback" not in bench.log and bench.rig.loads == []
 
 

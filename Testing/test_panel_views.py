@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.scene import volumes
+from GrayscaleDetSegLib.scene import views, volumes
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from GrayscaleDetSegLib.scene.geometry import moved, numpy_matrix
 from Testing import standins
 from Testing.fakes import GEOMETRIES, radiograph
+from Testing.panel_helpers import observers
 from Testing.panel_screen import manager
 from Testing.scene_nodes import add_bending_transform, add_transform, add_volume, ids
 
@@ -110,7 +111,7 @@ def test_camera_looks_at_the_cloud(layout):
     assert not layout.aim(frame, ROI)
     layout.show()
     assert layout.aim(frame, ROI)
-    camera = manager().threeDWidget("PointCloud").threeDView().cameraNode()
+    camera = manager().viewWidget(views.cloud_view(manager().mrmlScene())).threeDView().cameraNode()
     middle = frame.to_view([((ROI[0] + ROI[2]) / 2, (ROI[1] + ROI[3]) / 2, 127.5)])[0]
     assert camera.GetFocalPoint() == pytest.approx(middle) and camera.GetViewAngle() == 30.0
 
@@ -140,6 +141,63 @@ def test_the_slice_view_turns_to_the_image(layout, name, is_moved):
         assert (corners[:, 0].min(), corners[:, 1].min()) > (-1, -1) and (corners < (701, 501, 1)).all()
     backgrounds = {logic.GetSliceCompositeNode().GetBackgroundVolumeID() for logic in manager().mrmlSliceLogics()}
     assert backgrounds == {volume.GetID()}
+
+
+def test_both_views_get_the_same_width(layout):
+    layout.show()
+    description = manager().layoutLogic().GetLayoutNode().GetCurrentLayoutDescription()
+    assert description.count('<item splitSize="500">') == description.count("<item") == 2
+
+
+def test_the_widget_of_the_clouds_view_is_found(layout):
+    """By its node: Slicer's layout manager does not know it by the name that the layout gives it."""
+    from GrayscaleDetSegLib.panel.layout import cloud_widget
+
+    assert cloud_widget() is None
+    layout.show()
+    assert cloud_widget().mrmlViewNode() is layout.view and layout.view.GetLayoutName() == "PointCloud"
+    assert manager().threeDWidget("PointCloud") is None
+    assert manager().threeDWidget(layout.view.GetName()) is cloud_widget()
+
+
+def test_the_camera_follows_the_shape_of_the_view(layout, panel_session):
+    """Nothing is cut off in a narrow view; and the user's own turn of the camera stays."""
+    import vtk
+
+    from GrayscaleDetSegLib.panel.layout import cloud_widget
+
+    layout.show()
+    view, frame = cloud_widget().threeDView(), CloudFrame.of(radiograph(), ROI)
+    window = vtk.vtkRenderWindow()
+    window.SetOffScreenRendering(1)
+    window.SetSize(800, 800)
+    view.interactor().SetRenderWindow(window)
+    alone = observers(view.interactor(), window)
+    assert layout.aim(frame, ROI)
+    camera, far = view.cameraNode(), []
+    corners = [(x, y, gray) for x in ROI[::2] for y in ROI[1::2] for gray in (0.0, 255.0)]
+
+    def reach() -> float:
+        """How far the cloud reaches across the view: 1 is its edge."""
+        width, height = window.GetSize()
+        matrix = camera.GetCamera().GetCompositeProjectionTransformMatrix(width / height, -1, 1)
+        places = np.c_[frame.to_view(corners), np.ones(len(corners))] @ numpy_matrix(matrix).T
+        return float(np.abs(places[:, :2] / places[:, 3:]).max())
+
+    for width in (800, 300, 1200):
+        window.SetSize(width, 800)
+        view.interactor().InvokeEvent("ConfigureEvent")
+        panel_session.wait(lambda: False, 0.1)
+        assert 0.6 < reach() < 1.0, width
+        far.append(np.linalg.norm(np.subtract(camera.GetPosition(), camera.GetFocalPoint())))
+    assert far[1] > far[0] >= far[2]
+    camera.SetPosition(1.0, 2.0, 3.0)
+    window.SetSize(300, 800)
+    view.interactor().InvokeEvent("ConfigureEvent")
+    panel_session.wait(lambda: False, 0.1)
+    assert camera.GetPosition() == (1.0, 2.0, 3.0)
+    layout.restore()
+    assert observers(view.interactor(), window) == alone
 
 
 def test_what_cannot_be_shown_does_no_harm(layout):

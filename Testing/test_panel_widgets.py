@@ -18,13 +18,15 @@ reason = standins.missing()
 if reason:
     pytest.skip(reason, allow_module_level=True)
 
-UI = MODULE.parent / "Resources" / "UI" / "GrayscaleDetSeg.ui"
+UI = sorted((MODULE.parent / "Resources" / "UI").glob("*.ui"))
 PANEL = MODULE.parent / "GrayscaleDetSegLib" / "panel"
 SILENT = ("QLabel", "QFrame", "QProgressBar", "qMRMLWidget", "ctkCollapsibleButton")  # need no words of their own
 
 
 def widgets() -> dict[str, ElementTree.Element]:
-    return {each.get("name"): each for each in ElementTree.parse(UI).getroot().iter("widget")}
+    """The widgets of all .ui files by name, the outermost of each left out."""
+    pages = [ElementTree.parse(path).getroot().find("widget") for path in UI]
+    return {each.get("name"): each for page in pages for each in page.iter("widget") if each is not page}
 
 
 def words(widget, name) -> str | None:
@@ -42,12 +44,13 @@ def test_every_control_has_a_tooltip(bench):
         assert tip and tip.endswith("."), name
         said.setdefault(tip, []).append(name)
     shared = {tuple(names) for names in said.values() if len(names) > 1}
-    reasons = {("segmentButton", "drawButton"), ("deleteButton", "editButton")}  # why they are off
+    reasons = {("drawButton", "segmentButton"), ("deleteButton", "editButton")}  # why they are off
     assert shared <= reasons, shared
 
 
 def test_labels_that_change_have_room_for_it():
-    for name in ("statusLabel", "readingLabel", "numbersLabel", "pointLabel", "questionLabel", "deviceLabel"):
+    labels = ("statusLabel", "readingLabel", "numbersLabel", "pointLabel", "questionLabel", "deviceLabel")
+    for name in (*labels, "knowsLabel", "nextLabel"):
         wrap = [each for each in widgets()[name].findall("property") if each.get("name") == "wordWrap"]
         assert wrap and wrap[0].findtext("bool") == "true", name
 
@@ -56,23 +59,29 @@ def test_every_control_is_used():
     """By the code, by a parameter, or by a question's number."""
     from GrayscaleDetSegLib.panel.parameters import Parameters  # noqa: F401 (it can be imported)
 
-    code = "".join(path.read_text() for path in PANEL.glob("*.py"))
-    fields = set(re.findall(r"^    (\w+): ", code[code.index("class Parameters") :].split("def ")[0], re.MULTILINE))
+    code = "".join(path.read_text() for path in PANEL.rglob("*.py"))
+    parameters = (PANEL / "parameters.py").read_text().partition("class Parameters")[2].partition("def ")[0]
+    fields = set(re.findall(r"^    (\w+): ", parameters, re.MULTILINE))
     tied = set()
     for name, widget in widgets().items():
-        if widget.get("class") in ("qMRMLWidget", "ctkCollapsibleButton") or name.endswith("TitleLabel"):
+        if widget.get("class") == "ctkCollapsibleButton" or name.endswith("TitleLabel"):
             continue
         parameter = words(widget, "SlicerParameterName")
         tied |= {parameter} - {None}
         is_caption = widget.get("class") == "QLabel" and (words(widget, "text") or "").endswith(":")
         assert parameter or is_caption or re.search(rf"\b{name}\b", code), f"{name} is not used"
-    by_code = {"model", "method"}  # whose choices are not known beforehand: panel/models.py ties it
+    by_code = {"model", "method"}  # whose choices are not known beforehand: sections/advanced.py ties it
     assert tied | by_code == fields, "parameters without a control, or the other way round"
 
 
 def test_the_code_names_no_widget_that_is_not_there():
-    code = "".join(path.read_text() for path in PANEL.glob("*.py"))
+    code = "".join(path.read_text() for path in PANEL.rglob("*.py"))
     assert set(re.findall(r"\bui\.(\w+)", code)) - set(widgets()) == set()
+    assert not [path.name for path in UI if path.stem != "GrayscaleDetSeg" and not sections_file(path.stem).is_file()]
+
+
+def sections_file(name: str) -> Path:
+    return PANEL / "sections" / f"{name}.py"
 
 
 def test_buttons_need_no_more_than_a_narrow_panel(bench):
@@ -82,6 +91,9 @@ def test_buttons_need_no_more_than_a_narrow_panel(bench):
     bench.session.process()
     assert bench.widget.parent.minimumSizeHint.width() <= 480
     assert not bench.ui.logText.isVisibleTo(bench.widget.parent), "the log is folded at first"
+    bench.volume()
+    bench.run()
+    assert bench.widget.parent.minimumSizeHint.width() <= 480
     assert bench.ui.objectsTable.isVisibleTo(bench.widget.parent)
 
 
@@ -127,13 +139,13 @@ def test_the_shipped_model_on_the_modules_sample(panel_session, tmp_path):
     ui.segmentButton.click()
     assert panel_session.wait(lambda: not panel.runner.is_busy, 60.0)
     table = ui.objectsTable
-    assert {table.item(row, 1).text() for row in range(table.rowCount)} >= {"Femur", "Tibia"}, ui.statusLabel.text
-    node, identity = panel.results.node, panel.results.table.selected
+    assert {table.item(row, 2).text() for row in range(table.rowCount)} >= {"Femur", "Tibia"}, ui.statusLabel.text
+    node, identity = panel.session.node, panel.session.selection
     shown = panel.segmenter.workspace.shown(node)
     before = shown.object_of(identity)
     low, high = before.thresholds.interval
     ui.grayRangeWidget.minimumValue = min(low + 30.0, high - 5.0)
-    assert panel_session.wait(lambda: not panel.results.thresholds.is_moving, 10.0)
+    assert panel_session.wait(lambda: not panel.section("Thresholds").editor.is_moving, 10.0)
     assert panel.segmenter.workspace.shown(node).object_of(identity).pixel_count < before.pixel_count
     ui.undoButton.click()
     assert panel.segmenter.workspace.shown(node).object_of(identity).pixel_count == before.pixel_count

@@ -16,17 +16,16 @@ from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.polarity_check import PolarityCheck
-from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import Candidate
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import bar, letter_l
 from Testing.pipelines import rigged
+from training.networks import PointNet, PointNetConfig, PolarityNetwork
 
 SHAPE = (90, 130)
 LOW, HIGH = 140.0, 255.0

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from GrayscaleDetSegLib.batch import main as command
-from GrayscaleDetSegLib.batch import outputs, places
+from GrayscaleDetSegLib.batch import outputs, places, threads
 from GrayscaleDetSegLib.batch.inputs import Job
 from GrayscaleDetSegLib.batch.process import made_with_of, process
 from GrayscaleDetSegLib.batch.run import Place, run
@@ -128,14 +128,16 @@ def test_nothing_of_the_process_changes(tmp_path):
 
 
 def test_children_share_the_cores_and_the_user_has_the_last_word(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with places.threads_of_children(3):
-        assert os.environ["OMP_NUM_THREADS"] == "3"  # before numpy is imported there
-    assert "OMP_NUM_THREADS" not in os.environ
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    with places.threads_of_children(3):
-        assert os.environ["OMP_NUM_THREADS"] == "5"
-    assert os.environ["OMP_NUM_THREADS"] == "5"
+    for name in (threads.OF_ALL, threads.OF_NUMPY):
+        monkeypatch.delenv(name, raising=False)
+    with threads.of_children(3):  # before numpy is imported there
+        assert (os.environ[threads.OF_ALL], os.environ[threads.OF_NUMPY]) == ("3", "1")
+    assert threads.OF_ALL not in os.environ and threads.OF_NUMPY not in os.environ
+    monkeypatch.setenv(threads.OF_ALL, "5")
+    with threads.of_children(3):
+        assert os.environ[threads.OF_ALL] == "5" and threads.OF_NUMPY not in os.environ
+    threads.one_for_numpy()
+    assert os.environ[threads.OF_ALL] == "5" and threads.OF_NUMPY not in os.environ
 
 
 def test_threads_work_side_by_side(tmp_path):

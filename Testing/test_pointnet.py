@@ -9,8 +9,8 @@ import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig, pool_bins
 from training.losses import orthogonality_loss
+from training.networks import PointNet, PointNetConfig, pool_bins
 from training.pretrained import load_pretrained
 
 ANCHORS = [AnchorConfig(), AnchorConfig(13, (5, 2, 11), 3), AnchorConfig(16, (1, 16), 1), AnchorConfig(9, (4, 4), 2)]

@@ -478,3 +478,19 @@ def test_names_of_bytes_that_are_no_text(tmp_path):
     assert read_radiograph(os.fsdecode(path)).shape == phantom().shape
 
 
+
+
+def test_two_images_of_a_series_in_one_folder_stay_two(tmp_path):
+    """An AP and a lateral film of one size: two inputs, each with its own polarity, spacing and sides."""
+    from GrayscaleDetSegLib.batch.inputs import collect
+
+    series = {"SeriesInstanceUID": "2.25.9", "StudyInstanceUID": "2.25.8"}
+    write_dicom(tmp_path / "ap.dcm", DEEP, bits=12, PixelSpacing=[0.2] * 2, PatientOrientation=["L", "F"], **series)
+    write_dicom(tmp_path / "lateral.dcm", DEEP, bits=12, PixelSpacing=[0.1] * 2, PatientOrientation=["A", "F"],
+                PhotometricInterpretation="MONOCHROME1", **series)
+    found, problems = collect([tmp_path])
+    assert problems == [] and [each.path.name for each in found] == ["ap.dcm", "lateral.dcm"]
+    ap, lateral = (read_radiograph(each.path if each.path.is_absolute() else tmp_path / each.path) for each in found)
+    assert (ap.spacing.row, lateral.spacing.row) == (0.2, 0.1)
+    assert (ap.polarity.inverted, lateral.polarity.inverted) == (False, True)
+    assert (bool(ap.lie.sideless), bool(lateral.lie.sideless)) == (False, True)

@@ -262,7 +262,8 @@ def test_description(tmp_path):
     assert facts["file"] == str(path)
     assert facts["size"] == {"rows": 24, "columns": 32}
     assert facts["polarity"] == {"inverted": True, "pivot": 4095.0, "reason": "MONOCHROME1 in the file"}
-    assert facts["spacing"] == {"row_mm": 0.3, "column_mm": 0.2, "source": "ImagerPixelSpacing"}
+    assert facts["spacing"] == {"row_mm": 0.3, "column_mm": 0.2, "source": "ImagerPixelSpacing",
+                                "plane": "at the detector", "magnification": None}
     assert facts["value_range"] == [0, 4095]
     assert facts["dtype"] == "uint16"
     assert facts["gray_mapping"]["gray"] == [0.0, 255.0]

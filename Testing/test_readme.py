@@ -38,7 +38,8 @@ SLICERS = {
 
 
 PANEL = ROOT / "GrayscaleDetSeg" / "GrayscaleDetSegLib" / "panel"
-UI = xml.etree.ElementTree.parse(ROOT / "GrayscaleDetSeg" / "Resources" / "UI" / "GrayscaleDetSeg.ui")
+UI = [xml.etree.ElementTree.parse(path) for path in sorted((ROOT / "GrayscaleDetSeg/Resources/UI").glob("*.ui"))]
+"""Of the sections of the panel."""
 
 CONTROLS = {
     "ctkCollapsibleButton",
@@ -54,7 +55,13 @@ CONTROLS = {
     "QTableWidget",
 }
 NO_CONTROLS = {"qMRMLWidget", "QFrame", "QLabel", "QProgressBar"}
-NAMES = {"objectsTable": "Table of objects", "classComboBox": "Class beside Draw region", "logText": "Log"}
+NAMES = {
+    "objectsTable": "Table of objects",
+    "classComboBox": "Class beside Draw region",
+    "findLineEdit": "Find",
+    "filterComboBox": "Class beside Find",
+    "logText": "Log",
+}
 """What the documentation calls the controls that have no text in the panel."""
 ANSWERS = {"questionFirstButton", "questionSecondButton", "questionThirdButton"}
 
@@ -111,7 +118,7 @@ def test_a_message_explained_can_come_up(message):
 def controls() -> dict[str, str]:
     """What every control of the panel is called there: its own text, or that of the label before it."""
     found = {}
-    for layout in UI.iter("layout"):
+    for layout in (each for page in UI for each in page.iter("layout")):
         label = ""
         for widget in (item.find("widget") for item in layout.findall("item")):
             if widget is None:
@@ -142,14 +149,14 @@ def test_every_control_is_described(name):
 
 
 def test_every_control_described_exists():
-    labels = [label.text.rstrip(":") for label in UI.iter("string") if label.text]
+    labels = [label.text.rstrip(":") for page in UI for label in page.iter("string") if label.text]
     assert set(described()) - {"control", "---"} <= {*labels, *NAMES.values()}
 
 
 def test_every_column_of_the_table_is_described():
-    headers = re.search(r"def headers.*?return \[(.*?)\]", (PANEL / "objects_table.py").read_text(), re.S)[1]
+    headers = re.search(r"def headers.*?return \[\n(.*?)\]", (PANEL / "objects_table.py").read_text(), re.S)[1]
     columns = re.findall(r'_\("(.+?)"\)', headers)
-    assert len(columns) == 7
+    assert len(columns) == 8
     assert not [column for column in columns if f"**{column}**" not in section("controls", "Controls")]
 
 

@@ -15,9 +15,9 @@ from GrayscaleDetSegLib.core.folding import fold_batch_norms
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.gray_image import GrayImage
 from GrayscaleDetSegLib.core.surfaces.detector import BLOCK, REACH, SurfaceDetector
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from Testing.fakes import radiograph
 from training.losses import soft_interval, surfaces_at
+from training.networks import SurfaceConfig, SurfaceNetwork
 
 CLASSES = ("femur", "tibia", "teeth")
 ROI = (7.3, 4.6, 95.2, 70.9)

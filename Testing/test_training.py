@@ -13,11 +13,11 @@ import torch
 lightning = pytest.importorskip("lightning", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
-from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork  # noqa: E402
 from training import box_detector as box_training  # noqa: E402
 from training import bundle, evaluate, prepared  # noqa: E402
 from training import detector as detector_training  # noqa: E402
 from training.data import CLASSES, load_sets, side_by_side  # noqa: E402
+from training.networks import PolarityNetwork  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
 DETECTOR = """

@@ -14,11 +14,9 @@ import GrayscaleDetSegLib
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
+from training.networks import PointNet, PointNetConfig, PolarityNetwork, YoloConfig, build_yolo
 from training.weights import save_weights, sha256
 
 CLASSES = ("femur", "tibia")

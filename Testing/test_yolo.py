@@ -14,7 +14,7 @@ from GrayscaleDetSegLib.core.yolo.blocks import OutputLayer, PoolSameSize, upsam
 from GrayscaleDetSegLib.core.yolo.decode import decode, decode_scale
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings, RoiDetector
 from GrayscaleDetSegLib.core.yolo.letterbox import MAXIMUM_ASPECT, Letterbox
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
+from training.networks import YoloConfig, build_yolo
 
 CLASSES = ("femur", "tibia", "teeth")
 ANCHORS = {

@@ -17,7 +17,6 @@ import torch
 from torch.nn import functional
 
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.single_box.refinement import apply_offsets
 
 from . import refinement
@@ -29,6 +28,7 @@ from .films.collection import all_films
 from .films.knowledge import CLASSES as FILM_CLASSES
 from .films.real import training_films
 from .losses import orthogonality_loss
+from .networks import PointNet, PointNetConfig
 from .ridge import targets
 from .runs import Run, StagedTraining, Validation, command, is_first
 from .runs.record import say

@@ -26,11 +26,10 @@ import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, build_yolo
 
 from .darknet_weights import load_darknet, number_count
 from .data import CLASSES
+from .networks import PointNet, PointNetConfig, YoloConfig, build_yolo
 from .pretrained import load_pretrained
 from .runs import command
 

@@ -23,7 +23,8 @@ import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.yolo.blocks import ConvolutionBlock, OutputLayer
-from GrayscaleDetSegLib.core.yolo.networks import YoloV3, YoloV3Tiny
+
+from .networks import YoloV3, YoloV3Tiny
 
 VERSION = (0, 2, 0)
 TRANSPOSED_FROM = 1000

@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional
 
 from GrayscaleDetSegLib.core.yolo.decode import decode_scale
-from GrayscaleDetSegLib.core.yolo.networks import Yolo
 
 from .detection_sample import DetectionSample, is_weak
 from .films.outlined import VOID
+from .networks import Yolo
 
 SAME_PLACE = 0.65
 """IoU from which the boxes of two objects are one place."""

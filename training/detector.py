@@ -15,7 +15,6 @@ import torch
 
 from GrayscaleDetSegLib.core.yolo.blocks import OutputLayer
 from GrayscaleDetSegLib.core.yolo.detector import RoiDetector
-from GrayscaleDetSegLib.core.yolo.networks import ANCHORS, YoloConfig, build_yolo
 
 from .anchors import cluster_anchors
 from .augmentation import AugmentationSettings
@@ -28,6 +27,7 @@ from .films.collection import outlined_films, sampling_weights
 from .films.detection import FilmDetectionDataset, Framing
 from .films.knowledge import CLASSES as FILM_CLASSES
 from .mask_head import MaskHead
+from .networks import ANCHORS, YoloConfig, build_yolo
 from .runs import Run, StagedTraining, Validation, command
 from .runs.record import say
 from .runs.run import CHECKPOINT

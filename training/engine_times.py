@@ -90,8 +90,8 @@ def image_times(paths: list[Path], threads: int, repeats: int, rounds: int) -> l
 
 
 def cold_starts(rounds: int, output: Path) -> list[str]:
-    """A row for each engine: seconds of the command on the sample, from nothing, and the most memory it held."""
-    best: dict[str, list[float]] = defaultdict(lambda: [np.inf, np.inf, np.inf])
+    """A row for each engine: seconds of the command on the sample, from nothing."""
+    best: dict[str, list[float]] = defaultdict(lambda: [np.inf, np.inf])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for _ in range(rounds + 1):  # the first fills the disk's cache
         for engine in ENGINES:
@@ -100,9 +100,9 @@ def cold_starts(rounds: int, output: Path) -> list[str]:
             command += ["-o", output, "--overwrite"]
             child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
             _, _, usage = os.wait4(child.pid, 0)
-            measured = time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+            measured = time.perf_counter() - start, usage.ru_utime + usage.ru_stime
             best[engine] = [min(pair) for pair in zip(best[engine], measured)]
-    return [_row([name, *(f"{value:.2f}" for value in best[name][:2]), round(best[name][2])]) for name in ENGINES]
+    return [_row([name, *(f"{value:.2f}" for value in best[name])]) for name in ENGINES]
 
 
 def memory(paths: list[Path], output: Path) -> list[str]:
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         for threads in (1, 2):
             lines += image_times(arrays, threads, options.repeats, options.rounds)
         print("\n".join(lines), flush=True)
-        lines = _head("cold start of the command", "s", "s on the processor", "MB")
+        lines = _head("cold start of the command", "s", "s on the processor")
         lines += cold_starts(options.rounds, folder / "out")
         print("\n".join(lines), flush=True)
         lines = _head("px", "numpy, MB", "torch, MB", f"workers in {ROOM} MB, numpy", "torch")

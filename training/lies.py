@@ -36,9 +36,9 @@ from .remembering import remembering
 SURE = 0.6
 """Score from which an object of the film as it is hung must be found in every file."""
 WORDS = {
-    "side": ("side", "mirrored", "Looked at"),
-    "scale": ("mm", "spacing", "Spacing", "magnification"),
-    "polarity": ("inver", "olarity", "PresentationLUTShape", "IDENTITY"),
+    "side": ("side", "check them"),
+    "scale": ("spacing", "Spacing", "magnification"),
+    "polarity": ("olarity", "inverts"),
 }
 """What the notes about an error hold: one of these words."""
 SAMPLES = Path(__file__).resolve().parent.parent / "GrayscaleDetSeg" / "Resources" / "Samples"

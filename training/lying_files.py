@@ -157,13 +157,16 @@ def _volume(values: np.ndarray, said: Said, path: Path) -> None:
 
 
 def _picture(values: np.ndarray, said: Said, form: Format) -> bytes:
+    says_white = form.ending == ".tif" and said.inverted and said.honest
+    if says_white and form.bits == 8:
+        values = 255 - values  # Pillow turns these over itself when it is to say that 0 is white
     buffer, image = io.BytesIO(), Image.fromarray(values)
     options: dict[str, Any] = {}
     if form.ending == ".tif":
         tags = ImageFileDirectory_v2()
         if said.exif is not None:
             tags[ORIENTATION] = said.exif
-        if said.inverted and said.honest:
+        if says_white:
             tags[PHOTOMETRIC] = 0
         options["tiffinfo"] = tags
     elif said.exif is not None:

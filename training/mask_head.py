@@ -10,10 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from GrayscaleDetSegLib.core.yolo.networks import YoloV3Tiny3
-
 from .detection_sample import DetectionSample
 from .films.outlined import SHAPELESS, VOID
+from .networks import YoloV3Tiny3
 
 
 class MaskHead(nn.Module):

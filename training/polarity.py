@@ -14,13 +14,13 @@ import torch
 from torch.nn import functional
 
 from GrayscaleDetSegLib.core.polarity_check import CONFIDENT, SIZE, PolarityCheck, fit_image
-from GrayscaleDetSegLib.core.polarity_network import PolarityNetwork
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import SETS, Case
 from .data.checking import announce, check
 from .films.collection import all_films
 from .films.real import training_films
+from .networks import PolarityNetwork
 from .runs import command
 from .sampling import seeded_generator
 

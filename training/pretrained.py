@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from GrayscaleDetSegLib.core.errors import WeightsError
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
+
+from .networks import PointNet
 
 CLASSIFIER = ("classifier.weight", "classifier.bias")
 FIRST_OF_HEAD = "head.0.weight"

@@ -9,11 +9,11 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet
 from GrayscaleDetSegLib.core.single_box.refinement import refine, with_constant
 
 from .box_data import BoxDataset, Crop
 from .intervals import interval_overlaps
+from .networks import PointNet
 from .ridge import descend_ridge, solve_ridge, targets
 from .runs.record import say
 

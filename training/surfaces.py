@@ -20,7 +20,6 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_roi_detector
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.weights import Bundle
 
 from .data import CLASSES, Case
@@ -29,6 +28,7 @@ from .films.knowledge import CLASSES as FILM_CLASSES
 from .films.surfaces import FilmSurfaceDataset
 from .losses import soft_interval, surfaces_at
 from .metrics import overlap, placed
+from .networks import SurfaceConfig, SurfaceNetwork
 from .runs import Run, StagedTraining, Validation, command
 from .runs.record import say
 from .surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals

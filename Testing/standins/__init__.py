@@ -160,6 +160,9 @@ class Session:
             added = any(file.startswith(path + os.sep) for path in sys.path if path not in paths)
             if added or name in ("qt", "ctk", "SampleData", "SegmentEditor") or name.startswith("slicer."):
                 del sys.modules[name]
+        for name, module in modules.items():  # a module that was reloaded has put others in their place
+            if name.partition(".")[0] == "GrayscaleDetSegLib":
+                sys.modules[name] = module
         sys.path[:] = paths
         for name in [each for each in vars(slicer) if each not in attributes]:
             delattr(slicer, name)

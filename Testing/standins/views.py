@@ -152,16 +152,24 @@ class LayoutManager(QObject):
         return None if node is None else self._widgets[node.GetID()]
 
     def sliceViewNames(self):
-        return tuple(node.GetLayoutName() for node in self._nodes("vtkMRMLSliceNode"))
+        return tuple(node.GetName() for node in self._nodes("vtkMRMLSliceNode"))
 
     def sliceWidget(self, name):
-        found = (node for node in self._nodes("vtkMRMLSliceNode") if node.GetLayoutName() == name)
+        found = (node for node in self._nodes("vtkMRMLSliceNode") if node.GetName() == name)
         return self._widget(next(found, None), SliceWidget, self._application_logic)
 
     def threeDWidget(self, which):
+        """By number, or by the name of the node ("ViewPointCloud"), not by that of the layout ("PointCloud")."""
         nodes = dict(enumerate(self._nodes("vtkMRMLViewNode")))
-        nodes.update({node.GetLayoutName(): node for node in nodes.values()})
+        nodes.update({node.GetName(): node for node in nodes.values()})
         return self._widget(nodes.get(which), ThreeDWidget)
+
+    def viewWidget(self, node):
+        """The widget of a view node, of whatever kind."""
+        kind = "" if node is None else node.GetClassName()
+        if kind == "vtkMRMLSliceNode":
+            return self._widget(node, SliceWidget, self._application_logic)
+        return self._widget(node, ThreeDWidget) if kind == "vtkMRMLViewNode" else None
 
     def resetSliceViews(self):
         for name in self.sliceViewNames():

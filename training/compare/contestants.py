@@ -20,11 +20,11 @@ from GrayscaleDetSegLib.core.methods.box import Box
 from GrayscaleDetSegLib.core.methods.surfaces import Surfaces
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 
 from .. import metrics, rivals
 from ..data import Case
 from ..metrics import overlap
+from ..networks import SurfaceConfig, SurfaceNetwork
 from ..rivals.contest import Budget, Trained, finished, fit, predict_case, with_best_rate
 from ..rivals.thresholds import ThresholdDetector, multi_otsu
 from ..surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals

@@ -18,9 +18,9 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.regions import Candidate
 from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceNetwork
 
 from ..data import Case
+from ..networks import SurfaceNetwork
 from ..rivals import contest
 from ..rivals.contest import Budget, train
 from ..rivals.networks import build

@@ -14,15 +14,14 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig
 
 from .. import refinement
 from ..box_data import BoxAugmentation, BoxDataset
 from ..box_detector import BoxLoss, BoxTraining
 from ..data import Case
 from ..metrics import placed
+from ..networks import PointNet, PointNetConfig, SurfaceConfig
 from ..rivals.contest import Budget, fit
 from ..rivals.networks import build
 from ..rivals.training import AUGMENTATION, RivalTraining, WholeImageDataset, predict

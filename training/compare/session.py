@@ -10,10 +10,10 @@ from functools import cached_property
 import tomllib
 
 from GrayscaleDetSegLib.core.loading import load_pipeline
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 
 from ..data import CLASSES, Case
 from ..data.checking import Report, announce, check
+from ..networks import SurfaceConfig, SurfaceNetwork
 from ..rivals import contest
 from ..rivals.contest import Budget, Trained
 from ..rivals.networks import build

@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
 from GrayscaleDetSegLib.core.weights import Bundle
 
 from .. import refinement
 from ..box_data import BoxAugmentation, BoxDataset
 from ..data.folders import scan_folders
 from ..data.labelled import Case
+from ..networks import PointNet, PointNetConfig
 from .cases import as_cases
 from .collection import all_films
 from .knowledge import CARDS, CLASSES

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.weights import Bundle
 
+from ..networks import SurfaceConfig, SurfaceNetwork
 from .knowledge import CLASSES
 
 LIKE = {"heart": ("right lung",), "tooth": ("teeth",)}

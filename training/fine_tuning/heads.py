@@ -11,11 +11,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.weights import Bundle
 from GrayscaleDetSegLib.core.yolo.blocks import OutputLayer
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, YoloV3, YoloV3Tiny, build_yolo
+
+from ..networks import (
+    PointNet,
+    PointNetConfig,
+    SurfaceConfig,
+    SurfaceNetwork,
+    YoloConfig,
+    YoloV3,
+    YoloV3Tiny,
+    build_yolo,
+)
 
 Mover = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From (rows of the old classes, rows of a new network), one row per class, to the rows to start from."""

@@ -9,10 +9,7 @@ import numpy as np
 import torch
 
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
-from GrayscaleDetSegLib.core.single_box.pointnet import PointNet, PointNetConfig
-from GrayscaleDetSegLib.core.surfaces.network import SurfaceConfig, SurfaceNetwork
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings, RoiDetector
-from GrayscaleDetSegLib.core.yolo.networks import YoloConfig, YoloV3, YoloV3Tiny
 
 from .. import refinement
 from ..anchors import anchor_recall, cluster_anchors, size_iou
@@ -24,6 +21,7 @@ from ..detection_data import DetectionDataset
 from ..detection_data import collate as collate_detections
 from ..detection_loss import LossWeights
 from ..detector import DetectorTraining, RoiValidation
+from ..networks import PointNet, PointNetConfig, SurfaceConfig, SurfaceNetwork, YoloConfig, YoloV3, YoloV3Tiny
 from ..prepared import SAMPLES, remove_samples
 from ..surface_data import SurfaceAugmentation, SurfaceDataset, detector_residuals
 from ..surface_data import collate as collate_surfaces

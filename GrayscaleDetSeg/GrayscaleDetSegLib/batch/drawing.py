@@ -6,7 +6,7 @@ import functools
 import unicodedata
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 Color = tuple[int, int, int]
 
@@ -32,7 +32,8 @@ def plain(text: str) -> str:
 
 def mix(color: Color, other: Color, share: float) -> Color:
     """`color` with a share (0..1) of `other`."""
-    return tuple(round(a * (1 - share) + b * share) for a, b in zip(color, other))
+    red, green, blue = (round(a * (1 - share) + b * share) for a, b in zip(color, other))
+    return red, green, blue
 
 
 def text_width(text: str, size: float) -> int:
@@ -105,9 +106,10 @@ def paint_mask(picture: Image.Image, coverage: Image.Image, color: Color, width:
     fill : float
         Opacity of the inside, 0..1.
     """
-    inside = np.asarray(coverage, np.float32) / 255.0
+    share = np.arange(256, dtype=np.float32) / 255.0
     # where a blurred mask passes through one half there is an edge, which gives an anti-aliased line of even width
-    soft = np.asarray(coverage.filter(ImageFilter.GaussianBlur(width / 2)), np.float32) / 255.0
-    line = np.clip(2.2 * (4.0 * soft * (1.0 - soft)) - 0.9, 0.0, 1.0)
-    opacity = np.maximum(line, fill * inside)
-    picture.paste(Image.new("RGB", picture.size, color), mask=Image.fromarray(np.round(opacity * 255).astype(np.uint8)))
+    line, inside = np.clip(2.2 * (4.0 * share * (1.0 - share)) - 0.9, 0.0, 1.0), fill * share
+    soft = coverage.filter(ImageFilter.GaussianBlur(width / 2))
+    tables = (np.round(255 * each).astype(np.uint8).tolist() for each in (line, inside))  # no floating point pictures
+    opacity = ImageChops.lighter(*(each.point(table) for each, table in zip((soft, coverage), tables)))
+    picture.paste(Image.new("RGB", picture.size, color), mask=opacity)

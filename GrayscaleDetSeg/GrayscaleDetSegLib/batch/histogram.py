@@ -18,6 +18,7 @@ from . import drawing
 
 WIDTH, HEIGHT = 400, 260
 _BINS = 128
+_ROWS_AT_ONCE = 256
 REST: drawing.Color = (104, 110, 121)
 """The shade of what neither takes."""
 
@@ -30,8 +31,8 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
     draw.rounded_rectangle((x, y, x + WIDTH - 1, y + HEIGHT - 1), 6, fill=drawing.PANEL)
     draw.rounded_rectangle((x + 12, y + 13, x + 25, y + 26), 3, fill=color)
     thresholds = item.thresholds
-    has_box = thresholds is not None and thresholds.box_score is not None
-    scores = f"ROI {item.score:.2f}" + (f"   box {thresholds.box_score:.2f}" if has_box else "")
+    box_score = None if thresholds is None else thresholds.box_score
+    scores = f"ROI {item.score:.2f}" + ("" if box_score is None else f"   box {box_score:.2f}")
     room = WIDTH - 60 - drawing.text_width(scores, 13)
     drawing.write(draw, (x + 33, y + 20), drawing.shortened(_title(item), 16, room), 16, anchor="lm")
     drawing.write(draw, (x + WIDTH - 12, y + 20), scores, 13, drawing.FAINT, "rm")
@@ -92,9 +93,9 @@ def _plot(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
         draw.rectangle(shade, fill=drawing.mix(drawing.PANEL, color, 0.14))
     _bars(draw, frame, radiograph, item, color)
     draw.line((left, bottom, right, bottom), fill=drawing.LINE)
-    for gray in (0, 64, 128, 192, 255):
-        draw.line((across(gray), bottom, across(gray), bottom + 4), fill=drawing.LINE)
-        drawing.write(draw, (across(gray), bottom + 6), str(gray), 11, drawing.FAINT, "ma")
+    for level in (0, 64, 128, 192, 255):
+        draw.line((across(level), bottom, across(level), bottom + 4), fill=drawing.LINE)
+        drawing.write(draw, (across(level), bottom + 6), str(level), 11, drawing.FAINT, "ma")
     if item.thresholds is None:
         return
     for gray in (low, high):  # edged, because the bars may have the same colour
@@ -114,11 +115,16 @@ def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
     shown[local] = True
     if item.thresholds is not None:
         interval[local] = rule_mask(radiograph, item.region, *item.thresholds.interval)
-    gray = _spread(radiograph.mapping, radiograph.denoised[window][shown])
-    mask, interval = mask[shown], interval[shown]
-    every, either, kept = (
-        np.histogram(values, _BINS, (0, 255))[0] for values in (gray, gray[interval | mask], gray[mask])
-    )
+    pixels, before = radiograph.denoised[window], 0
+    every, either, kept = np.zeros((3, _BINS), np.int64)
+    for start in range(0, len(shown), _ROWS_AT_ONCE):  # the gray levels of a large region would fill the memory
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        part = shown[rows]
+        gray = _spread(radiograph.mapping, pixels[rows][part], before)
+        before += gray.size
+        of_mask = mask[rows][part]
+        for counts, values in ((every, gray), (either, gray[interval[rows][part] | of_mask]), (kept, gray[of_mask])):
+            counts += np.histogram(values, _BINS, (0, 255))[0]
     # saturated pixels pile up at both ends and would press everything else flat
     scale = max(1, every[1:-1].max() if every[1:-1].any() else every.max())
     edges = np.linspace(left, right, _BINS + 1)
@@ -153,15 +159,17 @@ def _legend(draw: ImageDraw.ImageDraw, place: tuple[int, int], color: drawing.Co
         x += 14 + drawing.text_width(text, 11) + 12
 
 
-def _spread(mapping: GrayMapping, pixels: np.ndarray) -> np.ndarray:
+def _spread(mapping: GrayMapping, pixels: np.ndarray, before: int = 0) -> np.ndarray:
     """Gray levels of `pixels`, those of an 8 bit image spread evenly over the step to the next value.
 
-    Without that a bin holds one value here and two there, and the histogram looks like a comb.
+    Without that a bin holds one value here and two there, and the histogram looks like a comb. `before` is how many
+    pixels of the same histogram were spread already.
     """
     gray = mapping.to_gray(pixels)
     if np.issubdtype(pixels.dtype, np.integer):
         step = 255.0 / (mapping.units[-1] - mapping.units[0])
-        fractions = (np.arange(gray.size, dtype=np.float64) * 0.6180339887).reshape(gray.shape) % 1.0 - 0.5
+        numbers = np.arange(before, before + gray.size, dtype=np.float64).reshape(gray.shape)
+        fractions = numbers * 0.6180339887 % 1.0 - 0.5
         gray = np.where((gray > 0) & (gray < 255), np.clip(gray + step * fractions, 0.0, 255.0), gray)
     return gray
 

@@ -13,6 +13,7 @@ from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TER
 from .console import Console
 from .plain import dumps, failure
 from .silence import discard, quiet_process
+from .threads import one_for_numpy
 
 
 class Terminated(BaseException):
@@ -157,6 +158,7 @@ def as_process(run: Callable[[], int]) -> int:
 
 def entry() -> None:
     """The command as a process."""
+    one_for_numpy()
     quiet_process("--verbose" in sys.argv)
     sys.exit(as_process(main))
 

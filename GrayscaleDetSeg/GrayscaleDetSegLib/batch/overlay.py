@@ -9,13 +9,14 @@ from PIL import Image, ImageDraw
 
 from ..core.labels import anatomy, display_name
 from ..core.radiograph import Radiograph
-from ..core.result import SegmentationResult
+from ..core.result import SegmentationResult, SegmentedObject
 from . import drawing, histogram
 
 LONGEST = 1200
 _SHORTEST_LONGEST = 900  # small images are enlarged to this, so that lines and names fit
 _MARGIN = 16
 _HEADER = 62
+_ROWS_AT_ONCE = 256
 _STRETCH = 1.1  # from this ratio of the spacings on the pixels are shown as the oblongs that they are
 
 
@@ -96,12 +97,11 @@ def _header(draw: ImageDraw.ImageDraw, result: SegmentationResult, width: int) -
 
 def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image:
     """The radiograph at `size` with outlines, ROIs and names."""
-    gray = np.round(result.radiograph.mapping.to_gray(result.radiograph.pixels)).astype(np.uint8)
+    gray = _whole_levels(result.radiograph)
     picture = Image.fromarray(gray).resize(size, _filter(gray.shape, size)).convert("RGB")
     thick = 2.0 if max(size) < 900 else 2.6
     for item in result.objects:
-        mask = Image.fromarray(item.mask.astype(np.uint8) * 255)
-        coverage = mask.resize(size, _filter(gray.shape, size))
+        coverage = _picture_of(item).resize(size, _filter(gray.shape, size))
         drawing.paint_mask(picture, coverage, anatomy(item.label).color, thick, 0.16)
     draw = ImageDraw.Draw(picture)
     scale = np.array([size[0] / gray.shape[1], size[1] / gray.shape[0]] * 2)
@@ -116,6 +116,25 @@ def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image
     for rectangle, (name, score, _, color) in zip(rectangles, shown):  # names last, so that no line crosses one
         _name(draw, drawing.plain(f"{display_name(name)}  {score:.2f}"), rectangle, color, size, taken)
     return picture
+
+
+def _picture_of(item: SegmentedObject) -> Image.Image:
+    """The mask of an object as a picture of 0 and 255, of the size of the radiograph."""
+    rows, columns = item.windowed.shape
+    picture = Image.new("L", (columns, rows))
+    if item.pixel_count:
+        down, across = item.windowed.window
+        picture.paste(255, (across.start, down.start), Image.fromarray(item.windowed.crop.astype(np.uint8) * 255))
+    return picture
+
+
+def _whole_levels(radiograph: Radiograph) -> np.ndarray:
+    """Gray levels (rows, columns) as uint8; some rows at a time, so that none are kept as floating point."""
+    gray = np.empty(radiograph.shape, np.uint8)
+    for start in range(0, len(gray), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        gray[rows] = np.round(radiograph.mapping.to_gray(radiograph.pixels[rows]))
+    return gray
 
 
 def _name(draw: ImageDraw.ImageDraw, text: str, roi, color, size, taken: list) -> None:

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from ..core.errors import DependencyError, OutputError
 from .run import Place
 from .silence import quiet_process
+from .threads import OF_ALL, of_children
 
 LOCAL = "local"
 """In place of an address: a cluster that is started on this machine, for the one run."""
 
 _RETRIES = 2
-_THREADS = "OMP_NUM_THREADS"
 _PATIENCE = 20  # seconds to wait for a scheduler
 
 
@@ -38,7 +38,7 @@ def processes(count: int, verbose: bool = False) -> Place:
         python = _python_of_slicer()
         if python is not None:
             context.set_executable(python)
-        with threads_of_children(threads), ProcessPoolExecutor(
+        with of_children(threads), ProcessPoolExecutor(
             count, context, begin_worker, (threads, verbose)
         ) as executor:
             yield executor
@@ -76,7 +76,7 @@ def cluster(address: str, count: int | None = None, verbose: bool = False) -> It
     if address == LOCAL:
         count = count or os.cpu_count() or 1
         threads = max(1, (os.cpu_count() or 1) // count)
-        with threads_of_children(threads), distributed.LocalCluster(
+        with of_children(threads), distributed.LocalCluster(
             n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs="CRITICAL"
         ) as local, distributed.Client(local) as client:
             client.register_plugin(_beginning(threads, verbose))  # workers in the place of dead ones get it, too
@@ -123,23 +123,7 @@ def begin_worker(threads: int, verbose: bool, watch: bool = True) -> None:
         parent = multiprocessing.parent_process()
         if parent is not None:
             threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
-    os.environ.setdefault(_THREADS, str(threads))  # PyTorch looks at it when the first job imports it
-
-
-@contextmanager
-def threads_of_children(count: int) -> Iterator[None]:
-    """Processes that are started meanwhile compute with so many threads each, unless the user has said otherwise.
-
-    numpy's matrix products look at it when numpy is imported, which is before a worker can do anything.
-    """
-    if _THREADS in os.environ:
-        yield
-        return
-    os.environ[_THREADS] = str(count)
-    try:
-        yield
-    finally:
-        os.environ.pop(_THREADS, None)
+    os.environ.setdefault(OF_ALL, str(threads))  # PyTorch looks at it when the first job imports it
 
 
 def _end_with(wait: Callable[[], object]) -> None:

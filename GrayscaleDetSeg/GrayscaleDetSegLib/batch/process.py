@@ -234,7 +234,9 @@ def _pipeline(options: SegmentOptions, load: Callable | None) -> SegmentationPip
     with _lock:
         if _kept is None or _kept[0] != wanted:
             if load is None:
-                from ..core.loading import load_pipeline as load
+                from ..core.loading import load_pipeline
+
+                load = load_pipeline
             _kept = wanted, load(options.model, options.device, options.engine)
         return _kept[1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def run(
     options: SegmentOptions,
     place: Place | None = None,
     work: Callable[..., JobResult] = process,
-) -> Iterator[JobResult]:
+) -> Generator[JobResult, None, None]:
     """Do all jobs, and yield what became of each as soon as it is done: in their order without a place, else in any.
 
     Parameters

@@ -22,10 +22,13 @@ GROUP = "grayscale_detseg.writers"
 class Writer(Protocol):
     """Writes one file of a result."""
 
-    suffix: str
-    """The ending of the file's name, with the dot; no other writer has it."""
-    content: str
-    """What it writes, in a few words."""
+    @property
+    def suffix(self) -> str:
+        """The ending of the file's name, with the dot; no other writer has it."""
+
+    @property
+    def content(self) -> str:
+        """What it writes, in a few words."""
 
     def write(self, result: SegmentationResult, path: Path) -> None:
         """Write `path`, which is not there yet, in a folder that is.

@@ -7,7 +7,10 @@ a box holds the gray levels g0 <= g <= g1. Arrays of boxes have the shape (..., 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def _halves(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,11 +71,11 @@ def class_aware_suppression(
 ) -> np.ndarray:
     """As :func:`non_maximum_suppression`, where boxes of different `labels` never suppress each other."""
     labels, scores = np.asarray(labels), np.asarray(scores)
-    kept = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    kept = [index[non_maximum_suppression(np.asarray(boxes)[index], scores[index], threshold)] for index in kept]
-    if not kept:
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    groups = [index[non_maximum_suppression(np.asarray(boxes)[index], scores[index], threshold)] for index in groups]
+    if not groups:
         return np.zeros(0, np.int64)
-    kept = np.concatenate(kept)
+    kept = np.concatenate(groups)
     return kept[np.argsort(-scores[kept], kind="stable")]
 
 
@@ -104,20 +107,20 @@ def vote(boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray, threshold: flo
     return moved
 
 
-def clip(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def clip(boxes: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     """2D boxes cut off at the edges of an image of `shape` (rows, columns)."""
     rows, columns = shape
     return np.clip(np.asarray(boxes, np.float64), 0.0, [columns, rows, columns, rows])
 
 
-def grown(box: np.ndarray, margin: float, shape: tuple[int, int]) -> np.ndarray:
+def grown(box: ArrayLike, margin: float, shape: tuple[int, int]) -> np.ndarray:
     """A 2D box with `margin` (share of its size) added on every side, cut off at the edges of an image of `shape`."""
     box = np.asarray(box, np.float64)
     around = margin * np.tile(box[2:] - box[:2], 2) * [-1.0, -1.0, 1.0, 1.0]
     return clip(box + around, shape)
 
 
-def pixel_slices(box: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
+def pixel_slices(box: Iterable[float], shape: tuple[int, int]) -> tuple[slice, slice]:
     """The (row, column) slices of the pixels whose centres lie in a 2D box, at least one pixel each way."""
     x0, y0, x1, y1 = (float(value) for value in box)
     slices = []

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 
 from . import boxes
-from .interpolation import stripes
+from .interpolation import neighbours
 
 BLOCKS = 7
 """The smoothing's window is at least this many blocks wide; where blocks are larger than pixels, it sees their shares
@@ -34,9 +33,9 @@ def block_shares(mask: np.ndarray, block: int) -> np.ndarray:
     """The share of true pixels (float32) in each block x block of a mask; its edges go on outside."""
     rows, columns = (-size % block for size in mask.shape)
     whole = np.pad(mask, ((0, rows), (0, columns)), mode="edge").view(np.uint8)
-    # down first, along whole rows: their sums fit 16 bits, and no wide copy of the mask is made
-    sums = whole.reshape(-1, block, whole.shape[1]).sum(axis=1, dtype=np.uint16)
-    sums = sums.reshape(len(sums), -1, block).sum(axis=2, dtype=np.float32)
+    # down first, along whole rows: no wide copy of the mask is made
+    sums = whole.reshape(-1, block, whole.shape[1]).sum(axis=1, dtype=np.uint8 if block < 256 else np.uint16)
+    sums = np.add.reduceat(sums.astype(np.float32), np.arange(0, whole.shape[1], block), axis=1)
     return sums / np.float32(block * block)
 
 
@@ -52,13 +51,25 @@ def box_mean(values: np.ndarray, radius: int) -> np.ndarray:
 
 def enlarged(shares: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarray:
     """The mask of `shape` where `shares`, one per block x block of px, interpolated bilinearly, exceed a half."""
-    mask = np.empty(shape, bool)
-    places = [(np.arange(size) + 0.5) / (block * count) for size, count in zip(shape, shares.shape)]
-    for rows, down, ((above, below),) in stripes([shares], *places):
-        mask[rows] = over = above > 0.5
-        # only where the two rows of blocks differ does it depend on the place between them
-        mixed = np.flatnonzero(over != (below > 0.5))
-        mask[rows, mixed] = above[mixed] + (below[mixed] - above[mixed]) * down > 0.5
+    down, across = ((np.arange(size) + 0.5) / (block * count) for size, count in zip(shape, shares.shape))
+    above, _below, share = neighbours(down, shares.shape[0])
+    left, right, part = neighbours(across, shares.shape[1])
+    first, wide = shares[:, left], shares[:, right]
+    wide -= first
+    wide *= part
+    wide += first
+    over = wide > 0.5
+    mask = over.take(above, axis=0)
+    # only where two rows of blocks differ does it depend on the place between them
+    upper, columns = np.nonzero(over[1:] != over[:-1])
+    top, step = wide[upper, columns], wide[upper + 1, columns]
+    step -= top
+    start, stop = np.searchsorted(above, [upper, upper + 1])
+    for number in range(int((stop - start).max(initial=0))):
+        rows = start + number
+        held = np.flatnonzero(rows < stop)
+        rows = rows[held]
+        mask[rows, columns[held]] = top[held] + step[held] * share[rows] > 0.5
     return mask
 
 
@@ -67,21 +78,19 @@ def filled(mask: np.ndarray) -> np.ndarray:
 
     By the components of the background, whose time does not grow with the number of holes.
     """
-    import SimpleITK as sitk
-
     background = np.pad(~mask, 1, constant_values=True)
-    parts = sitk.GetArrayFromImage(_components(background, False))
+    parts = _components(background, False)
     return (parts != parts[0, 0])[1:-1, 1:-1]
 
 
-def _components(mask: np.ndarray, corners: bool) -> Any:
-    """The connected components of a mask as a SimpleITK image; `corners` says whether pixels join at their corners."""
+def _components(mask: np.ndarray, corners: bool) -> np.ndarray:
+    """The connected components of a mask, numbered from 1; `corners` says whether pixels join at their corners."""
     import SimpleITK as sitk
 
     labelling = sitk.ConnectedComponentImageFilter()
     labelling.SetFullyConnected(corners)
     labelling.SetNumberOfThreads(1)  # masks are small here, and threads cost more than they bring
-    return labelling.Execute(sitk.GetImageFromArray(mask.view(np.uint8)))
+    return sitk.GetArrayFromImage(labelling.Execute(sitk.GetImageFromArray(mask.view(np.uint8))))
 
 
 @dataclass(frozen=True)
@@ -153,11 +162,13 @@ class CleanUp:
 
     def _choose(self, mask: np.ndarray, label: str) -> np.ndarray:
         """The largest parts, holes filled."""
-        import SimpleITK as sitk
-
         keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:
-            parts = sitk.RelabelComponent(_components(mask, True), sortByObjectSize=True)
-            parts = sitk.GetArrayFromImage(parts)
-            mask = (parts > 0) & (parts <= keep)
+            parts = _components(mask, True)
+            sizes = np.bincount(parts.ravel())
+            sizes[0] = 0
+            largest = np.argsort(-sizes, kind="stable")[:keep]  # of equal ones, the first
+            is_kept = np.zeros(len(sizes), bool)
+            is_kept[largest[sizes[largest] > 0]] = True
+            mask = is_kept[parts]
         return filled(mask) if self.fill_holes else mask

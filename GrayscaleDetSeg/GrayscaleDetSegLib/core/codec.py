@@ -64,10 +64,11 @@ def encode(value: Any, exact: bool = True) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         if not exact and hasattr(value, "readable"):
             value = value.readable()
-        plain = {name: encode(getattr(value, name), exact) for name in fields(type(value))}
+        own: Any = type(value)
+        plain = {name: encode(getattr(value, name), exact) for name in fields(own)}
         if not exact:
-            plain.update({name: encode(getattr(value, name), exact) for name in derived(type(value))})
-        kind = getattr(type(value), "kind", None)
+            plain.update({name: encode(getattr(value, name), exact) for name in derived(own)})
+        kind = getattr(own, "kind", None)
         return {"kind": kind, **plain} if isinstance(kind, str) else plain
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return {name: encode(part, exact) for name, part in zip(value._fields, value)}

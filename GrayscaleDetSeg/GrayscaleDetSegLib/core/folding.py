@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def fold_batch_norms(network: nn.Module) -> nn.Module:
+
+def fold_batch_norms(network: Network) -> Network:
     """Fold every batch norm into the convolution or linear layer that its module holds right before it, in place.
 
     In all our networks that is the layer whose output it normalises.
@@ -30,4 +34,4 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
             setattr(module, norm_name, nn.Identity())
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in PyTorch's stubs

@@ -8,6 +8,7 @@ units of their own, some of them with bone dark (MONOCHROME1). :class:`Polarity`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -80,15 +81,18 @@ class GrayMapping:
             lower, upper = self.units
             # one pass in single precision, which full-size images take, unless the values lie so far from zero, for
             # the width of the window, that its rounding would show
-            real = np.float32 if max(abs(lower), abs(upper)) <= _SINGLE * (upper - lower) else np.float64
+            real: Any = np.float32 if max(abs(lower), abs(upper)) <= _SINGLE * (upper - lower) else np.float64
             gray = np.asarray(values, real) - real(lower)
             gray *= real(GRAY_MAX / (upper - lower))
-            return np.clip(gray, 0.0, GRAY_MAX, out=gray if gray.ndim else None).astype(np.float32, copy=False)
-        return np.interp(values, self.units, self.gray).astype(np.float32)
+            clipped: Any = np.clip(gray, 0.0, GRAY_MAX, out=gray if gray.ndim else None)  # a scalar of a scalar
+            return clipped.astype(np.float32, copy=False)
+        levels: Any = np.interp(values, self.units, self.gray)
+        return levels.astype(np.float32)
 
     def to_units(self, gray: np.ndarray | float) -> np.ndarray:
         """Values in own units (float64) of gray levels; the inverse of :meth:`to_gray` on 0..255."""
-        return np.interp(gray, self.gray, self.units)
+        units: Any = np.interp(gray, self.gray, self.units)
+        return units
 
     def turned_over(self, pivot: float) -> GrayMapping:
         """The map for values turned over to `pivot` - value: each pixel's gray level g becomes 255 - g."""

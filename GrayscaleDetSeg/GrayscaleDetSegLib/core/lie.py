@@ -87,7 +87,7 @@ def by_dicom(value_of: Callable[[str], object], notes: list[str], direction: Seq
         said_by = "PatientOrientation " + "\\".join(axes)
     views = _views(value_of)
     reasons = {kind: text for kind, text in views.items() if kind != "frontal"}
-    vectors = None
+    vectors: list[Sequence[float]] | None = None
     if axes is not None:
         vectors = [_LETTERS[axis[0]] for axis in axes]
         if all(axis[0] not in "LR" for axis in axes):
@@ -99,7 +99,7 @@ def by_dicom(value_of: Callable[[str], object], notes: list[str], direction: Seq
         if not any(abs(vector[0]) > 0.5 for vector in vectors):
             reasons["lateral"] = said_by
     turn = None if vectors is None else along(*vectors)
-    if turn is not None and turn.is_mirrored and not any(vector[0] for vector in vectors):
+    if turn is not None and turn.is_mirrored and not any(vector[0] for vector in vectors or ()):
         turn = replace(turn, flip_columns=not turn.flip_columns)  # a lateral film may face either way
     if axes is not None and direction is not None and along(direction[0::3], direction[1::3]) != turn:
         notes.append(f"{said_by} and ImageOrientationPatient contradict each other: the first counts, so check sides")

@@ -35,7 +35,9 @@ def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) ->
     return _between(radiograph, boxes.pixel_slices(roi, radiograph.shape), low, high)
 
 
-def field_mask(radiograph: Radiograph, field: ThresholdField, window: Window | None = None) -> np.ndarray:
+def field_mask(
+    radiograph: Radiograph, field: ThresholdField, window: tuple[slice, slice] | None = None
+) -> np.ndarray:
     """The rule of the threshold surfaces: the pixels with low(x, y) <= g <= high(x, y).
 
     One pass over the pixels, a few rows at a time: beside the mask itself no temporary grows with the image. A field of

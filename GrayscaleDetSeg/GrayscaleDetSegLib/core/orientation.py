@@ -6,11 +6,11 @@ hung; a flipped or turned grid is brought back to that by flips and a transposit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .gray_image import GrayImage
 
@@ -101,7 +101,7 @@ def canonical(geometry: Geometry) -> Orientation:
     return along(direction[:, 0], direction[:, 1])
 
 
-def along(along_columns: Sequence[float], along_rows: Sequence[float]) -> Orientation:
+def along(along_columns: ArrayLike, along_rows: ArrayLike) -> Orientation:
     """The orientation in which the view's columns run to the patient's left and its rows to the feet.
 
     Where the image plane holds no left-right axis, columns run to the back; where it holds no head-foot axis (the
@@ -113,13 +113,13 @@ def along(along_columns: Sequence[float], along_rows: Sequence[float]) -> Orient
     along_columns, along_rows : sequence of 3 float
         Where the growing column index (x) and the growing row index (y) run to in the patient, LPS.
     """
-    along_columns, along_rows = np.asarray(along_columns, float), np.asarray(along_rows, float)
-    first, second = (int(np.argmax(np.abs(axis))) for axis in (along_columns, along_rows))
+    vectors = np.asarray(along_columns, float), np.asarray(along_rows, float)
+    first, second = (int(np.argmax(np.abs(axis))) for axis in vectors)
     if first == second:
         return Orientation()
     # L or, without it, P goes across; S (downwards: -S) or, without it, P goes down
     transpose = second < first
-    across, down = (along_rows, along_columns) if transpose else (along_columns, along_rows)
+    across, down = reversed(vectors) if transpose else vectors
     across_axis, down_axis = min(first, second), max(first, second)
     flip_columns = across[across_axis] < 0
     flip_rows = down[down_axis] > 0 if down_axis == 2 else down[down_axis] < 0

@@ -24,6 +24,7 @@ from .radiograph import Radiograph
 from .regions import Candidate, RegionMask, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
+from .types import Box2D
 from .yolo.detector import RoiDetector
 
 LEAST_SIDE = 32
@@ -68,7 +69,8 @@ class Pipeline:
         overlaps: Overlaps = EXCLUSIVE,
         engine: str = "numpy",
     ) -> None:
-        self.roi_detector, self.polarity_check = roi_detector, polarity_check
+        self.roi_detector: RoiDetector = roi_detector  # type: ignore[assignment]  # None only without find_regions
+        self.polarity_check = polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.clean_up, self.model = clean_up or CleanUp(), model
         self.device, self.device_note, self.overlaps, self.engine = device, device_note, overlaps, engine
@@ -173,8 +175,8 @@ class Pipeline:
         *_, orientation, candidates = stored if stored[:2] > (CLEARLY * hung[0], hung[1]) else hung
         seen_shape = radiograph.shape[::-1] if orientation.transpose else radiograph.shape
         candidates = [
-            replace(item, roi=orientation.roi_to_stored(_enlarged(item.roi, step, seen_shape), radiograph.shape))
-            for item in candidates
+            replace(item, roi=Box2D(*orientation.roi_to_stored(roi, radiograph.shape)))
+            for item, roi in ((item, _enlarged(item.roi, step, seen_shape)) for item in candidates)
         ]
         found = tuple(item for item in candidates if item.score >= threshold)
         notes = _view_notes(radiograph, orientation) if found else ()
@@ -325,6 +327,6 @@ def _view_notes(radiograph: Radiograph, orientation: Orientation) -> tuple[str, 
             f"lie on the stored grid.",)  # fmt: skip
 
 
-def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> tuple[float, ...]:
+def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> Box2D:
     """A ROI in px of the thinned image in px of the radiograph of `shape`."""
-    return roi if step == 1 else tuple(map(float, boxes.clip(np.asarray(roi) * step, shape)))
+    return Box2D(*(roi if step == 1 else map(float, boxes.clip(np.asarray(roi) * step, shape))))

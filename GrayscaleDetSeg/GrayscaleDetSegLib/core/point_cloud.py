@@ -6,9 +6,10 @@ import numpy as np
 
 from . import boxes
 from .gray import GRAY_MAX
+from .gray_image import GrayImage
 
 
-def point_cloud(gray: np.ndarray, roi: tuple[float, float, float, float]) -> np.ndarray:
+def point_cloud(gray: np.ndarray | GrayImage, roi: tuple[float, float, float, float]) -> np.ndarray:
     """Every pixel of a ROI as a point.
 
     Parameters
@@ -42,7 +43,7 @@ def stratified_places(side: int, generator: np.random.Generator) -> np.ndarray:
 
 
 def sample_points(
-    gray: np.ndarray, roi: tuple[float, float, float, float], side: int, generator: np.random.Generator
+    gray: np.ndarray | GrayImage, roi: tuple[float, float, float, float], side: int, generator: np.random.Generator
 ) -> np.ndarray:
     """side x side points spread over a ROI: one random pixel from each cell of a grid, whatever the resolution.
 
@@ -62,7 +63,7 @@ def sample_points(
     """
     rows, columns = boxes.pixel_slices(roi, gray.shape)
     offsets = generator.random((2, side, side))
-    cells = np.stack(np.mgrid[:side, :side]) + offsets
+    cells = np.mgrid[:side, :side] + offsets
     y = rows.start + (cells[0] * ((rows.stop - rows.start) / side)).astype(np.int64)
     x = columns.start + (cells[1] * ((columns.stop - columns.start) / side)).astype(np.int64)
     return np.stack([x + 0.5, y + 0.5, gray[y, x]], axis=-1).reshape(-1, 3).astype(np.float32)

@@ -175,7 +175,7 @@ class Radiograph:
     def fingerprint(self) -> str:
         """A digest of all pixels, their type and the shape: another one means other pixels. Computed once."""
         digest = hashlib.blake2b(f"{self.pixels.dtype.str}{self.shape}".encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
 
     @functools.cached_property

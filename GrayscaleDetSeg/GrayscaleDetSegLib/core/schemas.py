@@ -61,7 +61,7 @@ def _of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
-def _of_object(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
+def _of_object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     summary, texts = described(kind)
     properties: dict[str, Any] = {}
     if isinstance(getattr(kind, "kind", None), str):

@@ -246,7 +246,7 @@ def _understood(volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Radiograph:
     plain = read_volume(volume, grid.index, "as-is")
     if attribute(volume, "Polarity") != "inverted":
         return replace(plain, polarity=Polarity(reason=reason))
-    polarity = Polarity(True, float(attribute(volume, "PolarityPivot")), reason)
+    polarity = Polarity(True, float(attribute(volume, "PolarityPivot") or ""), reason)
     mapping = plain.mapping.turned_over(polarity.pivot)
     return replace(plain, pixels=polarity.apply(plain.pixels), mapping=mapping, polarity=polarity)
 

@@ -163,10 +163,10 @@ def _with_pip(requirements: list[str]) -> None:
         pip_install(requirements, requester=REQUESTER)
         return
     try:
-        from slicer.util import pip_install
+        from slicer.util import pip_install as install
     except ImportError as error:
         raise RuntimeError("this is not Slicer's Python") from error
-    pip_install(requirements)
+    install(requirements)
 
 
 def _met(name: str, requirement: str) -> bool:

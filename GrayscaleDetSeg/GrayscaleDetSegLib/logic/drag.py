@@ -312,7 +312,8 @@ class ThresholdDrag:
 
     def _painted_outside(self) -> tuple[slice, slice] | None:
         """Rows and columns of the object's pixels, if some lie outside of its region: they were painted there."""
-        held, window = self.item.windowed.window, self._moving.window
+        rows, columns = self.item.windowed.window
+        held, window = (rows, columns), self._moving.window
         is_inside = all(a.start >= b.start and a.stop <= b.stop for a, b in zip(held, window))
         return None if is_inside or not self.item.pixel_count else held
 

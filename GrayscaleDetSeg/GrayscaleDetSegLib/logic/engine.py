@@ -55,7 +55,9 @@ class Engine:
                     progress(LOADING)
                 load = self._load
                 if load is None:
-                    from ..core.loading import load_pipeline as load
+                    from ..core.loading import load_pipeline
+
+                    load = load_pipeline
                 self._kept = wanted, load(options.model, options.device, options.engine)
             return self._kept[1]
 

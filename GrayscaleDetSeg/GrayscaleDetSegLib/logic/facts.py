@@ -105,7 +105,8 @@ def _spacings(path: Path | None) -> list[str]:
 
 def _tags_in_database(instance: str | None) -> dict[str, str]:
     """What the database itself remembers of an instance whose file is gone."""
-    database, facts = _database(), {}
+    database = _database()
+    facts: dict[str, str] = {}
     if database is None or instance is None:
         return facts
     from pydicom.datadict import tag_for_keyword

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from ..core.stopwatch import Progress
 
@@ -98,7 +98,7 @@ class Job(Generic[Outcome]):
             raise Cancelled
         if self._error is not None:
             raise self._error
-        return self._outcome
+        return cast(Outcome, self._outcome)  # which may be None itself
 
     def _run(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 
 class Observers:
@@ -12,7 +13,7 @@ class Observers:
     """
 
     def __init__(self) -> None:
-        self._tags: list[tuple[object, int]] = []
+        self._tags: list[tuple[Any, int]] = []
 
     def add(self, node, event, call: Callable[[], object]) -> None:
         """Call `call` at every `event` (a number or a name) of a VTK object."""

@@ -47,11 +47,11 @@ class _Kept:
 
     Parameters
     ----------
-    document : str
+    document : str or None
         What the node said of its result.
     stamp : int or None
         Which pixels the image had, ``volumes.stamp_of``.
-    index : int
+    index : int or None
         Of the slice.
     base : Shown
         The result as it was stored, the masks included.
@@ -61,9 +61,9 @@ class _Kept:
         What :meth:`ResultStore.load` gave last.
     """
 
-    document: str
+    document: str | None
     stamp: int | None
-    index: int
+    index: int | None
     base: Shown
     seen: dict[str, tuple[Stamp | None, SegmentedObject]] = field(default_factory=dict)
     shown: Shown | None = None

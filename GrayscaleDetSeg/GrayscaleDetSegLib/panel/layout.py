@@ -16,9 +16,10 @@ from ..core.errors import RadiographError
 from ..scene import views, volumes
 from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid, between, moved, vtk_matrix
+from .cloud_camera import CloudCamera
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLCameraNode, vtkMRMLSliceNode, vtkMRMLViewNode, vtkMRMLVolumeNode
+    from slicer import vtkMRMLSliceNode, vtkMRMLViewNode, vtkMRMLVolumeNode
 
 Roi = tuple[float, float, float, float]
 
@@ -26,12 +27,12 @@ FIRST_ID = 8155
 """Id of the layout, or the next one that is free; saved scenes name it, so it should stay what it is."""
 _SLICE_VIEW = "Red"
 _DESCRIPTION = f"""<layout type="horizontal" split="true">
- <item><view class="vtkMRMLSliceNode" singletontag="{_SLICE_VIEW}">
+ <item splitSize="500"><view class="vtkMRMLSliceNode" singletontag="{_SLICE_VIEW}">
   <property name="orientation" action="default">Axial</property>
   <property name="viewlabel" action="default">R</property>
   <property name="viewcolor" action="default">#F34A33</property>
  </view></item>
- <item><view class="vtkMRMLViewNode" singletontag="{views.CLOUD_TAG}">
+ <item splitSize="500"><view class="vtkMRMLViewNode" singletontag="{views.CLOUD_TAG}">
   <property name="viewlabel" action="default">P</property>
  </view></item>
 </layout>"""
@@ -44,6 +45,7 @@ class CloudLayout:
 
     def __init__(self) -> None:
         self._users: int | None = None
+        self._camera = CloudCamera()
 
     @staticmethod
     def register() -> int | None:
@@ -90,6 +92,7 @@ class CloudLayout:
     def restore(self) -> None:
         """Bring the user's layout back; one that the user has chosen instead of ours meanwhile stays."""
         users, self._users = self._users, None
+        self._camera.release()
         if not self.shown:
             return
         manager = slicer.app.layoutManager()
@@ -115,12 +118,11 @@ class CloudLayout:
         return () if self.view is None else views.image_view_ids(slicer.mrmlScene)
 
     def aim(self, frame: CloudFrame, roi: Roi) -> bool:
-        """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera to aim."""
-        camera = self._camera()
-        if camera is None:
-            return False
-        views.aim_camera(camera, frame, roi)
-        return True
+        """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera to aim.
+
+        When the view gets another shape, the camera follows, unless the user has turned it meanwhile.
+        """
+        return self._camera.aim(cloud_widget(), frame, roi)
 
     def show_volume(self, volume: vtkMRMLVolumeNode | None, slice_index: int | None = None, fit: bool = True) -> None:
         """Show a volume in the slice views, and its slice, in its own plane, in that of our layout.
@@ -155,21 +157,23 @@ class CloudLayout:
         if grid is not None:
             node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
 
-    def _camera(self) -> vtkMRMLCameraNode | None:
-        """Cameras share the view's name, as singletons; that is how Slicer's logics find them."""
-        view = self.view
-        if view is None:
-            return None
-        camera = slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLCameraNode")
-        widget = slicer.app.layoutManager().threeDWidget(view.GetLayoutName())
-        return widget.threeDView().cameraNode() if camera is None and widget is not None else camera
-
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""
-        widget = slicer.app.layoutManager().threeDWidget(views.CLOUD_TAG)
+        widget = cloud_widget()
         manager = None if widget is None else widget.threeDView().displayableManagerByClassName(_CROSSHAIR)
         if manager is not None and manager.GetMRMLScene() is not None:
             manager.SetMRMLScene(None)
+
+
+def cloud_widget():
+    """The qMRMLThreeDWidget of the cloud's view; None without a main window, or before our layout was shown.
+
+    The layout manager knows it by its node, or by the node's name, but not by the name that the layout gives it.
+    """
+    manager, view = slicer.app.layoutManager(), None
+    if manager is not None:
+        view = views.cloud_view(slicer.mrmlScene)
+    return None if view is None else manager.viewWidget(view)
 
 
 def _nodes(kind: str) -> list:

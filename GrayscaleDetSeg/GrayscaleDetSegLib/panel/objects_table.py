@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 
 import qt
 from slicer.i18n import tr as _
@@ -10,19 +10,31 @@ from slicer.i18n import tr as _
 from ..core.labels import display_name
 from ..core.result import SegmentedObject
 from ..logic.shown import Shown
+from .signals import Signal
 
 Color = tuple[float, float, float]
 
-COLUMNS = 7
+SHOW, LOCK, OBJECT, SCORE, CONFIDENCE, GRAY, AREA, STABILITY = range(8)
+MOST_ROWS = 8
+"""Rows that are seen at once; more are scrolled."""
+LEAST_NAME = 90
+"""Px for the names of objects, at least."""
 
 
 def headers() -> list[str]:
-    """What the columns are called."""
-    return [_("Show"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), _("Area"), _("Stability")]
+    """What the columns are called, in full."""
+    return [
+        _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), _("Area"), _("Stability")
+    ]  # fmt: skip
+
+
+def short_headers() -> list[str]:
+    """What stands above the columns, which are narrow; the full names are tooltips."""
+    return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), _("Area"), _("Stab.")]
 
 
 def cells(item: SegmentedObject) -> list[str]:
-    """What the columns from the second on say of an object."""
+    """What the columns from `OBJECT` on say of an object."""
     thresholds = item.thresholds
     area = f"{item.pixel_count} px" if item.area_mm2 is None else f"{item.area_mm2:.0f} mm²"
     return [
@@ -38,26 +50,30 @@ def cells(item: SegmentedObject) -> list[str]:
 class ObjectsTable:
     """Fills a QTableWidget, and says what the user does in it.
 
-    Parameters
+    Attributes
     ----------
-    table : QTableWidget
-    on_selected : callable (segment id or None)
-    on_shown : callable (segment id, bool)
-        The box in front of an object was switched.
+    selected_by_user : Signal (segment id or None)
+        Another row was chosen.
+    shown_by_user, locked_by_user : Signal (segment id, bool)
+        A box in front of an object was switched.
     """
 
-    def __init__(
-        self,
-        table: qt.QTableWidget,
-        on_selected: Callable[[str | None], object],
-        on_shown: Callable[[str, bool], object],
-    ) -> None:
-        self._table, self._on_selected, self._on_shown = table, on_selected, on_shown
+    def __init__(self, table: qt.QTableWidget) -> None:
+        self._table = table
+        self.selected_by_user, self.shown_by_user, self.locked_by_user = Signal(), Signal(), Signal()
         self._identities: list[str] = []
+        self._labels: list[str] = []
         self._filling = False
-        table.setColumnCount(COLUMNS)
-        table.setHorizontalHeaderLabels(headers())
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.setColumnCount(len(headers()))
+        table.setHorizontalHeaderLabels(short_headers())
+        for column, name in enumerate(headers()):
+            table.horizontalHeaderItem(column).setToolTip(name)
+        header = table.horizontalHeader()
+        header.setMinimumSectionSize(20)
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
+        self._row_height = table.fontMetrics().height() + 6
+        table.verticalHeader().setDefaultSectionSize(self._row_height)
         table.connect("itemSelectionChanged()", self._selected)
         table.connect("cellChanged(int,int)", self._changed)
 
@@ -70,35 +86,83 @@ class ObjectsTable:
     def selected(self) -> str | None:
         """The segment of the chosen row."""
         for row, identity in enumerate(self._identities[: self._table.rowCount]):
-            item = self._table.item(row, 0)
+            item = self._table.item(row, OBJECT)
             if item is not None and item.isSelected():
                 return identity
         return None
 
-    def fill(self, shown: Shown | None, colors: dict[str, Color], visible: dict[str, bool]) -> None:
-        """Show the objects of a result; who is chosen stays chosen, and nobody is told.
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The segments of the rows that are not filtered out."""
+        return tuple(each for row, each in enumerate(self._identities) if not self._table.isRowHidden(row))
+
+    def fill(
+        self,
+        shown: Shown | None,
+        colors: Mapping[str, Color],
+        visible: Collection[str],
+        locked: Collection[str],
+        selected: str | None,
+    ) -> None:
+        """Show the objects of a result, one of them chosen; nobody is told.
 
         Parameters
         ----------
-        colors, visible : dict
-            By segment id: colour, 0..1, and whether the segment is shown.
+        colors : mapping
+            By segment id: colour, 0..1.
+        visible, locked : collection of str
+            The ids of the segments that are shown, and of those that are locked.
         """
-        chosen = self.selected
         self._filling = True
         try:
             objects = [] if shown is None else list(zip(shown.identities, shown.result.objects))
             self._identities = [identity for identity, _item in objects]
+            self._labels = [item.label for _identity, item in objects]
             self._table.setRowCount(len(objects))
             for row, (identity, item) in enumerate(objects):
-                swatch = qt.QTableWidgetItem()
+                swatch, lock = self._cell(row, SHOW), self._cell(row, LOCK)
                 swatch.setData(qt.Qt.DecorationRole, qt.QColor.fromRgbF(*colors[identity]))
-                swatch.setCheckState(qt.Qt.Checked if visible[identity] else qt.Qt.Unchecked)
-                self._table.setItem(row, 0, swatch)
-                for column, text in enumerate(cells(item), start=1):
-                    self._table.setItem(row, column, qt.QTableWidgetItem(text))
-            self._select(chosen)
+                swatch.setToolTip(_("Show or hide this object and its region."))
+                lock.setToolTip(_("Lock this object: it is not moved and not deleted by mistake."))
+                swatch.setCheckState(qt.Qt.Checked if identity in visible else qt.Qt.Unchecked)
+                lock.setCheckState(qt.Qt.Checked if identity in locked else qt.Qt.Unchecked)
+                for column, text in enumerate(cells(item), start=OBJECT):
+                    self._cell(row, column).setText(text)
+            self._select(selected)
+            self._fit()
         finally:
             self._filling = False
+
+    def _cell(self, row: int, column: int) -> qt.QTableWidgetItem:
+        """A cell, made where there is none; never another one, as it may be what tells us of a click just now."""
+        cell = self._table.item(row, column)
+        if cell is None:
+            cell = qt.QTableWidgetItem()
+            self._table.setItem(row, column, cell)
+        return cell
+
+    def _fit(self) -> None:
+        """As wide as its columns need, so that the panel is as well; as high as its rows need."""
+        header, others = self._table.horizontalHeader(), 0
+        for column in range(len(headers())):
+            if column != OBJECT:  # which takes what is left
+                self._table.resizeColumnToContents(column)
+                others += header.sectionSize(column)
+        frame = 2 * self._table.frameWidth
+        rows = min(len(self.listed), MOST_ROWS)
+        bar = self._table.verticalScrollBar().sizeHint.width() if len(self._identities) > MOST_ROWS else 0
+        self._table.setMinimumWidth(others + LEAST_NAME + frame + bar)
+        height = rows * self._row_height + header.sizeHint.height() + frame + 2
+        self._table.setMinimumHeight(height)
+        self._table.setMaximumHeight(height)
+
+    def filter(self, text: str, label: str | None) -> None:
+        """List only the objects of one class, if one is given, whose names hold a text."""
+        for row, own in enumerate(self._labels):
+            name = self._table.item(row, OBJECT).text()
+            is_listed = text.lower() in name.lower() and label in (None, own)
+            self._table.setRowHidden(row, not is_listed)
+        self._fit()
 
     def update_row(self, identity: str, interval: tuple[float, float], area: str) -> None:
         """Show other thresholds and another area of one object, while they are moved."""
@@ -107,26 +171,34 @@ class ObjectsTable:
         self._filling = True
         try:
             row = self._identities.index(identity)
-            self._table.item(row, 4).setText(f"{interval[0]:.0f} – {interval[1]:.0f}")
-            self._table.item(row, 5).setText(area)
+            self._table.item(row, GRAY).setText(f"{interval[0]:.0f} – {interval[1]:.0f}")
+            self._table.item(row, AREA).setText(area)
         finally:
             self._filling = False
 
     def select(self, identity: str | None) -> None:
-        """Choose a row; `on_selected` is told where that is another."""
-        if identity != self.selected:
+        """Choose a row and bring it into sight; nobody is told."""
+        before, self._filling = self._filling, True
+        try:
             self._select(identity)
+        finally:
+            self._filling = before
 
     def _select(self, identity: str | None) -> None:
         if identity in self._identities:
-            self._table.selectRow(self._identities.index(identity))
+            row = self._identities.index(identity)
+            self._table.selectRow(row)
+            self._table.scrollToItem(self._table.item(row, OBJECT))
         else:
             self._table.clearSelection()
 
     def _selected(self) -> None:
         if not self._filling:
-            self._on_selected(self.selected)
+            self.selected_by_user.emit(self.selected)
 
     def _changed(self, row: int, column: int) -> None:
-        if not self._filling and column == 0 and row < len(self._identities):
-            self._on_shown(self._identities[row], self._table.item(row, 0).checkState() == qt.Qt.Checked)
+        if self._filling or row >= len(self._identities):
+            return
+        told = {SHOW: self.shown_by_user, LOCK: self.locked_by_user}.get(column)
+        if told is not None:
+            told.emit(self._identities[row], self._table.item(row, column).checkState() == qt.Qt.Checked)

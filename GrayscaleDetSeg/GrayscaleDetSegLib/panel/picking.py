@@ -16,6 +16,7 @@ from ..core.gray import GRAY_MAX
 from ..scene import cloud, views, volumes
 from ..scene.geometry import moved, numpy_matrix
 from ..scene.nodes import remove, show_in
+from .layout import cloud_widget
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLModelNode, vtkMRMLVolumeNode
@@ -78,9 +79,7 @@ class LinkedPicking:
         Called when the pointer has left the views.
     """
 
-    def __init__(
-        self, on_pixel: Callable[[int, int, float], None], on_left: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, on_pixel: Callable[[int, int, float], None], on_left: Callable[[], None] | None = None) -> None:
         self._on_pixel, self._on_left = on_pixel, on_left
         self._cloud = self._volume = self._index = self._gray = self._mark = None
         self._tags: list[tuple[object, int]] = []
@@ -123,9 +122,7 @@ class LinkedPicking:
     def enable(self) -> None:
         """Follow the mouse in the views as they are now; does nothing without a main window, or without our layout."""
         self.disable()
-        scene, manager = slicer.mrmlScene, slicer.app.layoutManager()
-        view = None if manager is None else views.cloud_view(scene)
-        widget = None if view is None else manager.threeDWidget(view.GetLayoutName())
+        scene, widget = slicer.mrmlScene, cloud_widget()
         if widget is None:
             return
         interactor = self._interactor = widget.threeDView().interactor()

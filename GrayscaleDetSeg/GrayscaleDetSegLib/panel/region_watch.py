@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -10,6 +10,11 @@ import vtk
 
 from ..logic.observers import Observers
 from ..scene.outcome import Outcome
+from .signals import Signal
+from .state import Event
+
+if TYPE_CHECKING:
+    from .session import Session
 
 REST = 300
 """Milliseconds without a change after which a region moved by other means than the mouse counts as at rest."""
@@ -18,16 +23,15 @@ REST = 300
 class RegionWatch:
     """Tells which object's region was moved.
 
-    Parameters
+    Attributes
     ----------
-    on_moved : callable (segment id)
-        Called when the mouse has let go, or nothing has moved for `REST`.
-    is_own : callable () -> bool
-        Whether a change that happens now is the software's own.
+    moved : Signal (segment id)
+        The mouse has let go, or nothing has moved for `REST`.
     """
 
-    def __init__(self, on_moved: Callable[[str], object], is_own: Callable[[], bool]) -> None:
-        self._on_moved, self._is_own = on_moved, is_own
+    def __init__(self, session: Session) -> None:
+        self._machine, self._results = session.machine, session.results
+        self.moved = Signal()
         self._observers = Observers()
         self._moved: list[str] = []
         self._dragged: str | None = None
@@ -52,12 +56,13 @@ class RegionWatch:
         before, self._segmentation = self._segmentation, None if outcome is None else outcome.segmentation
         if outcome is None or before is not outcome.segmentation:
             self._timer.stop()
-            self._moved, self._dragged = [], None
+            self._moved = []
+            self._let_go()
         if outcome is None:
             return
         self._moved = [identity for identity in self._moved if identity in outcome.regions]
         if self._dragged not in outcome.regions:
-            self._dragged = None
+            self._let_go()
         markups = slicer.vtkMRMLMarkupsNode
         for identity, node in outcome.regions.items():
             self._observers.add(
@@ -77,16 +82,22 @@ class RegionWatch:
 
     def _start(self, identity: str) -> None:
         self._dragged = identity
+        self._machine.send(Event.DRAG)
+
+    def _let_go(self) -> None:
+        if self._dragged is not None:
+            self._dragged = None
+            self._machine.send(Event.DRAG_ENDED)
 
     def _changed(self, identity: str) -> None:
-        if self._is_own():
+        if self._results.is_writing:
             return
         self._note(identity)
         if self._dragged is None:
             self._timer.start()
 
     def _end(self, identity: str) -> None:
-        self._dragged = None
+        self._let_go()
         self._note(identity)
         self._timer.stop()
         qt.QTimer.singleShot(0, self._report)  # after the event has run through all its observers
@@ -94,4 +105,4 @@ class RegionWatch:
     def _report(self) -> None:
         moved, self._moved = self._moved, []
         for identity in moved:
-            self._on_moved(identity)
+            self.moved.emit(identity)

@@ -2,70 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import slicer
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
+from ..logic.drawn import EXTEND, KEEP, REPLACE, occupant_of
 from ..logic.segmenter import Segmented
 from ..scene import regions, volumes
 from ..scene.nodes import remove
-from .desk import Desk, current_slice
 from .drawing import RegionDrawing
 from .region_watch import RegionWatch
+from .slices import current_slice
+from .state import Event
 from .threshold_editor import area_text
+
+if TYPE_CHECKING:
+    from .session import Session
 
 SAME = 0.05
 """Px by which a region's edges may differ and still count as unmoved: nodes keep places in single precision."""
 
 
 class RegionWork:
-    """Runs the method on single regions of the result that is shown.
+    """Runs the method on single regions of the result that is shown."""
 
-    Parameters
-    ----------
-    desk : Desk
-    finish_edits : callable
-        Makes final what else is being moved.
-    on_written : callable (segmentation, segment id)
-        Called when an object was written.
-    """
+    def __init__(self, session: Session) -> None:
+        self._session, self._results = session, session.results
+        self.watch, self.drawing = RegionWatch(session), RegionDrawing()
+        self.watch.moved.connect(self.on_moved)
+        session.results.hold(self._held)
+        session.refreshed.connect(self._on_refreshed)
+        session.dropping.connect(self._on_dropping)
+        session.region_wanted.connect(self.segment_region)
 
-    def __init__(
-        self, desk: Desk, finish_edits: Callable[[], object], on_written: Callable[[object, str], object]
-    ) -> None:
-        self._desk, self._finish_edits, self._on_written = desk, finish_edits, on_written
-        workspace = self._workspace = desk.workspace
-        self.watch = RegionWatch(self.on_moved, lambda: workspace.is_writing)
-        self.drawing = RegionDrawing()
-        workspace.held = lambda: self.watch.held
+    def _held(self) -> tuple[str, ...]:
+        return self.watch.held
+
+    def _on_refreshed(self, _shown) -> None:
+        node = self._session.node
+        self.watch.watch(None if node is None else self._results.nodes(node))
+
+    def _on_dropping(self) -> None:
+        self.drawing.cancel()
+        self.watch.watch(None)
 
     def on_moved(self, identity: str) -> None:
         """A region was moved: look for its object again."""
-        desk, workspace, node = self._desk, self._workspace, self._desk.node
+        session, results, node = self._session, self._results, self._session.node
         if node is None or node.GetScene() is None:
             return
-        if desk.runner.is_busy:
+        if not session.machine.allows(Event.RUN):
             self.watch.later(identity)
             return
         try:
-            outcome, shown = workspace.outcome(node), workspace.shown(node)
+            outcome, shown = results.nodes(node), results.shown(node)
             region, item = outcome.regions.get(identity), None if shown is None else shown.object_of(identity)
             if region is None or item is None:
                 return
-            roi = regions.region_of(region, outcome.volume, workspace.grid(node))
+            roi = regions.region_of(region, outcome.volume, results.grid(node))
         except GrayscaleDetSegError as error:
-            desk.messages.fail(error)
+            session.messages.fail(error)
             return
-        if roi is None:
-            desk.messages.say(_("The region lies beside the image; it was put back."))
+        if roi is None or results.is_locked(node, identity):
+            text = _("{name} is locked; its region was put back.").format(name=display_name(item.name))
+            session.messages.say(text if roi else _("The region lies beside the image; it was put back."))
             self.put_back(identity)
             return
         if all(abs(a - b) <= SAME for a, b in zip(roi, item.region)):
             return
-        desk.start(
+        session.start(
             _("Looking for {name} in its new region...").format(name=item.name),
             lambda engine, options, progress: engine.replace_region(shown.result, item.name, roi, options, progress),
             lambda result: self._written(node, result, item.name, identity),
@@ -74,41 +83,37 @@ class RegionWork:
 
     def put_back(self, *identities: str) -> None:
         """Let regions lie where their objects were found, all of them if none is named; not those that are moved."""
-        workspace, node = self._workspace, self._desk.node
-        outcome = None if node is None or node.GetScene() is None else workspace.outcome(node)
-        try:
-            shown = None if outcome is None else workspace.shown(node)
-        except GrayscaleDetSegError:  # it is the result of another image by now
-            return
+        results, node = self._results, self._session.node
+        shown = results.shown_or_none(node)  # None where it is the result of another image by now
         if shown is None:
             return
-        with workspace.writing():
+        outcome = results.nodes(node)
+        with results.writing():
             for identity in {*(identities or outcome.regions)} - {*self.watch.held}:
                 item, region = shown.object_of(identity), outcome.regions.get(identity)
                 if item is not None and region is not None:
-                    regions.place_region(region, outcome.volume, workspace.grid(node), item.region)
+                    regions.place_region(region, outcome.volume, results.grid(node), item.region)
 
-    def draw(self) -> None:
-        """Let the user draw a region, or leave that be if it is under way."""
-        desk = self._desk
+    def draw(self, label: str) -> None:
+        """Let the user draw a region around an object of a class, or leave that be if it is under way."""
+        session = self._session
         if self.drawing.active:
             self.drawing.cancel()
             return
-        if not desk.ui.drawButton.enabled:
-            return
-        self._finish_edits()
-        ui, volume = desk.ui, desk.parameters.volume
-        label = ui.classComboBox.itemData(ui.classComboBox.currentIndex)
+        session.finishing.emit()
+        volume = session.parameters.volume
         try:
             grid = volumes.grid_of(volume, current_slice(volume))
-            into = desk.node
-            if into is not None and self._workspace.grid(into).index != grid.index:
+            into = session.node
+            if into is not None and self._results.grid(into).index != grid.index:
                 into = None  # another slice has a result of its own
-            desk.prepare()
+            session.prepare()
         except Exception as error:
-            desk.messages.fail(error)
+            session.messages.fail(error)
             return
-        desk.messages.say(
+        if not session.machine.send(Event.DRAW):  # something has begun while PyTorch was being imported
+            return
+        session.messages.say(
             _("Click two opposite corners of the {label} in the slice view; Escape ends it.").format(label=label)
         )
         self.drawing.start(
@@ -116,57 +121,98 @@ class RegionWork:
             volume,
             grid,
             lambda node: self._drawn(node, volume, grid, label, into),
-            lambda: (desk.messages.say(_("No region was drawn.")), desk.changed()),
+            self._cancelled,
         )
-        desk.changed()
+        if not self.drawing.active:  # there is no window
+            session.machine.send(Event.DRAW_ENDED)
+        session.changed.emit()
+
+    def _cancelled(self) -> None:
+        self._session.machine.send(Event.DRAW_ENDED)
+        self._session.messages.say(_("No region was drawn."))
+        self._session.changed.emit()
 
     def _drawn(self, drawn, volume, grid, label: str, into) -> None:
         """The region that was drawn becomes that of an object."""
+        session = self._session
+        session.machine.send(Event.DRAW_ENDED)
         roi = regions.region_of(drawn, volume, grid)
         remove(slicer.mrmlScene, [drawn])
-        desk = self._desk
-        if desk.parameters is None or roi is None:
+        if session.parameters is None or roi is None:
             return
         try:
-            reading = self._workspace.read(volume, desk.parameters.polarity.value, grid.index)
+            reading = self._results.read(volume, session.parameters.polarity.value, grid.index)
         except GrayscaleDetSegError as error:
-            desk.messages.fail(error)
+            session.messages.fail(error)
             return
         self.segment_region(reading, roi, label, into)
 
     def segment_region(self, reading, roi, label: str, into) -> None:
         """Look for an object in a region; it joins the result `into`, or makes a new one."""
-        workspace, desk = self._workspace, self._desk
+        results, session = self._results, self._session
         text = _("Looking for {label} in the region...").format(label=label)
         try:
-            shown = None if into is None or into.GetScene() is None else workspace.shown(into)
+            shown = None if into is None or into.GetScene() is None else results.shown(into)
         except GrayscaleDetSegError as error:
-            desk.messages.fail(error)
+            session.messages.fail(error)
             return
         if shown is not None:
-            desk.start(
-                text,
-                lambda engine, options, progress: engine.add_region(shown.result, roi, label, options, progress),
-                lambda result: self._written(into, result, result.objects[-1].name, None),
-            )
+            self._join(into, shown, roi, label)
             return
 
         def done(result) -> None:
-            if desk.is_still_there(reading.volume):
-                desk.found(Segmented(result, workspace.show(reading, result)))
+            if session.is_still_there(reading.volume):
+                session.found.emit(Segmented(result, results.show(reading, result)))
 
-        desk.start(
+        session.start(
             text,
             lambda engine, options, progress: engine.segment_region(reading.radiograph, roi, label, options, progress),
             done,
         )
 
-    def _written(self, node, result, name: str, identity: str | None) -> None:
-        """One object of a result is new or has changed: show it."""
-        if node.GetScene() is None or self._workspace.outcome(node).volume is None:
-            self._desk.messages.say(_("The result or its image was removed meanwhile; nothing was changed."))
+    def _join(self, into, shown, roi, label: str) -> None:
+        """Look for an object in a region and add it to a result; ask first where another one is in its way."""
+        occupant = occupant_of(shown, label, roi)
+        if occupant is None or self._results.is_locked(into, occupant.identity):
+            self._add(into, roi, label, KEEP)
             return
-        written = self._workspace.write_object(node, result, name, identity)
+        titles = {REPLACE: _("Replace"), EXTEND: _("Extend"), KEEP: _("Keep")}
+        choices = [(titles[each], partial(self._add, into, roi, label, each)) for each in occupant.choices]
+        self._session.messages.ask(display_name(occupant.message), choices)
+
+    def _add(self, into, roi, label: str, existing: str) -> None:
+        """Look for an object, and do with one that is in its way what was chosen."""
+        session = self._session
+        try:
+            drawn = self._results.drawn(into, label, roi, existing)
+        except GrayscaleDetSegError as error:
+            session.messages.fail(error)
+            return
+
+        def done(result) -> None:
+            if self._is_still_there(into):
+                occupant = drawn.occupant
+                is_same = occupant is not None and occupant.label == label
+                name = occupant.name if is_same else result.objects[-1].name
+                self._tell(into, result, name, drawn.write(result))
+
+        session.start(_("Looking for {label} in the region...").format(label=label), drawn.compute, done)
+
+    def _is_still_there(self, node) -> bool:
+        """Whether a result and its image are in the scene; says so where they are not."""
+        if node.GetScene() is None or self._results.nodes(node).volume is None:
+            self._session.messages.say(_("The result or its image was removed meanwhile; nothing was changed."))
+            return False
+        return True
+
+    def _written(self, node, result, name: str, identity: str) -> None:
+        """One object of a result has changed: show it."""
+        if self._is_still_there(node):
+            self._tell(node, result, name, self._results.write(node, result, name, identity))
+
+    def _tell(self, node, result, name: str, written: str) -> None:
+        """Say what was found, and select it."""
+        session = self._session
         (item,) = (each for each in result.objects if each.name == name)
         shown, area = display_name(name), area_text(item.pixel_count, item.area_mm2)
         if item.thresholds is None:
@@ -176,5 +222,7 @@ class RegionWork:
             text = _("{name}: gray levels {low:.0f} to {high:.0f}, {area}.").format(
                 name=shown, low=low, high=high, area=area
             )
-        self._desk.messages.say(text)
-        self._on_written(node, written)
+        session.messages.say(text)
+        if session.node is node:
+            session.view.refresh()
+            session.view.select(written)

@@ -95,13 +95,11 @@ class Runner:
             return
         self._timer.stop()
         self._job = None
+        self._on_change(None)  # before its outcome, of which another job may come
         try:
             self._done(job.outcome())
         except Exception as error:  # of the work, or of what is done with its outcome
             self._failed(error)
-        finally:
-            if self._job is None:  # neither of them has started another
-                self._on_change(None)
 
 
 def _computed(work: Callable[[Progress], Any], progress: Progress) -> Any:

@@ -10,13 +10,17 @@ from pathlib import Path
 from unittest import TestCase
 
 import numpy as np
+import qt
 import slicer
 
 from ..core.weights import MANIFEST
 from ..logic import dependencies
 from ..logic.models import application_models
 from ..logic.segmenter import Segmenter
-from ..scene import regions
+from ..scene import regions, volumes
+from ..scene.geometry import moved, numpy_matrix
+from .layout import cloud_widget
+from .objects_table import LOCK
 from .samples import RESOURCES
 
 PATIENCE = 60.0
@@ -108,7 +112,7 @@ def check_models(case: TestCase, segmenter: Segmenter) -> None:
 
 
 def check_panel(case: TestCase) -> None:
-    """Click Segment, choose an object, move a threshold, undo, go to Segment Editor and back."""
+    """Click Segment, choose an object, move a threshold, undo, go to Segment Editor and back; look at the views."""
     if slicer.app.layoutManager() is None:
         case.skipTest("There is no window.")
     if dependencies.missing():
@@ -121,19 +125,24 @@ def check_panel(case: TestCase) -> None:
     ui = panel.ui
     ui.inputSelector.setCurrentNode(volume)
     case.assertTrue(ui.segmentButton.enabled, ui.segmentButton.toolTip)
-    case.assertIn(panel.models.chosen.name, ui.modelComboBox.currentText)
-    case.assertEqual(ui.classComboBox.count, len(panel.models.chosen.classes))
+    model = panel.session.model
+    case.assertIn(model.name, ui.modelComboBox.currentText)
+    case.assertEqual(ui.classComboBox.count, len(model.classes))
+    case.assertIn("femur", ui.knowsLabel.text, "The panel does not say what the model knows.")
+    case.assertIn("Segment", ui.nextLabel.text, "The panel does not say what to do next.")
+    case.assertFalse(ui.objectsTable.visible, "There is nothing to show yet.")
     ui.segmentButton.click()
     wait_until(lambda: not panel.runner.is_busy, "Segmenting")
     case.assertGreaterEqual(ui.objectsTable.rowCount, 2, ui.statusLabel.text)
     case.assertNotEqual(manager.layout, layout, "The point cloud is not beside the image.")
 
-    workspace, node = panel.segmenter.workspace, panel.results.node
-    identity = panel.results.table.selected
+    check_views(case, panel)
+    workspace, node = panel.segmenter.workspace, panel.session.node
+    identity = panel.session.selection
     before = workspace.shown(node).object_of(identity)
     low, high = before.thresholds.interval
     ui.grayRangeWidget.setValues(low + 25.0, high)
-    wait_until(lambda: not panel.results.thresholds.is_moving, "Moving a threshold")
+    wait_until(lambda: not panel.section("Thresholds").editor.is_moving, "Moving a threshold")
     after = workspace.shown(node).object_of(identity)
     case.assertLess(after.pixel_count, before.pixel_count)
     case.assertTrue(ui.undoButton.enabled, ui.undoButton.toolTip)
@@ -146,8 +155,75 @@ def check_panel(case: TestCase) -> None:
     case.assertEqual(editor.segmentationNode().GetID(), node.GetID())
     case.assertEqual(editor.currentSegmentID(), identity)
     slicer.util.selectModule("GrayscaleDetSeg")
-    case.assertEqual(panel.results.table.selected, identity)
+    case.assertEqual(panel.session.selection, identity)
     slicer.mrmlScene.Clear()
     slicer.app.processEvents()
     case.assertEqual(ui.objectsTable.rowCount, 0)
     case.assertFalse(ui.segmentButton.enabled)
+
+
+def check_views(case: TestCase, panel) -> None:
+    """After a run: the panel fits, the cloud is in view and tied to the image, rows and views to one another, locks."""
+    ui, session, node = panel.ui, panel.session, panel.session.node
+    slicer.app.processEvents()
+    table, header = ui.objectsTable, ui.objectsTable.horizontalHeader()
+    right = header.sectionViewportPosition(table.columnCount - 1) + header.sectionSize(table.columnCount - 1)
+    if slicer.util.mainWindow().visible:
+        case.assertLessEqual(right, table.viewport().width, "The last columns of the table are cut off.")
+        place = ui.grayRangeWidget.mapTo(slicer.modules.GrayscaleDetSegWidget.parent, qt.QPoint(0, 0))
+        case.assertLess(place.y(), 610, "The thresholds lie below the fold of a screen of 800 px.")
+
+    manager = slicer.app.layoutManager()
+    widget = cloud_widget()
+    case.assertIsNotNone(widget, "The cloud's view is not found.")
+    share = widget.width / max(widget.width + manager.sliceWidget("Red").width, 1)
+    case.assertTrue(0.4 < share < 0.6, f"The cloud's view has {share:.0%} of the width.")
+    case.assertTrue(session.view.picking.enabled, "The mouse over the cloud is not followed.")
+    interactor = widget.threeDView().interactor()
+    if interactor.GetRenderWindow() is not None:
+        check_picking(case, panel, interactor)
+
+    results = session.results
+    first, last = session.selection, panel.section("Objects").table.identities[-1]
+    rows, columns = np.nonzero(results.shown(node).object_of(last).mask)
+    grid, volume = results.grid(node), results.nodes(node).volume
+    middle = len(rows) // 2
+    session.view.select(last)  # which brings it into sight
+    session.view.select(first)
+    red = manager.sliceWidget("Red")
+    pixel = (columns[middle] + 0.5, rows[middle] + 0.5, 0.0)
+    world = moved(volumes.pixel_to_world(volume, grid), [pixel])
+    across, up, _off = moved(np.linalg.inv(numpy_matrix(red.mrmlSliceNode().GetXYToRAS())), world)[0]
+    interactor = red.sliceView().interactor()
+    interactor.SetEventInformation(round(float(across)), round(float(up)), 0, 0, chr(0), 0, None)
+    interactor.InvokeEvent("LeftButtonPressEvent")
+    interactor.InvokeEvent("LeftButtonReleaseEvent")
+    case.assertNotEqual(session.selection, first, "A click on an object in the image does not select it.")
+    session.view.select(first)
+
+    lock = table.item(panel.section("Objects").table.identities.index(first), LOCK)
+    lock.setCheckState(qt.Qt.Checked)
+    case.assertFalse(ui.grayRangeWidget.enabled or ui.deleteButton.enabled, "A locked object can be changed.")
+    case.assertTrue(results.nodes(node).regions[first].GetLocked(), "The region of a locked object can be dragged.")
+    lock = table.item(panel.section("Objects").table.identities.index(first), LOCK)
+    lock.setCheckState(qt.Qt.Unchecked)
+    case.assertTrue(ui.grayRangeWidget.enabled, "An object that was unlocked cannot be changed.")
+
+
+def check_picking(case: TestCase, panel, interactor) -> None:
+    """All of the cloud is in view, and the mouse over one of its points says which pixel that is."""
+    window = interactor.GetRenderWindow()
+    renderer = window.GetRenderers().GetFirstRenderer()
+    cloud = panel.session.results.nodes(panel.session.node).cloud
+    matrix = renderer.GetActiveCamera().GetCompositeProjectionTransformMatrix(renderer.GetTiledAspectRatio(), -1, 1)
+    places = np.array([cloud.GetPolyData().GetPoint(n) for n in range(0, cloud.GetPolyData().GetNumberOfPoints(), 50)])
+    flat = np.c_[places, np.ones(len(places))] @ numpy_matrix(matrix).T
+    flat = flat[:, :3] / flat[:, 3:]
+    case.assertLess(np.abs(flat[:, :2]).max(), 1.0, "The cloud is cut off.")
+    front = flat[flat[:, 2].argmin()]
+    width, height = window.GetSize()
+    x, y = round((front[0] + 1.0) * width / 2.0), round((front[1] + 1.0) * height / 2.0)
+    interactor.SetEventInformation(x, y, 0, 0, chr(0), 0, None)
+    interactor.InvokeEvent("EnterEvent")
+    interactor.InvokeEvent("MouseMoveEvent")
+    wait_until(lambda: panel.ui.pointLabel.text, "Saying which pixel is under the mouse")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -11,15 +12,18 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..core.clean_up import CleanUp
-from ..core.errors import GrayscaleDetSegError
 from ..core.gray import GRAY_MAX
 from ..core.methods.registry import registry
 from ..core.result import SegmentedObject
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.shown import Shown
-from ..logic.workspace import Workspace
 from ..scene.threshold_box import interval_of
+from .signals import Signal
+from .state import Event
+
+if TYPE_CHECKING:
+    from .session import Session
 
 REST = 400
 """Milliseconds without a change after which thresholds moved by the sliders count as at rest."""
@@ -32,27 +36,22 @@ class ThresholdEditor:
 
     Parameters
     ----------
+    session : Session
     ui : namespace
-        The panel's widgets: grayRangeWidget, unitsRangeWidget, numbersLabel.
-    workspace : Workspace
-    on_move : callable (segment id, Numbers)
-        Called while thresholds move.
-    on_finish : callable (segment id, ThresholdDrag)
-        Called once they rest and the mask is final.
+        The widgets grayRangeWidget, unitsRangeWidget and numbersLabel.
     clean_up : callable (Shown, segment id) -> CleanUp or None
         What cleans the final mask of an object.
+
+    Attributes
+    ----------
+    finished : Signal (segment id, ThresholdDrag)
+        Thresholds rest, and the mask is final.
     """
 
-    def __init__(
-        self,
-        ui: SimpleNamespace,
-        workspace: Workspace,
-        on_move: Callable[[str, Numbers], object],
-        on_finish: Callable[[str, ThresholdDrag], object],
-        clean_up: Callable[[Shown, str], CleanUp | None],
-    ) -> None:
+    def __init__(self, session: Session, ui: SimpleNamespace, clean_up: Callable[[Shown, str], CleanUp | None]) -> None:
         self._gray, self._units, self._label = ui.grayRangeWidget, ui.unitsRangeWidget, ui.numbersLabel
-        self._workspace, self._on_move, self._on_finish, self._clean_up = workspace, on_move, on_finish, clean_up
+        self._session, self._results, self._clean_up = session, session.results, clean_up
+        self.finished = Signal()
         self._observers = Observers()
         self._node = self._identity = self._item = self._mapping = None
         self._last = (0.0, GRAY_MAX)
@@ -79,20 +78,24 @@ class ThresholdEditor:
         self.finish()
         self._observers.remove_all()
         self._is_dragging = False
-        shown = None if node is None or identity is None else self._shown(node)
+        shown = None if node is None or identity is None else self._results.shown_or_none(node)
         item = None if shown is None else shown.object_of(identity)
         is_explained = item is not None and item.thresholds is not None
+        is_locked = is_explained and self._results.is_locked(node, identity)
         self._node, self._identity, self._item = (node, identity, item) if is_explained else (None, None, None)
         self._mapping = shown.result.radiograph.mapping if is_explained else None
         for widget in (self._gray, self._units):
-            widget.enabled = is_explained
+            widget.enabled = is_explained and not is_locked
         if not is_explained:
             self._label.text = "" if item is None else unexplained(item)
             return
         self._range_of_units()
         self._set(item.thresholds.interval)
         self._label.text = described(item)
-        box = self._workspace.outcome(node).box
+        if is_locked:
+            self._label.text += " " + _("It is locked.")
+            return
+        box = self._results.nodes(node).box
         if box is not None:
             markups = slicer.vtkMRMLMarkupsNode
             self._observers.add(box, markups.PointStartInteractionEvent, self._start)
@@ -106,6 +109,7 @@ class ThresholdEditor:
         drag, self._drag, self._wanted = self._drag, None, None
         if drag is not None:
             drag.cancel()
+        self._session.machine.send(Event.DRAG_ENDED)
         self.edit(None, None)
 
     def finish(self) -> None:
@@ -116,17 +120,12 @@ class ThresholdEditor:
             self._move()
         drag, self._drag = self._drag, None
         self._is_dragging = False
-        if drag is not None:
-            drag.finish(self._last)
-            if self._shown(self._node) is not None:  # without its image, nothing can be told of a result
-                self._on_finish(self._identity, drag)
-
-    def _shown(self, node) -> Shown | None:
-        """What a segmentation shows; None where it is gone, or its image, or the image has other pixels now."""
-        try:
-            return None if node is None or node.GetScene() is None else self._workspace.shown(node)
-        except GrayscaleDetSegError:
-            return None
+        if drag is None:
+            return
+        self._session.machine.send(Event.DRAG_ENDED)
+        drag.finish(self._last)
+        if self._results.shown_or_none(self._node) is not None:  # without its image, nothing can be told of a result
+            self.finished.emit(self._identity, drag)
 
     def _range_of_units(self) -> None:
         units = self._mapping.units
@@ -174,9 +173,9 @@ class ThresholdEditor:
         self._is_dragging = True
 
     def _box_changed(self) -> None:
-        if self._workspace.is_writing or self._item is None:
+        if self._results.is_writing or self._item is None:
             return
-        box = self._workspace.outcome(self._node).box
+        box = self._results.nodes(self._node).box
         if box is not None:
             self._want(interval_of(box), by_box=True)
 
@@ -205,13 +204,15 @@ class ThresholdEditor:
         numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
         self._label.text = moving(numbers)
-        self._on_move(self._identity, numbers)
+        self._session.moved.emit(self._identity, numbers)
 
     def _begin(self) -> ThresholdDrag | None:
-        shown = self._shown(self._node)
+        shown = self._results.shown_or_none(self._node)
         if shown is None or shown.object_of(self._identity) is None:
             return None
-        return self._workspace.drag(self._node, self._identity, self._clean_up(shown, self._identity))
+        drag = self._results.drag(self._node, self._identity, self._clean_up(shown, self._identity))
+        self._session.machine.send(Event.DRAG)
+        return drag
 
 
 def area_text(pixels: int, area: float | None) -> str:
@@ -224,9 +225,7 @@ def described(item: SegmentedObject) -> str:
     thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2)
     if thresholds.rule.single:
         return _("The single box makes the mask. Area: {area}.").format(area=area)
-    return _(
-        "{rows} x {columns} boxes make the mask; the single box explains {share:.0%} of it. Area: {area}."
-    ).format(
+    return _("{rows} x {columns} boxes make the mask; the single box explains {share:.0%} of it. Area: {area}.").format(
         rows=thresholds.field.shape[0],
         columns=thresholds.field.shape[1],
         share=thresholds.box_agreement,

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.gray import GRAY_MAX
 from ..core.radiograph import Radiograph
@@ -54,13 +55,13 @@ class CloudFrame:
         matrix[1, 3] = -self.spacing[1] * self.center[1]
         return matrix
 
-    def to_view(self, points: np.ndarray) -> np.ndarray:
+    def to_view(self, points: ArrayLike) -> np.ndarray:
         """Places in the view (n, 3) of points (x, y, gray), shape (n, 3); float32 stays float32."""
         points = np.asarray(points)
         matrix = self.matrix.astype(points.dtype if points.dtype == np.float32 else float)
         return points * matrix.diagonal()[:3] + matrix[:3, 3]
 
-    def from_view(self, places: np.ndarray) -> np.ndarray:
+    def from_view(self, places: ArrayLike) -> np.ndarray:
         """Points (x, y, gray), shape (n, 3), of places in the view; the inverse of :meth:`to_view`."""
         matrix = self.matrix
         return (np.asarray(places, float) - matrix[:3, 3]) / matrix.diagonal()[:3]
@@ -70,7 +71,7 @@ class CloudFrame:
         return json.dumps(asdict(self))
 
     @classmethod
-    def loads(cls, text: str) -> CloudFrame:
-        """The frame that :meth:`dumps` wrote."""
-        fields = json.loads(text)
+    def loads(cls, text: str | None) -> CloudFrame:
+        """The frame that :meth:`dumps` wrote; ValueError where there is none."""
+        fields = json.loads(text or "")
         return cls(tuple(fields["center"]), tuple(fields["spacing"]), float(fields["level"]))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..core.errors import RadiographError
 from ..core.radiograph import Geometry
@@ -63,7 +64,7 @@ def numpy_matrix(matrix: vtkMatrix4x4) -> np.ndarray:
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
-def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+def moved(matrix: np.ndarray, points: ArrayLike) -> np.ndarray:
     """Points (n, 3) after a matrix (4 x 4)."""
     points = np.asarray(points, float)
     return points @ matrix[:3, :3].T + matrix[:3, 3]
@@ -124,7 +125,8 @@ class PixelGrid:
         """First and last index of the slice along i, j and k."""
         ends = [[0, size - 1] for size in self.dimensions]
         ends[self.axes[2]] = [self.index, self.index]
-        return tuple(end for axis in ends for end in axis)
+        (i0, i1), (j0, j1), (k0, k1) = ends
+        return i0, i1, j0, j1, k0, k1
 
     @property
     def geometry(self) -> Geometry:

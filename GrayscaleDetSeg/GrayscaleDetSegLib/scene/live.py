@@ -101,7 +101,8 @@ class LiveMask:
 
 def _joined(mask: np.ndarray, window: Window, before: Window) -> tuple[np.ndarray, Window]:
     """A mask in the smallest window that holds its own and another one, false outside of its own."""
-    both = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(window, before))
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(window, before))
+    both = rows, columns
     joined = np.zeros(tuple(part.stop - part.start for part in both), bool)
     joined[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(window, both))] = mask
     return joined, both

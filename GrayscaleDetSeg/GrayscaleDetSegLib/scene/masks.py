@@ -79,7 +79,7 @@ def lies_elsewhere(
 
     value = _segment(node, segment_id).GetLabelValue()
     count = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars()) == value)
-    return count > np.count_nonzero(mask_of(node, segment_id, volume, grid))
+    return bool(count > np.count_nonzero(mask_of(node, segment_id, volume, grid)))
 
 
 def write_mask(

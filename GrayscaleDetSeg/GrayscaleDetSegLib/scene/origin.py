@@ -8,7 +8,7 @@ trace on the node.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,7 +226,7 @@ def _is_printers(row: float, column: float) -> bool:
     return _alike((row, row), (row, column)) and dpi >= 30 and abs(dpi - round(dpi)) < 0.01
 
 
-def _alike(first: tuple[float, float], second: tuple[float, float]) -> bool:
+def _alike(first: Sequence[float], second: Sequence[float]) -> bool:
     return bool(np.allclose(first, second, rtol=1e-3, atol=0.0))
 
 

@@ -129,7 +129,7 @@ def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
     return Outcome(
         segmentation,
         volume_of(segmentation),
-        {attribute(node, _SEGMENT): node for node in own("regions")},
+        {attribute(node, _SEGMENT) or "": node for node in own("regions")},
         surfaces=tuple(own("surfaces")),
         **parts,
     )

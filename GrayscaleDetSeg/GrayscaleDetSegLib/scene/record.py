@@ -284,7 +284,8 @@ class _Last:
     """The last few values by their keys."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._values = most, OrderedDict()
+        self._most = most
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
 
     def get(self, key: Hashable) -> Any:
         return self._values.get(key)

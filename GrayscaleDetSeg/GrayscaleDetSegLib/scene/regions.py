@@ -136,7 +136,8 @@ def region_of(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid
         return None
     widening = np.maximum(LEAST - (upper - lower), 0.0) / 2.0
     lower, upper = np.clip(lower - widening, 0.0, size - LEAST), np.clip(upper + widening, LEAST, size)
-    return tuple(float(value) for value in (*lower, *np.maximum(upper, lower + LEAST)))
+    x0, y0, x1, y1 = (float(value) for value in (*lower, *np.maximum(upper, lower + LEAST)))
+    return x0, y0, x1, y1
 
 
 def _cut(corners: np.ndarray) -> np.ndarray:

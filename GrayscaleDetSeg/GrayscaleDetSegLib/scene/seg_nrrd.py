@@ -30,10 +30,11 @@ def encoded(result: SegmentationResult) -> bytes:
     """
     layers = result.layers()
     kind = np.dtype("<u2") if any(values.dtype == np.uint16 for values, _ in layers) else np.dtype("u1")
-    image = np.stack([values.astype(kind, copy=False) for values, _ in layers], axis=-1)  # the layers innermost
+    maps = [values.astype(kind, copy=False) for values, _ in layers]
+    image = np.stack(maps, axis=-1) if len(maps) > 1 else maps[0][..., None]  # the layers innermost
     header = "\n".join([*_fields(image, result.radiograph.geometry), *_keys(result, layers)])
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)  # gzip, without a date
-    data = np.ascontiguousarray(image)
+    data = np.ascontiguousarray(image).data
     return header.encode("utf-8") + b"\n\n" + packer.compress(data) + packer.flush()
 
 

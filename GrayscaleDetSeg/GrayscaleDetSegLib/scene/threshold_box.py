@@ -116,7 +116,8 @@ def _frame(node: vtkMRMLMarkupsROINode) -> CloudFrame:
 
 
 def _roi(node: vtkMRMLMarkupsROINode) -> Roi:
-    return tuple(float(value) for value in attribute(node, "roi").split())
+    x0, y0, x1, y1 = (float(value) for value in (attribute(node, "roi") or "").split())
+    return x0, y0, x1, y1
 
 
 def _place(node: vtkMRMLMarkupsROINode, frame: CloudFrame, roi: Roi, interval: tuple[float, float]) -> None:

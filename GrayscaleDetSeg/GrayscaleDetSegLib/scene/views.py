@@ -22,7 +22,8 @@ _TOP, _GROUND = (0.08, 0.08, 0.11), (0.0, 0.0, 0.0)
 _FROM = np.array([0.25, 0.8, 0.6])  # from the front, from above, a little from the viewer's left
 _ANGLE = 30.0
 _AXIS, _GRAY = 0.14, (-12.0, GRAY_MAX + 12.0)  # what the gray axis and its labels need besides the region
-_ASPECT = 0.75  # width by height of the narrowest view in which nothing is cut off: half a window, or less
+ASPECT = 0.75
+"""Width by height of a view whose size is not known yet: half a window, or less."""
 
 
 def cloud_view(scene: vtkMRMLScene) -> vtkMRMLViewNode | None:
@@ -55,10 +56,11 @@ def dress_view(view: vtkMRMLViewNode) -> None:
         view.SetUseDepthPeeling(False)  # cloud and surfaces look the same without it, and are drawn three times as fast
 
 
-def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi) -> None:
+def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi, aspect: float = ASPECT) -> None:
     """Look at the cloud over a region, (x0, y0, x1, y1) in px, as the image is hung, from the front and from above.
 
-    Cloud and gray axis fill the view, and fit into it, also where it is higher than wide.
+    Cloud and gray axis fill the view, and fit into it, where it is higher than wide by its width; `aspect` is its width
+    by its height.
     """
     x0, y0, x1, y1 = roi
     longer = max((x1 - x0) * frame.spacing[0], (y1 - y0) * frame.spacing[1])
@@ -69,7 +71,7 @@ def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi) -> None:
     across = np.cross([0.0, 0.0, 1.0], towards)
     across /= np.linalg.norm(across)
     offsets = frame.to_view(places) - middle
-    extents = np.maximum(np.abs(offsets @ np.cross(towards, across)), np.abs(offsets @ across) / _ASPECT)
+    extents = np.maximum(np.abs(offsets @ np.cross(towards, across)), np.abs(offsets @ across) / aspect)
     distance = 1.02 * float((offsets @ towards + extents / np.tan(np.radians(_ANGLE / 2.0))).max())
     with folded(camera):
         camera.SetViewAngle(_ANGLE)

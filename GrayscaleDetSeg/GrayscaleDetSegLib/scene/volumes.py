@@ -126,7 +126,8 @@ def read_volume(
     file = _file(volume)
     chosen, remark = polarity_of(values, polarity, facts)
     spacing, remarks = spacing_of(grid.geometry, facts, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
-    pixels, said = chosen.apply(values), []
+    said: list[str] = []
+    pixels = chosen.apply(values)
     lie = lie_of(facts, file, grid.geometry, said)
     return Radiograph(
         pixels,

@@ -68,7 +68,7 @@ class ThresholdField:
     @classmethod
     def uniform(cls, roi: AnyBox2D, low: float, high: float) -> ThresholdField:
         """The field of one cell: the article's single box."""
-        return cls(roi, np.full((1, 1), low, np.float32), np.full((1, 1), high, np.float32))
+        return cls(Box2D(*roi), np.full((1, 1), low, np.float32), np.full((1, 1), high, np.float32))
 
     @property
     def shape(self) -> tuple[int, int]:

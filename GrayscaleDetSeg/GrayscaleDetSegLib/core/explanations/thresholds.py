@@ -102,7 +102,8 @@ class ThresholdRule:
         by_field = (gray >= low) & (gray <= high)
         is_as_found = field.reach is None and not (field.bottom or field.top)
         if not self.single and is_as_found and by_field.any():
-            field = replace(field, reach=tuple(map(float, np.quantile(gray[by_field], REACH))))
+            lowest, highest = np.quantile(gray[by_field], REACH)
+            field = replace(field, reach=(float(lowest), float(highest)))
         return Thresholds(
             rule=replace(self, field=field),
             interval_units=Interval(*units),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..regions import Candidate, RegionMask
 
 
 def checked(
-    name: str, given: object, regions: Sequence[Candidate], radiograph: Radiograph
+    name: str, given: Any, regions: Sequence[Candidate], radiograph: Radiograph
 ) -> list[RegionMask]:
     """The parts that a method has given back for these regions, each with the name of its method.
 

@@ -23,10 +23,13 @@ class ReadOptions:
 class Reader(Protocol):
     """Reads files of one kind."""
 
-    name: str
-    """What people call the kind, for example ``"PNG"``."""
-    extensions: tuple[str, ...]
-    """Endings of such files' names, in lower case with the dot: those that count when a folder is searched."""
+    @property
+    def name(self) -> str:
+        """What people call the kind, for example ``"PNG"``."""
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Endings of such files' names, in lower case with the dot: those that count when a folder is searched."""
 
     def recognises(self, head: bytes) -> bool:
         """Whether this is the beginning (up to `HEAD` bytes) of a file of the kind, which nobody else would read."""

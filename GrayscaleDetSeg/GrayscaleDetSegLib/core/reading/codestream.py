@@ -90,7 +90,8 @@ class Png:
                 break
         if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
             raise ValueError("no header")
-        return cls(*struct.unpack(">IIBB", chunks[0][1][:10]), tuple(chunks))
+        columns, rows, depth, colour = struct.unpack(">IIBB", chunks[0][1][:10])
+        return cls(columns, rows, depth, colour, tuple(chunks))
 
     def relabelled(self, depth: int, colour: int) -> bytes:
         """The same pixel bytes under another depth and colour type, transparency left out."""
@@ -160,7 +161,8 @@ def directories(data: bytes) -> list[Directory]:
     big = struct.unpack(order + "H", data[2:4])[0] == 43
     count_format, offset_format, entry, at = ("Q", "Q", "HHQ8s", 8) if big else ("H", "I", "HHI4s", 4)
     entry_size, count_size = struct.calcsize("<" + entry), struct.calcsize("<" + count_format)
-    found, seen = [], set()
+    found: list[Directory] = []
+    seen: set[int] = set()
     position = struct.unpack_from(order + offset_format, data, at)[0]
     while position and position not in seen and len(found) < _MAX_PAGES:
         seen.add(position)

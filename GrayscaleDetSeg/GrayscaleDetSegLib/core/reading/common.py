@@ -91,8 +91,8 @@ class Header:
         if not np.isfinite(direction).all() or abs(np.linalg.det(direction)) < 1e-6:
             direction = np.eye(3)
         order = list(axes)
-        return Geometry(tuple(spacing[order].tolist()), tuple(origin.tolist()),
-                        tuple(direction[:, order].reshape(-1).tolist()))
+        (x, y, z), (dx, dy, dz) = origin.tolist(), spacing[order].tolist()
+        return Geometry((dx, dy, dz), (x, y, z), tuple(direction[:, order].reshape(-1).tolist()))
 
 
 def read_header(path: Path, image_io: str) -> Header:

@@ -302,9 +302,10 @@ def _own_units(dataset, stored: np.ndarray, layout: Layout, name: str,
     low, high = layout.limits
     big = is_big_endian(dataset)
     if layout.photometric == "PALETTE COLOR":
-        tables = [Lut.of(dataset, f"{colour}PaletteColorLookupTable", layout.signed, big)
-                  for colour in ("Red", "Green", "Blue")]
-        if None in tables:
+        found = [Lut.of(dataset, f"{colour}PaletteColorLookupTable", layout.signed, big)
+                 for colour in ("Red", "Green", "Blue")]
+        tables = [table for table in found if table is not None]
+        if len(tables) < len(found):
             raise RadiographError(f"{name} has a colour palette that cannot be read; export it as a grayscale image.")
         stored = np.stack([table.apply(stored) for table in tables], -1)
         low, high = 0, 2 ** tables[0].bits - 1

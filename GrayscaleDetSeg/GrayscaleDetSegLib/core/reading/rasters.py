@@ -91,7 +91,7 @@ class _RasterReader:
             notes.append("the file's resolution is meant for printing and is not taken for a pixel spacing in mm")
         reason = "WhiteIsZero in the file" if white_is_zero else Polarity().reason
         chosen = choose_polarity(options.polarity, white_is_zero, reason, natural_pivot(values))
-        if white_is_zero and chosen.inverted:
+        if white_is_zero and chosen.inverted and picture.lie.turn is None:  # where rows begin elsewhere it looks at it
             notes.append("Slicer shows this file inverted: it does not look at WhiteIsZero")
         return finish(values, chosen, source=Source(path), geometry=geometry, notes=notes, lie=picture.lie)
 

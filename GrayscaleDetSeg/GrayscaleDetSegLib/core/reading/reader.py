@@ -109,7 +109,7 @@ def recognised(path: Path) -> Plugin[Reader]:
     more = [plugin.part.name for plugin in readers().plugins if not plugin.is_built_in]
     if more:
         raise RadiographError(f"{name} is {what}; choose a file of a kind that is read here, or {' or '.join(more)}.")
-    raise RadiographError(f"{name} is {what}; choose a DICOM, PNG, JPEG, TIFF, NRRD, MHA or NIfTI file.")
+    raise RadiographError(f"{name} is {what}; choose a DICOM, PNG, JPEG, TIFF, BMP, NRRD, MHA or NIfTI file.")
 
 
 def _recognises(plugin: Plugin[Reader], head: bytes) -> bool:

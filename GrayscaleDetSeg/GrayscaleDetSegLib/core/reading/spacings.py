@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -49,12 +50,14 @@ def weighed(value_of: Callable[[str], object], notes: list[str]) -> Spacing | No
         notes.append(f"{said_by}: lengths in the patient are smaller by it, areas by {factor**2:.4g}, than those at "
                      f"the detector")
         return Spacing(*first, keyword, plane, factor)
-    if not plane:
+    if plane.startswith("calibrated"):
+        notes.append(f"{said_by}: {keyword} is calibrated and not corrected for it once more")
+    elif not plane:
         notes.append(f"{said_by}: the file does not say whether {keyword} is corrected for it")
     return Spacing(*first, keyword, plane)
 
 
-def pair(value: object) -> tuple[float, float] | None:
+def pair(value: Any) -> tuple[float, float] | None:
     """Two positive numbers, (row, column), from a sequence or from ``"0.15\\0.2"``; None where they are not."""
     try:
         row, column = (float(part) for part in (value.split("\\") if isinstance(value, str) else value))

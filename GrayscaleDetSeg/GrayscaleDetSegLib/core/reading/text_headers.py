@@ -202,11 +202,11 @@ def _nrrd_header(path: Path) -> TextHeader:
                 "text": "text", "ascii": "text"}[fields["encoding"].lower()]
     dtype = np.dtype(_NRRD_TYPES[" ".join(fields["type"].lower().split())])
     if dtype.itemsize > 1 and encoding != "text":
-        dtype = dtype.newbyteorder({"little": "<", "big": ">"}[fields["endian"].lower()])
+        dtype = dtype.newbyteorder("<" if {"little": True, "big": False}[fields["endian"].lower()] else ">")
     detached = fields.get("data file")
     if detached is None and end is None:
         raise ValueError("no data")
-    start = int(fields.get("byte skip", "0")) + (end.end() if detached is None else 0)
+    start = int(fields.get("byte skip", "0")) + (end.end() if detached is None and end is not None else 0)
     if "byte skip" in fields and int(fields["byte skip"]) < 0:
         start = -1
     if int(fields.get("line skip", "0")):

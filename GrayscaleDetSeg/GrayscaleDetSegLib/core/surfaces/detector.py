@@ -7,6 +7,7 @@ import numpy as np
 from ..engines import answer, prepared
 from ..explanations.threshold_field import ThresholdField
 from ..gray import GRAY_MAX
+from ..gray_image import GrayImage
 from ..point_cloud import stratified_places
 from .description import SurfaceNetwork
 
@@ -36,11 +37,11 @@ class SurfaceDetector:
         """Whether the network was trained for a class."""
         return label in self.network.config.classes
 
-    def detect(self, gray: np.ndarray, roi: tuple[float, ...], label: str) -> ThresholdField:
+    def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> ThresholdField:
         """The field of one ROI, see :meth:`detect_all`."""
         return self.detect_all(gray, [roi], [label])[0]
 
-    def detect_all(self, gray: np.ndarray, rois: list, labels: list[str]) -> list[ThresholdField]:
+    def detect_all(self, gray: np.ndarray | GrayImage, rois: list, labels: list[str]) -> list[ThresholdField]:
         """The fields of several ROIs of one image.
 
         Parameters
@@ -69,7 +70,7 @@ class SurfaceDetector:
         fields = fields.clip(-REACH, 1.0 + REACH) * np.float32(GRAY_MAX)
         return [ThresholdField(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
 
-    def points(self, gray: np.ndarray, roi: tuple[float, ...]) -> np.ndarray:
+    def points(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""
         side = self.network.config.side
         places = stratified_places(side, np.random.default_rng(self.seed))

@@ -77,11 +77,11 @@ class Surfaces(Method):
         view = regions.orientation
         turned = [view.roi_to_view(roi, gray.shape) for roi in rois]
         found = self.detector.detect_all(view.view_of(gray), turned, labels)
-        return [
-            ThresholdField(Box2D(*map(float, roi)), *(np.ascontiguousarray(view.stored(surface))
-                                                      for surface in (field.low, field.high)))
-            for roi, field in zip(rois, found)
-        ]  # fmt: skip
+        fields = []
+        for roi, field in zip(rois, found):
+            low, high = (np.ascontiguousarray(view.stored(surface)) for surface in (field.low, field.high))
+            fields.append(ThresholdField(Box2D(*map(float, roi)), low, high))
+        return fields
 
 
 def load_surface_detector(bundle: Bundle, device: str = "cpu") -> SurfaceDetector:

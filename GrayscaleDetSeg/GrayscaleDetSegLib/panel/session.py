@@ -1,4 +1,4 @@
-"""What the parts of the panel share: widgets, method, choices, views, the job that runs, and who says what."""
+"""What the sections of a panel share: what is chosen, what is under way, and who says what."""
 
 from __future__ import annotations
 
@@ -16,46 +16,104 @@ from ..core.options import SegmentOptions
 from ..logic import dependencies
 from ..logic.engine import Engine
 from ..logic.jobs import Cancelled
-from ..logic.segmenter import Segmented, Segmenter
-from ..scene import volumes
+from ..logic.models import Model
+from ..logic.segmenter import Segmenter
+from .choices import Choices
 from .layout import CloudLayout
 from .messages import Messages
 from .parameters import Parameters, options_of
+from .result_view import ResultView
 from .run import Runner, load_libraries
+from .scene_results import Results
+from .signals import Signal
+from .slices import image_problem
+from .state import Event, State, StateMachine
 
 
-class Desk:
-    """One for a panel; its parts know it, and each other only from the upper to the lower.
+class Session:
+    """One for a panel. Sections know it, and one another only through its signals.
 
     Parameters
     ----------
     ui : namespace
-        The widgets of the .ui file by name.
+        The widgets of all sections by name.
     segmenter : Segmenter
-    on_change : callable
-        Called when buttons may be on or off that were not: a job has begun or ended, something was chosen.
-    on_stage : callable (stage or None)
-        Called when a job has come to another stage, and with None at its end.
-    on_found : callable (Segmented)
-        Called with a result that has just come into the scene.
+
+    Attributes
+    ----------
+    machine : StateMachine
+        What is under way.
+    changed : Signal ()
+        Something has changed that buttons and texts depend on.
+    stage : Signal (str or None)
+        A job has come to another stage; None: it has ended.
+    model_chosen : Signal ()
+        Another model or method was chosen.
+    result_chosen : Signal (segmentation or None)
+        Another result was chosen, or the same anew.
+    chosen : Signal (volume or None)
+        All that follows from a choice has been done; the volume that is chosen now.
+    refreshed : Signal (Shown or None)
+        The result that is shown has changed, or is another one.
+    selected : Signal (segment id or None)
+        Another object of it was selected, or the same anew.
+    finishing : Signal ()
+        Make final what is being moved.
+    dropping : Signal ()
+        Let go of what is being moved or drawn; it does not become final.
+    found : Signal (Segmented)
+        A result has just come into the scene.
+    moved : Signal (segment id, Numbers)
+        Thresholds move.
+    pixel : Signal (str)
+        What to say of the pixel under the mouse.
+    draw_wanted : Signal (bool)
+        A region is to be drawn, or is not to be drawn any more.
+    model_wanted : Signal ()
+        Another model is to be chosen.
+    region_wanted : Signal (Reading, roi, label, segmentation or None)
+        An object is to be looked for in a region.
     """
 
-    def __init__(
-        self,
-        ui: SimpleNamespace,
-        segmenter: Segmenter,
-        on_change: Callable[[], object],
-        on_stage: Callable[[str | None], object],
-        on_found: Callable[[Segmented], object],
-    ) -> None:
-        self.ui, self.segmenter, self.workspace = ui, segmenter, segmenter.workspace
-        self.changed, self.found = on_change, on_found
-        self.messages, self.layout, self.runner = Messages(ui), CloudLayout(), Runner(on_stage)
+    def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
+        self.ui, self.segmenter, self.results = ui, segmenter, Results(segmenter.workspace)
+        self.machine = StateMachine()
+        self.changed, self.stage, self.found = Signal(), Signal(), Signal()
+        self.finishing, self.dropping = Signal(), Signal()
+        self.model_chosen, self.result_chosen, self.chosen = Signal(), Signal(), Signal()
+        self.refreshed, self.selected, self.moved, self.pixel = Signal(), Signal(), Signal(), Signal()
+        self.draw_wanted, self.model_wanted, self.region_wanted = Signal(), Signal(), Signal()
+        self.messages, self.layout, self.runner = Messages(ui), CloudLayout(), Runner(self._on_stage)
         self.parameters: Parameters | None = None
         """The user's choices; None while the module is not in use."""
         self.node = None
         """The segmentation whose result is shown."""
+        self.selection: str | None = None
+        """The segment of the selected object."""
+        self.model: Model | None = None
+        """The chosen model, whether it can be used or not; None while the module is not in use."""
+        self.model_problem = ""
+        """Why the chosen model cannot be used, or not by the chosen method."""
         self._is_preparing = False
+        self.view, self.choices = ResultView(self), Choices(self)
+        self.machine.changed.connect(self._on_state)
+
+    @property
+    def state(self) -> State:
+        """What is under way."""
+        return self.machine.state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs."""
+        return self.state is State.BUSY
+
+    @property
+    def obstacle(self) -> str:
+        """Why the chosen image cannot be segmented by the chosen model, or nothing."""
+        if self.parameters is None:
+            return _("The module is not in use.")
+        return image_problem(self.parameters.volume) or self.model_problem
 
     def prepare(self) -> None:
         """See to it that what computes is there and loaded, the module still in use.
@@ -104,7 +162,7 @@ class Desk:
             self.messages.fail(error)
             undone()
             return
-        if self.runner.is_busy:
+        if not self.machine.allows(Event.RUN):
             self.messages.say(_("Another run is on; wait until it has ended, then try again."))
             undone()
             return
@@ -120,6 +178,20 @@ class Desk:
             undone()
 
         self.runner.start(lambda progress: work(engine, options, progress), done, failed)
+
+    def abandon(self) -> None:
+        """Forget the job that runs, if one does; nothing comes of it."""
+        if self.runner.is_busy:
+            self.messages.say(_("The run was ended; nothing was changed."))
+        self.runner.abandon()
+
+    def _on_stage(self, stage: str | None) -> None:
+        self.machine.send(Event.RUN_ENDED if stage is None else Event.RUN)
+        self.stage.emit(stage)
+        self.changed.emit()
+
+    def _on_state(self, _state: State) -> None:
+        self.changed.emit()
 
     def _needs_torch(self) -> bool:
         """Whether PyTorch computes, or the chosen method needs it."""
@@ -145,18 +217,6 @@ class Desk:
             self.messages.say(_("The image was removed meanwhile, and its result with it."))
             return False
         return self.parameters is not None
-
-
-def current_slice(volume) -> int | None:
-    """The slice of a volume that the Red view shows; None where there is only one."""
-    grid = volumes.grid_of(volume, 0)
-    if grid.dimensions[grid.axes[2]] == 1:
-        return None
-    node = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
-    if node is None:
-        return grid.dimensions[grid.axes[2]] // 2
-    matrix = node.GetSliceToRAS()
-    return volumes.slice_at(volume, tuple(matrix.GetElement(row, 3) for row in range(3)))
 
 
 def _confirm_installing(requirements: tuple[str, ...]) -> bool:

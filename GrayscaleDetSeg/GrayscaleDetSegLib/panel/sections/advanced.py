@@ -1,43 +1,65 @@
-"""Which model finds the objects: the list, a folder to add to it, and all of the panel that depends on the choice."""
+"""Which model finds the objects and what else can be set: polarity, method, device, score, clean-up."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..core.errors import GrayscaleDetSegError
-from ..core.labels import display_name
-from ..core.methods.registry import registry
-from ..logic.models import Model, labels
-from .desk import Desk
-from .parameters import options_of
+from ...core.errors import GrayscaleDetSegError
+from ...core.methods.registry import registry
+from ...logic.models import Model, labels
+from ..parameters import options_of
+from ..section import Section
+from ..session import Session
+from ..state import State
 
 
-class ModelPanel:
-    """The row "Model" of the panel."""
+class Advanced(Section):
+    """The list of models, and what depends on the choice; the rest is tied to the parameters."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._models = desk, desk.segmenter.models
+    order = 800
+
+    def attach(self, session: Session, ui: SimpleNamespace) -> None:
+        """As :meth:`Section.attach`."""
+        super().attach(session, ui)
+        self._models = session.segmenter.models
         self._listed: list[Model] = []
-        self.chosen: Model | None = None
-        """The model that is chosen, whether it can be used or not; None while the module is not in use."""
         self._usable: Model | None = None  # that was chosen last: settings may still be its own
-        ui = desk.ui
         self._said: set[str] = set()  # what is wrong with packages of methods, each said once
+        session.model_chosen.connect(self.show)
+        session.model_wanted.connect(self._on_wanted)
+        session.stage.connect(self._on_stage)
         ui.modelComboBox.connect("activated(int)", lambda index: self._on_activated(index))  # by the user alone
         ui.methodComboBox.connect("activated(int)", lambda index: self._on_method(index))
         ui.addModelButton.connect("clicked(bool)", lambda _on=False: self.add())
         ui.removeModelButton.connect("clicked(bool)", lambda _on=False: self.remove())
 
     @property
-    def obstacle(self) -> str:
+    def chosen(self) -> Model | None:
+        """The model that is chosen, whether it can be used or not; None while the module is not in use."""
+        return self.session.model
+
+    def leave(self) -> None:
+        """As :meth:`Section.leave`."""
+        self.session.model, self.session.model_problem, self._usable = None, "", None
+
+    def _on_wanted(self) -> None:
+        """Somebody looks for another model."""
+        self.ui.advancedCollapsibleButton.collapsed = False
+        self.ui.modelComboBox.setFocus()
+
+    def _on_stage(self, stage: str | None) -> None:
+        engine = self.session.segmenter.engine
+        if stage is None and engine.computing is not None:
+            self.ui.deviceLabel.text = engine.device_note or engine.computing
+
+    def _problem(self) -> str:
         """Why the chosen model cannot be used, or not by the chosen method; or nothing."""
-        if self.chosen is None or self._desk.parameters is None:
-            return ""
-        method = options_of(self._desk.parameters).method
+        method = options_of(self.session.parameters).method
         if self.chosen.problem or method is None or method in self.chosen.methods:
             return self.chosen.problem
         return _("{model} has no method '{method}'; choose another method or another model.").format(
@@ -46,45 +68,29 @@ class ModelPanel:
 
     def show(self) -> None:
         """List the models anew, and bring what depends on the chosen one up to it; says so where it cannot be used."""
-        parameters, combo = self._desk.parameters, self._desk.ui.modelComboBox
+        parameters, combo = self.session.parameters, self.ui.modelComboBox
         listed = self._models.installed()
         chosen = self._models.get(parameters.model, listed)
         if not any(each.key == chosen.key for each in listed):  # a scene's, from another computer
             listed.append(chosen)
-        self._listed, self.chosen = listed, next(each for each in listed if each.key == chosen.key)
+        self._listed, self.session.model = listed, next(each for each in listed if each.key == chosen.key)
+        self.session.model_problem = self._problem()
         combo.clear()
         for index, (model, text) in enumerate(zip(listed, labels(listed))):
             combo.addItem(_("{name} (not available)").format(name=text) if model.problem else text)
             combo.setItemData(index, described(model), qt.Qt.ToolTipRole)
         combo.currentIndex = listed.index(self.chosen)
         combo.toolTip = described(self.chosen)
-        if self.obstacle:
-            self._desk.messages.say(self.obstacle)
+        if self.session.model_problem:
+            self.session.messages.say(self.session.model_problem)
         if not self.chosen.problem:
             self._usable = self.chosen
-        self._show_classes()
         self._show_methods()
-
-    def forget(self) -> None:
-        """The module is not in use any more."""
-        self.chosen = self._usable = None
-
-    def _show_classes(self) -> None:
-        """The classes that a region can be drawn for; the one that was chosen stays, if the model knows it."""
-        combo, classes = self._desk.ui.classComboBox, self.chosen.classes
-        if [combo.itemData(index) for index in range(combo.count)] == list(classes):
-            return
-        before = combo.itemData(combo.currentIndex) if combo.count else None
-        combo.clear()
-        for label in classes:
-            combo.addItem(display_name(label), label)
-        if before in classes:
-            combo.currentIndex = classes.index(before)
 
     def _show_methods(self) -> None:
         """The methods of the model, its own first; and the one that was chosen, though the model lacks it."""
-        combo, methods, title = self._desk.ui.methodComboBox, self.chosen.methods, registry().title
-        wanted = options_of(self._desk.parameters).method
+        combo, methods, title = self.ui.methodComboBox, self.chosen.methods, registry().title
+        wanted = options_of(self.session.parameters).method
         combo.clear()
         for number, name in enumerate(methods):
             combo.addItem(_("{name} (the model's own)").format(name=title(name)) if number == 0 else title(name), name)
@@ -96,17 +102,17 @@ class ModelPanel:
         for problem in registry().problems:
             if problem not in self._said:
                 self._said.add(problem)
-                self._desk.messages.say(problem)
+                self.session.messages.say(problem)
 
     def _on_method(self, index: int) -> None:
         """Another method was chosen, by the user; the model's own goes on to be the own one of whatever model."""
-        if self._desk.parameters is not None and 0 <= index < self._desk.ui.methodComboBox.count:
-            name = self._desk.ui.methodComboBox.itemData(index)
-            self._desk.parameters.method = "" if name in self.chosen.methods[:1] else name  # which shows it
+        if self.session.parameters is not None and 0 <= index < self.ui.methodComboBox.count:
+            name = self.ui.methodComboBox.itemData(index)
+            self.session.parameters.method = "" if name in self.chosen.methods[:1] else name  # which shows it
 
     def choose(self, model: Model) -> None:
         """Take a model for the runs from now on; settings that were the former one's own become this one's own."""
-        before, parameters = self._usable, self._desk.parameters
+        before, parameters = self._usable, self.session.parameters
         if parameters.model == model.key:
             self.show()  # it may be back, or another one in its place
         else:
@@ -115,26 +121,26 @@ class ModelPanel:
         if before is not None and not now.problem:
             if abs(parameters.scoreThreshold - before.score) < 1e-6:
                 parameters.scoreThreshold = now.score
-        self._desk.changed()
+        self.session.changed.emit()
 
     def add(self) -> None:
         """Ask for a folder, put the model in it on the list, and choose it."""
-        desk, folder = self._desk, self._models.user_folder
+        session, folder = self.session, self._models.user_folder
         start = str(folder) if folder is not None and folder.is_dir() else ""
         title = _("Choose the folder of a model")
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title, start)
-        if not path or desk.parameters is None:  # the module may have been left behind the dialogue
+        if not path or session.parameters is None:  # the module may have been left behind the dialogue
             return
         try:
             model = self._models.add(Path(path))
         except GrayscaleDetSegError as error:
-            desk.messages.fail(error)
+            session.messages.fail(error)
             return
         self.choose(model)
         text = _("{name} is chosen. It finds: {classes}.").format(
             name=model.full_name, classes=", ".join(model.classes)
         )
-        desk.messages.say(f"{text} {self.obstacle}".rstrip())
+        session.messages.say(f"{text} {self.session.model_problem}".rstrip())
 
     def remove(self) -> None:
         """Take the chosen model off the list, if its path was added; the shipped one is chosen then."""
@@ -143,15 +149,15 @@ class ModelPanel:
             return
         self._models.remove(gone)
         self.choose(self._models.get(""))
-        self._desk.messages.say(
+        self.session.messages.say(
             _("{name} is off the list; its files stay where they are. {other} is chosen now.").format(
                 name=gone.full_name, other=self.chosen.full_name
             )
         )
 
-    def update_buttons(self) -> None:
-        """Which buttons can be used, and why the others cannot."""
-        ui, chosen = self._desk.ui, self.chosen
+    def update(self, state: State) -> bool:
+        """As :meth:`Section.update`."""
+        ui, chosen = self.ui, self.chosen
         if chosen is None:
             reason = _("The module is not in use.")
         else:
@@ -162,9 +168,10 @@ class ModelPanel:
         ui.addModelButton.toolTip = _(
             "Choose the folder of a model of your own; it stays on the list. Those in {folder} are on it by themselves."
         ).format(folder=self._models.user_folder)
+        return True
 
     def _on_activated(self, index: int) -> None:
-        if self._desk.parameters is not None and 0 <= index < len(self._listed):
+        if self.session.parameters is not None and 0 <= index < len(self._listed):
             self.choose(self._listed[index])
 
 

@@ -1,0 +1,88 @@
+"""The camera of the cloud's view: aimed by the view's own shape, and again when that changes."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+
+from ..scene import views
+from ..scene.frame import CloudFrame
+
+Roi = tuple[float, float, float, float]
+
+_SAME = 0.01  # share by which the aspect may differ and still count as the same
+_WAIT = 50  # ms after the last change of size: a splitter that is dragged makes many
+
+
+class CloudCamera:
+    """Keeps the cloud in view."""
+
+    def __init__(self) -> None:
+        self._widget = self._wanted = None
+        self._aspect = views.ASPECT
+        self._placed: tuple[float, ...] = ()
+        self._tags: list[tuple[object, int]] = []
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_WAIT)
+        self._timer.connect("timeout()", self._follow)
+
+    def aim(self, widget, frame: CloudFrame, roi: Roi) -> bool:
+        """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera.
+
+        Parameters
+        ----------
+        widget : qMRMLThreeDWidget or None
+            Of the cloud's view.
+        """
+        self.release()
+        if widget is None or camera_of(widget) is None:
+            return False
+        self._widget, self._wanted = widget, (frame, roi)
+        interactor = widget.threeDView().interactor()
+        window = interactor.GetRenderWindow()
+        for each, event in ((interactor, "ConfigureEvent"), (window, "WindowResizeEvent")):
+            if each is not None:
+                self._tags.append((each, each.AddObserver(event, lambda *_: self._timer.start())))
+        self._place()
+        return True
+
+    def release(self) -> None:
+        """Do not follow the view any more."""
+        tags, self._tags = self._tags, []
+        for each, tag in tags:
+            each.RemoveObserver(tag)
+        self._timer.stop()
+        self._widget = self._wanted = None
+
+    def _place(self) -> None:
+        camera = camera_of(self._widget)
+        self._aspect = aspect_of(self._widget)
+        views.aim_camera(camera, *self._wanted, self._aspect)
+        self._placed = _pose(camera)
+
+    def _follow(self) -> None:
+        """The view has another size: aim anew by its shape, if the camera is where we have put it."""
+        if self._widget is None or abs(aspect_of(self._widget) / self._aspect - 1.0) < _SAME:
+            return
+        camera = camera_of(self._widget)
+        if camera is not None and _pose(camera) == self._placed:
+            self._place()
+
+
+def aspect_of(widget) -> float:
+    """Width by height of a 3D view; a guess before it has a size."""
+    window = widget.threeDView().interactor().GetRenderWindow()
+    width, height = (0, 0) if window is None else window.GetSize()
+    return width / height if width > 1 and height > 1 else views.ASPECT
+
+
+def camera_of(widget):
+    """The camera node of a 3D view; None where there is none. It shares the view's name, as Slicer's logics find it."""
+    name = widget.mrmlViewNode().GetLayoutName()
+    camera = slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLCameraNode")
+    return widget.threeDView().cameraNode() if camera is None else camera
+
+
+def _pose(camera) -> tuple[float, ...]:
+    return (*camera.GetPosition(), *camera.GetFocalPoint(), *camera.GetViewUp())

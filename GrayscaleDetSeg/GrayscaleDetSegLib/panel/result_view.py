@@ -1,0 +1,235 @@
+"""The result that the panel shows, in the views: its masks, regions and cloud, and which of its objects is selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..core.errors import GrayscaleDetSegError
+from ..logic.observers import Observers
+from ..logic.shown import Shown
+from ..scene import volumes
+from ..scene.geometry import moved
+from ..scene.views import are_seen
+from .picking import LinkedPicking
+from .slice_clicks import SliceClicks, object_at
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+class ResultView:
+    """Shows ``session.node`` and follows what happens to it; the session's signals tell the sections."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._results = session, session.results
+        self._observers = Observers()
+        self._nodes: list = []
+        self._stamp: int | None = None
+        self.picking = LinkedPicking(self._on_pixel, self._on_no_pixel)
+        self.clicks = SliceClicks(self._on_click)
+        self._later, self._pixels = qt.QTimer(), qt.QTimer()
+        for timer, call in ((self._later, self._look_at_segments), (self._pixels, self._on_pixels)):
+            timer.setSingleShot(True)
+            timer.setInterval(50)
+            timer.connect("timeout()", call)
+        session.result_chosen.connect(self.show)
+
+    # showing
+
+    def show(self, node) -> None:
+        """Show another result, or the same anew; None shows none."""
+        session, results = self._session, self._results
+        session.finishing.emit()
+        before = session.selection if node is session.node else None
+        self.stop()
+        if node is not None and self._asked(results.shown, node) is not None:
+            session.node = node
+        layout = session.layout
+        was_shown = layout.shown
+        if session.parameters.showCloud and session.node is not None:
+            layout.show()
+        elif not session.parameters.showCloud:
+            layout.restore()
+        results.set_views(layout.other_view_ids, layout.view_ids)
+        results.show_only(session.node)
+        if session.node is None:
+            self.refresh()
+            return
+        results.apply_views(node)
+        volume = results.nodes(node).volume
+        is_new_place = layout.shown and not was_shown  # else the user's zoom stays
+        layout.show_volume(volume, results.grid(node).index, fit=is_new_place)
+        self._observe(node, volume)
+        self.clicks.enable()
+        shown = self.refresh()
+        identities = () if shown is None else shown.identities
+        chosen = results.nodes(node).shown_segment if before is None else before
+        self.select(chosen if chosen in identities else next(iter(identities), None))
+
+    def _observe(self, node, volume) -> None:
+        segmentation = slicer.vtkSegmentation
+        for event in (
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
+            segmentation.SegmentModified,
+            segmentation.SourceRepresentationModified,
+        ):
+            self._observers.add(node, event, self._on_segments)
+        self._stamp = volumes.stamp_of(volume)
+        for event in (volume.ImageDataModifiedEvent, vtk.vtkCommand.ModifiedEvent):  # scripts may send the second alone
+            self._observers.add(volume, event, self._pixels.start)
+
+    def refresh(self) -> Shown | None:
+        """Bring all sections up to what the scene holds now; returns it."""
+        session, node = self._session, self._session.node
+        shown = None if node is None else self._asked(self._results.sync, node)
+        if shown is None or session.selection not in shown.identities:
+            session.selection = None
+        session.refreshed.emit(shown)
+        if node is not None:
+            self._results.set_interactive(node, True)
+        self._note_nodes()
+        session.changed.emit()
+        return shown
+
+    def stop(self) -> None:
+        """Let go of the result; what moves is not finished."""
+        session = self._session
+        self._later.stop()
+        self._pixels.stop()
+        self._observers.remove_all()
+        self.clicks.disable()
+        session.dropping.emit()
+        self.picking.disable()
+        self.picking.watch(None)
+        session.node = session.selection = None
+        session.refreshed.emit(None)
+        session.pixel.emit("")
+
+    def freeze(self) -> None:
+        """Before the user goes elsewhere: nothing can be dragged that nobody watches."""
+        node = self._session.node
+        if node is not None and node.GetScene() is not None:
+            self._results.set_views(())
+            self._results.apply_views(node)
+            self._results.set_interactive(node, False)
+
+    def drop_gone(self) -> None:
+        """Nodes were removed from the scene."""
+        node = self._session.node
+        if node is None or all(each is not None and each.GetScene() for each in self._nodes):
+            return
+        if node.GetScene() is None or self._results.nodes(node).volume is None:
+            self.stop()
+        else:
+            self.refresh()
+
+    def _note_nodes(self) -> None:
+        """Keep in mind what is shown, to tell whether it is gone."""
+        node = self._session.node
+        outcome = None if node is None else self._results.nodes(node)
+        self._nodes = [] if outcome is None else [node, outcome.volume, *outcome.helpers]
+
+    def _asked(self, call, node) -> Shown | None:
+        """What there is to say of a segmentation; says why where there is no answer, and gives None."""
+        try:
+            return call(node)
+        except GrayscaleDetSegError as error:
+            self._session.messages.fail(error)
+            return None
+
+    # the selected object
+
+    def shown(self) -> Shown | None:
+        """What is shown now; says why where that cannot be told, and gives None."""
+        node = self._session.node
+        return None if node is None else self._asked(self._results.shown, node)
+
+    def select(self, identity: str | None) -> None:
+        """Select an object in all sections and views; the same once more goes there again."""
+        session, node = self._session, self._session.node
+        session.finishing.emit()
+        self.picking.disable()
+        session.selection = identity
+        shown = None if identity is None else self.shown()
+        item = None if shown is None else shown.object_of(identity)
+        if item is not None:
+            self._jump_to(item, self._results.nodes(node).volume, self._results.grid(node))
+            if session.layout.shown:  # without its own view, the cloud would lie among the patient's organs
+                self._show_cloud(shown, identity)
+            self._results.set_interactive(node, True)
+            self._note_nodes()
+        session.selected.emit(identity)
+        session.changed.emit()
+
+    def _show_cloud(self, shown: Shown, identity: str) -> None:
+        """The cloud of an object, where thresholds explain it; none for others."""
+        results, node, thresholds = self._results, self._session.node, shown.object_of(identity).thresholds
+        frame = results.show_cloud(node, identity)
+        if frame is None or thresholds is None:
+            return
+        self._session.layout.aim(frame, thresholds.field.roi)
+        outcome, index = results.nodes(node), results.grid(node).index
+        self.picking.watch(outcome.cloud, outcome.volume, index, shown.result.radiograph.gray_image())
+        self.picking.enable()
+
+    def _jump_to(self, item, volume, grid) -> None:
+        """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
+        x0, y0, x1, y1 = item.region
+        middle = ((x0 + x1) / 2.0, (y0 + y1) / 2.0, 0.0)
+        try:
+            to_world = volumes.pixel_to_world(volume, grid)
+        except GrayscaleDetSegError:  # a transform that bends: there is no one place to go to
+            return
+        places = moved(to_world, [middle, (x0, y0, 0.0), (x1, y1, 0.0)])
+        scene, node = slicer.mrmlScene, slicer.vtkMRMLSliceNode
+        view = scene.GetNodeByID("vtkMRMLSliceNodeRed")
+        is_seen = view is None or are_seen(view, places[1:])
+        node.JumpAllSlices(scene, *places[0], node.OffsetJumpSlice if is_seen else node.CenteredJumpSlice)
+
+    def _on_click(self, place: tuple[float, float, float]) -> None:
+        """A click into a slice view, at a place in RAS: the object there is the selected one."""
+        node, shown = self._session.node, self._results.shown_or_none(self._session.node)
+        if shown is None:
+            return
+        try:
+            to_world = volumes.pixel_to_world(self._results.nodes(node).volume, self._results.grid(node))
+        except GrayscaleDetSegError:
+            return
+        display = node.GetDisplayNode()
+        visible = [each for each in shown.identities if display is None or display.GetSegmentVisibility(each)]
+        identity = object_at(shown, visible, to_world, place, self._session.selection)
+        if identity is not None and identity != self._session.selection:
+            self.select(identity)
+
+    # what others do
+
+    def _on_segments(self) -> None:
+        """Segments were changed by somebody else; several events make one look."""
+        if not self._results.is_writing:
+            self._later.start()
+
+    def _look_at_segments(self) -> None:
+        if not self._session.machine.is_moving:  # else all is looked at when it rests
+            self.refresh()
+
+    def _on_pixels(self) -> None:
+        """The image was changed, or the sequence that it shows went on; its result may no longer be one."""
+        node = self._session.node
+        if node is not None and node.GetScene() is not None:
+            volume = self._results.nodes(node).volume
+            if volume is not None and volumes.stamp_of(volume) != self._stamp:
+                self._results.forget(node)
+                self.show(node)
+
+    def _on_pixel(self, row: int, column: int, gray: float) -> None:
+        text = _("Row {row}, column {column}: gray level {gray:.1f}").format(row=row, column=column, gray=gray)
+        self._session.pixel.emit(text)
+
+    def _on_no_pixel(self) -> None:
+        self._session.pixel.emit("")

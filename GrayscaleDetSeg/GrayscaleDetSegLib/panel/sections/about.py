@@ -1,0 +1,64 @@
+"""The first lines of the panel: what the chosen model knows, and on what it was shown to work."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from slicer.i18n import tr as _
+
+from ...logic.evidence import Evidence, evidence_of
+from ...logic.models import Model
+from ..section import Section
+from ..session import Session
+from ..state import State
+
+
+class About(Section):
+    """One label."""
+
+    order = 100
+
+    def attach(self, session: Session, ui: SimpleNamespace) -> None:
+        """As :meth:`Section.attach`."""
+        super().attach(session, ui)
+        self._said: Model | None = None
+
+    def update(self, state: State) -> bool:
+        """As :meth:`Section.update`."""
+        model = self.session.model
+        if model is None or model.problem:
+            self._said = None
+            return False
+        if model != self._said:
+            self._said = model
+            evidence = evidence_of(model.folder, model.classes)
+            self.ui.knowsLabel.text = known(model, evidence)
+            self.ui.knowsLabel.toolTip = figures(model, evidence)
+        return True
+
+
+def known(model: Model, evidence: Evidence) -> str:
+    """What a model knows, and how well, in a few lines."""
+    if not evidence.figures:
+        text = _("Knows: {classes}. How well was not measured.").format(classes=", ".join(model.classes))
+    else:
+        lines = [_("Knows {number} kinds of objects.").format(number=len(model.classes))]
+        for title, labels in (
+            (_("Shown to work on: {classes}."), evidence.works),
+            (_("Misses many: {classes}."), evidence.misses),
+            (_("Not measured on real films: {classes}."), evidence.unmeasured),
+        ):
+            if labels:
+                lines.append(title.format(classes=", ".join(labels)))
+        text = "\n".join(lines)
+    return f"{text} {_('Use: {use}.').format(use=model.use)}" if model.use else text
+
+
+def figures(model: Model, evidence: Evidence) -> str:
+    """The same with numbers."""
+    lines = [_("{model}: objects found of those measured, by class.").format(model=model.full_name)]
+    for label, (number, share) in evidence.figures.items():
+        lines.append(_("{label}: {share:.0%} of {number}").format(label=label, share=share, number=number))
+    if len(lines) == 1:
+        return _("{model} comes without figures: look at each result.").format(model=model.full_name)
+    return "\n".join(lines)

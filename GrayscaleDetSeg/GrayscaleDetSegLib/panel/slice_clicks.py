@@ -1,0 +1,105 @@
+"""Clicks into slice views: from the object in the image back to its row in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+import slicer
+
+from ..logic.shown import Shown
+from ..scene.geometry import moved, numpy_matrix
+
+STILL = 3
+"""Px that the mouse may move between press and release of a click."""
+_FIRST = 100.0  # priority of our observers: before Slicer's own, which keep some events for themselves
+
+
+def object_at(
+    shown: Shown,
+    visible: Collection[str],
+    pixel_to_world: np.ndarray,
+    place: tuple[float, float, float],
+    selected: str | None,
+) -> str | None:
+    """The segment whose object has the pixel at a place; None where none has.
+
+    Of several the smallest is meant, as the larger ones can be clicked elsewhere; if one of them is selected already,
+    the next larger one.
+
+    Parameters
+    ----------
+    visible : collection of str
+        The segments that can be seen.
+    pixel_to_world : ndarray, shape (4, 4)
+        From (x, y, slices off the image) in px to RAS in mm.
+    place : tuple of 3 float
+        RAS in mm.
+    """
+    x, y, off = moved(np.linalg.inv(pixel_to_world), [place])[0]
+    if abs(off) > 0.5:
+        return None
+    row, column = int(np.floor(y)), int(np.floor(x))
+    hit = []
+    for identity, item in zip(shown.identities, shown.result.objects):
+        if identity not in visible:
+            continue
+        rows, columns = item.windowed.window
+        if rows.start <= row < rows.stop and columns.start <= column < columns.stop:
+            if item.windowed.crop[row - rows.start, column - columns.start]:
+                hit.append((item.pixel_count, identity))
+    ordered = [identity for _count, identity in sorted(hit)]
+    if selected in ordered:
+        return ordered[(ordered.index(selected) + 1) % len(ordered)]
+    return ordered[0] if ordered else None
+
+
+class SliceClicks:
+    """Tells of clicks with the left button into slice views, not of drags, and not while something is placed.
+
+    Parameters
+    ----------
+    on_click : callable ((r, a, s) in mm)
+    """
+
+    def __init__(self, on_click: Callable[[tuple[float, float, float]], object]) -> None:
+        self._on_click = on_click
+        self._tags: list[tuple[object, int]] = []
+        self._pressed: tuple[object, tuple[int, int]] | None = None
+
+    def enable(self) -> None:
+        """Watch the slice views as they are now; does nothing without a main window."""
+        self.disable()
+        manager = slicer.app.layoutManager()
+        for name in () if manager is None else manager.sliceViewNames():
+            widget = manager.sliceWidget(name)
+            if widget is not None:
+                self._watch(widget.sliceView().interactor(), widget.mrmlSliceNode())
+
+    def disable(self) -> None:
+        """Watch none."""
+        tags, self._tags = self._tags, []
+        for interactor, tag in tags:
+            interactor.RemoveObserver(tag)
+        self._pressed = None
+
+    def _watch(self, interactor, node) -> None:
+        def press(*_) -> None:
+            self._pressed = (node, tuple(interactor.GetEventPosition()))
+
+        def release(*_) -> None:
+            pressed, self._pressed = self._pressed, None
+            place = interactor.GetEventPosition()
+            if pressed is None or pressed[0] is not node or max(map(_distance, pressed[1], place)) > STILL:
+                return
+            interaction = slicer.app.applicationLogic().GetInteractionNode()
+            if interaction is None or interaction.GetCurrentInteractionMode() != interaction.Place:
+                world = moved(numpy_matrix(node.GetXYToRAS()), [(place[0], place[1], 0.0)])[0]
+                self._on_click((float(world[0]), float(world[1]), float(world[2])))
+
+        for event, call in (("LeftButtonPressEvent", press), ("LeftButtonReleaseEvent", release)):
+            self._tags.append((interactor, interactor.AddObserver(event, call, _FIRST)))
+
+
+def _distance(one: int, other: int) -> int:
+    return abs(one - other)

@@ -1,0 +1,32 @@
+"""The image that is chosen: whether it can be segmented, and which of its slices is meant."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..core.errors import GrayscaleDetSegError
+from ..scene import volumes
+
+
+def image_problem(volume) -> str:
+    """Why a volume cannot be segmented, or nothing."""
+    if volume is None:
+        return _("Choose a radiograph first.")
+    try:
+        volumes.grid_of(volume, 0)
+    except GrayscaleDetSegError as error:
+        return str(error)
+    return ""
+
+
+def current_slice(volume) -> int | None:
+    """The slice of a volume that the Red view shows; None where there is only one."""
+    grid = volumes.grid_of(volume, 0)
+    if grid.dimensions[grid.axes[2]] == 1:
+        return None
+    node = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed")
+    if node is None:
+        return grid.dimensions[grid.axes[2]] // 2
+    matrix = node.GetSliceToRAS()
+    return volumes.slice_at(volume, tuple(matrix.GetElement(row, 3) for row in range(3)))

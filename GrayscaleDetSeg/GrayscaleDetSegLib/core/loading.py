@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from .clean_up import CleanUp
 from .devices import Device, resolve_device
@@ -43,7 +44,8 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
     if Bundle.open(folder).dimensions == 3:
         from .volumes.pipeline import load_volume_pipeline
 
-        return load_volume_pipeline(folder, device, engine)
+        of_volumes: Any = load_volume_pipeline(folder, device, engine)
+        return of_volumes
     computing = chosen_engine(engine, device)
     bundle = Bundle.open(folder, computing)
     chosen = Device("cpu") if computing == "numpy" else resolve_device(device)

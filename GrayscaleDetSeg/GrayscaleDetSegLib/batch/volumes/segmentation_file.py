@@ -33,7 +33,8 @@ def write_segmentation(result: VolumeResult, path: Path) -> None:
             with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
                 for index in range(result.volume.shape[0]):
                     slices = [values[index] for values, _ in layers]
-                    packed.write(np.ascontiguousarray(slices[0] if len(slices) == 1 else np.stack(slices, -1)))
+                    whole = slices[0] if len(slices) == 1 else np.stack(slices, -1)  # the layers innermost
+                    packed.write(np.ascontiguousarray(whole).data)
     except OSError as error:
         raise OutputError(f"The segmentation {path} cannot be written: {error.strerror or error}.") from error
 

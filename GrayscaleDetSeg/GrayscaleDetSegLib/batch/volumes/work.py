@@ -75,8 +75,9 @@ def segmented(
     document = report(result, made_with)
     if job.directory is None:
         return document, result.message, ()
-    parts = (SegmentationWriter(), ReportWriter(document), PictureWriter())
-    chosen = Plugins(tuple(Plugin(part, HERE) for part in parts))
-    written = outputs.write(result, job.root / job.directory, job.name, job.overwrite, chosen=chosen)
+    parts: tuple[Any, ...] = (SegmentationWriter(), ReportWriter(document), PictureWriter())
+    chosen: Plugins[Any] = Plugins(tuple(Plugin(part, HERE) for part in parts))
+    finished: Any = result  # a result of another kind than radiographs', for writers of its own
+    written = outputs.write(finished, job.root / job.directory, job.name, job.overwrite, chosen=chosen)
     files = tuple(job.directory / path.relative_to(job.root / job.directory) for path in written.files)
     return document, result.message, files

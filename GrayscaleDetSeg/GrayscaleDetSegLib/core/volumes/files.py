@@ -39,7 +39,7 @@ def read_file(path: Path, head: bytes) -> Volume:
     if b"Segment0_ID:=" in head:
         raise RadiographError(f"{path.name} holds a segmentation, not an image; choose the volume that it belongs to.")
     header, says_spacing, values = reader_of(head)(path)
-    notes = () if says_spacing else ("the file does not say its spacing: 1 mm is taken",)
+    notes: tuple[str, ...] = () if says_spacing else ("the file does not say its spacing: 1 mm is taken",)
     geometry = header.geometry()
     return finished(
         values.reshape(header.size[2::-1]), geometry, path.name, source=Source(path), notes=notes,

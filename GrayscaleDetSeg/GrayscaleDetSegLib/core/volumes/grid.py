@@ -67,7 +67,9 @@ class Grid:
         size = np.maximum(np.rint(length / wanted).astype(int), LEAST)
         near = np.abs(own / wanted - 1.0) < 1e-3  # as it is, and no half voxel more or less
         size = np.where(near, [shape[axis] for axis in axes], size)
-        return cls(tuple(shape), axes, turned, tuple(size.tolist()), tuple((length / size).tolist()))
+        depth, rows, columns = size.tolist()
+        apart, down, across = (length / size).tolist()
+        return cls(shape, axes, turned, (depth, rows, columns), (apart, down, across))
 
     @classmethod
     def of(cls, volume: Volume, spacing: float | None = None, longest: int | None = None) -> Grid:
@@ -77,7 +79,8 @@ class Grid:
     @property
     def seen(self) -> Size:
         """The size of the stored grid along (superior, posterior, left)."""
-        return tuple(self.stored[axis] for axis in self.axes)
+        superior, posterior, left = (self.stored[axis] for axis in self.axes)
+        return superior, posterior, left
 
     def working(self, volume: Volume) -> np.ndarray:
         """The volume in the working grid: float32, 0 (black) to 1 (white)."""

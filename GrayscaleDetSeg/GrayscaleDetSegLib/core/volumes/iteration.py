@@ -146,7 +146,9 @@ def _together(found: Mapping[str, np.ndarray], vote: str) -> tuple[np.ndarray, n
     mean = (placed[0] + placed[1] + placed[2]) / np.float32(3.0)
     if vote == "mean":
         return mean, mean >= 0.5
-    votes = sum((values >= 0.5).astype(np.uint8) for values in placed)
+    votes = np.zeros(mean.shape, np.uint8)
+    for values in placed:
+        votes += values >= 0.5
     return mean, votes >= 2
 
 
@@ -159,8 +161,9 @@ class _View:
     BATCH_PX = 2**17
     """Px of the slices that are looked at together."""
 
-    def __init__(self, slices: np.ndarray, networks: ViewNetworks, device: str) -> None:
-        self.slices, self.networks, self.device = slices, networks, device
+    def __init__(self, slices: np.ndarray, networks: Any, device: str) -> None:
+        self.networks: ViewNetworks = networks
+        self.slices, self.device = slices, device
         self._kept: dict[int, tuple[tuple[int, ...], np.ndarray]] = {}
 
     def whole(self) -> np.ndarray:

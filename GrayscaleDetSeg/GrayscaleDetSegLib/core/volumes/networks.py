@@ -126,11 +126,9 @@ class FCN8s(nn.Module):
         )  # fmt: skip
         self.scores = nn.ModuleList(nn.Conv2d(width, config.slices, 1) for width in (full, widths[3], widths[2]))
         self.up = nn.ModuleList(
-            nn.ConvTranspose2d(config.slices, config.slices, 2 * step, step, step // 2, bias=False)
+            _bilinear(nn.ConvTranspose2d(config.slices, config.slices, 2 * step, step, step // 2, bias=False))
             for step in (2, 2, 8)
         )
-        for layer in self.up:
-            _make_bilinear(layer)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         padded, size = _padded(self.enter(images - 0.5), self.multiple)
@@ -143,7 +141,8 @@ class FCN8s(nn.Module):
         return self.up[2](middle)[..., : size[0], : size[1]]
 
 
-def _make_bilinear(layer: nn.ConvTranspose2d) -> None:
+def _bilinear(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
+    """The layer, with the weights of bilinear interpolation to begin with."""
     side = layer.kernel_size[0]
     centre = side / 2 - 0.5
     line = 1 - (torch.arange(side) - centre).abs() / (side / 2)
@@ -151,6 +150,7 @@ def _make_bilinear(layer: nn.ConvTranspose2d) -> None:
         layer.weight.zero_()
         for channel in range(layer.in_channels):
             layer.weight[channel, channel] = line[:, None] * line[None, :]
+    return layer
 
 
 def _padded(images: torch.Tensor, multiple: int) -> tuple[torch.Tensor, tuple[int, int]]:
@@ -174,7 +174,7 @@ class Saliency(nn.Module):
             layers += [nn.Conv2d(slices, slices, size, padding=size // 2), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers[:-1])
         for layer in self.layers:
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
                 nn.init.normal_(layer.weight, std=0.05 / size)
                 nn.init.ones_(layer.bias)
 

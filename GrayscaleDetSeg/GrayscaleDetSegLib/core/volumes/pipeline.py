@@ -165,7 +165,8 @@ def assemble(
     A voxel that two labels claim goes to the larger probability, unless one of them lies within the other.
     """
     masks = settled(found)
-    objects, notes = [], []
+    objects: list[VolumeObject] = []
+    notes: list[str] = []
     for item in found:
         if item.outcome is None:
             notes.append(f"No {item.within} was found, so {item.label} was not looked for.")
@@ -184,7 +185,7 @@ def assemble(
                 volume_mm3=stored.count * volume.voxel_mm3,
                 confidence=float(item.outcome.probability[mask].mean()),
                 method=method,
-                explanation=explained(item, grid),
+                explanation=explained(item, item.outcome, grid),
             )
         )
     return tuple(objects), notes
@@ -192,23 +193,22 @@ def assemble(
 
 def settled(found: Sequence[Found]) -> dict[str, np.ndarray]:
     """The masks of the working grid by label, without voxels that another label has a larger probability for."""
-    masks = {item.label: item.outcome.mask.copy() for item in found if item.outcome is not None}
-    there = [item for item in found if item.outcome is not None]
-    for number, first in enumerate(there):
-        for second in there[number + 1 :]:
+    there = [(item, item.outcome) for item in found if item.outcome is not None]
+    masks = {item.label: outcome.mask.copy() for item, outcome in there}
+    for number, (first, one) in enumerate(there):
+        for second, other in there[number + 1 :]:
             if second.within == first.label or first.within == second.label:
                 continue
             both = masks[first.label] & masks[second.label]
             if both.any():
-                keeps = first.outcome.probability >= second.outcome.probability
+                keeps = one.probability >= other.probability
                 masks[first.label] &= ~(both & ~keeps)
                 masks[second.label] &= ~(both & keeps)
     return masks
 
 
-def explained(item: Found, grid: Grid) -> Rounds:
+def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
     """How the rounds of one label went."""
-    outcome: Outcome = item.outcome
     content = float(np.prod(grid.spacing))
     rounds = []
     for number, mask in enumerate(outcome.masks):
@@ -216,7 +216,7 @@ def explained(item: Found, grid: Grid) -> Rounds:
         rounds.append(
             Round(
                 number,
-                None if box is None else VolumeBox(*grid.box_to_stored(tuple(map(float, box)))),
+                None if box is None else VolumeBox(*grid.box_to_stored(box)),
                 float(np.count_nonzero(mask)) * content,
                 outcome.similarities[number - 1] if number else None,
             )

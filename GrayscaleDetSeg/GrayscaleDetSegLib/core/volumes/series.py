@@ -103,9 +103,9 @@ def read_series(folder: Path) -> Volume:
     along_row, along_column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     normal = np.subtract(ordered[-1].position, ordered[0].position)
     direction = np.column_stack([along_row, along_column, normal / np.linalg.norm(normal)])
-    geometry = Geometry(
-        (first.spacing[1], first.spacing[0], distance), ordered[0].position, tuple(direction.reshape(-1).tolist())
-    )
+    x, y, z = ordered[0].position
+    spacing = first.spacing[1], first.spacing[0], distance
+    geometry = Geometry(spacing, (x, y, z), tuple(direction.reshape(-1).tolist()))
     source = Source(folder, modality=modality, series_instance_uid=first.series or None)
     return finished(values, geometry, name, source=source, modality=modality, notes=notes)
 
@@ -165,8 +165,9 @@ def _slice(path: Path) -> Slice:
         raise RadiographError(f"{path.name} does not say its pixel spacing; export the series anew.")
     rows, columns = (int(element(dataset, keyword) or 0) for keyword in ("Rows", "Columns"))
     return Slice(
-        path, str(element(dataset, "SeriesInstanceUID") or ""), rows, columns, orientation, position, spacing
-    )
+        path, str(element(dataset, "SeriesInstanceUID") or ""), rows, columns, orientation, position,
+        (spacing[0], spacing[1]),
+    )  # fmt: skip
 
 
 def _numbers(dataset, keyword: str, count: int) -> tuple[float, ...] | None:
@@ -180,7 +181,7 @@ def _numbers(dataset, keyword: str, count: int) -> tuple[float, ...] | None:
 
 def _values(slices: list[Slice]) -> tuple[np.ndarray, str | None]:
     """All voxels in own units, int16 where they fit, else float32; and the modality. One slice is decoded at a time."""
-    volume, modality = None, None
+    volume, modality = np.empty((len(slices), slices[0].rows, slices[0].columns), np.int16), None
     for index, each in enumerate(slices):
         dataset = read_dataset(each.path, with_pixels=True)
         if "PixelData" not in dataset:
@@ -199,8 +200,7 @@ def _values(slices: list[Slice]) -> tuple[np.ndarray, str | None]:
             values = stored.astype(np.int64) * int(slope) + int(intercept)
         else:
             values = (stored * slope + intercept).astype(np.float32)
-        if volume is None:
-            volume = np.empty((len(slices), each.rows, each.columns), np.int16)
+        if index == 0:
             modality = str(element(dataset, "Modality") or "").strip() or None
         if values.shape != volume.shape[1:]:
             raise Undecodable(f"{each.path.name} has another size than it says")

@@ -19,14 +19,15 @@ def along(values: np.ndarray, view: str) -> np.ndarray:
 
 def margin_px(share: float, shape: tuple[int, int]) -> tuple[int, int]:
     """A margin, given as a share of the image's side, in px down and across a slice of `shape`."""
-    return tuple(max(LEAST_MARGIN if share > 0 else 0, int(round(share * side))) for side in shape)
+    down, across = (max(LEAST_MARGIN if share > 0 else 0, int(round(share * side))) for side in shape)
+    return down, across
 
 
 def slice_boxes(mask: np.ndarray) -> np.ndarray:
     """The smallest box (top, left, bottom, right) of every slice of a mask (n, rows, columns); -1 where it is empty."""
     boxes = np.full((len(mask), 4), -1, np.int64)
     for axis, (low, high) in ((2, (0, 2)), (1, (1, 3))):
-        used = mask.any(axis)
+        used = np.any(mask, axis)
         some = used.any(1)
         boxes[some, low] = used[some].argmax(1)
         boxes[some, high] = used.shape[1] - used[some][:, ::-1].argmax(1)
@@ -67,7 +68,7 @@ def dsc(first: np.ndarray, second: np.ndarray) -> float:
     return 2.0 * int(np.count_nonzero(first & second)) / total if total else 1.0
 
 
-def bounding_box(mask: np.ndarray) -> tuple[int, ...] | None:
+def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int, int, int] | None:
     """(z0, y0, x0, z1, y1, x1) around the voxels of a mask; None where there are none."""
     ends: list[tuple[int, int]] = []
     for axis in range(3):
@@ -75,7 +76,8 @@ def bounding_box(mask: np.ndarray) -> tuple[int, ...] | None:
         if not used.size:
             return None
         ends.append((int(used[0]), int(used[-1]) + 1))
-    return (*(low for low, _ in ends), *(high for _, high in ends))
+    (z0, z1), (y0, y1), (x0, x1) = ends
+    return z0, y0, x0, z1, y1, x1
 
 
 def near(mask: np.ndarray, reach: float) -> np.ndarray:

@@ -81,7 +81,7 @@ class Volume:
         """A digest of all voxels, their type and the shape. Computed once."""
         digest = hashlib.blake2b(f"{self.voxels.dtype.str}{self.shape}".encode(), digest_size=16)
         for piece in self.voxels:
-            digest.update(np.ascontiguousarray(piece))
+            digest.update(np.ascontiguousarray(piece).data)
         return digest.hexdigest()
 
     def gray(self, index: int) -> np.ndarray:
@@ -108,9 +108,9 @@ def stored_axes(geometry: Geometry) -> tuple[tuple[int, int, int], tuple[bool, b
     cosines = np.reshape(geometry.direction, (3, 3))
     orders = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
     order = max(orders, key=lambda each: round(sum(abs(cosines[axis, each[axis]]) for axis in range(3)), 9))
-    axes = tuple(2 - order[axis] for axis in (2, 1, 0))
-    turned = tuple(bool(cosines[axis, order[axis]] < 0) for axis in (2, 1, 0))
-    return axes, turned
+    axes = 2 - order[2], 2 - order[1], 2 - order[0]
+    superior, posterior, left = (bool(cosines[axis, order[axis]] < 0) for axis in (2, 1, 0))
+    return axes, (superior, posterior, left)
 
 
 def canonical_view(values: np.ndarray, geometry: Geometry) -> np.ndarray:

@@ -51,7 +51,8 @@ class OrganThenPart(VolumeMethod):
     @classmethod
     def from_bundle(cls, bundle: Bundle, device: str) -> OrganThenPart:
         """The networks of all parts, and of the organs that they lie in: those of the same method where there are."""
-        parts, organs = {}, {}
+        parts: dict[str, Part] = {}
+        organs: dict[str, Part] = {}
         for name in entries(bundle, None, lambda entry: "within" in entry):
             entry = bundle.network(name)
             parts[entry["label"]] = load_part(bundle, name, _explanation(entry["method"]), device)
@@ -79,13 +80,13 @@ class OrganThenPart(VolumeMethod):
             found.append(Found(label, outcome, organ.settings))
             masks[label] = outcome.mask
         for label, part in self.parts.items():
-            mask = masks[part.within]
+            mask = masks[str(part.within)]
             if not mask.any():
                 found.append(Found(label, None, part.settings, part.within))
                 continue
             with stopwatch("around"):
                 around = near(mask, part.reach * max(working.shape))
-                z0, y0, x0, z1, y1, x1 = bounding_box(around)
+                z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
                 window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
                 cut = np.where(around[window], working[window], np.float32(0.0))
             outcome = fixed_point(cut, part.networks, part.settings, stopwatch, self.device)

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from GrayscaleDetSegLib.core.loading import load_pipeline
+from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
+from Testing.volume_models import block, bright_networks
 from training.simulate.volumes import LABELS, phantom, write_set
-from training.volumes import rstn, step_wise
+from training.volumes import rstn, step_wise, table
 from training.volumes.bundle import write_bundle
 from training.volumes.cases import VolumeDataError, read_volume_set
 from training.volumes.data import Prepared, SliceDataset, Target, prepared, random_window
@@ -203,6 +205,10 @@ def test_finished_runs_become_a_model_that_segments(data, tmp_path, capsys):
     case = read_volume_set(data / "phantoms")[4]
     result = pipeline.segment(case.volume())
     assert result.objects or "was found" in result.message
+    assert table.main(["--run", str(runs[0]), "--data", str(data)]) == 0
+    rows = json.loads((runs[0] / "table.json").read_text())
+    assert [row["row"] for row in rows][:2] == ["coarse", "after 1 round"] and rows[-1]["row"] == "oracle boxes"
+    assert "| best of all rounds |" in capsys.readouterr().out
     with pytest.raises(VolumeDataError, match="is not finished"):
         (runs[0] / "network.pt").unlink()
         write_bundle(runs, tmp_path / "other", "phantom")
@@ -212,3 +218,15 @@ def test_a_run_does_not_go_on_with_another_configuration(data, tmp_path, capsys)
     assert run(step_wise, data, tmp_path, length=2) == 0
     assert run(step_wise, data, tmp_path, length=4) != 0
     assert "holds a run of another configuration" in capsys.readouterr().err
+
+
+def test_the_rows_of_the_table_are_read_from_the_rounds():
+    voxels, mask, _ = block()
+    case = Prepared(np.clip(voxels / 4, 0, 255).astype(np.uint8), mask)
+    rows = table.case_rows(case, bright_networks(), IterationSettings(margin=0.1))
+    assert rows["coarse"] == (1.0, 0.0) and rows["after 10 rounds"] == (1.0, 10.0)
+    assert rows["after d > 0.95"] == (1.0, 1.0) and rows["oracle boxes"] == (1.0, 1.0)
+    better = {name: (0.5, used) for name, (_, used) in rows.items()}
+    (first, *_) = table.summary([rows, better])
+    assert (first["mean"], first["deviation"], first["best"], first["worst"]) == (0.75, 0.25, 1.0, 0.5)
+    assert "| coarse | 75.00 ± 25.00 | 0.00 | 100.00 | 50.00 |" in table.markdown([first])

@@ -160,7 +160,7 @@ def test_the_choice_between_gray_classes_is_the_better_one():
 
 
 def test_what_decides_masks_is_in_the_digests():
-    pipeline = load_pipeline(None, "cpu")
+    pipeline = load_pipeline(None, "cpu", "torch")
     box, otsus = of_single_box(pipeline), of_thresholds("Otsu", pipeline)
     assert box.depends["weights"] != otsus.depends["weights"] and box.parameters > otsus.parameters
     two = of_thresholds("multi-Otsu", pipeline, {"teeth": 2})

@@ -183,3 +183,16 @@ def test_facts_are_read_once_for_a_volume_of_one_slice(scene, stored, database, 
     volume = film(scene, database, stored, tmp_path / "a.dcm", PixelSpacing=[0.2, 0.2])
     facts_of(volume, volumes.grid_of(volume))
     assert database.asked == ["2.25.1"]
+
+
+def test_the_overlay_says_the_area_in_the_patient_beside_that_at_the_detector():
+    from GrayscaleDetSegLib.batch.histogram import _figures, _title
+    from GrayscaleDetSegLib.core.radiograph import Spacing
+
+    spacing = Spacing(1.0, 1.0, "ImagerPixelSpacing", "at the detector", 2.0)
+    (item, *_) = result(radiograph(spacing=spacing)).objects
+    text = _figures(item, spacing)
+    assert f"{item.area_mm2:.1f} mm2" in text or f"{item.area_mm2 / 100:.1f} cm2" in text
+    assert f"{item.area_mm2 / 4:.1f} mm2 in the patient" in text
+    assert "in the patient" not in _figures(item, Spacing(1.0, 1.0, "header"))
+    assert _title(item) == "Right lung"

@@ -258,3 +258,24 @@ def test_an_image_too_small_to_know_anything_gives_nothing(shape):
     result = pipeline.segment(film(np.resize(chest(), shape)))
     assert result.objects == () and "too few to know anything" in result.message
     assert pipeline.roi_detector.seen == []
+
+
+class ShyFake(ChestFake):
+    """As unsure of the heart as of nothing that is shown."""
+
+    score = 0.2
+
+    def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
+        found = super().candidates(gray)
+        return [Candidate(item.label, self.score, item.roi) if item.label == "heart" else item for item in found]
+
+
+def test_a_heart_that_is_not_shown_tells_sides_too():
+    shy = rigged(ShyFake(), BoxFake())
+    result = shy.segment(film(chest()))
+    assert [item.name for item in result.objects] == ["right lung", "left lung"] and result.notes == ()
+    (note,) = shy.segment(film(np.ascontiguousarray(chest()[:, ::-1]))).notes
+    assert "may be mirrored" in note
+    shy.roi_detector.score = 0.05
+    (note,) = shy.segment(film(chest())).notes
+    assert "nothing in it has confirmed them" in note

@@ -14,7 +14,6 @@ from GrayscaleDetSegLib.core.overlaps import Overlaps
 from GrayscaleDetSegLib.core.radiograph import Spacing
 from GrayscaleDetSegLib.core.regions import Candidate
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
-from GrayscaleDetSegLib.logic.drag import ThresholdDrag
 from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
 from GrayscaleDetSegLib.scene import record
@@ -166,9 +165,7 @@ def test_a_drag_goes_over_segments_of_others_where_the_editor_allows_overlap(mod
     free = bench.mask("implant")
     bench.editor(getattr(slicer.vtkMRMLSegmentEditorNode, mode))
     assert allows_overlap(scene) is keeps
-    shown = bench.space.shown(bench.node)
-    drag = ThresholdDrag(bench.space.outcome(bench.node), shown.result, "hip_bone", bench.reading.grid)
-    drag.finish((0.0, 255.0))
+    bench.drag("hip_bone", 0.0)
     assert (bench.mask("hip_bone") & free).any() == keeps
     np.testing.assert_array_equal(bench.mask("implant"), free)
 

@@ -226,8 +226,10 @@ def test_drawn_while_a_region_is_searched(done):
     """A region was moved by a script, its search is on: the drawn one says so, and nothing is lost or raised."""
     node = begin_drawing(done)
     done.rig.gate.clear()
+    done.rig.began.clear()
     done.place("femur", MOVED)
-    assert done.session.wait(lambda: done.panel.runner.is_busy)
+    assert done.session.wait(done.rig.began.is_set)
+    done.session.wait(lambda: False, 0.06)  # the stage has been said
     place_drawn(done, node, DRAWN)
     assert "try again" in done.status and node.GetScene() is None
     done.finish()

@@ -11,8 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = ROOT / "GrayscaleDetSeg"
 LIBRARY = MODULE / "GrayscaleDetSegLib"
-ENTRIES = (MODULE / "GrayscaleDetSeg.py", MODULE / "Scripts" / "segment_folder.py", LIBRARY / "batch" / "main.py")
-"""What runs the product: Slicer, the folder tool, the command."""
+SECTIONS = tuple(sorted((LIBRARY / "panel" / "sections").glob("*.py")))
+ENTRIES = (
+    MODULE / "GrayscaleDetSeg.py", MODULE / "Scripts" / "segment_folder.py", LIBRARY / "batch" / "main.py", *SECTIONS,
+)  # fmt: skip
+"""What runs the product: Slicer, the folder tool, the command; and the panel's sections, which are looked up."""
 TABLE = re.compile(r"[a-z_.]+:[A-Za-z]+")
 """How a registry names what it loads on demand: ``box:Box``."""
 

@@ -80,10 +80,19 @@ def test_every_option_is_described(command):
     assert not {name for name in options(command) if not re.search(rf"`[^`]*{name}\b", section("command", "Use"))}
 
 
+def programs() -> list[Path]:
+    """The sources of the programs of training and documentation that some page calls, and of the comparison."""
+    modules = {"training.compare", *re.findall(r"python\s+-m\s+(training[\w.]+\w)", SAID)}
+    places = [ROOT.joinpath(*name.split(".")) for name in modules]
+    found = [place / "__main__.py" if place.is_dir() else place.with_suffix(".py") for place in places]
+    return found + [ROOT / name for name in set(re.findall(r"python\s+(Resources/\w+\.py)", SAID))]
+
+
 def test_every_option_described_exists():
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"pip (install|download) [^`\n]*", "", SAID)))
-    comparison = (ROOT / "training" / "compare" / "__main__.py").read_text(encoding="utf-8")
-    known = options("segment") | options("info") | options("train") | set(re.findall(r'"(--[a-z-]+)"', comparison))
+    known = options("segment") | options("info") | options("train")
+    for source in programs():
+        known |= set(re.findall(r'"(--[a-z-]+)"', source.read_text(encoding="utf-8")))
     assert named <= known | {"--version", "--help"} | SLICERS
 
 

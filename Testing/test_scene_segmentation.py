@@ -165,13 +165,6 @@ def test_live_in_a_window_that_moves(scene):
         assert (case.mask() == expected).all()
 
 
-def test_live_leaves_others_their_pixels(scene):
-    case = Case(scene)
-    session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)
-    session.write(np.ones(SHAPE, bool), WHOLE, taken=case.mask("femur_2"))
-    assert (case.mask() == ~bar()).all()
-
-
 def test_the_end_of_an_interaction(scene):
     case = Case(scene)
     session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)

@@ -19,6 +19,8 @@ from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, r
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
+CONVERSION = "Segmentation_ConversionParameters"
+
 
 def square(row: int, column: int, size: int = 20) -> np.ndarray:
     mask = np.zeros(SHAPE, bool)
@@ -73,14 +75,18 @@ def opened(path) -> tuple[dict[str, str], bytes]:
     first, *lines = [line for line in head.decode("utf-8").split("\n") if not line.startswith("#")]
     pairs = [re.split(r":=|: ", line, maxsplit=1) for line in lines]
     assert len({key for key, _ in pairs}) == len(pairs)
-    return {"magic": first, **dict(pairs)}, gzip.decompress(data)
+    fields = {"magic": first, **dict(pairs)}
+    # where a process has made Slicer's module of segmentations, its converters' default parameters stand there, too
+    parameters = fields[CONVERSION].split("&")
+    fields[CONVERSION] = next(each for each in parameters if each.startswith("Reference image geometry|"))
+    return fields, gzip.decompress(data)
 
 
 def numbers(text: str) -> list[float]:
     return [float(each) for each in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", text)]
 
 
-NUMERIC = ("space directions", "space origin", "Segmentation_ConversionParameters")
+NUMERIC = ("space directions", "space origin", CONVERSION)
 """Slicer inverts matrices on the way, so that the last digits differ; ours are those of the image."""
 
 

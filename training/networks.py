@@ -48,6 +48,10 @@ def build_yolo(config: YoloConfig) -> Yolo:
 class SharedLayers(TorchPart, describes=single_box.SharedLayers):
     """Layers that all points of a cloud share."""
 
+    def __getitem__(self, index: int) -> torch.nn.Module:
+        """One of the layers."""
+        return getattr(self, self.names[index])
+
 
 class TransformNet(TorchPart, describes=single_box.TransformNet):
     """PointNet's T-Net."""

@@ -8,10 +8,10 @@ from PIL import ImageDraw
 from ..core import boxes
 from ..core.explanations.thresholds import Thresholds
 from ..core.gray import GrayMapping
-from ..core.labels import anatomy, display_name
+from ..core.labels import anatomy, display_name, side_in
 from ..core.mask import rule_mask
 from ..core.methods.registry import registry
-from ..core.radiograph import Radiograph
+from ..core.radiograph import Radiograph, Spacing, corrected_area
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.types import Window
 from . import drawing
@@ -42,11 +42,12 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
     _plot(draw, (x + 14, y + 88, x + WIDTH - 14, y + HEIGHT - 70), result.radiograph, item, color)
     _legend(draw, (x + 12, y + HEIGHT - 38), color, thresholds is not None)
     drawing.write(draw, (x + WIDTH - 12, y + HEIGHT - 38), "gray level (own units)", 11, drawing.FAINT, "rm")
-    drawing.write(draw, (x + 12, y + HEIGHT - 16), _figures(item), 13, drawing.TEXT, "lm")
+    drawing.write(draw, (x + 12, y + HEIGHT - 16), _figures(item, result.radiograph.spacing), 13, drawing.TEXT, "lm")
 
 
 def _title(item: SegmentedObject) -> str:
-    return drawing.plain(display_name(item.name))
+    side = "" if item.side is None or side_in(item.name) else f", {item.side}"
+    return drawing.plain(display_name(item.name) + side)
 
 
 def _method(item: SegmentedObject) -> str:
@@ -65,15 +66,21 @@ def _trust(thresholds: Thresholds) -> str:
     return "   ".join(parts)
 
 
-def _figures(item: SegmentedObject) -> str:
-    """Size and, where thresholds explain the object, stability, in words."""
+def _figures(item: SegmentedObject, spacing: Spacing | None = None) -> str:
+    """Size, in the patient as well where the file tells the magnification, and stability where there are thresholds."""
     parts = [f"{item.pixel_count:,} px".replace(",", " ")]
     if item.area_mm2 is not None:
-        area = item.area_mm2
-        parts.append(f"{area / 100:.1f} cm2" if area >= 1000 else f"{area:.1f} mm2")
+        parts.append(_area(item.area_mm2))
+        corrected = corrected_area(item.area_mm2, spacing)
+        if corrected is not None:
+            parts.append(f"{_area(corrected)} in the patient")
     if item.thresholds is not None:
         parts.append(f"stability {item.thresholds.stability.value:.2f}")
     return "   ".join(parts)
+
+
+def _area(area: float) -> str:
+    return f"{area / 100:.1f} cm2" if area >= 1000 else f"{area:.1f} mm2"
 
 
 def _number(value: float) -> str:

@@ -180,7 +180,8 @@ class Pipeline:
         ]
         found = tuple(item for item in candidates if item.score >= threshold)
         notes = _view_notes(radiograph, orientation) if found else ()
-        return sides.settled(Regions(found, candidates[0] if candidates else None, orientation, notes), radiograph)
+        regions = Regions(found, candidates[0] if candidates else None, orientation, notes)
+        return sides.settled(regions, radiograph, candidates)
 
     def segment_regions(
         self,

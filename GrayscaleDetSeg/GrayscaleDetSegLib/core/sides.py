@@ -23,13 +23,17 @@ PAIRED = ("femur", "tibia", "patella", "fibula", "foot", "humerus", "scapula", "
 MIDDLE = "heart"
 LEAST = 0.03
 """Share of the distance between the lungs by which the heart must lie off their middle to tell a side."""
-
+GUESSED = 0.15
+"""Score from which a heart tells a side."""
 BESIDE = 0.5
 """Share of the distance between right and left that must be along the axis on which the tags put them."""
 
 
-def settled(regions: Regions, radiograph: Radiograph) -> Regions:
-    """The regions with the sides that are right by the radiograph's tags or its picture, and what is to be said."""
+def settled(regions: Regions, radiograph: Radiograph, candidates: Sequence[Candidate] = ()) -> Regions:
+    """The regions with the sides that are right by the radiograph's tags or its picture, and what is to be said.
+
+    `candidates` are all that the detector has seen: a heart that is not sure enough to be shown still lies somewhere.
+    """
     lie = radiograph.lie
     if lie.sideless:
         best = regions.best
@@ -46,7 +50,8 @@ def settled(regions: Regions, radiograph: Radiograph) -> Regions:
             best = None if best is None else replace(best, label=mirrored(best.label))
             if regions.orientation == radiograph.upright:
                 notes.append(f"The picture looks turned against its {lie.said_by}: sides follow the tag, so check it.")
-    notes += _heart_notes(found, lie)
+    hearts = [item for item in candidates if item.label == MIDDLE and item.score >= GUESSED]
+    notes += _heart_notes(found, hearts or [item for item in found if item.label == MIDDLE], lie)
     found = [replace(item, side=side_in(item.label)) for item in found]
     found, more = _of_one_side(found, lie)
     return replace(regions, found=tuple(found), best=best, notes=(*notes, *more))
@@ -74,10 +79,9 @@ def _by_tags(
     return [replace(item, label=mirrored(item.label)) for item in found], True
 
 
-def _heart_notes(found: Sequence[Candidate], lie: Lie) -> list[str]:
+def _heart_notes(found: Sequence[Candidate], hearts: Sequence[Candidate], lie: Lie) -> list[str]:
     """Whether the heart lies on the left, as far as can be seen."""
     right, left = ([item for item in found if item.label == f"{side} lung"] for side in ("right", "left"))
-    hearts = [item for item in found if item.label == MIDDLE]
     by_tag = lie.to_left is not None
     if not any(side_in(item.label) for item in found):
         return []

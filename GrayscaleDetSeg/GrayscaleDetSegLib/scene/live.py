@@ -56,7 +56,7 @@ class LiveMask:
             return False
         return self.node.GetSegmentation().GetSegment(self.segment_id) is not None
 
-    def write(self, mask: np.ndarray, window: Window, taken: np.ndarray | None = None) -> bool:
+    def write(self, mask: np.ndarray, window: Window) -> bool:
         """Show another mask; cheap enough for every move of the mouse.
 
         Parameters
@@ -64,8 +64,6 @@ class LiveMask:
         mask : ndarray of bool, shape of the window
         window : tuple of 2 slice
             Rows and columns of the slice, ``boxes.pixel_slices(field.roi, shape)``.
-        taken : ndarray of bool, shape of the window, optional
-            Pixels of other objects, which stay theirs.
 
         Returns
         -------
@@ -74,8 +72,6 @@ class LiveMask:
         """
         if not self.is_alive:
             return False
-        if taken is not None:
-            mask = mask & ~taken
         whole, part = (mask, window) if self._window in (None, window) else _joined(mask, window, self._window)
         if not write_window(self.node, self.segment_id, self.grid, whole, part):
             own_label_map(self.node, self.segment_id, self.volume, self.grid)

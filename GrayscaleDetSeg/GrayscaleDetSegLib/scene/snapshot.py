@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .masks import binary
 from .nodes import folded
 from .segmentation import set_written_digests, written_digests
@@ -55,7 +57,8 @@ def snapshot(node: vtkMRMLSegmentationNode, earlier: Iterable[Snapshot] = ()) ->
     Parameters
     ----------
     earlier : iterable of Snapshot
-        Of the same node: what has the modification time that it had then is not copied again.
+        Of the same node: what has the modification time that it had then is not copied again, unless somebody has
+        written to its pixels without a word.
     """
     import slicer
 
@@ -73,7 +76,8 @@ def snapshot(node: vtkMRMLSegmentationNode, earlier: Iterable[Snapshot] = ()) ->
             held = segment.GetRepresentation(name)
             stamp = held.GetMTime()
             if stamp not in copies:
-                copies[stamp] = known[stamp] if stamp in known else _copied(held)
+                former = known.get(stamp)
+                copies[stamp] = former if former is not None and _alike(former, held) else _copied(held)
             copy.AddRepresentation(name, copies[stamp])
         segments.AddSegment(copy, source.GetNthSegmentID(number))
     display = node.GetDisplayNode()
@@ -135,6 +139,15 @@ def _representations(segment: vtkSegment) -> tuple[str, ...]:
     names: list[str] = []
     segment.GetContainedRepresentationNames(names)
     return tuple(names)
+
+
+def _alike(copy: vtkDataObject, held: vtkDataObject) -> bool:
+    """Whether a copy of a label map still has its pixels; other objects have no pixels that could be written to."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    if not held.IsA("vtkImageData") or held.GetPointData().GetScalars() is None:
+        return True
+    return np.array_equal(*(vtk_to_numpy(each.GetPointData().GetScalars()) for each in (copy, held)))
 
 
 def _copied(held: vtkDataObject) -> vtkDataObject:

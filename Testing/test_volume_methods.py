@@ -17,7 +17,7 @@ from GrayscaleDetSegLib.core.volumes import iteration
 from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, Outcome, fixed_point
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumePipeline, VolumeSettings, settled
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds, SaliencyRounds
-from GrayscaleDetSegLib.core.volumes.views import VIEWS, dsc, margin_px, near, slice_boxes, windows
+from GrayscaleDetSegLib.core.volumes.views import VIEWS, dsc, largest_part, margin_px, near, slice_boxes, windows
 from GrayscaleDetSegLib.core.volumes.volume import Volume
 from GrayscaleDetSegLib.core.weights import Bundle
 from GrayscaleDetSegLib.logic.models import read_model
@@ -165,6 +165,16 @@ def test_boxes_and_windows_of_slices():
     assert windows(mask, (2, 3)).tolist()[1] == [8, 42, 16, 50], "moved into the image, a multiple of 8 long"
     assert windows(mask, (100, 100)).tolist()[1] == [0, 0, 40, 50]
     assert margin_px(30 / 512, (512, 256)) == (30, 15) and margin_px(30 / 512, (20, 20)) == (2, 2)
+
+
+def test_the_largest_part_alone_can_count():
+    image, mask = working()
+    image[20:22, 20:23, 2:5] = 0.95  # a look-alike far away
+    networks = scripted(at_least(0.5), at_least(0.5))
+    both = fixed_point(image, networks, IterationSettings(rounds=1))
+    alone = fixed_point(image, networks, IterationSettings(rounds=1, largest=True))
+    assert both.mask.sum() == mask.sum() + 18 and np.array_equal(alone.mask, mask)
+    assert not largest_part(np.zeros((4, 4, 4), bool)).any()
 
 
 def test_near_is_the_distance_to_the_mask():

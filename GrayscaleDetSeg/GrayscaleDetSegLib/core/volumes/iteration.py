@@ -12,7 +12,7 @@ import torch
 from ..stopwatch import Stopwatch
 from .networks import Networks, ViewNetworks
 from .rounds import SaliencyMap, saliency_map
-from .views import VIEWS, along, dsc, margin_px, stack, windows
+from .views import VIEWS, along, dsc, largest_part, margin_px, stack, windows
 
 ARTICLE_SIDE = 512
 """Px of the article's images: its margins, in px, are kept as shares of this."""
@@ -32,12 +32,16 @@ class IterationSettings:
         Around the box of each slice, as a share of the image's side.
     vote : str
         How the views are put together: ``"majority"`` of their masks, or ``"mean"`` of their probabilities.
+    largest : bool
+        Whether only the largest connected part of each round's mask counts, which the article does not do: where there
+        are look-alikes, rounds draw them in otherwise.
     """
 
     threshold: float = 0.95
     rounds: int = 10
     margin: float = 30 / ARTICLE_SIDE
     vote: str = "majority"
+    largest: bool = False
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> IterationSettings:
@@ -115,7 +119,7 @@ def fixed_point(
     for view, each in views.items():
         with stopwatch(f"coarse, {view}"):
             found[view] = each.whole()
-    probability, mask = _together(found, settings.vote)
+    probability, mask = _together(found, settings)
     outcome = Outcome([mask], [], probability, False)
     for number in range(1, settings.rounds + 1):
         reference = outcome.mask if boxes_of is None else boxes_of
@@ -125,7 +129,7 @@ def fixed_point(
             with stopwatch(f"round {number}, {view}"):
                 found[view] = each.fine(along(reference, view), along(outcome.probability, view), settings.margin)
         before = outcome.probability
-        outcome.probability, mask = _together(found, settings.vote)
+        outcome.probability, mask = _together(found, settings)
         outcome.similarities.append(dsc(outcome.mask, mask))
         outcome.masks.append(mask)
         last = number == settings.rounds or outcome.similarities[-1] >= settings.threshold
@@ -139,17 +143,19 @@ def fixed_point(
     return outcome
 
 
-def _together(found: Mapping[str, np.ndarray], vote: str) -> tuple[np.ndarray, np.ndarray]:
+def _together(found: Mapping[str, np.ndarray], settings: IterationSettings) -> tuple[np.ndarray, np.ndarray]:
     """Mean probability and mask of all views, whose arrays are views into the working grid."""
     # back from slices to the grid: the axis that came first goes to its place
     placed = [np.moveaxis(values, 0, VIEWS[view]) for view, values in found.items()]
     mean = (placed[0] + placed[1] + placed[2]) / np.float32(3.0)
-    if vote == "mean":
-        return mean, mean >= 0.5
-    votes = np.zeros(mean.shape, np.uint8)
-    for values in placed:
-        votes += values >= 0.5
-    return mean, votes >= 2
+    if settings.vote == "mean":
+        mask = mean >= 0.5
+    else:
+        votes = np.zeros(mean.shape, np.uint8)
+        for values in placed:
+            votes += values >= 0.5
+        mask = votes >= 2
+    return mean, largest_part(mask) if settings.largest else mask
 
 
 class _View:

@@ -80,6 +80,16 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int, int, int] | None
     return z0, y0, x0, z1, y1, x1
 
 
+def largest_part(mask: np.ndarray) -> np.ndarray:
+    """The largest part of a mask (bool) whose voxels meet with their sides; all of one that is empty."""
+    import SimpleITK as sitk
+
+    if not mask.any():
+        return mask
+    parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8))))
+    return parts == np.bincount(parts.ravel())[1:].argmax() + 1
+
+
 def near(mask: np.ndarray, reach: float) -> np.ndarray:
     """The voxels (bool) less than `reach` voxels away from a mask, itself included."""
     import SimpleITK as sitk

@@ -269,7 +269,7 @@ def test_description(tmp_path):
     assert facts["gray_mapping"]["gray"] == [0.0, 255.0]
     assert facts["geometry"]["spacing"] == [0.2, 0.3, 1.0]
     lines = describe_text(radiograph).splitlines()
-    assert "Spacing      0.3 x 0.2 mm (row x column, ImagerPixelSpacing)" in lines
+    assert "Spacing      0.3 x 0.2 mm (row x column, ImagerPixelSpacing, at the detector)" in lines
     assert len({line[12] for line in lines}) == 1  # aligned
     plain = read_raster(tmp_path, GRAY, "PNG")
     assert describe(plain)["spacing"] is None

@@ -8,7 +8,6 @@ from typing import Any
 
 from ...core.options import SegmentOptions
 from ...core.plugins import HERE, Plugin, Plugins
-from ...core.volumes.pipeline import VolumePipeline
 from ...core.volumes.reading import read_volume
 from ...core.volumes.result import VolumeResult
 from .. import outputs
@@ -56,9 +55,9 @@ class PictureWriter:
 
 
 def segmented(
-    job: Job, options: SegmentOptions, pipeline: VolumePipeline, stage, made_with: dict[str, Any]
+    job: Job, options: SegmentOptions, pipeline: Any, stage, made_with: dict[str, Any]
 ) -> tuple[dict[str, Any], str, tuple[Path, ...]]:
-    """Segment one volume; its report, what was found in a sentence, and the files that were written.
+    """Segment one volume by a ``VolumePipeline``; its report, its message, and the files that were written.
 
     Raises
     ------

@@ -175,9 +175,17 @@ def built_in_methods() -> list[type]:
 
 def test_every_choice_of_the_panel_is_described():
     source = (PANEL / "parameters.py").read_text()
-    choices = re.findall(r'"[a-z-]+": _\("(.+?)"\)', source) + [method.title for method in built_in_methods()]
+    listed = [method.title for method in built_in_methods() if method.dimensions == 2]
+    choices = re.findall(r'"[a-z-]+": _\("(.+?)"\)', source) + listed
     assert len(choices) == 9
     assert not [choice for choice in choices if choice not in section("controls", "Controls")]
+
+
+def test_every_method_for_volumes_is_described():
+    methods = [method for method in built_in_methods() if method.dimensions == 3]
+    assert len(methods) == 3
+    for method in methods:
+        assert f"**{method.title}** (`{method.name}`)" in section("volumes", "The methods")
 
 
 def test_the_shortcuts_are_those_of_the_panel():

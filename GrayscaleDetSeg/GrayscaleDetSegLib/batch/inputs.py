@@ -100,10 +100,13 @@ def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[l
 
 
 def collected(
-    paths: Iterable[Path], complain: Callable[[str], object], suffixes: Sequence[str] = OUTPUTS
+    paths: Iterable[Path],
+    complain: Callable[[str], object],
+    suffixes: Sequence[str] = OUTPUTS,
+    search: Callable[..., tuple[list[Input], list[Problem]]] = collect,
 ) -> tuple[list[Input], list[Problem]]:
-    """As :func:`collect`, after the paths that hold no input have been named."""
-    inputs, problems = collect(paths, suffixes)
+    """As :func:`collect`, or what takes its place, after the paths that hold no input have been named."""
+    inputs, problems = search(paths, suffixes)
     for problem in problems:
         complain(f"Failed: {problem.path}: {problem.reason}")
     if not inputs:

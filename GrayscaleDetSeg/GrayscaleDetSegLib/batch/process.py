@@ -147,12 +147,17 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
         chosen = writers()
         suffixes = [writer.suffix for writer in chosen.parts]
         outputs.check_free(job.outputs(job.root / job.directory, suffixes), job.overwrite)  # before the work
+    pipeline = _pipeline(options, load)
+    if getattr(pipeline, "dimensions", 2) == 3:
+        from .volumes.work import segmented
+
+        document, message, files = segmented(job, options, pipeline, stage, made_with)
+        return JobResult(job, document, message, files, device_note=pipeline.device_note)
     if read is None:
         from ..core.reading import read_radiograph as read
     radiograph = read(job.root / job.path, window=options.window, polarity=options.polarity)
     if radiograph.source is not None:  # as the user called it
         radiograph = replace(radiograph, source=replace(radiograph.source, path=job.path))
-    pipeline = _pipeline(options, load)
     result = pipeline.segment(
         radiograph,
         method=options.method,

@@ -14,14 +14,14 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.engines import TITLES
-from ..core.errors import OutputError
+from ..core.errors import OutputError, WeightsError
 from ..core.methods.registry import check_method, methods_of, registry
 from ..core.reading.readers import readers
 from ..core.weights import Bundle
 from . import outputs
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, OK, options_of
 from .console import Console
-from .inputs import Job, collected, plan
+from .inputs import Job, collect, collected, plan
 from .places import LOCAL, cluster, processes
 from .plain import dumps, failure
 from .process import JobResult, finished, made_with_of, process
@@ -42,7 +42,8 @@ def segment(
         console.complain(complaint)
         return BAD_ARGUMENTS
     suffixes = [writer.suffix for writer in writers().parts]
-    inputs, problems = collected(arguments.inputs, console.complain, suffixes)
+    of_volumes = _takes_volumes(arguments.model)
+    inputs, problems = collected(arguments.inputs, console.complain, suffixes, _search(of_volumes))
     if not inputs:
         return BAD_ARGUMENTS
     if arguments.output is not None:
@@ -199,6 +200,23 @@ def _place(arguments: argparse.Namespace, stack: ExitStack, count: int) -> Place
     if arguments.jobs and arguments.jobs > 1 and count > 1:
         return processes(min(arguments.jobs, count), arguments.verbose)
     return None
+
+
+def _takes_volumes(model: Path | None) -> bool:
+    """Whether a model is one for volumes; what is wrong with it, whoever loads it will say."""
+    try:
+        return model is not None and Bundle.open(model).dimensions == 3
+    except WeightsError:
+        return False
+
+
+def _search(of_volumes: bool) -> Callable:
+    """What finds the inputs of a model."""
+    if of_volumes:
+        from .volumes.inputs import collect as collect_volumes
+
+        return collect_volumes
+    return collect
 
 
 def _load_pipeline(folder: Path | None, device: str, engine: str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from .clean_up import CleanUp
 from .devices import Device, resolve_device
@@ -20,7 +21,7 @@ from .yolo.detector import DetectionSettings, RoiDetector
 
 
 def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine: str = "auto") -> Pipeline:
-    """The pipeline of a model bundle, ready to run.
+    """The pipeline of a model bundle, ready to run; a ``volumes.pipeline.VolumePipeline`` if it is one for volumes.
 
     Parameters
     ----------
@@ -40,6 +41,11 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
     DependencyError
         If PyTorch is asked for and is not there.
     """
+    if Bundle.open(folder).dimensions == 3:
+        from .volumes.pipeline import load_volume_pipeline
+
+        of_volumes: Any = load_volume_pipeline(folder, device, engine)
+        return of_volumes
     computing = chosen_engine(engine, device)
     bundle = Bundle.open(folder, computing)
     chosen = Device("cpu") if computing == "numpy" else resolve_device(device)

@@ -75,6 +75,11 @@ class Bundle:
         return f"{self.manifest.get('name', self.folder.name)} {self.manifest.get('version', '')}".strip()
 
     @property
+    def dimensions(self) -> int:
+        """What kind of image the model takes: 2 for radiographs, 3 for volumes."""
+        return 3 if self.manifest.get("dimensions") == 3 else 2
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes of objects that the model finds.
 

@@ -106,6 +106,9 @@ def read_model(folder: Path) -> Model:
     except WeightsError as error:
         is_gone = not _has_manifest(folder) and not _is_same(folder, weights.shipped_bundle())
         return Model(folder, folder.name, problem=_missing(folder) if is_gone else str(error))
+    if bundle.dimensions == 3:
+        problem = f"The model {bundle.name} takes volumes, which the panel does not offer yet; use grayscale-detseg."
+        return Model(folder, bundle.name, problem=problem)
     try:
         return _understood(bundle)
     except (AttributeError, KeyError, TypeError, ValueError):

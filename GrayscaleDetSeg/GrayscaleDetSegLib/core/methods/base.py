@@ -29,7 +29,7 @@ class Method(ABC):
     stages: ClassVar[Mapping[str, str]] = {}
     """What to say while each stage of its own runs, by the name that it gives the stopwatch."""
     dimensions: ClassVar[int] = 2
-    """What kind of image it takes: 2 for radiographs. Volumes will be 3."""
+    """What kind of image it takes: 2 for radiographs, 3 for volumes, see ``volumetric.VolumeMethod``."""
     networks: ClassVar[tuple[str, ...]] = ()
     """The networks of a model bundle that it needs, by their names in the manifest; none where it learns nothing."""
     needs_torch: ClassVar[bool] = False

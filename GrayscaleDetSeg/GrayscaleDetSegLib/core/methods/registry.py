@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 GROUP = "grayscale_detseg.methods"
 """The entry points of other packages: name of the method = module:class."""
 
-BUILT_IN = {"surfaces": "surfaces:Surfaces", "box": "box:Box"}
+BUILT_IN = {
+    "surfaces": "surfaces:Surfaces",
+    "box": "box:Box",
+    "rstn": "rstn:Rstn",
+    "step_wise": "step_wise:StepWise",
+    "organ_then_part": "organ_then_part:OrganThenPart",
+}
 """Modules beside this one, which need no installation; a model's own method is the first here that it has."""
 
 
@@ -158,8 +164,10 @@ def methods_of(bundle: Bundle, known: Registry | None = None) -> list[type[Metho
 
     Its own is the one that the manifest names under "method", else the first that it has networks for; a bundle without
     one is no model, and has none at all. A method whose package is broken is left out, see :attr:`Registry.problems`.
+    Methods for volumes are in bundles that say so, and no others.
     """
-    methods = [method for method in (known or registry()).usable() if method.dimensions == 2 and method.is_in(bundle)]
+    kind, usable = bundle.dimensions, (known or registry()).usable()
+    methods = [method for method in usable if method.dimensions == kind and method.is_in(bundle)]
     named = bundle.manifest.get("method")
     methods.sort(key=lambda method: (method.name != named, not method.networks))
     has_own = bool(methods) and (methods[0].name == named or bool(methods[0].networks))

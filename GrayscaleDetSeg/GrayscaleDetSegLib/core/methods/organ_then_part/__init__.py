@@ -1,0 +1,100 @@
+"""An organ, then what lies in it: four stages of either method (chapters 3.3.3 and 3.4.3 of the article)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...errors import MethodError
+from ...stopwatch import Stopwatch
+from ...volumes.rounds import Rounds
+from ...weights import Bundle
+from ..volumetric import Found, Part, VolumeMethod, entries, load_part
+
+
+class OrganThenPart(VolumeMethod):
+    """The composition: the second input is the volume where it is near the first organ's mask, and black elsewhere.
+
+    Parameters
+    ----------
+    organs : mapping of str to Part
+        By label; what others lie in.
+    parts : mapping of str to Part
+        By label; each says what it lies `within`.
+    device : str
+    """
+
+    name = "organ_then_part"
+    title = "Organ, then part"
+    summary = "for volumes: an organ first, then what lies in it"
+    stages = {"around": "Cutting out what is around the organ"}
+    networks = ("organ", "part")
+    explanation = Rounds
+
+    def __init__(self, organs: Mapping[str, Part], parts: Mapping[str, Part], device: str = "cpu") -> None:
+        self.organs, self.parts, self.device = dict(organs), dict(parts), device
+        lost = sorted({str(part.within) for part in self.parts.values()} - set(self.organs))
+        if lost:
+            raise MethodError(f"The model has no networks for {', '.join(lost)}, which others lie in; get it again.")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The organs, then their parts."""
+        return (*self.organs, *self.parts)
+
+    @classmethod
+    def is_in(cls, bundle: Bundle) -> bool:
+        """Whether something in it lies within something else."""
+        return any(True for _ in entries(bundle, None, lambda entry: "within" in entry))
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, device: str) -> OrganThenPart:
+        """The networks of all parts, and of the organs that they lie in: those of the same method where there are."""
+        parts: dict[str, Part] = {}
+        organs: dict[str, Part] = {}
+        for name in entries(bundle, None, lambda entry: "within" in entry):
+            entry = bundle.network(name)
+            parts[entry["label"]] = load_part(bundle, name, _explanation(entry["method"]), device)
+            of_organ = [
+                (other["method"] != entry["method"], each)
+                for each in entries(bundle, None, lambda other: "within" not in other)
+                for other in [bundle.network(each)]
+                if other["label"] == entry["within"]
+            ]
+            if of_organ:
+                _, each = min(of_organ)
+                organs.setdefault(
+                    entry["within"], load_part(bundle, each, _explanation(bundle.network(each)["method"]), device)
+                )
+        return cls(organs, parts, device)
+
+    def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
+        """Organs on the whole volume; each part around its organ, or not at all where that was not found."""
+        from ...volumes.iteration import fixed_point
+        from ...volumes.views import bounding_box, near
+
+        found, masks = [], {}
+        for label, organ in self.organs.items():
+            outcome = fixed_point(working, organ.networks, organ.settings, stopwatch, self.device)
+            found.append(Found(label, outcome, organ.settings))
+            masks[label] = outcome.mask
+        for label, part in self.parts.items():
+            mask = masks[str(part.within)]
+            if not mask.any():
+                found.append(Found(label, None, part.settings, part.within))
+                continue
+            with stopwatch("around"):
+                around = near(mask, part.reach * max(working.shape))
+                z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
+                window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
+                cut = np.where(around[window], working[window], np.float32(0.0))
+            outcome = fixed_point(cut, part.networks, part.settings, stopwatch, self.device)
+            found.append(Found(label, outcome.placed(window, working.shape), part.settings, part.within))
+        return found
+
+
+def _explanation(method: str) -> type:
+    from ..registry import registry
+
+    return registry().get(method).explanation or Rounds

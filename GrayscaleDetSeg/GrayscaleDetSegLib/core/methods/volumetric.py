@@ -1,0 +1,157 @@
+"""Methods for volumes: the whole working volume in, an outcome for each label out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import MethodError
+from ..volumes.rounds import Rounds
+from .base import Method
+
+if TYPE_CHECKING:
+    from ..radiograph import Radiograph
+    from ..regions import RegionMask, Regions
+    from ..stopwatch import Stopwatch
+    from ..volumes.iteration import IterationSettings, Outcome
+    from ..volumes.networks import Networks
+    from ..weights import Bundle
+
+REACH = 15 / 512
+"""How far from its organ a part is looked for, as a share of the image's longest side; the article's 15 voxels."""
+
+
+@dataclass
+class Found:
+    """What a method says of one label.
+
+    Parameters
+    ----------
+    label : str
+    outcome : Outcome or None
+        None where it was not looked for, because what it lies in was not found.
+    settings : IterationSettings
+    within : str or None
+        The label that it lies in, and may share voxels with.
+    """
+
+    label: str
+    outcome: Outcome | None
+    settings: IterationSettings
+    within: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """The networks of one label.
+
+    Parameters
+    ----------
+    label : str
+    networks : Networks
+        In evaluation mode.
+    settings : IterationSettings
+    explanation : type
+        The kind of explanation, a :class:`Rounds`.
+    within : str or None
+        The label that it lies in.
+    reach : float
+        How far from that it is looked for, as a share of the longest side.
+    """
+
+    label: str
+    networks: Networks
+    settings: IterationSettings
+    explanation: type[Rounds]
+    within: str | None = None
+    reach: float = REACH
+
+
+class VolumeMethod(Method):
+    """A method that takes volumes."""
+
+    dimensions = 3
+    needs_torch = True
+
+    @abstractmethod
+    def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
+        """What is found of each label, in the order of :attr:`classes`.
+
+        Parameters
+        ----------
+        working : ndarray, float32, 0..1
+            In the working grid, (superior, posterior, left).
+        stopwatch : Stopwatch
+        """
+
+    def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
+        """Nothing: there is no such thing as a region of a radiograph here."""
+        raise MethodError(f"The method '{self.name}' takes volumes, not radiographs; choose another model.")
+
+
+class Iterating(VolumeMethod):
+    """A coarse-to-fine method with networks of its own for every label.
+
+    Parameters
+    ----------
+    parts : mapping of str to Part
+        By label, in the order of the model's classes.
+    device : str
+    """
+
+    def __init__(self, parts: Mapping[str, Part], device: str = "cpu") -> None:
+        self.parts, self.device = dict(parts), device
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those that it has networks for."""
+        return tuple(self.parts)
+
+    @classmethod
+    def is_in(cls, bundle: Bundle) -> bool:
+        """Whether it has networks of this method that need no other label first."""
+        return any(True for _ in entries(bundle, cls.name, lambda entry: "within" not in entry))
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, device: str) -> Iterating:
+        """The method with all its networks."""
+        own = entries(bundle, cls.name, lambda entry: "within" not in entry)
+        parts = [load_part(bundle, name, cls.explanation, device) for name in own]
+        return cls({part.label: part for part in parts}, device)
+
+    def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
+        """Each label by itself."""
+        from ..volumes.iteration import fixed_point
+
+        return [
+            Found(label, fixed_point(working, part.networks, part.settings, stopwatch, self.device), part.settings)
+            for label, part in self.parts.items()
+        ]
+
+
+def entries(bundle: Bundle, method: str | None, wanted) -> Iterator[str]:
+    """The names of the networks of a method in a bundle, or of any, that are `wanted` (entry -> bool)."""
+    for name, entry in bundle.manifest["networks"].items():
+        known: Any = isinstance(entry, dict) and "label" in entry and "method" in entry
+        if known and method in (None, entry["method"]) and wanted(entry):
+            yield name
+
+
+def load_part(bundle: Bundle, name: str, explanation: type | None, device: str) -> Part:
+    """The networks of one label of a bundle."""
+    from ..volumes.iteration import IterationSettings
+    from ..volumes.networks import NetworkConfig, Networks
+
+    entry = bundle.network(name)
+    networks = bundle.once(
+        (name, device),
+        lambda: bundle.load_into(Networks(NetworkConfig.from_dict(entry["config"])), name).to(device).eval(),
+    )
+    return Part(
+        entry["label"], networks, IterationSettings.from_dict(entry.get("settings", {})), explanation or Rounds,
+        entry.get("within"), float(entry.get("reach", REACH)),
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""From the stored grid to the one that networks see, canonical and nearly isotropic, and exactly back.
+
+Canonical means: the axes are (superior, posterior, left), whatever order and directions the file has. Both grids have
+the same outer corners; a slice at a time is resampled, so that beside the working volume nothing grows with the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gray import GRAY_MAX
+from ..radiograph import Geometry
+from .volume import Volume, canonical_view, stored_axes
+
+Size = tuple[int, int, int]
+Corners = tuple[float, float, float, float, float, float]
+
+LEAST = 4
+"""Voxels that an axis of the working grid has at least."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A stored grid and the working one over it.
+
+    Parameters
+    ----------
+    stored : tuple of 3 int
+        (slices, rows, columns) of the volume.
+    axes, turned : tuple of 3 int, tuple of 3 bool
+        See :func:`.volume.stored_axes`.
+    size : tuple of 3 int
+        Of the working grid, along (superior, posterior, left).
+    spacing : tuple of 3 float
+        In mm, of the working grid.
+    """
+
+    stored: Size
+    axes: tuple[int, int, int]
+    turned: tuple[bool, bool, bool]
+    size: Size
+    spacing: tuple[float, float, float]
+
+    @classmethod
+    def over(
+        cls, shape: Size, geometry: Geometry, spacing: float | None = None, longest: int | None = None
+    ) -> Grid:
+        """The working grid over a stored one.
+
+        Parameters
+        ----------
+        shape : tuple of 3 int
+            (slices, rows, columns) of the volume.
+        spacing : float or None
+            That the working grid shall have in mm; the finest of the volume if None. It is met up to half a voxel.
+        longest : int or None
+            Voxels that its longest side has at most; the spacing becomes larger where that is needed.
+        """
+        axes, turned = stored_axes(geometry)
+        own = np.array([geometry.spacing[2 - axis] for axis in axes])
+        length = own * [shape[axis] for axis in axes]
+        wanted = float(own.min()) if spacing is None else float(spacing)
+        if longest is not None:
+            wanted = max(wanted, float(length.max()) / longest)
+        size = np.maximum(np.rint(length / wanted).astype(int), LEAST)
+        near = np.abs(own / wanted - 1.0) < 1e-3  # as it is, and no half voxel more or less
+        size = np.where(near, [shape[axis] for axis in axes], size)
+        depth, rows, columns = size.tolist()
+        apart, down, across = (length / size).tolist()
+        return cls(shape, axes, turned, (depth, rows, columns), (apart, down, across))
+
+    @classmethod
+    def of(cls, volume: Volume, spacing: float | None = None, longest: int | None = None) -> Grid:
+        """As :meth:`over`, for a volume."""
+        return cls.over(volume.shape, volume.geometry, spacing, longest)
+
+    @property
+    def seen(self) -> Size:
+        """The size of the stored grid along (superior, posterior, left)."""
+        superior, posterior, left = (self.stored[axis] for axis in self.axes)
+        return superior, posterior, left
+
+    def working(self, volume: Volume) -> np.ndarray:
+        """The volume in the working grid: float32, 0 (black) to 1 (white)."""
+        seen = canonical_view(volume.voxels, volume.geometry)
+        return self._resampled(lambda index: volume.mapping.to_gray(seen[index]) / np.float32(GRAY_MAX))
+
+    def of_mask(self, mask: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+        """A mask (bool) of the stored grid in the working one."""
+        seen = self._turned(mask.transpose(self.axes))
+        return self._resampled(lambda index: seen[index].astype(np.float32)) >= threshold
+
+    def mask_to_stored(self, mask: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+        """A mask, or a map of probabilities (0..1), of the working grid as a mask (bool) of the stored one."""
+        if self.size == self.seen:
+            found = np.asarray(mask) >= threshold
+        else:
+            found = np.empty(self.seen, bool)
+            depth = weights(self.size[0], self.seen[0])
+            down, across = weights(self.size[1], self.seen[1]), weights(self.size[2], self.seen[2])
+            for index, row in enumerate(depth):
+                used = np.flatnonzero(row)
+                piece = np.tensordot(row[used], np.asarray(mask[used[0] : used[-1] + 1], np.float32), 1)
+                found[index] = (down @ piece @ across.T >= threshold) if piece.any() else False
+        stored = np.empty(self.stored, bool)
+        stored.transpose(self.axes)[...] = self._turned(found)  # turning round is its own inverse
+        return stored
+
+    def box_to_stored(self, box: Corners) -> Corners:
+        """A box (z0, y0, x0, z1, y1, x1) as (x0, y0, z0, x1, y1, z1) of the stored grid, in voxels."""
+        low, high = np.zeros(3), np.zeros(3)
+        for number, axis in enumerate(self.axes):
+            factor = self.seen[number] / self.size[number]
+            first, last = box[number] * factor, box[number + 3] * factor
+            if self.turned[number]:
+                first, last = self.seen[number] - last, self.seen[number] - first
+            low[axis], high[axis] = first, last
+        return (*low[::-1].tolist(), *high[::-1].tolist())
+
+    def _turned(self, seen: np.ndarray) -> np.ndarray:
+        return seen[tuple(slice(None, None, -1 if turn else 1) for turn in self.turned)]
+
+    def _resampled(self, piece_at) -> np.ndarray:
+        """The working volume of canonical slices, asked for one after the other."""
+        if self.size == self.seen:
+            result = np.empty(self.size, np.float32)
+            for index in range(self.seen[0]):
+                result[index] = piece_at(index)
+            return result
+        result = np.zeros(self.size, np.float32)
+        depth = weights(self.seen[0], self.size[0])
+        down, across = weights(self.seen[1], self.size[1]), weights(self.seen[2], self.size[2])
+        for index in range(self.seen[0]):
+            small = down @ np.asarray(piece_at(index), np.float32) @ across.T
+            for target in np.flatnonzero(depth[:, index]):
+                result[target] += depth[target, index] * small
+        return result
+
+
+def weights(before: int, after: int) -> np.ndarray:
+    """The matrix (after, before), float32, that resamples an axis linearly; where it becomes coarser it averages."""
+    if before == after:
+        return np.eye(before, dtype=np.float32)
+    ratio = before / after
+    centres = (np.arange(after) + 0.5) * ratio - 0.5
+    width = max(1.0, ratio)
+    distance = np.abs(centres[:, None] - np.arange(before)[None, :]) / width
+    # at the border the outermost voxel stands for what would lie beyond it
+    found = np.maximum(0.0, 1.0 - distance)
+    return (found / found.sum(1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Training of the methods for volumes: their data, step-wise coarse to fine, and the recurrent network."""

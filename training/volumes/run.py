@@ -1,0 +1,192 @@
+"""A run on volumes: its command line and folder; the loop, the record and the resuming are those of all trainings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import tomllib
+import torch
+
+from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_point
+from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
+from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
+from GrayscaleDetSegLib.core.volumes.views import dsc
+
+from ..runs import CHECKPOINT, Machine, Run, RunError, StagedTraining, Validation, is_first
+from ..runs.record import Record, open_log, say
+from .cases import VolumeCase, VolumeDataError, label_values, print_of, read_volume_set
+from .data import LEAST, MARGIN, Prepared, Sample, SliceDataset, Target, prepared
+
+CONFIG = "config.toml"
+
+
+@dataclass(frozen=True)
+class VolumeRun(Run):
+    """A run whose cases are volumes.
+
+    Parameters
+    ----------
+    volumes : tuple of VolumeCase
+        Of both splits.
+    target : Target or None
+    """
+
+    volumes: tuple[VolumeCase, ...] = ()
+    target: Target | None = field(default=None)
+
+    @classmethod
+    def of(cls, module: str, description: str, arguments: list[str] | None) -> VolumeRun:
+        """Read the command line of ``python -m MODULE``, look for the data, seed everything and make the folder.
+
+        Raises
+        ------
+        VolumeDataError
+            If the data cannot be used.
+        RunError
+            If the folder holds a run of another configuration or of other data.
+        """
+        parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description.split("\n\n")[0])
+        parser.add_argument("--data", type=Path, required=True, help="folder with the sets of volumes")
+        parser.add_argument("--config", type=Path, required=True, help="experiment, a TOML file")
+        parser.add_argument("--output", type=Path, required=True, help="folder of the run")
+        parser.add_argument("--from", dest="start", type=Path, help="folder of a finished run to start from")
+        parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
+        parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples (default 0)")
+        Machine.add_to(parser)
+        options = parser.parse_args(arguments)
+        torch.set_num_threads(options.threads)
+        text = options.config.read_text(encoding="utf-8")
+        settings = tomllib.loads(text)
+        folders = [options.data / name for name in settings["sets"]]
+        cases = [case for folder in folders for case in read_volume_set(folder)]
+        if {case.split for case in cases} != {"train", "val"}:
+            raise VolumeDataError(f"The sets {', '.join(settings['sets'])} need volumes for train and for val.")
+        run = cls(
+            options.data, options.output, options.start, settings, options.workers, machine=Machine.of(options),
+            volumes=tuple(cases), target=target_of(settings, folders[0]),
+        )  # fmt: skip
+        run._begin(text)
+        lightning.seed_everything(settings["seed"], workers=True, verbose=False)
+        return run
+
+    def _begin(self, text: str) -> None:
+        record, kept, data = Record(self.output), self.output / CONFIG, print_of(self.volumes)
+        if (self.output / CHECKPOINT).exists():
+            if kept.exists() and kept.read_text(encoding="utf-8") != text:
+                raise RunError(f"{self.output} holds a run of another configuration; choose another --output.")
+            if record.content.get("data", {}).get("print", data) != data:
+                raise RunError(f"{self.output} holds a run that was begun with other data; choose another --output.")
+        if not is_first():
+            return
+        self.output.mkdir(parents=True, exist_ok=True)
+        open_log(self.output)
+        kept.write_text(text, encoding="utf-8")
+        counts = {split: sum(case.split == split for case in self.volumes) for split in ("train", "val")}
+        start = str(self.start) if self.start else None
+        record.begin({"seed": self.settings["seed"], "start": start, "data": {"print": data, "volumes": counts}})
+
+    def prepared(self, split: str, most: int | None = None) -> list[Prepared]:
+        """The cases of a split in the working grid, or an even choice of so many."""
+        cases = [case for case in self.volumes if case.split == split]
+        if most is not None and len(cases) > most:
+            cases = [cases[index] for index in np.linspace(0, len(cases) - 1, most).astype(int)]
+        return [prepared(case, self.target, self.volume_settings) for case in cases]
+
+    @property
+    def volume_settings(self) -> VolumeSettings:
+        """The working grid and the window."""
+        return VolumeSettings.from_dict(self.settings.get("volume", {}))
+
+    @property
+    def iteration(self) -> IterationSettings:
+        """How the method will iterate."""
+        return IterationSettings.from_dict(self.settings.get("iteration", {}))
+
+    def dataset(self, config: NetworkConfig) -> SliceDataset:
+        """The train part."""
+        own = self.settings.get("training", {})
+        return SliceDataset(
+            self.prepared("train"), config.slices, self.settings["seed"], own.get("margin", MARGIN),
+            own.get("least", LEAST), own.get("contrast", 0.2),
+        )  # fmt: skip
+
+    def keep(self, method: str, config: NetworkConfig) -> None:
+        """Write ``network.json``: all that a bundle says of these networks."""
+        target, given = self.target, self.settings.get("iteration", {})
+        content: dict[str, Any] = {
+            "method": method, "label": target.label, "config": config.to_dict(), "settings": given,
+            "volume": self.settings.get("volume", {}), "sets": self.settings["sets"],
+        }  # fmt: skip
+        if target.within is not None:
+            content |= {"within": target.within, "reach": target.reach}
+        self.describe(content)
+
+
+def target_of(settings: dict[str, Any], folder: Path) -> Target:
+    """What a configuration wants to be learnt: its table ``[target]``.
+
+    ``label`` is its name, ``of`` the labels of the set that make it up (the one of its name by default); ``within`` and
+    ``within_of`` are the same of what it lies in, and ``reach`` how far around that it is looked for.
+    """
+    given, values = settings["target"], label_values(folder, settings.get("labels"))
+
+    def chosen(names: list[str]) -> tuple[int, ...]:
+        unknown = [name for name in names if name not in values]
+        if unknown:
+            raise VolumeDataError(f"{folder} has no label {', '.join(unknown)}, but {', '.join(values)}.")
+        return tuple(values[name] for name in names)
+
+    within = given.get("within")
+    more = {} if within is None else {
+        "within": within, "within_values": chosen(given.get("within_of", [within])),
+    }  # fmt: skip
+    if "reach" in given:
+        more["reach"] = given["reach"]
+    return Target(given["label"], chosen(given.get("of", [given["label"]])), **more)
+
+
+class VolumeValidation(Validation):
+    """DSC of the coarse stage and of the whole method on val."""
+
+    def __init__(self, cases: list[Prepared], settings: IterationSettings, every: int) -> None:
+        super().__init__(every)
+        self.cases, self.settings = cases, settings
+
+    def figures(self, module: StagedTraining) -> tuple[dict[str, float], list[str]]:
+        rows = [case_figures(case, module.network, self.settings, str(module.device)) for case in self.cases]
+        coarse, final, rounds = np.mean(rows, axis=0)
+        return {"dsc_coarse": float(coarse), "dsc": float(final), "rounds": float(rounds)}, []
+
+
+def case_figures(
+    case: Prepared, networks: Networks, settings: IterationSettings, device: str = "cpu"
+) -> tuple[float, float, float]:
+    """DSC of the coarse stage, DSC at the end, and the rounds that it took."""
+    outcome = fixed_point(case.working, networks, settings, device=device)
+    return dsc(outcome.masks[0], case.mask), dsc(outcome.mask, case.mask), float(len(outcome.similarities))
+
+
+def train(
+    run: VolumeRun, method: str, module_of: Callable[[Networks, list, int], StagedTraining], config: NetworkConfig
+) -> None:
+    """Train the networks of a method to the end of the schedule."""
+    run.keep(method, config)
+    dataset = run.dataset(config)
+    say(f"{len(dataset)} slices of {len(dataset.cases)} volumes show {run.target.label}")
+    loader = run.loader(dataset, _as_list)
+    module = module_of(Networks(config), run.stages, len(loader))
+    validation = VolumeValidation(
+        run.prepared("val", run.settings.get("validate_with")), run.iteration, run.settings["validate_every"]
+    )
+    run.fit(module, loader, validation, clip=run.settings.get("clip", 5.0), quiet=True)
+
+
+def _as_list(samples: list[Sample]) -> list[Sample]:
+    """A batch is a list: slices differ in size, and each is looked at alone, as in the article."""
+    return samples

@@ -160,7 +160,9 @@ def placed(kind: str, image: sitk.Image) -> sitk.Image:
 @pytest.mark.parametrize("kind", ["flipped rows and columns", "transposed", "anisotropic", "oblique"])
 def test_the_mask_lies_on_the_object_however_the_image_is_stored(kind, pipeline, truth, tmp_path):
     straight = read_radiograph(SAMPLES / "knee.dcm")
-    expected = {item.label: iou(item.mask, truth[item.label]) for item in pipeline.segment(straight).objects}
+    found = [item for item in pipeline.segment(straight).objects if item.label in truth]  # nobody marked the fibula
+    expected = {item.label: iou(item.mask, truth[item.label]) for item in found}
+    assert set(expected) == set(truth)
 
     def as_image(array: np.ndarray) -> sitk.Image:
         image = sitk.GetImageFromArray(np.ascontiguousarray(array)[None])

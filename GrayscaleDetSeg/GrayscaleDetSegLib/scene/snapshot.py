@@ -76,8 +76,8 @@ def snapshot(node: vtkMRMLSegmentationNode, earlier: Iterable[Snapshot] = ()) ->
             held = segment.GetRepresentation(name)
             stamp = held.GetMTime()
             if stamp not in copies:
-                former = known.get(stamp)
-                copies[stamp] = former if former is not None and _alike(former, held) else _copied(held)
+                kept = known.get(stamp)
+                copies[stamp] = kept if kept is not None and _alike(kept, held) else _copied(held)
             copy.AddRepresentation(name, copies[stamp])
         segments.AddSegment(copy, source.GetNthSegmentID(number))
     display = node.GetDisplayNode()

@@ -190,11 +190,11 @@ def _read_nifti(path: Path) -> Volume:
 def _nifti_values(path: Path, copy: Path, header: Header, notes: list[str]) -> Volume:
     _slice_axes(header, path.name)
     check_claim(path, int(np.prod(header.size, dtype=np.int64)) * header.components)
-    _check_nifti_length(path, header)
+    check_nifti_length(path, header)
     return Volume(header, read_array(copy, "NiftiImageIO"), notes=tuple(notes))
 
 
-def _check_nifti_length(path: Path, header: Header) -> None:
+def check_nifti_length(path: Path, header: Header) -> None:
     """ITK fills what is missing in a NIfTI file with zeros, so count the bytes here."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"

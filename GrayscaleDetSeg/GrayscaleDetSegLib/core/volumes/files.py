@@ -10,7 +10,7 @@ from ..errors import RadiographError
 from ..radiograph import Source
 from ..reading.common import Header, check_claim, named, read_array, read_header
 from ..reading.text_headers import TextHeader, read_metaimage_header, read_nrrd_header
-from ..reading.volumes import MetaImageReader, NiftiReader, NrrdReader, _check_nifti_length
+from ..reading.volumes import MetaImageReader, NiftiReader, NrrdReader, check_nifti_length
 from .checks import check_size, finished
 from .volume import Volume
 
@@ -59,7 +59,7 @@ def _of_nifti(path: Path) -> tuple[Header, bool, np.ndarray]:
         header = read_header(copy, "NiftiImageIO")
         _check_header(header, path.name)
         check_claim(path, int(np.prod(header.size, dtype=np.int64)))
-        _check_nifti_length(path, header)
+        check_nifti_length(path, header)
         return header, True, read_array(copy, "NiftiImageIO")
 
 

@@ -30,13 +30,13 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import Candidate, Regions
 from GrayscaleDetSegLib.core.result import SegmentationResult
 
+from .baselines.thresholds import multi_otsu, otsu
 from .data import Case
 from .data.checking import announce, check
 from .films.knowledge import CARDS
 from .films.marked import marked
 from .intervals import best_interval
 from .metrics import overlap, placed
-from .rivals.thresholds import multi_otsu, otsu
 from .runs import command
 
 OBJECT = (("set", "set", "{}"), ("class", "class", "{}"), ("n", "n", "{:d}"))
@@ -62,7 +62,7 @@ SINGLE = (
     ("multi_otsu_1", "multi-1", "{:.3f}"),
     ("multi_otsu_2", "multi-2", "{:.3f}"),
 )
-"""The single box, beside its ceiling and its rivals."""
+"""The single box, beside its ceiling and its baselines."""
 
 
 def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:

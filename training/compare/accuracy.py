@@ -45,7 +45,7 @@ def pipeline_masks(pipeline: Pipeline, method: str, clean_up: bool = True, as_fi
     Parameters
     ----------
     as_filed : bool
-        Whether it has to see for itself that an image is inverted; False shows it bone-bright ones, as the rivals get.
+        Whether it has to see for itself that an image is inverted; False shows it bone-bright ones, like the baselines.
     """
 
     def masks(case: Case) -> dict[str, np.ndarray]:

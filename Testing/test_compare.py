@@ -19,8 +19,8 @@ from training.baselines.networks import NETWORKS, build  # noqa: E402
 from training.baselines.training import AUGMENTATION, WholeImageDataset, predict  # noqa: E402
 from training.compare import __main__ as compare  # noqa: E402
 from training.compare import robustness, tables  # noqa: E402
-from training.compare.ceilings import field_ceiling  # noqa: E402
 from training.compare.curves import chosen, of_one_class  # noqa: E402
+from training.compare.oracle_bounds import best_cells  # noqa: E402
 from training.compare.statistics import Bootstrap  # noqa: E402
 from training.data import CLASSES, Case  # noqa: E402
 from training.intervals import best_interval  # noqa: E402
@@ -139,14 +139,14 @@ def test_baselines_give_a_mask_per_class_at_full_size(name):
     assert masks.shape == (2, 70, 130) and masks.dtype == bool
 
 
-def test_the_ceiling_of_one_cell_is_that_of_one_box_and_more_cells_reach_further():
+def test_the_bound_of_one_cell_is_that_of_one_box_and_more_cells_reach_further():
     case = an_l()
     mask, gray = case.label_map == 1, case.radiograph().gray()
     gray = gray + np.linspace(0, 80, 80)[None] * mask  # no single interval fits
     roi = np.array([0.0, 0.0, 80.0, 64.0])
-    one = overlap(field_ceiling(gray, mask, roi, 1), mask).iou
+    one = overlap(best_cells(gray, mask, roi, 1), mask).iou
     assert one == pytest.approx(best_interval(gray.clip(0, 254.9), mask).iou, abs=1e-3)
-    assert overlap(field_ceiling(gray, mask, roi, 32), mask).iou > max(0.99, one)
+    assert overlap(best_cells(gray, mask, roi, 32), mask).iou > max(0.99, one)
 
 
 def test_tables_name_the_best_baseline_and_how_sure_the_difference_is():

@@ -18,7 +18,7 @@ from ..data import CLASSES, Case
 from ..data.checking import Report, announce, check
 from ..networks import SurfaceConfig, SurfaceNetwork
 from . import compared
-from .accuracy import ceilings, records_of
+from .accuracy import oracle_bounds, records_of
 from .compared import CODE, HERE, RATES, ComparedMethod, Regions
 from .records import Store, cases_digest, code_digest
 
@@ -153,10 +153,10 @@ class Session:
             method.name, method.depends, lambda cases: records_of(method.name, method.masks, cases)
         )
 
-    def ceiling_rows(self) -> list[dict]:
+    def oracle_bound_rows(self) -> list[dict]:
         """The figures of the best boxes on val, object by object."""
-        code = code_digest(HERE / "ceilings.py", *CODE["figures"])
-        return self.by_set("ceilings", {"code": code}, ceilings)
+        code = code_digest(HERE / "oracle_bounds.py", *CODE["figures"])
+        return self.by_set("ceilings", {"code": code}, oracle_bounds)
 
     def by_set(self, name: str, depends: dict[str, str], compute: Callable[[list[Case]], list[dict]]) -> list[dict]:
         """Rows on val, kept for each set, so that a set more or less leaves those of the others as they are."""

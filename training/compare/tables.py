@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .accuracy import CEILINGS
+from .accuracy import ORACLE_BOUNDS
 from .compared import ComparedMethod
 from .statistics import Bootstrap, Group
 
@@ -67,7 +67,7 @@ def second(statistics: Bootstrap, methods: list[str], ours: str, baselines: list
 
 
 def by_class(statistics: Bootstrap, methods: list[str], ours: str, baselines: list[str]) -> str:
-    """Mean IoU of every set and class, beside the ceilings, with the best baseline and the difference to it."""
+    """Mean IoU of every set and class, beside the oracle bounds, with the best baseline and the difference to it."""
     rows = []
     for group in statistics.groups:
         figures = (f"{statistics.mean(method, [group]):.3f}" for method in methods)
@@ -110,8 +110,8 @@ def legend(has_shipped: bool) -> str:
         "- Otsu, multi-Otsu: their thresholds in the place of the 3D detector, in the same regions, with the same"
         " clean-up. Of the three gray classes of multi-Otsu, one or two are the object: what is best on train.",
         "- FCN, U-Net, U-Net++, Res-UNet, Attention U-Net: networks that label every pixel (MONAI's blocks).",
-        f"- {' and '.join(CEILINGS)}: the most that the rule of these boxes can reach in the true region, known from"
-        " the truth. No methods; a clean-up after the rule can exceed them.",
+        f"- {' and '.join(ORACLE_BOUNDS)}: the most that the rule of these boxes can reach in the true region, known"
+        " from the truth. No methods; a clean-up after the rule can exceed them.",
         "- The 2D detector, which finds the regions of all pipelines, and the single box are those of the model bundle:"
         " trained on the same train part and on simulated radiographs.",
     ]

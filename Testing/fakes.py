@@ -13,7 +13,7 @@ from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, Thresholds
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.result import SegmentationResult, SegmentedObject
 from GrayscaleDetSegLib.core.types import Box2D, Interval
 from GrayscaleDetSegLib.core.windowed import WindowedMask
@@ -103,7 +103,7 @@ def result(image: Radiograph | None = None, objects=None, **fields) -> Segmentat
             found(image, "femur 2", "femur", bar(shape), score=0.71),
         )
     given = {
-        "best_candidate": Candidate("femur", 0.31, (5.0, 6.0, 30.0, 40.0)),
+        "best_candidate": RegionProposal("femur", 0.31, (5.0, 6.0, 30.0, 40.0)),
         "score_threshold": 0.5,
         "clean_up": ("fill holes", "largest part"),
         "orientation": "stored",

@@ -12,7 +12,7 @@ import pytest
 
 from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from Testing.fakes import GEOMETRIES, radiograph
 from Testing.pipelines import rigged
@@ -20,8 +20,8 @@ from Testing.scene_nodes import add_volume
 
 MODULE = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg" / "GrayscaleDetSeg.py"
 FOUND = (
-    Candidate("femur", 0.93, (8.0, 5.0, 70.0, 48.0)),
-    Candidate("tibia", 0.71, (72.0, 58.0, 122.0, 78.0)),
+    RegionProposal("femur", 0.93, (8.0, 5.0, 70.0, 48.0)),
+    RegionProposal("tibia", 0.71, (72.0, 58.0, 122.0, 78.0)),
 )
 LOW, HIGH = 150.0, 240.0
 
@@ -56,7 +56,7 @@ class Rigged:
         if self.error is not None:
             raise self.error
 
-    def candidates(self, gray, aspect, threshold) -> list[Candidate]:
+    def candidates(self, gray, aspect, threshold) -> list[RegionProposal]:
         self.wait()
         return list(self.found)
 

@@ -18,7 +18,7 @@ from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.overlaps import Overlaps
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 from GrayscaleDetSegLib.core.windowed import WindowedMask
 from Testing.fakes import SHAPE, bar, letter_l, radiograph
@@ -35,7 +35,7 @@ def oblique_field(roi=GROWN) -> ThresholdField:
 class Finding(NamedTuple):
     """A region, the rule that a method found in it, and the method's name."""
 
-    region: Candidate
+    region: RegionProposal
     rule: ThresholdRule
     method: str
 
@@ -44,7 +44,7 @@ def finding(method="surfaces", label="femur", roi=ROI, field=None, low=90.0, hig
     if field is None:
         field = ThresholdField.uniform(roi, low, high) if method == "box" else oblique_field()
     box, proposal = (*roi[:2], low, *roi[2:], high), (*roi[:2], low - 9, *roi[2:], high)
-    return Finding(Candidate(label, score, roi), ThresholdRule(box, field, method == "box", proposal, 0.7), method)
+    return Finding(RegionProposal(label, score, roi), ThresholdRule(box, field, method == "box", proposal, 0.7), method)
 
 
 def assembled(image, findings, clean_up, stopwatch=None):

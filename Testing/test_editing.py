@@ -26,7 +26,7 @@ from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, expla
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from Testing.fakes import GEOMETRIES, SHAPE, radiograph
@@ -54,7 +54,7 @@ def rule_of(method="surfaces", label="femur", low=90.0, high=240.0) -> Threshold
 
 
 def assembled(picture, rules: dict[str, ThresholdRule], method="surfaces", clean_up=None):
-    made = explained(picture, [(Candidate(label, 0.9, ROIS[label]), rule) for label, rule in rules.items()])
+    made = explained(picture, [(RegionProposal(label, 0.9, ROIS[label]), rule) for label, rule in rules.items()])
     return assemble(picture, [replace(part, method=method) for part in made], clean_up)
 
 
@@ -352,7 +352,7 @@ def test_pixels_that_are_taken_are_left_alone():
 
 def test_a_drawn_region_is_looked_at_as_the_image_is_hung():
     plain = drawn_regions(pipeline(), image(), "tibia", (70.0, 50.0, 10.0, -20.0))
-    assert plain.found == (Candidate("tibia", 1.0, (10.0, 0.0, 70.0, 50.0), drawn=True),) and plain.best is None
+    assert plain.found == (RegionProposal("tibia", 1.0, (10.0, 0.0, 70.0, 50.0), drawn=True),) and plain.best is None
     assert plain.orientation.is_identity
     turned = replace(image(), geometry=GEOMETRIES["flipped"])
     assert drawn_regions(pipeline(), turned, "tibia", ROIS["tibia"]).orientation.flip_columns

@@ -14,7 +14,7 @@ from GrayscaleDetSegLib.core.labels import anatomy, of_class, side_in, without_s
 from GrayscaleDetSegLib.core.lie import UNSAID, Lie, by_dicom, by_exif
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.pipelines import rigged
@@ -51,7 +51,7 @@ class ChestFake:
         lungs = sorted((found[name] for name in found if "lung" in name), key=lambda box: box[0])
         named = [(f"{side} lung", box) for side, box in zip(("right", "left"), lungs)]
         named += [(name, box) for name, box in found.items() if "lung" not in name]
-        return [Candidate(name, 0.9, box) for name, box in named]
+        return [RegionProposal(name, 0.9, box) for name, box in named]
 
 
 class BoxFake:
@@ -267,7 +267,7 @@ class ShyFake(ChestFake):
 
     def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
         found = super().candidates(gray)
-        return [Candidate(item.label, self.score, item.roi) if item.label == "heart" else item for item in found]
+        return [RegionProposal(item.label, self.score, item.roi) if item.label == "heart" else item for item in found]
 
 
 def test_a_heart_that_is_not_shown_tells_sides_too():

@@ -21,7 +21,7 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph
 from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import SHAPE, bar, letter_l
@@ -71,7 +71,7 @@ class RoiFake:
         found = []
         for label, score in zip(self.labels, (0.9, 0.8)):
             x0, y0, x1, y1 = boxes.of_mask(marks(gray) == MARKS[label])
-            found.append(Candidate(label, score, (x0 + 0.75, y0 + 0.5, x1 - 0.25, y1 + 0.25)))
+            found.append(RegionProposal(label, score, (x0 + 0.75, y0 + 0.5, x1 - 0.25, y1 + 0.25)))
         return found
 
 
@@ -166,7 +166,7 @@ def test_found_regions_are_grown_and_drawn_ones_are_not(turn):
     image = stored(turn)
     for drawn, margin in ((False, 0.15), (True, 0.0)):
         roi = boxes.of_mask(turn.view(MASKS["femur"])) + [0.25, 0.5, -0.75, 0.25]
-        region = Candidate("femur", 0.9, tuple(map(float, roi)), drawn)
+        region = RegionProposal("femur", 0.9, tuple(map(float, roi)), drawn)
         # the view that undoes the turn
         orientation = next(one for one in TURNS if np.array_equal(one.view(turn.view(LEVEL)), LEVEL))
         result = pipeline(roi=NoDetector()).segment_regions(image, Regions((region,), None, orientation))
@@ -186,7 +186,7 @@ def inside(roi, shape) -> np.ndarray:
 
 
 def test_a_grown_region_ends_at_the_edge_of_the_image():
-    region = Candidate("femur", 0.9, (1.0, 2.0, 129.0, 60.0))
+    region = RegionProposal("femur", 0.9, (1.0, 2.0, 129.0, 60.0))
     surfaces = SurfaceFake()
     pipeline(NoDetector(), surfaces=surfaces).segment_regions(stored(), Regions((region,), None, Orientation()))
     assert surfaces.calls == [([pytest.approx((0.0, 0.0, 130.0, 68.7))], ["femur"])]

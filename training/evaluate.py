@@ -27,7 +27,7 @@ from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate, Regions
+from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
 from GrayscaleDetSegLib.core.result import SegmentationResult
 
 from .baselines.thresholds import multi_otsu, otsu
@@ -113,7 +113,7 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
 def _results(pipeline: Pipeline, radiograph: Radiograph) -> dict[tuple[str, bool], SegmentationResult]:
     """(method, whether the clean-up ran) -> result; regions are looked for once."""
     first = pipeline.segment(radiograph, method="box", clean_up=False)
-    found = tuple(Candidate(item.label, item.score, item.region) for item in first.objects)
+    found = tuple(RegionProposal(item.label, item.score, item.region) for item in first.objects)
     regions = Regions(found, first.best_candidate, first.view)
     results = {("box", False): first}
     for method in dict.fromkeys(("box", pipeline.default_method)):

@@ -16,7 +16,7 @@ from scipy import ndimage
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
 
 from ..baselines import experiment
@@ -99,7 +99,7 @@ def in_boxes(pipeline: Pipeline, guide: Masks) -> Masks:
             parts, count = ndimage.label(mask)
             if count:
                 largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-                candidates.append(Candidate(label, 1.0, tuple(map(float, boxes.of_mask(largest)))))
+                candidates.append(RegionProposal(label, 1.0, tuple(map(float, boxes.of_mask(largest)))))
         regions = FoundRegions(tuple(candidates), candidates[0] if candidates else None, Orientation())
         for item in pipeline.segment_regions(case.radiograph(), regions, method="surfaces").objects:
             found[item.label] |= item.mask

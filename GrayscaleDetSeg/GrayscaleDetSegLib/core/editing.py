@@ -21,7 +21,7 @@ from .explanations.thresholds import explained
 from .labels import side_in
 from .mask import field_mask
 from .radiograph import Radiograph
-from .regions import Candidate, RegionMask, Regions
+from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult, SegmentedObject
 from .stopwatch import Progress, Stopwatch
 from .types import AnyBox2D, Box2D
@@ -133,7 +133,7 @@ def with_thresholds(
     item = _find(result, name)
     if item.thresholds is None:
         raise MethodError(f"There are no thresholds to move: '{name}' was made by the method '{item.method}'.")
-    region = Candidate(item.label, item.score, item.region, side=item.side)
+    region = RegionProposal(item.label, item.score, item.region, side=item.side)
     (part,) = explained(result.radiograph, [(region, item.thresholds.rule.moved(bottom, top, cell))])
     return _replaced(result, item, replace(part, method=item.method), clean_up, taken)
 
@@ -259,9 +259,9 @@ def drawn_regions(
     return Regions((region,), None, radiograph.upright)
 
 
-def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> Candidate:
+def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> RegionProposal:
     corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
-    return Candidate(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
+    return RegionProposal(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:

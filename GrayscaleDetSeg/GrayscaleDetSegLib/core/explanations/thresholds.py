@@ -19,7 +19,7 @@ from ..gray_image import GrayImage
 from ..mask import field_mask, rule_mask
 from ..point_cloud import point_cloud, sample_points
 from ..radiograph import Radiograph
-from ..regions import Candidate, RegionMask
+from ..regions import RegionMask, RegionProposal
 from ..stopwatch import Stopwatch
 from ..types import AnyBox2D, Box3D, Count, Interval, Share
 from .threshold_field import ThresholdField
@@ -178,7 +178,7 @@ class Thresholds:
 
 
 def explained(
-    radiograph: Radiograph, found: Sequence[tuple[Candidate, ThresholdRule]], stopwatch: Stopwatch | None = None
+    radiograph: Radiograph, found: Sequence[tuple[RegionProposal, ThresholdRule]], stopwatch: Stopwatch | None = None
 ) -> list[RegionMask]:
     """What a method that found these rules in these regions has to give back: the masks, explained."""
     stopwatch = stopwatch or Stopwatch()

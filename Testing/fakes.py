@@ -9,7 +9,7 @@ import numpy as np
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.errors import MethodError
 from GrayscaleDetSegLib.core.explain import Stability
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, Thresholds
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
@@ -62,7 +62,7 @@ def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0,
     units = image.mapping.interval_to_units(low, high)
     rule = ThresholdRule(
         box=(roi[0], roi[1], low, roi[2], roi[3], high),
-        field=ThresholdField.uniform(roi, low, high) if field is None else field,
+        field=ThresholdMap.uniform(roi, low, high) if field is None else field,
         single=field is None,
         proposal=(roi[0], roi[1], low - 6, roi[2], roi[3], high),
         box_score=0.81,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
@@ -66,7 +66,7 @@ class Rigged:
     def detect_all(self, gray, rois, labels):
         row, column = np.mgrid[:4, :3].astype(np.float32)
         bend = (row - 1.5) * self.surfaces
-        return [ThresholdField(tuple(roi), LOW + bend, HIGH + bend) for roi in rois]
+        return [ThresholdMap(tuple(roi), LOW + bend, HIGH + bend) for roi in rois]
 
     def detect(self, gray, roi, label) -> DetectedBox:
         self.searches.append((label, tuple(roi)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.batch import drawing, histogram, overlay
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
 from Testing.fakes import SHAPE, bar, found, letter_l, radiograph, result
@@ -124,7 +124,7 @@ def test_the_mask_stands_in_the_histogram_beside_what_the_interval_takes():
     gray, low, high = image.gray(), 150.0, 250.0
     mask = np.zeros(shape, bool)
     mask[195:208, 250:450] = True
-    field = ThresholdField((240.0, 190.0, 660.0, 250.0), np.full((3, 4), 20.0), np.full((3, 4), 120.0))
+    field = ThresholdMap((240.0, 190.0, 660.0, 250.0), np.full((3, 4), 20.0), np.full((3, 4), 120.0))
     item = found(image, "femur", "femur", mask, low, high, field=field)
     item = replace(item, region=(380.0, 190.0, 660.0, 250.0))
     _, bars = plot(result(image, [item]))
@@ -148,7 +148,7 @@ def test_a_mask_by_the_box_leaves_the_interval_nothing_of_its_own():
 def test_the_panel_says_what_made_the_mask(monkeypatch):
     image, written = radiograph((300, 700)), []
     monkeypatch.setattr(drawing, "write", lambda draw, place, text, *_, **__: written.append(text))
-    field = ThresholdField((400.0, 190.0, 660.0, 260.0), np.zeros((24, 32)), np.ones((24, 32)))
+    field = ThresholdMap((400.0, 190.0, 660.0, 260.0), np.zeros((24, 32)), np.ones((24, 32)))
     for given in (None, field):
         overlay.draw_overlay(result(image, [found(image, "femur", "femur", bar((300, 700)), field=given)]))
     made = [text for text in written if text.startswith(("Single", "Threshold"))]

@@ -15,7 +15,7 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import with_object, with_region
 from GrayscaleDetSegLib.core.errors import MethodError, UnknownClassError
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
@@ -104,7 +104,7 @@ class SurfaceFake:
         assert all(self.knows(label) for label in labels) and len(rois) == len(labels)
         return [self.field(gray, roi) for roi in rois]
 
-    def field(self, gray, roi) -> ThresholdField:
+    def field(self, gray, roi) -> ThresholdMap:
         seen = gray[:, :]
         level = seen + np.where(marks(seen) > 0, -STEP, STEP)
         x0, y0, x1, y1 = roi
@@ -112,7 +112,7 @@ class SurfaceFake:
         for row, column in np.ndindex(*GRID):
             x, y = x0 + (column + 0.5) * (x1 - x0) / GRID[1], y0 + (row + 0.5) * (y1 - y0) / GRID[0]
             low[row, column] = level[int(y), int(x)]
-        return ThresholdField(roi, low, low + 70)
+        return ThresholdMap(roi, low, low + 70)
 
 
 class NoDetector:

@@ -16,7 +16,7 @@ from . import boxes
 from .assembly import made_object
 from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
-from .explanations.threshold_field import ThresholdField
+from .explanations.threshold_map import ThresholdMap
 from .explanations.thresholds import explained
 from .labels import side_in
 from .mask import field_mask
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def live_mask(
     radiograph: Radiograph,
-    field: ThresholdField,
+    field: ThresholdMap,
     mask: np.ndarray | None = None,
     cell: tuple[int, int] | None = None,
 ) -> np.ndarray:
@@ -74,11 +74,11 @@ class MovingThresholds:
     Parameters
     ----------
     radiograph : Radiograph
-    field : ThresholdField
+    field : ThresholdMap
         As it is before the drag.
     """
 
-    def __init__(self, radiograph: Radiograph, field: ThresholdField) -> None:
+    def __init__(self, radiograph: Radiograph, field: ThresholdMap) -> None:
         self.window = boxes.pixel_slices(field.roi, radiograph.shape)
         pixels = radiograph.denoised[self.window]
         self._moved, (darkest, brightest) = (field.bottom, field.top), field.ends
@@ -88,7 +88,7 @@ class MovingThresholds:
             gray = radiograph.mapping.to_gray(pixels[rows])
             np.greater_equal(gray, low, out=self._unmoved[0, rows])
             np.less_equal(gray, high, out=self._unmoved[1, rows])
-            # as in ThresholdField, thresholds beyond the object move from where they take effect
+            # as in ThresholdMap, thresholds beyond the object move from where they take effect
             np.subtract(gray, np.maximum(low, np.float32(darkest)), out=self._above[rows])
             np.subtract(np.minimum(high, np.float32(brightest)), gray, out=self._below[rows])
 

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.batch_norm_folding import fold_batch_norms
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
-from GrayscaleDetSegLib.core.folding import fold_batch_norms
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.gray_image import GrayImage
 from GrayscaleDetSegLib.core.surfaces.detector import BLOCK, REACH, SurfaceDetector

@@ -14,7 +14,7 @@ import torch
 
 import GrayscaleDetSegLib
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.folding import fold_batch_norms
+from GrayscaleDetSegLib.core.batch_norm_folding import fold_batch_norms
 from GrayscaleDetSegLib.core.methods.base import Method
 from GrayscaleDetSegLib.core.methods.box import Box
 from GrayscaleDetSegLib.core.methods.surfaces import Surfaces

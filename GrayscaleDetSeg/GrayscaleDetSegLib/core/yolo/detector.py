@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import boxes
-from ..content import content_window
+from ..content_crop import content_window
 from ..engines import answer, prepared
 from ..result import RegionProposal
 from .decode import decode

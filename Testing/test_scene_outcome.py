@@ -216,7 +216,7 @@ def same(first, second):
 @pytest.mark.parametrize("choice", ["auto", "inverted"])
 def test_a_result_is_kept(choice, scene):
     volume = volume_in(scene)
-    image = volumes.read_volume(volume, polarity=choice, facts={"Modality": "DX"})
+    image = volumes.read_volume(volume, polarity=choice, context={"Modality": "DX"})
     image = replace(image, notes=("A note; with 100% of \"it\": ä.",), spacing=Spacing(0.3, 0.2, "PixelSpacing"))
     whole = surfaces_result(image)
     parts = show(scene, volume, whole)

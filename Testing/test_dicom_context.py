@@ -15,7 +15,7 @@ from Testing.fakes import letter_l, radiograph
 from Testing.reading_files import dataset, dicom_bytes, write_dicom, write_itk
 from Testing.rigged import rigged_pipeline
 from Testing.scene_nodes import add_volume
-from Testing.test_scene_origin import load
+from Testing.test_volume_source import load
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 

@@ -20,7 +20,7 @@ from Testing.fakes import radiograph, result
 from Testing.reading_files import pil_bytes, write_dicom, write_itk
 from Testing.scene_nodes import add_volume, scene_with_logics
 from Testing.test_dicom_context import Database, stored_at
-from Testing.test_scene_origin import load
+from Testing.test_volume_source import load
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 

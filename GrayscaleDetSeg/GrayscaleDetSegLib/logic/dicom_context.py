@@ -12,7 +12,7 @@ from ..core.reading import read_radiograph
 from ..core.reading.spacings import SPACING_TAGS
 from ..core.reading.windows import descends
 from ..scene.geometry import PixelGrid
-from ..scene.origin import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE
+from ..scene.volume_source import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE
 from ..scene.volumes import values_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ..core.errors import GrayscaleDetSegError
 from ..core.radiograph import Spacing
 from ..scene import volumes
 from ..scene.nodes import attribute, folded, set_attribute
-from ..scene.origin import is_a_readers, spacing_of
+from ..scene.volume_source import is_a_readers, spacing_of
 from .dicom_context import context_of
 from .shown import Reading
 from .workspace import Workspace

@@ -14,7 +14,7 @@ from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
 from .geometry import PixelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
-from .origin import lie_of, modality_note, polarity_of, source_of, spacing_of
+from .volume_source import lie_of, modality_note, polarity_of, source_of, spacing_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
@@ -98,7 +98,7 @@ def read_volume(
         ``"auto"``: as the file says. ``"as-is"``: the volume's values. ``"inverted"``: the volume's values inverted.
     context : mapping of str, optional
         What is known of the DICOM file that the volume was loaded from, by DICOM keyword, values as text or numbers
-        (several separated by backslashes); see ``origin.KEYWORDS``.
+        (several separated by backslashes); see ``volume_source.KEYWORDS``.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import pytest
 
 from GrayscaleDetSegLib.core.reading import read_radiograph
 from GrayscaleDetSegLib.scene import volumes
-from GrayscaleDetSegLib.scene.origin import polarity_of, spacing_of
+from GrayscaleDetSegLib.scene.volume_source import polarity_of, spacing_of
 from Testing.fakes import radiograph
 from Testing.reading_files import write_dicom
 from Testing.scene_nodes import add_volume

@@ -86,7 +86,7 @@ def test_the_command(method, is_explained, strangers, model, tmp_path, capsys):
     assert command.main(["segment", *arguments]) == 0, capsys.readouterr()
     document = json.loads((out / "knee.json").read_text())
     jsonschema.Draft202012Validator(report.schema()).validate(document)
-    assert [item["name"] for item in document["objects"]][:2] == ["tibia", "femur"]  # and a fibula by those that know it
+    assert [item["name"] for item in document["objects"]][:2] == ["tibia", "femur"]  # some know a fibula, too
     for item in document["objects"][:2]:
         assert item["method"] == method and item["pixel_count"] > 10_000
         assert (item["explanation"] is not None) is is_explained

@@ -110,7 +110,7 @@ def test_the_bundle_knows_the_classes_of_the_data_and_finds_them(trained, knees)
     found = []
     for case in load_set(knees)[:3]:
         result = pipeline.segment(case.radiograph(), score_threshold=0.05)
-        masks = {item.label: item.mask for item in result.objects}
+        masks = {item.label: item.mask for item in sorted(result.objects, key=lambda item: item.score)}  # the surest
         for label, truth in case.objects():
             mask = masks.get(label, np.zeros(truth.shape, bool))
             found.append((label, (mask & truth).sum() / (mask | truth).sum()))

@@ -249,6 +249,7 @@ def test_a_scene_comes_back_connected(done, files, is_inside):
     done.choose_method("box")
     done.ui.scoreSlider.value = 0.45
     done.ui.cleanUpCheckBox.checked = False
+    done.ui.exclusiveCheckBox.checked = True
     done.choose(1)
     done.ui.grayRangeWidget.minimumValue = 190.0
     done.rest()
@@ -265,6 +266,7 @@ def test_a_scene_comes_back_connected(done, files, is_inside):
         done.enter()
     parameters, ui = done.panel.parameters, done.ui
     assert (parameters.polarity.value, parameters.method, parameters.cleanUp) == ("as-is", "box", False)
+    assert parameters.exclusive and ui.exclusiveCheckBox.checked
     assert ui.scoreSlider.value == pytest.approx(0.45) and not ui.cleanUpCheckBox.checked
     assert parameters.segmentation is done.node is not None and ui.resultSelector.currentNode() is done.node
     assert ui.inputSelector.currentNode() is parameters.volume is done.workspace.outcome(done.node).volume

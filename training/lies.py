@@ -36,7 +36,7 @@ from .remembering import remembering
 SURE = 0.6
 """Score from which an object of the film as it is hung must be found in every file."""
 WORDS = {
-    "side": ("side", "check them"),
+    "side": ("side", "Sides", "check them"),
     "scale": ("spacing", "Spacing", "magnification"),
     "polarity": ("olarity", "inverts"),
 }

@@ -218,7 +218,8 @@ def knee(rng: np.random.Generator) -> Scene:
 def _add_hip_and_foot(scene: Scene, rng: np.random.Generator, scale: float, femur: float, tibia: float) -> None:
     """Pelvis and foot: not labelled, but there."""
     x, y = scene.metadata.pop("hip")
-    socket = Union((Ellipsoid((x + 6, y - 6), (31, 31, 20)), Ellipsoid((x + 14, y - 60), (45, 60, 12), -15)))
+    wing = Ellipsoid((x + 40, y - 80), (90, 100, 8), -20)  # too wide to be taken for a head
+    socket = Union((Ellipsoid((x + 6, y - 6), (31, 31, 20)), wing))
     scene.add_bone(socket, 2.0, 0.1)
     ischium = Union((Capsule((x + 22, y + 12), (x + 38, y + 62), (13, 13)),
                      Capsule((x + 38, y + 62), (x + 72, y + 20), (9, 7)),

@@ -58,6 +58,6 @@ def _are_one(first: RegionMask, second: RegionMask, shape: tuple[int, int]) -> b
     common = shared_parts(*windows)
     if common is None:
         return False
-    shared = np.count_nonzero(first.mask[common[0]] & second.mask[common[1]])
-    whole = np.count_nonzero(first.mask) + np.count_nonzero(second.mask) - shared
+    shared = int(np.count_nonzero(first.mask[common[0]] & second.mask[common[1]]))
+    whole = int(np.count_nonzero(first.mask)) + int(np.count_nonzero(second.mask)) - shared
     return shared > SAME_THING * max(1, whole)

@@ -30,7 +30,7 @@ from .yolo.detector import RoiDetector
 
 LEAST_SIDE = 32
 """px that an image needs on its shorter side for anything to be known in it."""
-CLEARLY = 1.1
+CLEARLY = 1.5
 """Factor by which the stored grid's scores must exceed those of the view that its directions ask for."""
 
 

@@ -58,6 +58,7 @@ class Parameters:
     device: Device = Device.AUTO
     scoreThreshold: Annotated[float, WithinRange(0, 1)] = 0.3
     cleanUp: bool = True
+    exclusive: bool = False
     showCloud: bool = True
 
 
@@ -67,6 +68,7 @@ def options_of(parameters: Parameters) -> SegmentOptions:
         method=old_formats.method_of(parameters.method) or None,
         polarity=parameters.polarity.value,
         clean_up=parameters.cleanUp,
+        exclusive=parameters.exclusive,
         score_threshold=parameters.scoreThreshold,
         device=parameters.device.value,
         model=Path(parameters.model) if parameters.model else None,

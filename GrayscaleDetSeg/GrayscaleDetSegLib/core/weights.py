@@ -57,8 +57,11 @@ class Bundle:
         WeightsError
             If the manifest is missing, unreadable, or of a format this version does not know.
         """
-        folder = Path(folder) if folder is not None else shipped_bundle()
+        named, folder = folder is not None, Path(folder) if folder is not None else shipped_bundle()
         path = folder / MANIFEST
+        if named and not folder.is_dir():
+            reason = "it is a file, not a folder" if folder.exists() else "there is no such folder"
+            raise WeightsError(f"There is no model bundle in {folder}: {reason}; check the path.")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:

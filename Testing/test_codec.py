@@ -113,9 +113,9 @@ def test_an_array_of_somebody_else_is_taken_for_no_more_than_it_says(change):
 
 
 def test_an_explanation_that_nobody_knows_is_kept_as_it_is():
-    stored = {"kind": "saliency", "map": [1, 2], "deep": {"a": None}}
+    stored = {"kind": "of somebody", "map": [1, 2], "deep": {"a": None}}
     before = codec.decode(Sample, {**through_text(sample()), "explanation": stored})
-    assert before.explanation == UnknownExplanation("saliency", stored)
+    assert before.explanation == UnknownExplanation("of somebody", stored)
     assert through_text(before)["explanation"] == stored
 
 

@@ -81,8 +81,8 @@ def test_every_option_is_described(command):
 
 
 def programs() -> list[Path]:
-    """The sources of the programs of training and documentation that some page calls, and of the comparison."""
-    modules = {"training.compare", *re.findall(r"python\s+-m\s+(training[\w.]+\w)", SAID)}
+    """The sources of the programs of training, tests and documentation that some page calls, and of the comparison."""
+    modules = {"training.compare", *re.findall(r"python\s+-m\s+((?:training|Testing)[\w.]+\w)", SAID)}
     places = [ROOT.joinpath(*name.split(".")) for name in modules]
     found = [place / "__main__.py" if place.is_dir() else place.with_suffix(".py") for place in places]
     return found + [ROOT / name for name in set(re.findall(r"python\s+(Resources/\w+\.py)", SAID))]

@@ -86,8 +86,8 @@ def test_the_command(method, is_explained, strangers, model, tmp_path, capsys):
     assert command.main(["segment", *arguments]) == 0, capsys.readouterr()
     document = json.loads((out / "knee.json").read_text())
     jsonschema.Draft202012Validator(report.schema()).validate(document)
-    assert [item["name"] for item in document["objects"]] == ["tibia", "femur"]
-    for item in document["objects"]:
+    assert [item["name"] for item in document["objects"]][:2] == ["tibia", "femur"]  # some know a fibula, too
+    for item in document["objects"][:2]:
         assert item["method"] == method and item["pixel_count"] > 10_000
         assert (item["explanation"] is not None) is is_explained
     again = report.read_report(document)
@@ -125,7 +125,8 @@ def volume_in(scene):
 def test_the_console_record_table_undo_and_bundle(method, is_explained, strangers, model, scene, tmp_path):
     segmenter = Segmenter(scene)
     found = segmenter.segment(volume_in(scene), method=method, model=model, device="cpu")
-    assert [item.method for item in found.objects] == [method, method]
+    names = [item.name for item in found.objects]
+    assert names[:2] == ["tibia", "femur"] and {item.method for item in found.objects} == {method}
     table, node = found.table, found.segmentation
     columns = {table.GetColumnName(number): number for number in range(table.GetNumberOfColumns())}
     assert table.GetCellText(0, columns["Method"]) == method
@@ -138,12 +139,12 @@ def test_the_console_record_table_undo_and_bundle(method, is_explained, stranger
 
     before = segmenter.workspace.shown(node)
     segmenter.workspace.remove_object(node, before.identities[0])
-    assert len(segmenter.workspace.shown(node).identities) == 1 and segmenter.undo(node)
+    assert len(segmenter.workspace.shown(node).identities) == len(names) - 1 and segmenter.undo(node)
     assert segmenter.workspace.shown(node).identities == before.identities
     again = segmenter.segment_region(
         found.outcome.volume, found.outcome.regions["femur"], "femur", segmentation=node, method=method, model=model
     )
-    assert [item.name for item in again.objects] == ["tibia", "femur", "femur 2"] and again.objects[2].method == method
+    assert [item.name for item in again.objects] == [*names, "femur 2"] and again.objects[-1].method == method
 
     file = tmp_path / "scene.mrb"
     assert scene.WriteToMRB(str(file), None)
@@ -162,7 +163,7 @@ def test_a_scene_opens_where_the_method_is_not_installed(packages, scene):
         found = Segmenter(scene).segment(volume_in(scene), method="otsu", device="cpu")
     assert "otsu" not in registry().names and registry().title("otsu") == "otsu"
     shown = Workspace(scene).shown(found.segmentation).result.objects
-    assert [item.method for item in shown] == ["otsu", "otsu"] and shown[0].thresholds is not None
+    assert {item.method for item in shown} == {"otsu"} and len(shown) >= 2 and shown[0].thresholds is not None
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 from . import boxes, sides
 from .assembly import assemble
 from .clean_up import CleanUp
+from .doubles import without_doubles
 from .errors import MethodError, UnknownClassError
 from .exclusive import made_exclusive
 from .labels import of_class
@@ -200,6 +201,8 @@ class Pipeline:
         self.check_method(method)
         stopwatch = Stopwatch(progress)
         parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
+        parts, doubles = without_doubles(parts, radiograph.shape)
+        notes += doubles
         deviation = smoothing_for(radiograph.noise)
         if deviation:
             notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {deviation:.1f} px.",)

@@ -23,7 +23,7 @@ COLUMNS = ("begin", "move", "move 95 %", "end", "storing")
 
 def objects_on(image, count: int) -> tuple:
     """The object that is dragged, and small ones along the upper edge, each with boxes of its own."""
-    from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+    from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
     from Testing.benchmark_live import CELLS, result_on
     from Testing.fakes import found
 
@@ -33,7 +33,7 @@ def objects_on(image, count: int) -> tuple:
         mask = np.zeros(image.shape, bool)
         mask[4 : 4 + side, x : x + side] = True
         low = np.random.default_rng(number).uniform(90, 120, (CELLS, CELLS)).astype(np.float32)
-        field = ThresholdField((x, 4.0, x + side, 4.0 + side), low, low + 80.0)
+        field = ThresholdMap((x, 4.0, x + side, 4.0 + side), low, low + 80.0)
         items.append(found(image, f"tooth {number + 1}", "tooth", mask, field=field))
     return tuple(items)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from GrayscaleDetSegLib.core.clean_up import CleanUp
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.logic.workspace import Workspace
@@ -47,7 +47,7 @@ def result_on(image, method: str) -> SegmentationResult:
     if method == "surfaces":
         row, column = np.mgrid[:CELLS, :CELLS] / CELLS
         low = (110.0 + 50.0 * column + 15.0 * row).astype(np.float32)
-        field = ThresholdField(roi, low, low + 85.0)
+        field = ThresholdMap(roi, low, low + 85.0)
     mask = np.zeros(image.shape, bool)
     mask[int(roi[1]) : int(roi[3]), int(roi[0]) : int(roi[2])] = True
     mask &= gray >= 130.0

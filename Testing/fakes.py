@@ -9,11 +9,11 @@ import numpy as np
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.errors import MethodError
 from GrayscaleDetSegLib.core.explain import Stability
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, Thresholds
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.result import SegmentationResult, SegmentedObject
 from GrayscaleDetSegLib.core.types import Box2D, Interval
 from GrayscaleDetSegLib.core.windowed import WindowedMask
@@ -62,7 +62,7 @@ def found(image: Radiograph, name: str, label: str, mask: np.ndarray, low=150.0,
     units = image.mapping.interval_to_units(low, high)
     rule = ThresholdRule(
         box=(roi[0], roi[1], low, roi[2], roi[3], high),
-        field=ThresholdField.uniform(roi, low, high) if field is None else field,
+        field=ThresholdMap.uniform(roi, low, high) if field is None else field,
         single=field is None,
         proposal=(roi[0], roi[1], low - 6, roi[2], roi[3], high),
         box_score=0.81,
@@ -103,7 +103,7 @@ def result(image: Radiograph | None = None, objects=None, **fields) -> Segmentat
             found(image, "femur 2", "femur", bar(shape), score=0.71),
         )
     given = {
-        "best_candidate": Candidate("femur", 0.31, (5.0, 6.0, 30.0, 40.0)),
+        "best_candidate": RegionProposal("femur", 0.31, (5.0, 6.0, 30.0, 40.0)),
         "score_threshold": 0.5,
         "clean_up": ("fill holes", "largest part"),
         "orientation": "stored",

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from Testing.fakes import GEOMETRIES, radiograph
 from Testing.pipelines import rigged
@@ -20,8 +20,8 @@ from Testing.scene_nodes import add_volume
 
 MODULE = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg" / "GrayscaleDetSeg.py"
 FOUND = (
-    Candidate("femur", 0.93, (8.0, 5.0, 70.0, 48.0)),
-    Candidate("tibia", 0.71, (72.0, 58.0, 122.0, 78.0)),
+    RegionProposal("femur", 0.93, (8.0, 5.0, 70.0, 48.0)),
+    RegionProposal("tibia", 0.71, (72.0, 58.0, 122.0, 78.0)),
 )
 LOW, HIGH = 150.0, 240.0
 
@@ -56,7 +56,7 @@ class Rigged:
         if self.error is not None:
             raise self.error
 
-    def candidates(self, gray, aspect, threshold) -> list[Candidate]:
+    def candidates(self, gray, aspect, threshold) -> list[RegionProposal]:
         self.wait()
         return list(self.found)
 
@@ -66,7 +66,7 @@ class Rigged:
     def detect_all(self, gray, rois, labels):
         row, column = np.mgrid[:4, :3].astype(np.float32)
         bend = (row - 1.5) * self.surfaces
-        return [ThresholdField(tuple(roi), LOW + bend, HIGH + bend) for roi in rois]
+        return [ThresholdMap(tuple(roi), LOW + bend, HIGH + bend) for roi in rois]
 
     def detect(self, gray, roi, label) -> DetectedBox:
         self.searches.append((label, tuple(roi)))

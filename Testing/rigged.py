@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation
@@ -33,7 +33,7 @@ class Bright(RoiFake):
             mask = (gray >= low) & (gray <= high)
             if 100 < mask.sum() < 2000:
                 x0, y0, x1, y1 = map(float, boxes.of_mask(mask))
-                found.append(Candidate(label, score, (x0 - 2.25, y0 - 1.5, x1 + 1.75, y1 + 2.5)))
+                found.append(RegionProposal(label, score, (x0 - 2.25, y0 - 1.5, x1 + 1.75, y1 + 2.5)))
         return found
 
 

@@ -12,13 +12,13 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import assemble, made_object
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.explain import confidence, stability
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import PROBES, ThresholdRule, explained, probes
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.overlaps import Overlaps
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 from GrayscaleDetSegLib.core.windowed import WindowedMask
 from Testing.fakes import SHAPE, bar, letter_l, radiograph
@@ -27,24 +27,24 @@ ROI = (12.25, 6.5, 70.75, 52.25)
 GROWN = (6.5, 2.25, 77.0, 57.5)
 
 
-def oblique_field(roi=GROWN) -> ThresholdField:
+def oblique_field(roi=GROWN) -> ThresholdMap:
     row, column = np.mgrid[:4, :3].astype(np.float32)
-    return ThresholdField(roi, 40 + 12 * row + 25 * column, 260 - 9 * row - 20 * column)
+    return ThresholdMap(roi, 40 + 12 * row + 25 * column, 260 - 9 * row - 20 * column)
 
 
 class Finding(NamedTuple):
     """A region, the rule that a method found in it, and the method's name."""
 
-    region: Candidate
+    region: RegionProposal
     rule: ThresholdRule
     method: str
 
 
 def finding(method="surfaces", label="femur", roi=ROI, field=None, low=90.0, high=240.0, score=0.9) -> Finding:
     if field is None:
-        field = ThresholdField.uniform(roi, low, high) if method == "box" else oblique_field()
+        field = ThresholdMap.uniform(roi, low, high) if method == "box" else oblique_field()
     box, proposal = (*roi[:2], low, *roi[2:], high), (*roi[:2], low - 9, *roi[2:], high)
-    return Finding(Candidate(label, score, roi), ThresholdRule(box, field, method == "box", proposal, 0.7), method)
+    return Finding(RegionProposal(label, score, roi), ThresholdRule(box, field, method == "box", proposal, 0.7), method)
 
 
 def assembled(image, findings, clean_up, stopwatch=None):
@@ -161,7 +161,7 @@ def test_nothing_found_makes_no_objects():
 
 
 def test_an_object_can_come_out_empty():
-    closed = ThresholdField(GROWN, np.full((2, 2), 90), np.full((2, 2), 80))
+    closed = ThresholdMap(GROWN, np.full((2, 2), 90), np.full((2, 2), 80))
     (item,) = assembled(noisy(), [finding(field=closed)], CleanUp())
     assert item.pixel_count == item.thresholds.rule_pixel_count == 0 and item.thresholds.confidence == 0.0
     assert item.thresholds.box_agreement == 0.0 and item.thresholds.stability.value == 1.0
@@ -183,7 +183,7 @@ def test_explanations_of_a_small_object_look_at_every_pixel():
 def test_the_box_agrees_with_itself():
     image = noisy()
     (by_box,) = assembled(image, [finding("box")], None)
-    even = ThresholdField(ROI, np.full((3, 3), 90.0), np.full((3, 3), 240.0))
+    even = ThresholdMap(ROI, np.full((3, 3), 90.0), np.full((3, 3), 240.0))
     (as_field,) = assembled(image, [finding(field=even)], None)
     assert by_box.thresholds.box_agreement == as_field.thresholds.box_agreement == 1.0
     assert by_box.thresholds.confidence == as_field.thresholds.confidence

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from GrayscaleDetSegLib.batch import drawing, histogram, overlay
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
 from Testing.fakes import SHAPE, bar, found, letter_l, radiograph, result
@@ -126,7 +126,7 @@ def test_the_mask_stands_in_the_histogram_beside_what_the_interval_takes():
     gray, low, high = image.gray(), 150.0, 250.0
     mask = np.zeros(shape, bool)
     mask[195:208, 250:450] = True
-    field = ThresholdField((240.0, 190.0, 660.0, 250.0), np.full((3, 4), 20.0), np.full((3, 4), 120.0))
+    field = ThresholdMap((240.0, 190.0, 660.0, 250.0), np.full((3, 4), 20.0), np.full((3, 4), 120.0))
     item = found(image, "femur", "femur", mask, low, high, field=field)
     item = replace(item, region=(380.0, 190.0, 660.0, 250.0))
     _, bars = plot(result(image, [item]))
@@ -150,7 +150,7 @@ def test_a_mask_by_the_box_leaves_the_interval_nothing_of_its_own():
 def test_the_panel_says_what_made_the_mask(monkeypatch):
     image, written = radiograph((300, 700)), []
     monkeypatch.setattr(drawing, "write", lambda draw, place, text, *_, **__: written.append(text))
-    field = ThresholdField((400.0, 190.0, 660.0, 260.0), np.zeros((24, 32)), np.ones((24, 32)))
+    field = ThresholdMap((400.0, 190.0, 660.0, 260.0), np.zeros((24, 32)), np.ones((24, 32)))
     for given in (None, field):
         overlay.draw_overlay(result(image, [found(image, "femur", "femur", bar((300, 700)), field=given)]))
     made = [text for text in written if text.startswith(("Single", "Threshold"))]
@@ -169,7 +169,7 @@ def test_no_text_of_the_panel_lies_over_another(monkeypatch, method):
         write(draw, place, text, size, color, anchor)
 
     monkeypatch.setattr(drawing, "write", noted)
-    field = ThresholdField((400.0, 190.0, 660.0, 260.0), np.zeros((64, 64)), np.ones((64, 64)))
+    field = ThresholdMap((400.0, 190.0, 660.0, 260.0), np.zeros((64, 64)), np.ones((64, 64)))
     item = replace(found(image, "femur", "femur", bar((300, 700)), field=field), method=method)
     histogram.draw_panel(ImageDraw.Draw(Image.new("RGB", (histogram.WIDTH, histogram.HEIGHT))), (0, 0),
                          result(image, [item]), 0)  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from GrayscaleDetSegLib.batch import report
 from GrayscaleDetSegLib.core import boxes, codec
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import Thresholds
 from GrayscaleDetSegLib.core.gray import GrayMapping, Polarity
 from GrayscaleDetSegLib.core.labels import anatomy
@@ -54,11 +54,11 @@ def test_all_numbers_are_there():
     assert thresholds["stability"] == {"bottom": 0.012, "top": 0.0, "value": 0.988}
 
 
-def surfaces(rows: int = 7, columns: int = 5) -> ThresholdField:
+def surfaces(rows: int = 7, columns: int = 5) -> ThresholdMap:
     """Uneven thresholds over a ROI between pixels; some are open, some cells closed."""
     random = np.random.default_rng(0)
     low, high = random.normal(90, 50, (rows, columns)), random.normal(180, 60, (rows, columns))
-    return ThresholdField((10.25, 5.5, 121.0, 80.75), low, high)
+    return ThresholdMap((10.25, 5.5, 121.0, 80.75), low, high)
 
 
 def test_surfaces_redo_the_mask():
@@ -73,7 +73,7 @@ def test_surfaces_redo_the_mask():
     given = item["explanation"]["rule"]["field"]
     assert np.shape(given["low"]) == np.shape(given["high"]) == (7, 5)
     roi = tuple(given["roi"][axis] for axis in ("x0", "y0", "x1", "y1"))
-    again = ThresholdField(roi, np.array(given["low"], np.float32), np.array(given["high"], np.float32))
+    again = ThresholdMap(roi, np.array(given["low"], np.float32), np.array(given["high"], np.float32))
     assert np.abs(again.low - field.low).max() < 0.0501 and np.abs(again.high - field.high).max() < 0.0501
     redone = field_mask(image, again)
     gray, (low, high) = image.gray()[window], field.surfaces(window)
@@ -85,7 +85,7 @@ def test_surfaces_redo_the_mask():
 def test_numbers_are_written_briefly():
     """0.1 gray levels, a list of them on one line, and nothing else is touched."""
     low = np.array([[-0.04, 123.456], [7.0, 1e-9]], np.float32)
-    field = ThresholdField((0.0, 0.0, 9.0, 9.0), low, low + 300)
+    field = ThresholdMap((0.0, 0.0, 9.0, 9.0), low, low + 300)
     image = radiograph(source=Path("a [ 1, 2 ].dcm"), notes=("[\n1,\n2]", "[1,  2]"))
     document = report.report(result(image, [found(image, "paw", "paw", letter_l(), field=field)]))
     text = report.dumps(document)
@@ -144,7 +144,7 @@ def test_the_schema_describes_every_field():
     thing = document["objects"][0]
     assert set(thing) == set(known["ReportedObject"]["properties"]) == set(known["ReportedObject"]["required"])
     assert set(thing["explanation"]) == set(known["Thresholds"]["properties"])
-    assert set(thing["explanation"]["rule"]["field"]) == set(known["ThresholdField"]["properties"])
+    assert set(thing["explanation"]["rule"]["field"]) == set(known["ThresholdMap"]["properties"])
     assert set(document["input"]) == set(known["Input"]["properties"])
     for properties in (schema["properties"], *(known[name]["properties"] for name in ("ReportedObject", "Thresholds"))):
         assert not [name for name, entry in properties.items() if name != "kind" and not entry.get("description")]

@@ -41,10 +41,11 @@ def equal(first: Film, second: Film) -> bool:
     """Whether two films are the same, bit for bit."""
     objects = [[(item.label, tuple(item.window), item.bits.tobytes(), item.asked) for item in film.objects]
                for film in (first, second)]  # fmt: skip
-    voids = [None if film.void is None else (film.void.shape, film.void.tobytes()) for film in (first, second)]
+    masks = [film.ignore_mask for film in (first, second)]
+    ignored = [None if mask is None else (mask.shape, mask.tobytes()) for mask in masks]
     facts = [(film.set_name, film.name, film.settled, film.kind, film.boxed, film.image.shape, film.image.tobytes())
              for film in (first, second)]  # fmt: skip
-    return objects[0] == objects[1] and voids[0] == voids[1] and facts[0] == facts[1]
+    return objects[0] == objects[1] and ignored[0] == ignored[1] and facts[0] == facts[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,9 +136,9 @@ def made_up() -> list[Film]:
     for number, shape in enumerate([(30, 41), (8, 9), (77, 20)]):
         masks = [draw.random(shape) < 0.4, np.ones(shape, bool)][: 2 - number % 3]
         objects = tuple(FilmObject.of(label, mask, label == "ulna") for label, mask in zip(("radius", "ulna"), masks))
-        void = draw.random(shape) < 0.1 if number == 2 else None
+        ignore_mask = draw.random(shape) < 0.1 if number == 2 else None
         films.append(Film("set ü", f"film {number}", draw.integers(0, 256, shape).astype(np.uint8), objects,
-                          frozenset(["radius", "hand"][:number]), void, "elbow", number == 1))  # fmt: skip
+                          frozenset(["radius", "hand"][:number]), ignore_mask, "elbow", number == 1))  # fmt: skip
     return films
 
 
@@ -147,7 +148,7 @@ def test_films_come_back_bit_for_bit(tmp_path, library):
     assert write_films(iter(films), path) == 4
     back = list(read_films(path))
     assert len(back) == 4 and all(equal(*pair) for pair in zip(films, back))
-    assert back[2].void is not None and back[0].void is None and not back[2].objects
+    assert back[2].ignore_mask is not None and back[0].ignore_mask is None and not back[2].objects
     assert not equal(back[0], back[1])
 
 

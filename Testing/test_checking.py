@@ -165,14 +165,14 @@ def test_sets_below_a_folder_and_two_of_one_name(tmp_path):
     assert "two sets are called knees" in problems(report)["set"]
 
 
-def test_the_print_of_the_data_changes_with_them(tmp_path):
+def test_the_fingerprint_of_the_data_changes_with_them(tmp_path):
     folder = write_folder_set(tmp_path / "knees", {"a": "train", "b": "val"})
-    before = check([folder], look_at_polarity=False).print_of_data
-    assert check([folder], look_at_polarity=False).print_of_data == before
+    before = check([folder], look_at_polarity=False).fingerprint
+    assert check([folder], look_at_polarity=False).fingerprint == before
     Image.fromarray(square(11).astype(np.uint8)).save(folder / "labels" / "a.png")
-    changed = check([folder], look_at_polarity=False).print_of_data
+    changed = check([folder], look_at_polarity=False).fingerprint
     write_table(folder, ["a,val", "b,train"])
-    assert len({before, changed, check([folder], look_at_polarity=False).print_of_data}) == 3
+    assert len({before, changed, check([folder], look_at_polarity=False).fingerprint}) == 3
 
 
 def test_long_lists_are_cut_unless_all_are_wanted(tmp_path, capsys):

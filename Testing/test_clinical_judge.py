@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from training.clinical.judge import COUNTED, Box, Count, draw, general, interval, judge, read_boxes, table
 
 WHOLE = (100.0, 100.0, 200.0, 300.0)
 
 
-def region(label: str, roi=WHOLE, score: float = 0.9) -> Candidate:
-    return Candidate(label, score, tuple(roi))
+def region(label: str, roi=WHOLE, score: float = 0.9) -> RegionProposal:
+    return RegionProposal(label, score, tuple(roi))
 
 
 def moved(part: float) -> tuple[float, ...]:
@@ -22,7 +22,7 @@ def moved(part: float) -> tuple[float, ...]:
     return (100.0 + 100 * part, 100.0, 200.0 + 100 * part, 300.0)
 
 
-def counts(truth: list[Box], found: list[Candidate], label: str = "femur") -> tuple[int, int, int, int]:
+def counts(truth: list[Box], found: list[RegionProposal], label: str = "femur") -> tuple[int, int, int, int]:
     """Wanted, found, right, false."""
     count = judge({"film": truth}, {"film": found}).get(label, Count())
     return count.wanted, count.found, count.right, count.false

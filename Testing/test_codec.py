@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from GrayscaleDetSegLib.core import codec
 from GrayscaleDetSegLib.core.explain import Stability
 from GrayscaleDetSegLib.core.explanations.base import Explanation, UnknownExplanation
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule
 from GrayscaleDetSegLib.core.schemas import schema_of
 from GrayscaleDetSegLib.core.types import Box2D, Interval, Share
@@ -74,11 +74,11 @@ def test_open_ends_are_null_and_the_field_that_is_not_stored_is_given():
 def test_arrays_come_back_to_the_bit(seed):
     random = np.random.default_rng(seed)
     shape = tuple(random.integers(1, 6, 2))
-    before = ThresholdField((0.0, 1.0, 5.0, 6.0), *random.normal(100, 80, (2, *shape)), bottom=1.5, reach=(1.0, 2.0))
-    after = codec.decode(ThresholdField, through_text(before))
+    before = ThresholdMap((0.0, 1.0, 5.0, 6.0), *random.normal(100, 80, (2, *shape)), bottom=1.5, reach=(1.0, 2.0))
+    after = codec.decode(ThresholdMap, through_text(before))
     assert (after.low.tobytes(), after.high.tobytes()) == (before.low.tobytes(), before.high.tobytes())
     assert (after.roi, after.bottom, after.top, after.reach) == (before.roi, 1.5, 0.0, (1.0, 2.0))
-    read = codec.decode(ThresholdField, through_text(before, exact=False))
+    read = codec.decode(ThresholdMap, through_text(before, exact=False))
     assert max(np.abs(a - b).max() for a, b in zip(read.cells, before.cells)) < 0.051 and read.bottom == 0.0
 
 
@@ -106,10 +106,10 @@ def test_what_is_no_such_document(change):
     {"shape": [100000, 100000]}, {"shape": [2, 3]}, {"shape": [-1, 2]}, {"dtype": "O"}, {"data": "AAAA"}, {"data": ""},
 ])  # fmt: skip
 def test_an_array_of_somebody_else_is_taken_for_no_more_than_it_says(change):
-    plain = codec.encode(ThresholdField((0, 0, 1, 1), np.zeros((2, 2)), np.ones((2, 2))))
+    plain = codec.encode(ThresholdMap((0, 0, 1, 1), np.zeros((2, 2)), np.ones((2, 2))))
     plain["low"] = {**plain["low"], **change}
     with pytest.raises(codec.CodecError):
-        codec.decode(ThresholdField, plain)
+        codec.decode(ThresholdMap, plain)
 
 
 def test_an_explanation_that_nobody_knows_is_kept_as_it_is():

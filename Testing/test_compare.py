@@ -15,17 +15,17 @@ pytest.importorskip("monai", reason="training needs the extra 'training'")
 from GrayscaleDetSegLib.core import boxes  # noqa: E402
 from Testing.fakes import letter_l  # noqa: E402
 from training import benchmark, surfaces  # noqa: E402
+from training.baselines.networks import NETWORKS, build  # noqa: E402
+from training.baselines.training import AUGMENTATION, WholeImageDataset, predict  # noqa: E402
 from training.compare import __main__ as compare  # noqa: E402
 from training.compare import robustness, tables  # noqa: E402
-from training.compare.ceilings import field_ceiling  # noqa: E402
 from training.compare.curves import chosen, of_one_class  # noqa: E402
+from training.compare.oracle_bounds import best_cells  # noqa: E402
 from training.compare.statistics import Bootstrap  # noqa: E402
 from training.data import CLASSES, Case  # noqa: E402
 from training.intervals import best_interval  # noqa: E402
 from training.metrics import overlap  # noqa: E402
 from training.networks import SurfaceConfig, SurfaceNetwork  # noqa: E402
-from training.rivals.networks import NETWORKS, build  # noqa: E402
-from training.rivals.training import AUGMENTATION, WholeImageDataset, predict  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 from training.surface_data import SurfaceAugmentation, SurfaceDataset, collate  # noqa: E402
 
@@ -133,23 +133,23 @@ def test_what_a_set_does_not_mark_stays_out_of_the_loss():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_rivals_give_a_mask_per_class_at_full_size(name):
+def test_baselines_give_a_mask_per_class_at_full_size(name):
     torch.manual_seed(0)
     masks = predict(build(name, 3).eval(), np.full((70, 130), 100.0, np.float32), [0, 2])
     assert masks.shape == (2, 70, 130) and masks.dtype == bool
 
 
-def test_the_ceiling_of_one_cell_is_that_of_one_box_and_more_cells_reach_further():
+def test_the_bound_of_one_cell_is_that_of_one_box_and_more_cells_reach_further():
     case = an_l()
     mask, gray = case.label_map == 1, case.radiograph().gray()
     gray = gray + np.linspace(0, 80, 80)[None] * mask  # no single interval fits
     roi = np.array([0.0, 0.0, 80.0, 64.0])
-    one = overlap(field_ceiling(gray, mask, roi, 1), mask).iou
+    one = overlap(best_cells(gray, mask, roi, 1), mask).iou
     assert one == pytest.approx(best_interval(gray.clip(0, 254.9), mask).iou, abs=1e-3)
-    assert overlap(field_ceiling(gray, mask, roi, 32), mask).iou > max(0.99, one)
+    assert overlap(best_cells(gray, mask, roi, 32), mask).iou > max(0.99, one)
 
 
-def test_tables_name_the_best_rival_and_how_sure_the_difference_is():
+def test_tables_name_the_best_baseline_and_how_sure_the_difference_is():
     rows = [
         {"method": method, "set": "s", "class": "c", "name": str(image), "iou": iou + 0.01 * (image % 3)}
         for method, iou in (("ours", 0.9), ("a", 0.8), ("b", 0.85))
@@ -209,5 +209,5 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
 def test_the_benchmark_tells_stages_growth_and_memory(monkeypatch):
     assert 50.0 < benchmark.peak_memory(benchmark.chest(128), "box") < 2000.0
     monkeypatch.setattr(benchmark, "peak_memory", lambda radiograph, method: 1.0)
-    text = benchmark.report(benchmark.load_pipeline(None, "cpu"), [128, 256], 1, rivals=False)
+    text = benchmark.report(benchmark.load_pipeline(None, "cpu"), [128, 256], 1, baselines=False)
     assert "| box | 256 |" in text and "| 128 to 256 |" in text and "clean-up" in text

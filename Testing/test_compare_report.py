@@ -1,4 +1,4 @@
-"""What the comparison's report is made of: kept rows, intervals, thresholds as rivals, pictures, one page."""
+"""What the comparison's report is made of: kept rows, intervals, thresholds as baselines, pictures, one page."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from GrayscaleDetSegLib.core.loading import load_pipeline  # noqa: E402
 from GrayscaleDetSegLib.core.mask import rule_mask  # noqa: E402
 from GrayscaleDetSegLib.core.radiograph import Radiograph  # noqa: E402
 from Testing.fakes import letter_l  # noqa: E402
+from training.baselines.experiment import Trained, finished, images_seen  # noqa: E402
+from training.baselines.networks import build  # noqa: E402
+from training.baselines.thresholds import ThresholdDetector, multi_otsu, otsu  # noqa: E402
 from training.compare import __main__ as compare  # noqa: E402
 from training.compare import html, pictures, report, robustness  # noqa: E402
-from training.compare.contestants import chosen_parts, of_rival, of_single_box, of_thresholds  # noqa: E402
+from training.compare.compared import chosen_parts, of_baseline, of_single_box, of_thresholds  # noqa: E402
 from training.compare.cross import in_boxes  # noqa: E402
 from training.compare.records import Store, cases_digest, code_digest, weights_digest  # noqa: E402
 from training.compare.session import spread  # noqa: E402
 from training.compare.statistics import Bootstrap  # noqa: E402
 from training.data import CLASSES, Case  # noqa: E402
-from training.rivals.contest import Trained, finished, images_seen  # noqa: E402
-from training.rivals.networks import build  # noqa: E402
-from training.rivals.thresholds import ThresholdDetector, multi_otsu, otsu  # noqa: E402
 from training.simulate import simulate  # noqa: E402
 from training.simulate.sets import write_set  # noqa: E402
 
@@ -166,8 +166,8 @@ def test_what_decides_masks_is_in_the_digests():
     two = of_thresholds("multi-Otsu", pipeline, {"teeth": 2})
     assert two.depends["settings"] != of_thresholds("multi-Otsu", pipeline, {"teeth": 1}).depends["settings"]
     network = build("FCN", len(CLASSES))
-    rival = of_rival("FCN", Trained(network, 1e-3, {}), CLASSES, Path())
-    assert rival.parameters == sum(parameter.numel() for parameter in network.parameters())
+    baseline = of_baseline("FCN", Trained(network, 1e-3, {}), CLASSES, Path())
+    assert baseline.parameters == sum(parameter.numel() for parameter in network.parameters())
 
 
 def test_a_training_counts_as_finished_with_all_rates_and_final_weights(tmp_path):

@@ -9,7 +9,7 @@ pytest.importorskip("scipy", reason="training needs the extra 'training'")
 
 from GrayscaleDetSegLib.core import boxes  # noqa: E402
 from GrayscaleDetSegLib.core.overlaps import Overlaps  # noqa: E402
-from GrayscaleDetSegLib.core.regions import Candidate  # noqa: E402
+from GrayscaleDetSegLib.core.regions import RegionProposal  # noqa: E402
 from Testing.pipelines import rigged  # noqa: E402
 from Testing.test_pipeline import UNSMOOTHED, BoxFake  # noqa: E402
 from training import counts, overlapping  # noqa: E402
@@ -40,7 +40,9 @@ class Told:
         from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 
         self.settings = DetectionSettings()
-        self.found = [Candidate(label, score, tuple(map(float, boxes.of_mask(mask)))) for label, mask, score in found]
+        self.found = [
+            RegionProposal(label, score, tuple(map(float, boxes.of_mask(mask)))) for label, mask, score in found
+        ]
 
     def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
         return self.found

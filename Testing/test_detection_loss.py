@@ -1,4 +1,4 @@
-"""The detector's loss on films: silence on what is hidden, void or not settled; all classes in one place."""
+"""The detector's loss on films: silence on what is ignored or not settled; all classes in one place."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from Testing.test_detection_training import network_that_sees  # noqa: E402
 from training.data import CLASSES  # noqa: E402
 from training.detection_loss import SAME_PLACE, LossWeights, detection_loss  # noqa: E402
 from training.detection_sample import DetectionSample  # noqa: E402
-from training.films.outlined import SHAPELESS, VOID  # noqa: E402
+from training.films.outlined import IGNORE, SHAPELESS  # noqa: E402
 from training.mask_head import MaskHead  # noqa: E402
 from training.networks import YoloConfig, build_yolo  # noqa: E402
 
 NONE = torch.zeros(0, 4)
 
 
-def sample(boxes=NONE, labels=(), marked=CLASSES, hidden=NONE, masks=None, size: int = 128) -> DetectionSample:
+def sample(boxes=NONE, labels=(), marked=CLASSES, ignored=NONE, masks=None, size: int = 128) -> DetectionSample:
     masks = torch.zeros(size // 4, size // 4, dtype=torch.int64) if masks is None else masks
     return DetectionSample(torch.zeros(1, size, size), torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4),
                       torch.tensor([CLASSES.index(label) for label in labels], dtype=torch.int64),
                       torch.tensor([name in marked for name in CLASSES]), masks,
-                      torch.as_tensor(hidden, dtype=torch.float32).reshape(-1, 4))  # fmt: skip
+                      torch.as_tensor(ignored, dtype=torch.float32).reshape(-1, 4))  # fmt: skip
 
 
 def gradients(one: DetectionSample, seen: str = "femur") -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
@@ -37,14 +37,14 @@ def gradients(one: DetectionSample, seen: str = "femur") -> tuple[list[torch.Ten
     return [raw.grad[0] for raw in outputs], parts
 
 
-def test_nothing_is_held_against_what_meets_a_hidden_object():
+def test_nothing_is_held_against_what_meets_an_ignored_box():
     """The cell in row 1, column 1 of the coarse scale says a box of 48 px about (48, 48)."""
-    free, hidden = (gradients(sample(hidden=boxes))[0][0][..., 4] for boxes in (NONE, [[24.0, 24.0, 72.0, 72.0]]))
+    free, ignored = (gradients(sample(ignored=boxes))[0][0][..., 4] for boxes in (NONE, [[24.0, 24.0, 72.0, 72.0]]))
     assert (free > 0.1).all(), "elsewhere it is background"
-    assert hidden[0, 1, 1] == 0.0 and (hidden[:, 3, 3] > 0.1).all()
-    assert 1 <= (hidden == 0).sum() < hidden.numel() / 2
-    far = gradients(sample(hidden=[[0.0, 0.0, 6.0, 6.0]]))[0][0][..., 4]
-    assert (far > 0.1).all(), "a hidden object that nothing meets changes nothing"
+    assert ignored[0, 1, 1] == 0.0 and (ignored[:, 3, 3] > 0.1).all()
+    assert 1 <= (ignored == 0).sum() < ignored.numel() / 2
+    far = gradients(sample(ignored=[[0.0, 0.0, 6.0, 6.0]]))[0][0][..., 4]
+    assert (far > 0.1).all(), "an ignored box that nothing meets changes nothing"
 
 
 def test_objects_in_one_place_share_their_classes():
@@ -62,10 +62,10 @@ def test_objects_in_one_place_share_their_classes():
     assert apart[0][0, 1, 1, femur] < 0 < apart[0][0, 1, 1, tibia]
 
 
-def test_void_places_carry_no_loss():
+def test_ignored_places_carry_no_loss():
     """Cervical vertebrae that nobody marked: what is found there is not called background."""
     masks = torch.zeros(32, 32, dtype=torch.int64)
-    masks[:16] = 1 << VOID
+    masks[:16] = 1 << IGNORE
     for maps, rows in zip(gradients(sample(masks=masks))[0], (2, 4)):
         assert not maps[:, :rows].any() and (maps[:, rows:, :, 4] > 0.1).all()
     found, parts = gradients(sample([[24.0, 8.0, 72.0, 56.0]], ["femur"], masks=masks))
@@ -134,13 +134,13 @@ def test_the_mask_head_leaves_unsettled_classes_alone(head):
     assert head.loss(features(head), [sample(marked=[], size=64)]) == 0.0
 
 
-@pytest.mark.parametrize("bit", [VOID, SHAPELESS])
-def test_the_mask_head_leaves_void_places_alone(bit, head):
-    void, truth = torch.zeros(16, 16, dtype=torch.int64), 1 << CLASSES.index("femur")
-    void[:, :8] = 1 << bit
-    marked = void.clone()
+@pytest.mark.parametrize("bit", [IGNORE, SHAPELESS])
+def test_the_mask_head_leaves_ignored_places_alone(bit, head):
+    ignored, truth = torch.zeros(16, 16, dtype=torch.int64), 1 << CLASSES.index("femur")
+    ignored[:, :8] = 1 << bit
+    marked = ignored.clone()
     marked[:, :8] |= truth
-    inside, outside = (head.loss(features(head), [sample(masks=each, size=64)]) for each in (void, marked))
+    inside, outside = (head.loss(features(head), [sample(masks=each, size=64)]) for each in (ignored, marked))
     assert torch.equal(inside, outside)
     marked[:, 8:] |= truth
     assert not torch.equal(inside, head.loss(features(head), [sample(masks=marked, size=64)]))

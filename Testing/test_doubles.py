@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.doubles import without_doubles
-from GrayscaleDetSegLib.core.regions import Candidate, RegionMask
+from GrayscaleDetSegLib.core.regions import RegionMask, RegionProposal
 from GrayscaleDetSegLib.core.types import Box2D
 
 SHAPE = (40, 60)
@@ -15,7 +15,7 @@ def part(label: str, score: float, columns: tuple[int, int], roi=(5.0, 5.0, 55.0
     mask = np.zeros(SHAPE, bool)
     mask[10:30, slice(*columns)] = True
     x0, y0, x1, y1 = (int(edge) for edge in roi)
-    return RegionMask(Candidate(label, score, roi, drawn), Box2D(*roi), mask[y0:y1, x0:x1], None, "test")
+    return RegionMask(RegionProposal(label, score, roi, drawn), Box2D(*roi), mask[y0:y1, x0:x1], None, "test")
 
 
 def labels(*parts: RegionMask) -> list[str]:

@@ -21,12 +21,12 @@ from GrayscaleDetSegLib.core.editing import (
     without_object,
 )
 from GrayscaleDetSegLib.core.errors import MethodError
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, explained
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from Testing.fakes import GEOMETRIES, SHAPE, radiograph
@@ -41,20 +41,20 @@ def image() -> Radiograph:
     return Radiograph((plain.pixels + noise.astype(np.int32)).clip(0).astype(np.uint16), plain.mapping)
 
 
-def oblique_field(roi=ROIS["femur"]) -> ThresholdField:
+def oblique_field(roi=ROIS["femur"]) -> ThresholdMap:
     row, column = np.mgrid[:5, :4].astype(np.float32)
-    return ThresholdField(roi, 40 + 12 * row + 15 * column, 260 - 9 * row - 20 * column)
+    return ThresholdMap(roi, 40 + 12 * row + 15 * column, 260 - 9 * row - 20 * column)
 
 
 def rule_of(method="surfaces", label="femur", low=90.0, high=240.0) -> ThresholdRule:
     roi = ROIS[label]
-    field = ThresholdField.uniform(roi, low, high) if method == "box" else oblique_field(roi)
+    field = ThresholdMap.uniform(roi, low, high) if method == "box" else oblique_field(roi)
     box, proposal = (*roi[:2], low, *roi[2:], high), (*roi[:2], low - 9, *roi[2:], high)
     return ThresholdRule(box, field, method == "box", proposal, 0.7)
 
 
 def assembled(picture, rules: dict[str, ThresholdRule], method="surfaces", clean_up=None):
-    made = explained(picture, [(Candidate(label, 0.9, ROIS[label]), rule) for label, rule in rules.items()])
+    made = explained(picture, [(RegionProposal(label, 0.9, ROIS[label]), rule) for label, rule in rules.items()])
     return assemble(picture, [replace(part, method=method) for part in made], clean_up)
 
 
@@ -93,7 +93,7 @@ def test_moving_all_thresholds_moves_the_box_too():
 
 def test_a_move_bites_inside_of_the_object():
     """The network leaves the inside open; a bottom that is raised by hand takes the darkest pixels all the same."""
-    wide = ThresholdField(ROIS["femur"], np.full((3, 3), -400.0), np.full((3, 3), 700.0))
+    wide = ThresholdMap(ROIS["femur"], np.full((3, 3), -400.0), np.full((3, 3), 700.0))
     rule = replace(rule_of(), field=wide)
     picture = replace(image(), mapping=GrayMapping.window(-2000, 5000, "full range"))
     objects = assembled(picture, {"femur": rule})
@@ -143,7 +143,7 @@ def drags(draw):
     roi = x0, y0, x0 + draw(st.floats(0.5, 90)), y0 + draw(st.floats(0.5, 70))
     seed = draw(st.integers(0, 2**31))
     random = np.random.default_rng(seed)
-    field = ThresholdField(roi, random.uniform(-20, 150, (rows, columns)), random.uniform(100, 280, (rows, columns)))
+    field = ThresholdMap(roi, random.uniform(-20, 150, (rows, columns)), random.uniform(100, 280, (rows, columns)))
     cell = st.tuples(st.integers(0, rows - 1), st.integers(0, columns - 1))
     return field, draw(st.lists(st.tuples(cell, st.floats(-90, 90), st.floats(-90, 90)), min_size=1, max_size=5))
 
@@ -272,7 +272,7 @@ def test_a_region_drawn_anew(method, clean_up):
     assert (femur.name, femur.region, femur.score, femur.method) == ("femur", roi, 1.0, method)
     assert femur.thresholds.box == (*roi[:2], 100.0, *roi[2:], 230.0) and femur.thresholds.field.roi == roi
     assert made.methods["surfaces"].detector.rois == ([roi] if method == "surfaces" else [])
-    field = oblique_field(roi) if method == "surfaces" else ThresholdField.uniform(roi, 100.0, 230.0)
+    field = oblique_field(roi) if method == "surfaces" else ThresholdMap.uniform(roi, 100.0, 230.0)
     rule = field_mask(before.radiograph, field)
     cleaned = made.clean_up.apply(rule, "femur") if clean_up else rule
     np.testing.assert_array_equal(femur.mask, whole(cleaned, roi) & ~tibia.mask)
@@ -305,7 +305,7 @@ def test_one_more_object_from_a_region(method):
     new = after.objects[2]
     assert (new.name, new.label, new.region, new.score) == ("femur 2", "femur", roi, 1.0)
     assert new.method == (method or "surfaces") and stages[0] == "boxes"
-    field = ThresholdField.uniform(roi, 100.0, 230.0) if method == "box" else oblique_field(roi)
+    field = ThresholdMap.uniform(roi, 100.0, 230.0) if method == "box" else oblique_field(roi)
     rule = field_mask(before.radiograph, field)
     taken = before.objects[0].mask | before.objects[1].mask
     np.testing.assert_array_equal(new.mask, whole(rule, roi) & ~taken)
@@ -352,7 +352,7 @@ def test_pixels_that_are_taken_are_left_alone():
 
 def test_a_drawn_region_is_looked_at_as_the_image_is_hung():
     plain = drawn_regions(pipeline(), image(), "tibia", (70.0, 50.0, 10.0, -20.0))
-    assert plain.found == (Candidate("tibia", 1.0, (10.0, 0.0, 70.0, 50.0), drawn=True),) and plain.best is None
+    assert plain.found == (RegionProposal("tibia", 1.0, (10.0, 0.0, 70.0, 50.0), drawn=True),) and plain.best is None
     assert plain.orientation.is_identity
     turned = replace(image(), geometry=GEOMETRIES["flipped"])
     assert drawn_regions(pipeline(), turned, "tibia", ROIS["tibia"]).orientation.flip_columns

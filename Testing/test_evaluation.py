@@ -1,4 +1,4 @@
-"""The figures of the evaluation: overlaps, rivals, anchors by clustering, the schedule, the draw of an epoch."""
+"""The figures of the evaluation: overlaps, baselines, anchors by clustering, the schedule, the draw of an epoch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("skimage", reason="the evaluation needs the extra 'training'")
 
 from training.anchors import cluster_anchors, size_iou  # noqa: E402
+from training.baselines.thresholds import multi_otsu, otsu  # noqa: E402
 from training.metrics import overlap  # noqa: E402
-from training.rivals.thresholds import multi_otsu, otsu  # noqa: E402
 from training.runs.stages import Stage, stage_rate  # noqa: E402
 from training.sampling import EpochSampler  # noqa: E402
 

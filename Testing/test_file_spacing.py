@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.orientation import Orientation
-from GrayscaleDetSegLib.logic.facts import facts_of
+from GrayscaleDetSegLib.logic.dicom_context import context_of
 from GrayscaleDetSegLib.logic.file_spacing import (
     can_take_back,
     give_file_spacing,
@@ -19,8 +19,8 @@ from GrayscaleDetSegLib.scene.segmentation import segment_ids
 from Testing.fakes import radiograph, result
 from Testing.reading_files import pil_bytes, write_dicom, write_itk
 from Testing.scene_nodes import add_volume, scene_with_logics
-from Testing.test_facts import Database, stored_at
-from Testing.test_scene_origin import load
+from Testing.test_dicom_context import Database, stored_at
+from Testing.test_volume_source import load
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -173,15 +173,15 @@ def test_a_falling_table_turns_a_volume_over(scene, stored, tmp_path):
     from Testing.test_reading_kinds import FALLING, Sequence, lut
 
     path = write_dicom(tmp_path / "a.dcm", stored, bits=12, VOILUTSequence=Sequence([lut(0, FALLING)]))
-    assert facts_of(load(scene, path))["VOILUTDescends"] == "YES"
+    assert context_of(load(scene, path))["VOILUTDescends"] == "YES"
     image = Workspace(scene).read(load(scene, path)).radiograph
     np.testing.assert_array_equal(image.pixels, 4095 - stored)
     assert any("VOI LUT descends" in note for note in image.notes)
 
 
-def test_facts_are_read_once_for_a_volume_of_one_slice(scene, stored, database, tmp_path):
+def test_context_is_read_once_for_a_volume_of_one_slice(scene, stored, database, tmp_path):
     volume = film(scene, database, stored, tmp_path / "a.dcm", PixelSpacing=[0.2, 0.2])
-    facts_of(volume, volumes.grid_of(volume))
+    context_of(volume, volumes.grid_of(volume))
     assert database.asked == ["2.25.1"]
 
 

@@ -18,7 +18,7 @@ from training.augmentation import AugmentationSettings  # noqa: E402
 from training.films import detection  # noqa: E402
 from training.films.detection import FilmDetectionDataset, Framing, clipped_box, random_placement  # noqa: E402
 from training.films.film import Film, FilmObject  # noqa: E402
-from training.films.outlined import INSIDE, OUTLINE, SHAPELESS, VOID, beside, outlined  # noqa: E402
+from training.films.outlined import IGNORE, INSIDE, OUTLINE, SHAPELESS, beside, outlined  # noqa: E402
 
 CLASSES = ("femur", "right clavicle", "left clavicle", "hand")
 LEVELS = {"right clavicle": 250, "left clavicle": 170, "femur": 90}
@@ -36,13 +36,13 @@ def shapes(shape: tuple[int, int] = (230, 190)) -> dict[str, np.ndarray]:
     return {"right clavicle": first, "left clavicle": second, "femur": third}
 
 
-def film(settled=CLASSES, void: np.ndarray | None = None, name: str = "phantoms") -> Film:
+def film(settled=CLASSES, ignore_mask: np.ndarray | None = None, name: str = "phantoms") -> Film:
     masks = shapes()
     image = np.zeros((230, 190), np.uint8)
     for label, mask in masks.items():
         image[mask] = LEVELS[label]
     objects = tuple(FilmObject.of(label, mask) for label, mask in masks.items())
-    return Film(name, "one", image, objects, frozenset(settled), void)
+    return Film(name, "one", image, objects, frozenset(settled), ignore_mask)
 
 
 def dataset(framing: Framing | None, seed: int = 0, visible: float = 0.15, films: list[Film] | None = None):
@@ -96,12 +96,13 @@ def check(sample, mirrored: bool) -> int:
     wanted = [(swapped(name) if mirrored else name, boxes_of(mask), mask)
               for name, mask in blobs(sample.image[0].numpy())]  # fmt: skip
     given = [(CLASSES[label], box) for label, box in zip(sample.labels.tolist(), sample.boxes.numpy())]
-    hidden = sample.hidden.numpy()
+    ignored = sample.ignored_boxes.numpy()
     cells = np.arange(SIZE // 4) * 4 + 2
     for label, boxes, mask in wanted:
-        errors = [off(boxes, other) for name, other in given if name == label] + [off(boxes, other) for other in hidden]
+        errors = [off(boxes, other) for name, other in given if name == label]
+        errors += [off(boxes, other) for other in ignored]
         if min(boxes[-1][2:] - boxes[-1][:2]) > 5:
-            assert errors and min(errors) <= 3.0, (label, boxes, given, hidden)
+            assert errors and min(errors) <= 3.0, (label, boxes, given, ignored)
         bits = sample.masks.numpy() >> CLASSES.index(label) & 1
         core = ndimage.binary_erosion(mask, iterations=3)[np.ix_(cells, cells)]
         assert bits[core].all(), "the class map lies where the shape is"
@@ -200,37 +201,37 @@ def test_objects_of_other_classes_are_left_out():
     assert len(dataset(None, films=[odd])[0].boxes) == 3
 
 
-def test_void_places_are_carried_along(black_around):
-    void = np.zeros((230, 190), bool)
-    void[120:] = True
-    samples = dataset(Framing(**{**vars(PLAIN), "quarter": 1.0}), 2, films=[film(void=void)])
+def test_ignored_places_are_carried_along(black_around):
+    ignore_mask = np.zeros((230, 190), bool)
+    ignore_mask[120:] = True
+    samples = dataset(Framing(**{**vars(PLAIN), "quarter": 1.0}), 2, films=[film(ignore_mask=ignore_mask)])
     cells = np.arange(SIZE // 4) * 4 + 2
     for index in range(4):
         sample = samples[index]
-        bits = sample.masks.numpy() >> VOID & 1
+        bits = sample.masks.numpy() >> IGNORE & 1
         masks = {name: ndimage.binary_erosion(mask, iterations=2)[np.ix_(cells, cells)]
                  for name, mask in blobs(sample.image[0].numpy())}  # fmt: skip
         assert bits[masks["femur"]].all() and not bits[masks["right clavicle"]].any()
         assert bits.sum() * 16 == pytest.approx(SIZE * SIZE * (190 / 230) * (110 / 230), rel=0.06)
-    assert not (dataset(None)[0].masks.numpy() >> VOID & 1).any()
+    assert not (dataset(None)[0].masks.numpy() >> IGNORE & 1).any()
 
 
-def test_what_is_cut_off_too_much_is_hidden(black_around):
+def test_what_is_cut_off_too_much_is_ignored(black_around):
     framing = Framing(**{**vars(PLAIN), "crop": 1.0, "smallest": 0.4})
     strict, lax = dataset(framing, 7, visible=0.7), dataset(framing, 7, visible=0.0)
     moved = 0
     for index in range(12):
         first, second = strict[index], lax[index]
-        assert not len(second.hidden), "every part that shows is asked for"
-        assert len(first.boxes) + len(first.hidden) == len(second.boxes)
-        given = [set(map(tuple, table.numpy().round(3))) for table in (first.boxes, first.hidden, second.boxes)]
+        assert not len(second.ignored_boxes), "every part that shows is asked for"
+        assert len(first.boxes) + len(first.ignored_boxes) == len(second.boxes)
+        given = [set(map(tuple, table.numpy().round(3))) for table in (first.boxes, first.ignored_boxes, second.boxes)]
         assert given[0] | given[1] == given[2]
-        moved += len(first.hidden)
+        moved += len(first.ignored_boxes)
     assert moved >= 4
 
 
-def test_crumbs_are_hidden_and_boxes_are_not_tilted():
-    """Films of boxes that somebody set: what is not asked for is hidden, and masks are open everywhere."""
+def test_crumbs_are_ignored_and_boxes_are_not_tilted():
+    """Films of boxes that somebody set: what is not asked for is ignored, and masks are open everywhere."""
     from dataclasses import replace
 
     masks = shapes()
@@ -239,7 +240,7 @@ def test_crumbs_are_hidden_and_boxes_are_not_tilted():
     sample = dataset(None, films=[boxed])[0]
     assert [CLASSES[label] for label in sample.labels] == ["right clavicle", "left clavicle"]
     truth = Letterbox.fit((230, 190), SIZE).boxes_to_input(np.stack([box_of(masks["femur"])]))
-    np.testing.assert_allclose(sample.hidden.numpy(), truth, atol=1.0)
+    np.testing.assert_allclose(sample.ignored_boxes.numpy(), truth, atol=1.0)
     bits = sample.masks.numpy()
     assert set(np.unique(bits)) == {0, 1 << SHAPELESS}, "in the film's own part of the picture, and nothing else"
     framing = Framing(**{**vars(PLAIN), "tilt": 30.0, "far": 1.0})

@@ -126,7 +126,7 @@ def test_a_case_becomes_a_film():
     label_map[300:304, 300:303] = 1  # a crumb
     card = SetCard({"femur": "femur"}, ("heart", "hand"))
     film = film_of_case(case({"femur": 1, "odd": 2}, label_map), card, np.random.default_rng(0))
-    assert film.image.shape == (448, 299) and film.settled == {"femur", "heart", "hand"} and film.void is None
+    assert film.image.shape == (448, 299) and film.settled == {"femur", "heart", "hand"} and film.ignore_mask is None
     assert [item.label for item in film.objects] == ["femur", "femur"], "both legs are objects of their own"
     left, right = sorted(item.window[1] for item in film.objects)
     assert left == pytest.approx(30, abs=1) and right == pytest.approx(199, abs=1)
@@ -147,7 +147,7 @@ def test_nobody_marked_what_is_above_the_first_vertebra():
     card = SetCard({"T1": "vertebra", "T2": "vertebra"}, touching=True)
     film = film_of_case(case({"T1": 1, "T2": 2}, label_map), card, np.random.default_rng(0))
     assert [item.label for item in film.objects] == ["vertebra", "vertebra"]
-    assert film.void[:110].all() and not film.void[118:].any()
+    assert film.ignore_mask[:110].all() and not film.ignore_mask[118:].any()
 
 
 def test_squeezed_films_are_stretched_anew():

@@ -15,7 +15,7 @@ from GrayscaleDetSegLib.core.labels import anatomy, of_class, side_in, without_s
 from GrayscaleDetSegLib.core.lie import UNSAID, Lie, by_dicom, by_exif
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate, Regions
+from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
 from GrayscaleDetSegLib.core.sides import settled
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
@@ -53,7 +53,7 @@ class ChestFake:
         lungs = sorted((found[name] for name in found if "lung" in name), key=lambda box: box[0])
         named = [(f"{side} lung", box) for side, box in zip(("right", "left"), lungs)]
         named += [(name, box) for name, box in found.items() if "lung" not in name]
-        return [Candidate(name, 0.9, box) for name, box in named]
+        return [RegionProposal(name, 0.9, box) for name, box in named]
 
 
 class BoxFake:
@@ -215,7 +215,7 @@ def test_the_laterality_of_a_picture_is_that_of_its_bones():
     ],
 )
 def test_what_has_the_side_of_the_picture_is_listed_as_people_do(labels, said):
-    found = tuple(Candidate(label, 0.9, (1.0, 1.0, 9.0, 9.0)) for label in labels)
+    found = tuple(RegionProposal(label, 0.9, (1.0, 1.0, 9.0, 9.0)) for label in labels)
     image = Radiograph.from_array(np.arange(100.0).reshape(10, 10))
     image = replace(image, lie=Lie(laterality="right", laterality_by="ImageLaterality R"))
     assert settled(Regions(found, None, Orientation()), image).notes[-1].startswith(said)
@@ -284,7 +284,7 @@ class ShyFake(ChestFake):
 
     def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
         found = super().candidates(gray)
-        return [Candidate(item.label, self.score, item.roi) if item.label == "heart" else item for item in found]
+        return [RegionProposal(item.label, self.score, item.roi) if item.label == "heart" else item for item in found]
 
 
 def test_a_heart_that_is_not_shown_tells_sides_too():

@@ -9,7 +9,7 @@ import pytest
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.reading import read_radiograph
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.pipelines import rigged
@@ -52,7 +52,7 @@ class ChestFake:
         lungs = sorted((box for name, box in found if "lung" in name), key=lambda box: box[0])
         named = [(f"{side} lung", box) for side, box in zip(("right", "left"), lungs)]
         named += [(name, box) for name, box in found if "lung" not in name]
-        return [Candidate(name, 0.9, box) for name, box in named]
+        return [RegionProposal(name, 0.9, box) for name, box in named]
 
 
 class BoxFake:

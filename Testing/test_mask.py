@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import (
     field_mask,
@@ -69,9 +69,9 @@ def test_the_thresholds_in_the_files_own_values_select_the_same_pixels():
     np.testing.assert_array_equal(found, (pixels >= low) & (pixels <= high))
 
 
-def oblique_field(roi) -> ThresholdField:
+def oblique_field(roi) -> ThresholdMap:
     row, column = np.mgrid[:3, :4].astype(np.float32)
-    return ThresholdField(roi, 20 + 30 * row - 9 * column, 280 - 45 * row - 23 * column)
+    return ThresholdMap(roi, 20 + 30 * row - 9 * column, 280 - 45 * row - 23 * column)
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda mapping: mapping.source)
@@ -95,7 +95,7 @@ def test_a_field_of_one_cell_is_the_box_rule():
     radiograph, roi = Radiograph(pixels, GrayMapping.window(3, 1788, "full range")), (2.0, 1.0, 45.0, 36.0)
     for low, high in [(float(level), 255.0 - level // 2) for level in range(0, 256, 3)] + [(-5.0, 300.0)]:
         expected = rule_mask(radiograph, roi, low, high)
-        field = ThresholdField.uniform(roi, low, high)
+        field = ThresholdMap.uniform(roi, low, high)
         np.testing.assert_array_equal(field_mask(radiograph, field), expected)
         np.testing.assert_array_equal(field_mask(radiograph, field, (slice(3, 8), slice(4, 9))), expected[2:7, 2:7])
 

@@ -18,7 +18,7 @@ from GrayscaleDetSegLib.core.methods.base import Method
 from GrayscaleDetSegLib.core.methods.registry import BUILT_IN, Entry, Registry, built_in, methods_of, registry
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.regions import Candidate, RegionMask, Regions
+from GrayscaleDetSegLib.core.regions import RegionMask, RegionProposal, Regions
 from GrayscaleDetSegLib.core.weights import Bundle
 from Testing.fakes import FakePipeline, fake_reader, radiograph
 from Testing.strangers import OTSU, installed, site
@@ -170,7 +170,7 @@ def test_a_method_that_gives_back_something_else(kind):
             return [part(regions.found[0])]
 
     made = Pipeline(None, [Wrong(), Right()])
-    regions = Regions((Candidate("femur", 0.9, ROI),), None, Orientation())
+    regions = Regions((RegionProposal("femur", 0.9, ROI),), None, Orientation())
     with pytest.raises(GrayscaleDetSegError) as raised:
         made.segment_regions(radiograph(), regions, method="mine")
     text = str(raised.value)

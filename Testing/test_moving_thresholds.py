@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes, editing
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from Testing.fakes import radiograph
 
 
 def field_over(roi, shape, seed=0):
     generator = np.random.default_rng(seed)
     low, high = generator.uniform(-20, 160, shape), generator.uniform(120, 290, shape)
-    return ThresholdField(roi, low.astype(np.float32), high.astype(np.float32))
+    return ThresholdMap(roi, low.astype(np.float32), high.astype(np.float32))
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (5.0, 0.0), (0.0, -12.25), (-300.0, 300.0), (30.0, -30.0), (300.0, 0.0)])

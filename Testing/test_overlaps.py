@@ -10,7 +10,7 @@ from GrayscaleDetSegLib.core.assembly import assemble
 from GrayscaleDetSegLib.core.editing import _made
 from GrayscaleDetSegLib.core.overlaps import EXCLUSIVE, Overlaps
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate, RegionMask
+from GrayscaleDetSegLib.core.regions import RegionMask, RegionProposal
 from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.core.types import Box2D
 
@@ -20,7 +20,7 @@ SHAPE = (40, 60)
 
 def part(label: str, x0: int, y0: int, x1: int, y1: int) -> RegionMask:
     roi = Box2D(float(x0), float(y0), float(x1), float(y1))
-    return RegionMask(Candidate(label, 0.9, roi), roi, np.ones((y1 - y0, x1 - x0), bool), None, "by hand")
+    return RegionMask(RegionProposal(label, 0.9, roi), roi, np.ones((y1 - y0, x1 - x0), bool), None, "by hand")
 
 
 def result_of(parts: list, overlaps: Overlaps) -> SegmentationResult:

@@ -12,7 +12,7 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.exclusive import made_exclusive
 from GrayscaleDetSegLib.core.overlaps import Overlaps
 from GrayscaleDetSegLib.core.radiograph import Spacing
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
@@ -82,7 +82,9 @@ class Told:
 
     def __init__(self, *found) -> None:
         self.settings = DetectionSettings()
-        self.found = [Candidate(label, score, tuple(map(float, boxes.of_mask(mask)))) for label, mask, score in found]
+        self.found = [
+            RegionProposal(label, score, tuple(map(float, boxes.of_mask(mask)))) for label, mask, score in found
+        ]
 
     def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
         return self.found

@@ -139,11 +139,11 @@ class Told:
     """A 2D detector that finds the true regions."""
 
     def __init__(self, objects) -> None:
-        from GrayscaleDetSegLib.core.regions import Candidate
+        from GrayscaleDetSegLib.core.regions import RegionProposal
         from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 
         self.settings = DetectionSettings()
-        self.found = [Candidate(label, 0.9, tuple(map(float, boxes.of_mask(mask)))) for label, mask in objects]
+        self.found = [RegionProposal(label, 0.9, tuple(map(float, boxes.of_mask(mask)))) for label, mask in objects]
 
     def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
         return self.found

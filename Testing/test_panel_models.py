@@ -331,10 +331,10 @@ def test_a_drag_is_cleaned_up_as_the_objects_own_model_says(done, knees, tmp_pat
 
 
 def test_a_question_is_dropped_with_the_model_that_it_was_about(bench, knees):
-    from GrayscaleDetSegLib.core.result import Candidate
+    from GrayscaleDetSegLib.core.result import RegionProposal
 
     bench.volume()
-    bench.rig.found = [Candidate("femur", 0.1, (8.0, 5.0, 70.0, 48.0))]
+    bench.rig.found = [RegionProposal("femur", 0.1, (8.0, 5.0, 70.0, 48.0))]
     bench.run()
     assert bench.panel.messages.is_asking
     bench.add_model(knees)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.scene import cloud, views, volumes
 from GrayscaleDetSegLib.scene.frame import CloudFrame
@@ -40,7 +40,7 @@ class Picking:
             self.volume.SetAndObserveTransformNodeID(add_transform(self.scene).GetID())
         self.image = volumes.read_volume(self.volume)
         self.frame = CloudFrame.of(self.image, ROI)
-        field = ThresholdField.uniform(ROI, 0, 255)
+        field = ThresholdMap.uniform(ROI, 0, 255)
         self.cloud = cloud.add_cloud(
             self.scene, self.image, ROI, field, self.frame, "femur", COLOR, self.layout.view_ids, most
         )

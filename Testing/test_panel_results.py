@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.scene.geometry import moved
 from GrayscaleDetSegLib.scene.volumes import pixel_to_world
 from Testing import standins
@@ -120,7 +120,7 @@ def test_delete_and_undo(done):
 
 def test_another_run_replaces_what_nobody_edited(done):
     node = done.node
-    done.rig.found = [Candidate("femur", 0.5, (10.0, 6.0, 66.0, 47.0))]
+    done.rig.found = [RegionProposal("femur", 0.5, (10.0, 6.0, 66.0, 47.0))]
     done.run()
     assert done.node is node and done.names() == ["Femur"] and done.cells(0)[1] == "0.50"
     assert not done.session.dialogs.shown and not is_asking(done)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.errors import DeviceError
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from Testing import standins
 from Testing.fakes import GEOMETRIES
 from Testing.panel_helpers import MODULE, Bench, picture
@@ -192,7 +192,7 @@ def test_an_error_while_showing_leaves_nothing(bench, monkeypatch):
 def test_nothing_found_offers_the_best_candidate(bench):
     ui = bench.ui
     volume = bench.volume()
-    bench.rig.found = [Candidate("tibia", 0.21, (70.0, 56.0, 124.0, 80.0))]
+    bench.rig.found = [RegionProposal("tibia", 0.21, (70.0, 56.0, 124.0, 80.0))]
     before = ids(bench.scene)
     bench.run()
     assert ids(bench.scene) == before and "tibia" in bench.status
@@ -210,7 +210,7 @@ def test_nothing_found_offers_the_best_candidate(bench):
 
 def test_the_candidate_of_an_image_that_is_left_is_forgotten(bench):
     bench.volume()
-    bench.rig.found = [Candidate("tibia", 0.21, (70.0, 56.0, 124.0, 80.0))]
+    bench.rig.found = [RegionProposal("tibia", 0.21, (70.0, 56.0, 124.0, 80.0))]
     bench.run()
     assert bench.panel.messages.is_asking
     bench.volume("other", "flipped")

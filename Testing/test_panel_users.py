@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.scene.geometry import moved, numpy_matrix
 from GrayscaleDetSegLib.scene.volumes import pixel_to_world
 from Testing import standins
@@ -17,7 +17,7 @@ reason = standins.missing()
 if reason:
     pytest.skip(reason, allow_module_level=True)
 
-MANY = [Candidate("tibia", 0.9 - 0.05 * n, (8.0 + 12 * n, 5.0, 18.0 + 12 * n, 48.0)) for n in range(5)]
+MANY = [RegionProposal("tibia", 0.9 - 0.05 * n, (8.0 + 12 * n, 5.0, 18.0 + 12 * n, 48.0)) for n in range(5)]
 
 
 @pytest.fixture

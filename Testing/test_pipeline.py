@@ -18,7 +18,7 @@ from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.polarity_check import PolarityCheck
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
@@ -58,7 +58,7 @@ class RoiFake:
         for label, score, level in zip(self.labels, self.scores, (200.5, 230.5)):
             x0, y0, x1, y1 = boxes.of_mask(np.abs(gray - level) < 1)
             weaker = 0.2 if self.needs_upright and not upright else 1.0
-            found.append(Candidate(label, score * weaker, (x0 - 2.25, y0 - 1.5, x1 + 1.75, y1 + 2.5)))
+            found.append(RegionProposal(label, score * weaker, (x0 - 2.25, y0 - 1.5, x1 + 1.75, y1 + 2.5)))
         return sorted(found, key=lambda item: -item.score)
 
 
@@ -317,7 +317,7 @@ class NoRoi:
 
 
 def test_a_region_drawn_by_hand_needs_no_2d_detector():
-    drawn = Candidate("tibia", 1.0, (10.0, 5.0, 70.0, 50.0))
+    drawn = RegionProposal("tibia", 1.0, (10.0, 5.0, 70.0, 50.0))
     box = BoxFake()
     result = pipeline(NoRoi(), box).segment_regions(radiograph(), Regions((drawn,), None, Orientation()))
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())

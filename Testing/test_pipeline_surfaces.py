@@ -15,13 +15,13 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import with_object, with_region
 from GrayscaleDetSegLib.core.errors import MethodError, UnknownClassError
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph
 from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import SHAPE, bar, letter_l
@@ -71,7 +71,7 @@ class RoiFake:
         found = []
         for label, score in zip(self.labels, (0.9, 0.8)):
             x0, y0, x1, y1 = boxes.of_mask(marks(gray) == MARKS[label])
-            found.append(Candidate(label, score, (x0 + 0.75, y0 + 0.5, x1 - 0.25, y1 + 0.25)))
+            found.append(RegionProposal(label, score, (x0 + 0.75, y0 + 0.5, x1 - 0.25, y1 + 0.25)))
         return found
 
 
@@ -104,7 +104,7 @@ class SurfaceFake:
         assert all(self.knows(label) for label in labels) and len(rois) == len(labels)
         return [self.field(gray, roi) for roi in rois]
 
-    def field(self, gray, roi) -> ThresholdField:
+    def field(self, gray, roi) -> ThresholdMap:
         seen = gray[:, :]
         level = seen + np.where(marks(seen) > 0, -STEP, STEP)
         x0, y0, x1, y1 = roi
@@ -112,7 +112,7 @@ class SurfaceFake:
         for row, column in np.ndindex(*GRID):
             x, y = x0 + (column + 0.5) * (x1 - x0) / GRID[1], y0 + (row + 0.5) * (y1 - y0) / GRID[0]
             low[row, column] = level[int(y), int(x)]
-        return ThresholdField(roi, low, low + 70)
+        return ThresholdMap(roi, low, low + 70)
 
 
 class NoDetector:
@@ -166,7 +166,7 @@ def test_found_regions_are_grown_and_drawn_ones_are_not(turn):
     image = stored(turn)
     for drawn, margin in ((False, 0.15), (True, 0.0)):
         roi = boxes.of_mask(turn.view(MASKS["femur"])) + [0.25, 0.5, -0.75, 0.25]
-        region = Candidate("femur", 0.9, tuple(map(float, roi)), drawn)
+        region = RegionProposal("femur", 0.9, tuple(map(float, roi)), drawn)
         # the view that undoes the turn
         orientation = next(one for one in TURNS if np.array_equal(one.view(turn.view(LEVEL)), LEVEL))
         result = pipeline(roi=NoDetector()).segment_regions(image, Regions((region,), None, orientation))
@@ -186,7 +186,7 @@ def inside(roi, shape) -> np.ndarray:
 
 
 def test_a_grown_region_ends_at_the_edge_of_the_image():
-    region = Candidate("femur", 0.9, (1.0, 2.0, 129.0, 60.0))
+    region = RegionProposal("femur", 0.9, (1.0, 2.0, 129.0, 60.0))
     surfaces = SurfaceFake()
     pipeline(NoDetector(), surfaces=surfaces).segment_regions(stored(), Regions((region,), None, Orientation()))
     assert surfaces.calls == [([pytest.approx((0.0, 0.0, 130.0, 68.7))], ["femur"])]

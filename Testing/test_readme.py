@@ -270,7 +270,7 @@ def test_the_method_of_the_example_is_one():
     from GrayscaleDetSegLib.core.methods.base import Method
     from GrayscaleDetSegLib.core.orientation import Orientation
     from GrayscaleDetSegLib.core.radiograph import Radiograph
-    from GrayscaleDetSegLib.core.regions import Candidate, Regions
+    from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
     from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 
     names: dict = {}
@@ -278,7 +278,7 @@ def test_the_method_of_the_example_is_one():
     method = names["Bright"](("femur",))
     assert isinstance(method, Method)
     radiograph = Radiograph.from_array(np.arange(64 * 64, dtype=np.float32).reshape(64, 64))
-    region = Candidate("femur", 1.0, (0.0, 0.0, 64.0, 64.0), drawn=True)
+    region = RegionProposal("femur", 1.0, (0.0, 0.0, 64.0, 64.0), drawn=True)
     (part,) = method.segment(radiograph, Regions((region,), None, Orientation()), Stopwatch())
     assert 0.2 < part.mask.mean() < 0.4  # the gray levels from 180 on
 

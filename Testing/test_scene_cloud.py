@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.scene import axis, cloud, surface_models, views
 from GrayscaleDetSegLib.scene.frame import CloudFrame
@@ -44,7 +44,7 @@ def arrays(node):
 def random_field(roi=ROI, seed=0, shape=(8, 6)):
     generator = np.random.default_rng(seed)
     low, high = generator.uniform(20, 140, shape), generator.uniform(120, 260, shape)
-    return ThresholdField(roi, low.astype(np.float32), high.astype(np.float32))
+    return ThresholdMap(roi, low.astype(np.float32), high.astype(np.float32))
 
 
 def test_the_frame_goes_both_ways_and_through_text():
@@ -72,7 +72,7 @@ def test_seen_from_the_front_and_above_the_image_is_not_mirrored():
 def test_points_are_the_pixels(name, scene):
     image = image_of(name)
     frame = CloudFrame.of(image, ROI)
-    node = cloud.add_cloud(scene, image, ROI, ThresholdField.uniform(ROI, 150, 255), frame, "L", COLOR, VIEW)
+    node = cloud.add_cloud(scene, image, ROI, ThresholdMap.uniform(ROI, 150, 255), frame, "L", COLOR, VIEW)
     places, gray, is_inside, colors = arrays(node)
     rows, columns = boxes.pixel_slices(ROI, image.shape)
     assert len(places) == (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -106,12 +106,12 @@ def test_the_choice_is_capped_and_even(most, roi):
 
 
 @pytest.mark.parametrize(
-    "field", [ThresholdField.uniform(ROI, 150, 255), random_field(), random_field((20, 25, 50, 40))]
+    "field", [ThresholdMap.uniform(ROI, 150, 255), random_field(), random_field((20, 25, 50, 40))]
 )
 def test_inside_is_what_the_mask_is(field, scene):
     image = image_of()
     roi = (0.0, 0.0, 130.0, 90.0)
-    everything = ThresholdField.uniform(roi, 0, 255)
+    everything = ThresholdMap.uniform(roi, 0, 255)
     node = cloud.add_cloud(scene, image, roi, everything, CloudFrame.of(image, roi), "x", COLOR)
     assert arrays(node)[2].all()
     mask = np.zeros(image.shape, bool)
@@ -125,11 +125,11 @@ def test_inside_is_what_the_mask_is(field, scene):
 def test_an_update_leaves_the_points_and_tells_the_view(scene):
     image = image_of()
     frame = CloudFrame.of(image, ROI)
-    node = cloud.add_cloud(scene, image, ROI, ThresholdField.uniform(ROI, 150, 255), frame, "L", COLOR)
+    node = cloud.add_cloud(scene, image, ROI, ThresholdMap.uniform(ROI, 150, 255), frame, "L", COLOR)
     events, mesh = [], node.GetPolyData()
     node.AddObserver(node.MeshModifiedEvent, lambda *_: events.append(1))
     before = [values.copy() for values in arrays(node)]
-    cloud.update_cloud(node, ThresholdField.uniform(ROI, 30, 90))
+    cloud.update_cloud(node, ThresholdMap.uniform(ROI, 30, 90))
     after = arrays(node)
     assert node.GetPolyData() is mesh and len(events) == 1
     assert (before[0] == after[0]).all() and (before[1] == after[1]).all()
@@ -139,7 +139,7 @@ def test_an_update_leaves_the_points_and_tells_the_view(scene):
 def test_another_object_in_the_same_node(scene):
     image = image_of()
     frame = CloudFrame.of(image, ROI)
-    node = cloud.add_cloud(scene, image, ROI, ThresholdField.uniform(ROI, 150, 255), frame, "L", COLOR)
+    node = cloud.add_cloud(scene, image, ROI, ThresholdMap.uniform(ROI, 150, 255), frame, "L", COLOR)
     nodes = ids(scene)
     other = (60.0, 50.0, 129.0, 88.0)
     cloud.set_cloud(node, image, other, random_field(other), CloudFrame.of(image, other), (0, 255, 0), most=100)
@@ -241,7 +241,7 @@ def test_closed_cells_are_left_out_and_open_ends_are_at_the_limits():
     low, high = np.full((4, 4), 50.0, np.float32), np.full((4, 4), 180.0, np.float32)
     low[:2, 2:], high[:2, 2:] = 200.0, 20.0  # closed
     low[3, 0], high[3, 3] = -1000.0, 1000.0
-    bottoms, tops, facets = surface_models.surface_mesh(ThresholdField((0, 0, 4, 4), low, high))
+    bottoms, tops, facets = surface_models.surface_mesh(ThresholdMap((0, 0, 4, 4), low, high))
     middles = bottoms[facets].mean(axis=1)
     assert not ((middles[:, 0] > 2.5) & (middles[:, 1] < 1.5)).any()
     for column, row in ((0.25, 0.25), (1.25, 3.75), (3.75, 2.75)):  # wholly open
@@ -268,7 +268,7 @@ def test_the_surfaces_follow_the_box(scene):
 
 
 def test_a_field_that_is_closed_all_over_shows_nothing(scene):
-    field = ThresholdField(ROI, np.full((2, 2), 200.0), np.full((2, 2), 100.0))
+    field = ThresholdMap(ROI, np.full((2, 2), 200.0), np.full((2, 2), 100.0))
     nodes = surface_models.add_surfaces(scene, CloudFrame.of(image_of(), ROI), field, "L")
     assert all(node.GetPolyData().GetNumberOfPolys() == 0 for node in nodes)
 

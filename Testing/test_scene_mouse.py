@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.scene import cloud, regions, threshold_box, views, volumes
 from GrayscaleDetSegLib.scene.frame import CloudFrame
@@ -45,7 +45,7 @@ class CloudCase:
         views.dress_view(self.view.node)
         image = volumes.read_volume(add_volume(scene, np.array(radiograph().pixels)))
         self.frame, ids = CloudFrame.of(image, ROI), [self.view.node.GetID()]
-        cloud.add_cloud(scene, image, ROI, ThresholdField.uniform(ROI, 0, 255), self.frame, "femur", COLOR, ids)
+        cloud.add_cloud(scene, image, ROI, ThresholdMap.uniform(ROI, 0, 255), self.frame, "femur", COLOR, ids)
         self.box = threshold_box.add_threshold_box(scene, self.frame, ROI, (90.0, 170.0), "femur", COLOR, ids)
         views.aim_camera(self.view.camera, self.frame, ROI)
         self.events = []

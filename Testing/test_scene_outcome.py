@@ -10,7 +10,7 @@ import pytest
 
 from GrayscaleDetSegLib.core import codec
 from GrayscaleDetSegLib.core.errors import RadiographError
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Spacing
 from GrayscaleDetSegLib.scene import (
@@ -49,7 +49,7 @@ def surfaces_result(image):
     generator = np.random.default_rng(2)
     low = generator.uniform(-5, 150, (9, 7)).astype(np.float32)
     high = generator.uniform(140, 280, (9, 7)).astype(np.float32)
-    field = ThresholdField((12.25, 7.5, 70.0, 50.0), low, high)
+    field = ThresholdMap((12.25, 7.5, 70.0, 50.0), low, high)
     objects = (
         found(image, "right lung", "right lung", letter_l(), field=field),
         found(image, "femur 2", "femur", bar(), low=120.0, score=0.71),
@@ -216,7 +216,7 @@ def same(first, second):
 @pytest.mark.parametrize("choice", ["auto", "inverted"])
 def test_a_result_is_kept(choice, scene):
     volume = volume_in(scene)
-    image = volumes.read_volume(volume, polarity=choice, facts={"Modality": "DX"})
+    image = volumes.read_volume(volume, polarity=choice, context={"Modality": "DX"})
     image = replace(image, notes=("A note; with 100% of \"it\": ä.",), spacing=Spacing(0.3, 0.2, "PixelSpacing"))
     whole = surfaces_result(image)
     parts = show(scene, volume, whole)

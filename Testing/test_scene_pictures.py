@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes, editing
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.scene import (
     axis,
@@ -122,7 +122,7 @@ def test_the_mask_follows_a_drag(application, tmp_path):
     before = view.picture(tmp_path / "before.png").astype(int)
     roi = (0.0, 0.0, 130.0, 90.0)
     session = live.LiveMask(node, "right_lung", volume, grid)
-    live_mask = editing.live_mask(image, ThresholdField.uniform(roi, 60.0, 110.0))
+    live_mask = editing.live_mask(image, ThresholdMap.uniform(roi, 60.0, 110.0))
     session.write(live_mask, boxes.pixel_slices(roi, image.shape))
     after = view.picture(tmp_path / "after.png").astype(int)
     gained, lost = live_mask & ~letter_l(), letter_l() & ~live_mask
@@ -153,7 +153,7 @@ def test_the_cloud_before_and_after_a_drag(application, tmp_path):
     ids = [view.node.GetID()]
     image = volumes.read_volume(add_volume(scene, knee_like()))
     roi = (10.0, 25.0, 155.0, 190.0)
-    frame, field = CloudFrame.of(image, roi), ThresholdField.uniform(roi, 150.0, 255.0)
+    frame, field = CloudFrame.of(image, roi), ThresholdMap.uniform(roi, 150.0, 255.0)
     points = cloud.add_cloud(scene, image, roi, field, frame, "femur", ORANGE, ids)
     views.aim_camera(view.camera, frame, roi)
     alone = view.picture(tmp_path / "points.png")
@@ -169,7 +169,7 @@ def test_the_cloud_before_and_after_a_drag(application, tmp_path):
     view.picture(tmp_path / "before.png")
     threshold_box.set_interval(box, (190.0, 240.0))
     bottom, top = threshold_box.interval_of(box)
-    cloud.update_cloud(points, ThresholdField.uniform(roi, bottom, top))
+    cloud.update_cloud(points, ThresholdMap.uniform(roi, bottom, top))
     view.picture(tmp_path / "after.png")
     box.SetDisplayVisibility(False)
     fewer = np.argwhere(likeness(view.picture(), ORANGE) > 0.1)
@@ -208,7 +208,7 @@ def test_the_surfaces_in_the_cloud(application, tmp_path):
     low = (100.0 + 4 * x + 2 * y).astype(np.float32)
     high = np.minimum(low + 70.0, 255.0)
     high[:4, 10:] = low[:4, 10:] - 1.0  # closed
-    field, frame = ThresholdField(roi, low, high), CloudFrame.of(image, roi)
+    field, frame = ThresholdMap(roi, low, high), CloudFrame.of(image, roi)
     points = cloud.add_cloud(scene, image, roi, field, frame, "femur", ORANGE, ids)
     views.aim_camera(view.camera, frame, roi)
     before = view.picture()
@@ -231,7 +231,7 @@ def test_nothing_of_the_cloud_shows_elsewhere(application):
     slice_view = SliceView(application, volume, grid)
     empty, plain = anatomy_view.picture(), slice_view.picture()
     ids, roi = [cloud_view.node.GetID()], (10.0, 25.0, 155.0, 190.0)
-    frame, field = CloudFrame.of(image, roi), ThresholdField.uniform(roi, 150.0, 255.0)
+    frame, field = CloudFrame.of(image, roi), ThresholdMap.uniform(roi, 150.0, 255.0)
     cloud.add_cloud(scene, image, roi, field, frame, "femur", ORANGE, ids)
     axis.add_axis(scene, frame, roi, "femur", ids)
     threshold_box.add_threshold_box(scene, frame, roi, (150.0, 255.0), "femur", ORANGE, ids)

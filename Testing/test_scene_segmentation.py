@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.scene import files, live, masks, segmentation, snapshot, volumes
@@ -386,6 +386,6 @@ def test_the_thresholds_of_a_field_move_the_mask(scene):
     image, roi = case.result.radiograph, (0.0, 0.0, 130.0, 90.0)
     session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)
     for low in (100.0, 150.0, 190.0):
-        field = ThresholdField.uniform(roi, low, 255.0)
+        field = ThresholdMap.uniform(roi, low, 255.0)
         session.write(editing.live_mask(image, field), boxes.pixel_slices(roi, image.shape))
         assert (case.mask() == (image.gray() >= low)).all()

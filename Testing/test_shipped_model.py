@@ -17,7 +17,7 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading import read_radiograph
 from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,7 +109,7 @@ def test_what_goes_wrong_has_a_lower_confidence(pipeline):
         radiograph, truth = simulated(seed, noise, contrast)
         for label in ("right lung", "left lung"):
             x0, y0, x1, y1 = boxes.of_mask(truth[label])
-            regions = Regions((Candidate(label, 1.0, (x0, y0, x1, y1)),), None, Orientation())
+            regions = Regions((RegionProposal(label, 1.0, (x0, y0, x1, y1)),), None, Orientation())
             (item,) = pipeline.segment_regions(radiograph, regions, method="surfaces").objects
             rows.append((item.thresholds.confidence, item.thresholds.stability.value, iou(item.mask, truth[label])))
     confidence, stability, found = np.array(rows).T

@@ -92,7 +92,7 @@ def test_files_that_change_under_a_training(knees, recent):
 
 
 def summary(report):
-    return report.problems, report.images, report.objects, report.print_of_data, [vars(c).keys() for c in report.cases]
+    return report.problems, report.images, report.objects, report.fingerprint, [vars(c).keys() for c in report.cases]
 
 
 def test_a_second_check_opens_only_what_has_changed(knees, tmp_path, recent, opened):
@@ -105,10 +105,10 @@ def test_a_second_check_opens_only_what_has_changed(knees, tmp_path, recent, ope
     path = knees / "images" / "c.png"
     path.write_bytes(path.read_bytes())
     os.utime(path, (1, 1))
-    assert check([knees], False, tmp_path).print_of_data == first.print_of_data and opened == ["c"]
+    assert check([knees], False, tmp_path).fingerprint == first.fingerprint and opened == ["c"]
     Image.fromarray(picture(6)).save(path)  # that of v
     changed = check([knees], False, tmp_path)
-    assert [item.name for item in changed.errors] == ["c"] and changed.print_of_data != first.print_of_data
+    assert [item.name for item in changed.errors] == ["c"] and changed.fingerprint != first.fingerprint
     # what decides how files are read counts as well
     del opened[:]
     lines = ["a,train,inverted", *(f"{name},train," for name in "bcdef"), "v,val,"]

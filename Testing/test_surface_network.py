@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
-from GrayscaleDetSegLib.core.folding import fold_batch_norms
+from GrayscaleDetSegLib.core.batch_norm_folding import fold_batch_norms
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.gray_image import GrayImage
 from GrayscaleDetSegLib.core.surfaces.detector import BLOCK, REACH, SurfaceDetector
@@ -132,7 +132,7 @@ def test_the_order_of_points_in_a_cell_does_not_matter(fine):
 def test_training_and_use_interpolate_alike(side):
     """What the loss sees is what the mask will be made of."""
     values = torch.rand((1, 2, 8, 8), generator=torch.Generator().manual_seed(0)) * 255
-    field = ThresholdField((0.0, 0.0, float(side), float(side)), *values[0].numpy())
+    field = ThresholdMap((0.0, 0.0, float(side), float(side)), *values[0].numpy())
     found = surfaces_at(values, side)[0].numpy()
     for one, other in zip(found, field.surfaces((slice(0, side), slice(0, side)))):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)

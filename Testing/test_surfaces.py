@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.interpolation import interpolated_rows, neighbours
 
 IMAGE = (47, 61)
@@ -29,13 +29,13 @@ def fields(draw, largest=6, levels=LEVELS):
     size = st.one_of(st.floats(0.01, 70), st.integers(1, 60).map(float))
     roi = x0, y0, x0 + draw(size), y0 + draw(size)
     low, high = (draw(arrays.arrays(np.float32, shape, elements=levels)) for _ in range(2))
-    return ThresholdField(roi, low, high)
+    return ThresholdMap(roi, low, high)
 
 
-def oblique(shape=(3, 5), roi=(2.0, 1.0, 52.0, 40.0)) -> ThresholdField:
+def oblique(shape=(3, 5), roi=(2.0, 1.0, 52.0, 40.0)) -> ThresholdMap:
     """Surfaces that rise along neither axis and have no symmetry."""
     row, column = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    return ThresholdField(roi, 20 + 3 * row + 7 * column + row * column, 200 - 11 * row + column**2)
+    return ThresholdMap(roi, 20 + 3 * row + 7 * column + row * column, 200 - 11 * row + column**2)
 
 
 def brute(values: np.ndarray, roi, x: float, y: float) -> float:
@@ -94,24 +94,24 @@ def test_between_the_cells_no_threshold_goes_beyond_them(field):
 def test_open_thresholds_stay_open_to_the_edge(inner):
     """Saturated pixels lie at exactly 0 and 255: an open threshold rounded by the least amount would lose them."""
     low = np.array([[inner, 0.0]], np.float32)
-    field = ThresholdField((0.0, 0.0, 40.0, 10.0), low, 255.0 - low)
+    field = ThresholdMap((0.0, 0.0, 40.0, 10.0), low, 255.0 - low)
     bottom, top = field.surfaces((slice(0, 10), slice(30, 40)))
     assert (bottom == 0.0).all() and (top == 255.0).all()
 
 
 def test_the_same_threshold_everywhere_is_not_changed_by_interpolation():
-    field = ThresholdField((0.3, 0.2, 40.7, 30.1), np.full((7, 9), 100.1, np.float32), np.full((7, 9), 200.3))
+    field = ThresholdMap((0.3, 0.2, 40.7, 30.1), np.full((7, 9), 100.1, np.float32), np.full((7, 9), 200.3))
     low, high = field.surfaces(boxes.pixel_slices(field.roi, IMAGE))
     assert (low == np.float32(100.1)).all() and (high == np.float32(200.3)).all()
 
 
 def test_a_flipped_field_has_flipped_surfaces():
     field = oblique((3, 5), (2.0, 1.0, 52.0, 40.0))
-    turned = ThresholdField(field.roi, field.low[::-1, ::-1], field.high[::-1, ::-1])
+    turned = ThresholdMap(field.roi, field.low[::-1, ::-1], field.high[::-1, ::-1])
     window = boxes.pixel_slices(field.roi, IMAGE)
     for found, expected in zip(turned.surfaces(window), field.surfaces(window)):
         np.testing.assert_allclose(found, expected[::-1, ::-1], rtol=1e-5)
-    upright = ThresholdField((1.0, 2.0, 40.0, 52.0), field.low.T, field.high.T)
+    upright = ThresholdMap((1.0, 2.0, 40.0, 52.0), field.low.T, field.high.T)
     for found, expected in zip(upright.surfaces(window[::-1]), field.surfaces(window)):
         np.testing.assert_allclose(found, expected.T, rtol=1e-5)
 
@@ -172,7 +172,7 @@ def test_every_place_in_the_roi_has_a_cell(field, across, down):
 def test_closed_cells():
     low = np.array([[10, 90, 300, -9, 255, 0]], np.float32)
     high = np.array([[20, 80, 400, -5, 300, 0]], np.float32)
-    field = ThresholdField((0, 0, 6, 1), low, high)
+    field = ThresholdMap((0, 0, 6, 1), low, high)
     assert field.closed.tolist() == [[False, True, True, True, False, False]]
 
 
@@ -180,7 +180,7 @@ def test_closed_cells():
 def test_thresholds_beyond_the_object_move_from_where_they_take_effect(reach, ends):
     """After interpolation, so that the outline between open and closed cells stays where it is."""
     low, high = np.array([[-300, 90, 300]], np.float32), np.array([[600, 180, -20]], np.float32)
-    field = ThresholdField((0, 0, 30, 10), low, high, reach=reach)
+    field = ThresholdMap((0, 0, 30, 10), low, high, reach=reach)
     whole = (slice(0, 10), slice(0, 30))
     before = field.surfaces(whole)
     moved = field.shifted(bottom=20.0, top=-10.0).surfaces(whole)
@@ -216,7 +216,7 @@ def test_there_is_no_such_cell(cell):
 
 def test_thresholds_are_copies_and_read_only():
     low = np.zeros((2, 3), np.float32)
-    field = ThresholdField((0, 0, 6, 4), low, low + 255)
+    field = ThresholdMap((0, 0, 6, 4), low, low + 255)
     low[0, 0] = 99.0
     assert field.low[0, 0] == 0.0 and field.high.dtype == np.float32
     with pytest.raises(ValueError):
@@ -237,7 +237,7 @@ def test_thresholds_are_copies_and_read_only():
 )
 def test_what_is_no_field_is_refused(low, high):
     with pytest.raises(ValueError):
-        ThresholdField((0, 0, 5, 5), low, high)
+        ThresholdMap((0, 0, 5, 5), low, high)
 
 
 @given(fields(), st.data())
@@ -261,7 +261,7 @@ def test_the_reach_is_no_larger_than_it_must_be():
 
 
 def test_the_article_s_box_is_a_field_of_one_cell():
-    field = ThresholdField.uniform((1.5, 2.0, 30.0, 40.0), 100.0, 255.0)
+    field = ThresholdMap.uniform((1.5, 2.0, 30.0, 40.0), 100.0, 255.0)
     assert field.shape == (1, 1)
     low, high = field.surfaces(boxes.pixel_slices(field.roi, IMAGE))
     assert (low == 100.0).all() and (high == 255.0).all()

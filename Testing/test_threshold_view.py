@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.editing import with_thresholds
-from GrayscaleDetSegLib.core.explanations.threshold_field import ThresholdField
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
 from GrayscaleDetSegLib.logic.threshold_view import hide_thresholds, set_interactive, show_thresholds
 from GrayscaleDetSegLib.scene import cloud, outcome, record, regions, segmentation, table, threshold_box, volumes
@@ -31,7 +31,7 @@ def two_methods(image):
     """L by surfaces, bar by the single box."""
     generator = np.random.default_rng(2)
     low, high = generator.uniform(100, 160, (9, 7)), generator.uniform(215, 290, (9, 7))
-    field = ThresholdField((12.25, 7.5, 70.0, 50.0), low.astype(np.float32), high.astype(np.float32))
+    field = ThresholdMap((12.25, 7.5, 70.0, 50.0), low.astype(np.float32), high.astype(np.float32))
     return result(
         image,
         (

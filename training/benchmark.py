@@ -1,9 +1,9 @@
-"""Time and memory of the warm pipeline per image, stage by stage, beside the rivals' in the same run.
+"""Time and memory of the warm pipeline per image, stage by stage, beside the baselines' in the same run.
 
     python -m training.benchmark [--sizes 512 1024 2048 4096] [--repeats 7] [--threads 1]
 
 The images are simulated chest radiographs (16 bit, two lungs). Both sides start from pixels in memory, end with masks
-at full size. The rivals (random weights: only their time counts) see the image resized to a square, which keeps
+at full size. The baselines (random weights: only their time counts) see the image resized to a square, which keeps
 their cost bounded, and their logits are enlarged back; their times are given for the widths and the input of
 ``training.compare``, and for MONAI's default widths at 256 and at 512 px.
 """
@@ -33,9 +33,9 @@ from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
 
+from .baselines.networks import NETWORKS, LastOutput, build
+from .baselines.training import SIZE, predict
 from .data import CLASSES
-from .rivals.networks import NETWORKS, LastOutput, build
-from .rivals.training import SIZE, predict
 from .simulate import simulate
 
 MASK_STAGES = ("masks", "clean-up")
@@ -78,7 +78,7 @@ def stage_times(pipeline: Pipeline, radiograph: Radiograph, method: str, repeats
 
 
 def networks() -> dict[str, tuple[torch.nn.Module, int]]:
-    """Name -> a rival, as it is compared in accuracy and at MONAI's default width, and the side of its input."""
+    """Name -> a baseline, as it is compared in accuracy and at MONAI's default width, and the side of its input."""
     classes, wide = len(CLASSES), (32, 64, 128, 256, 512)
     found = {f"{name}, {SIZE} px": (build(name, classes), SIZE) for name in NETWORKS}
     for size in (256, 512):
@@ -91,8 +91,8 @@ def networks() -> dict[str, tuple[torch.nn.Module, int]]:
     return {name: (network.eval(), size) for name, (network, size) in found.items()}
 
 
-def report(pipeline: Pipeline, sizes: list[int], repeats: int, rivals: bool = True) -> str:
-    """Markdown tables: the pipeline's stages by size, its growth, and the rivals' times with their ratio to it."""
+def report(pipeline: Pipeline, sizes: list[int], repeats: int, baselines: bool = True) -> str:
+    """Markdown tables: the pipeline's stages by size, its growth, and the baselines' times with their ratio to it."""
     lines = [
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}",
         "",
@@ -117,8 +117,8 @@ def report(pipeline: Pipeline, sizes: list[int], repeats: int, rivals: bool = Tr
             masks.append(sum(stages.get(stage, 0.0) for stage in MASK_STAGES))
             others.append(sum(stages.values()) - masks[-1])
         lines.append(f"| {small} to {large} | {masks[1] / masks[0]:.2f} | {others[1] / others[0]:.2f} |")
-    if rivals:
-        lines += ["", "| rival | " + " | ".join(f"{size} px, ms | ratio" for size in sizes) + " |"]
+    if baselines:
+        lines += ["", "| baseline | " + " | ".join(f"{size} px, ms | ratio" for size in sizes) + " |"]
         lines.append("|---" * (1 + 2 * len(sizes)) + "|")
         for name, (network, side) in networks().items():
             cells = []

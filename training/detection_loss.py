@@ -14,14 +14,14 @@ from torch.nn import functional
 from GrayscaleDetSegLib.core.yolo.decode import decode_scale
 
 from .detection_sample import DetectionSample, is_weak
-from .films.outlined import VOID
+from .films.outlined import IGNORE
 from .networks import Yolo
 
 SAME_PLACE = 0.65
 """IoU from which the boxes of two objects are one place."""
 DOUBT = 0.5
 """Share of its best marked class from which the best unmarked one makes a prediction right to stay."""
-HIDDEN_IOU = 0.3
+IGNORED_IOU = 0.3
 """IoU with what is cut off too much to be asked for from which nothing is held against a prediction."""
 
 
@@ -66,7 +66,7 @@ def detection_loss(
 
     An object is assigned to the cell that holds its centre, for the anchor that fits its size best and every other one
     whose size IoU exceeds `anchor_iou`. Where a cell's class is one that the image does not mark, its objectness is
-    not pushed to 0: the unmarked bone may well be there; nor is it on what a sample calls `hidden` or void. Objects
+    not pushed to 0: the unmarked bone may well be there; nor is it on a sample's ignored boxes and places. Objects
     that lie in the same place (radius and ulna from the side) share a cell: then all of their classes are right there.
     """
     device = outputs[0].device
@@ -148,11 +148,11 @@ def _objectness_weight(
         if is_weak(sample.labels, sample.marked):
             weight[number] = 0.0
         found = predicted[number].reshape(-1, 4)
-        for boxes, limit in ((sample.boxes, ignore), (sample.hidden, HIDDEN_IOU)):
+        for boxes, limit in ((sample.boxes, ignore), (sample.ignored_boxes, IGNORED_IOU)):
             if boxes is not None and len(boxes):
                 overlap = pairwise_iou(found, boxes).amax(1)
                 weight[number][overlap.view(weight[number].shape) > limit] = 0.0
         if sample.masks is not None:
-            void = (sample.masks >> VOID & 1).float()[None, None]
-            weight[number][:, functional.adaptive_avg_pool2d(void, weight.shape[-2:])[0, 0] >= 0.5] = 0.0
+            ignored = (sample.masks >> IGNORE & 1).float()[None, None]
+            weight[number][:, functional.adaptive_avg_pool2d(ignored, weight.shape[-2:])[0, 0] >= 0.5] = 0.0
     return weight

@@ -21,8 +21,8 @@ class DetectionSample(NamedTuple):
     marked : tensor (classes,) of bool
         The classes of which all objects are labelled in this image; the others stay out of the loss.
     masks : tensor (size / 4, size / 4) of int64, or None
-        Bit n where class n shows; bit ``films.outlined.VOID`` where nothing is known.
-    hidden : tensor (m, 4) or None
+        Bit n where class n shows; bit ``films.outlined.IGNORE`` where nothing is known.
+    ignored_boxes : tensor (m, 4) or None
         Boxes of which too little is left after the crop to ask for them: no loss for what is found there.
     """
 
@@ -31,7 +31,7 @@ class DetectionSample(NamedTuple):
     labels: torch.Tensor
     marked: torch.Tensor
     masks: torch.Tensor | None = None
-    hidden: torch.Tensor | None = None
+    ignored_boxes: torch.Tensor | None = None
 
 
 def is_weak(labels: np.ndarray | torch.Tensor, marked: np.ndarray | torch.Tensor) -> bool:

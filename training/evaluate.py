@@ -27,16 +27,16 @@ from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate, Regions
+from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
 from GrayscaleDetSegLib.core.result import SegmentationResult
 
+from .baselines.thresholds import multi_otsu, otsu
 from .data import Case
 from .data.checking import announce, check
 from .films.knowledge import CARDS
 from .films.marked import marked
 from .intervals import best_interval
 from .metrics import overlap, placed
-from .rivals.thresholds import multi_otsu, otsu
 from .runs import command
 
 OBJECT = (("set", "set", "{}"), ("class", "class", "{}"), ("n", "n", "{:d}"))
@@ -62,7 +62,7 @@ SINGLE = (
     ("multi_otsu_1", "multi-1", "{:.3f}"),
     ("multi_otsu_2", "multi-2", "{:.3f}"),
 )
-"""The single box, beside its ceiling and its rivals."""
+"""The single box, beside its ceiling and its baselines."""
 
 
 def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
@@ -113,7 +113,7 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
 def _results(pipeline: Pipeline, radiograph: Radiograph) -> dict[tuple[str, bool], SegmentationResult]:
     """(method, whether the clean-up ran) -> result; regions are looked for once."""
     first = pipeline.segment(radiograph, method="box", clean_up=False)
-    found = tuple(Candidate(item.label, item.score, item.region) for item in first.objects)
+    found = tuple(RegionProposal(item.label, item.score, item.region) for item in first.objects)
     regions = Regions(found, first.best_candidate, first.view)
     results = {("box", False): first}
     for method in dict.fromkeys(("box", pipeline.default_method)):

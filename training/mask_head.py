@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from .detection_sample import DetectionSample
-from .films.outlined import SHAPELESS, VOID
+from .films.outlined import IGNORE, SHAPELESS
 from .networks import YoloV3Tiny3
 
 
@@ -42,7 +42,7 @@ class MaskHead(nn.Module):
         truth = (bits[:, None] >> number & 1).float()
         truth = functional.avg_pool2d(truth, truth.shape[-1] // logits.shape[-1])
         known = torch.stack([sample.marked for sample in samples])[:, :, None, None].float()
-        speaking = (bits[:, None] & (1 << VOID | 1 << SHAPELESS)) == 0
+        speaking = (bits[:, None] & (1 << IGNORE | 1 << SHAPELESS)) == 0
         known = known * functional.max_pool2d(speaking.float(), bits.shape[-1] // logits.shape[-1])
         entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
         entropy = (entropy * known).sum() / (known.sum() + 1.0)

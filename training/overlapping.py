@@ -28,7 +28,7 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.overlaps import EXCLUSIVE
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import Candidate, Regions
+from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
 
 from .data.folders import scan_folders
 from .data.labelled import Case
@@ -75,7 +75,7 @@ def figures(pipeline: Pipeline, picture: Picture) -> dict[str, list[tuple[str, f
     """(class, IoU) of every object of a film, for each of the `WAYS`."""
     radiograph = Radiograph.from_array(picture.pixels)
     objects = [(label, mask) for label, mask in picture.objects if mask.sum() >= LEAST]
-    true = tuple(Candidate(label, 1.0, tuple(map(float, boxes.of_mask(mask)))) for label, mask in objects)
+    true = tuple(RegionProposal(label, 1.0, tuple(map(float, boxes.of_mask(mask)))) for label, mask in objects)
     results = []
     for regions in (pipeline.find_regions(radiograph), Regions(true, None, Orientation())):
         result = pipeline.segment_regions(radiograph, regions)

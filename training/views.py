@@ -29,7 +29,7 @@ from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import Regions
-from GrayscaleDetSegLib.core.result import Candidate, SegmentedObject
+from GrayscaleDetSegLib.core.result import RegionProposal, SegmentedObject
 
 from .data.folders import scan_folders
 from .data.labelled import Case
@@ -115,7 +115,7 @@ def overlaps(pipeline: Pipeline, picture: Picture, true_regions: bool = False) -
     radiograph = Radiograph.from_array(np.ascontiguousarray(picture.pixels))
     wanted = [(label, mask) for label, mask in picture.objects if mask.sum() >= LEAST]
     if true_regions:
-        found = tuple(Candidate(label, 1.0, tuple(map(float, boxes.of_mask(mask)))) for label, mask in wanted)
+        found = tuple(RegionProposal(label, 1.0, tuple(map(float, boxes.of_mask(mask)))) for label, mask in wanted)
         result = pipeline.segment_regions(radiograph, Regions(found, None, Orientation()))
     else:
         result = pipeline.segment(radiograph)

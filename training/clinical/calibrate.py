@@ -20,7 +20,7 @@ import numpy as np
 
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.reading.reader import read_radiograph
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 
 from .judge import Box, Count, general, judge, read_boxes, table
 
@@ -29,7 +29,7 @@ LOWEST, HIGHEST = 0.05, 0.6
 """Thresholds that are tried."""
 
 
-def thresholds(films: dict[str, list[Box]], regions: dict[str, list[Candidate]]) -> dict[str, float]:
+def thresholds(films: dict[str, list[Box]], regions: dict[str, list[RegionProposal]]) -> dict[str, float]:
     """Of every class with enough boxes, the score at which it finds most without too many false regions."""
     labels = {box.label for boxes in films.values() for box in boxes}
     chosen = {}

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.reading.reader import read_radiograph
-from GrayscaleDetSegLib.core.result import Candidate
+from GrayscaleDetSegLib.core.result import RegionProposal
 
 BOXES = Path(__file__).parent / "boxes.csv"
 COUNTED = ("femur", "tibia", "fibula", "hip bone", "humerus", "radius", "ulna", "hand", "foot", "scapula", "clavicle")
@@ -74,7 +74,7 @@ class Count:
     false: int = 0
 
 
-def judge(films: dict[str, list[Box]], regions: dict[str, list[Candidate]]) -> dict[str, Count]:
+def judge(films: dict[str, list[Box]], regions: dict[str, list[RegionProposal]]) -> dict[str, Count]:
     """Hits, misses and false regions of every class."""
     counts: dict[str, Count] = defaultdict(Count)
     for film, truth in films.items():
@@ -134,7 +134,7 @@ def _line(name: str, count: Count) -> str:
     return f"| {name} | {count.wanted} | {recall} | {many} | {precision} |"
 
 
-def draw(path: Path, truth: list[Box], found: list[Candidate], output: Path) -> None:
+def draw(path: Path, truth: list[Box], found: list[RegionProposal], output: Path) -> None:
     """A picture of the boxes (white) and the regions (yellow), for looking; it shows the film."""
     picture = Image.open(path).convert("RGB")
     pen = ImageDraw.Draw(picture)

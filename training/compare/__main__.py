@@ -20,12 +20,12 @@ import torch
 from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError
 
 from .. import benchmark
+from ..baselines.experiment import Budget
+from ..baselines.networks import NETWORKS
 from ..data import SETS
-from ..rivals.contest import Budget
-from ..rivals.networks import NETWORKS
 from . import cross, plots, provenance, report
-from .contestants import CODE, HERE
-from .curves import RIVALS as CURVE_RIVALS
+from .compared import CODE, HERE
+from .curves import BASELINES as CURVE_BASELINES
 from .curves import curve
 from .curves import summary as curve_summary
 from .parts import accuracy, pictures, robustness
@@ -76,13 +76,13 @@ def _cross(session: Session) -> list[str]:
         chosen = "a learning rate chosen on their val part"
     together = []
     for item in session.finished:
-        if item.name in ("surfaces", cross.RIVAL):
+        if item.name in ("surfaces", cross.BASELINE):
             together += session.rows(item)
     return [
         f"Of {', '.join(options.cross_sets)} each is left out once. The methods are trained on the others, with"
         f" {options.cross_images} images seen and {chosen}, and tested on the val part"
-        " of the one left out. The surfaces work in the regions of the bundle's 2D detector, which has seen"
-        f" training images of all sets; in the boxes of the {cross.RIVAL}'s masks nothing has seen the one left out.",
+        " of the one left out. The surfaces work in the regions of the bundle's 2D detector, which has seen training"
+        f" images of all sets; in the boxes of the {cross.BASELINE}'s masks nothing has seen the one left out.",
         *([f"**Missing:** {', '.join(absent)}, not trained yet."] if absent else []),
         *cross.summary(folds, together),
     ]
@@ -93,7 +93,7 @@ def _curves(session: Session) -> list[str]:
     parts = session.training, session.validation
     kept = [[case for case in cases if case.set_name == options.curve_set] for cases in parts]
     folder, budget = options.output / "curves", Budget(options.curve_images, 0)
-    rates = {name: session.rate_of(name) for name in ("surfaces", *CURVE_RIVALS)}
+    rates = {name: session.rate_of(name) for name in ("surfaces", *CURVE_BASELINES)}
 
     def depends() -> dict[str, str]:
         design = session.surface_config, session.settings["margin"]

@@ -16,13 +16,13 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 from ..data import Case
 from ..intervals import best_interval
 from ..metrics import overlap
-from .ceilings import field_ceiling
+from .oracle_bounds import best_cells
 
 Masks = Callable[[Case], dict[str, np.ndarray]]
 """From a case to the mask of every class that it marks."""
 
 GRIDS = (64,)
-CEILINGS = ("one box, best", *(f"{grid} x {grid} boxes, best" for grid in GRIDS))
+ORACLE_BOUNDS = ("one box, best", *(f"{grid} x {grid} boxes, best" for grid in GRIDS))
 
 
 def records_of(name: str, masks: Masks, cases: list[Case]) -> list[dict]:
@@ -45,7 +45,7 @@ def pipeline_masks(pipeline: Pipeline, method: str, clean_up: bool = True, as_fi
     Parameters
     ----------
     as_filed : bool
-        Whether it has to see for itself that an image is inverted; False shows it bone-bright ones, as the rivals get.
+        Whether it has to see for itself that an image is inverted; False shows it bone-bright ones, like the baselines.
     """
 
     def masks(case: Case) -> dict[str, np.ndarray]:
@@ -60,7 +60,7 @@ def pipeline_masks(pipeline: Pipeline, method: str, clean_up: bool = True, as_fi
     return masks
 
 
-def ceilings(cases: list[Case]) -> list[dict]:
+def oracle_bounds(cases: list[Case]) -> list[dict]:
     """Records of the best single interval in the true ROI, and of the best interval for each cell of a grid."""
     records = []
     for case in cases:
@@ -76,7 +76,7 @@ def ceilings(cases: list[Case]) -> list[dict]:
             one[window] = rule_mask(radiograph, roi, best.low, best.high)
             whole["one box, best"][label].append(one)
             for grid in GRIDS:
-                whole[f"{grid} x {grid} boxes, best"][label].append(field_ceiling(gray, truth, roi, grid))
+                whole[f"{grid} x {grid} boxes, best"][label].append(best_cells(gray, truth, roi, grid))
         for method, masks in whole.items():
             joined = {label: np.any(parts, axis=0) for label, parts in masks.items()}
             records += records_of(method, lambda _, joined=joined: joined, [case])

@@ -16,25 +16,25 @@ from scipy import ndimage
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
-from GrayscaleDetSegLib.core.regions import Candidate
+from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.regions import Regions as FoundRegions
 
+from ..baselines import experiment
+from ..baselines.experiment import Budget, train
+from ..baselines.networks import build
 from ..data import Case
 from ..networks import SurfaceNetwork
-from ..rivals import contest
-from ..rivals.contest import Budget, train
-from ..rivals.networks import build
 from .accuracy import Masks, records_of
-from .contestants import RATES, Contestant, Regions, of_rival, of_surfaces, train_surfaces, with_surfaces
+from .compared import RATES, ComparedMethod, Regions, of_baseline, of_surfaces, train_surfaces, with_surfaces
 from .records import cases_digest, code_digest
 from .session import Session
 from .statistics import Bootstrap
 from .tables import table
 
-RIVAL = "FCN"
+BASELINE = "FCN"
 """Of the networks the one that did best over all sets of the shared data, and the fastest to train."""
-IN_ITS_BOXES = f"surfaces in the {RIVAL}'s boxes"
-METHODS = ("surfaces", IN_ITS_BOXES, RIVAL)
+IN_ITS_BOXES = f"surfaces in the {BASELINE}'s boxes"
+METHODS = ("surfaces", IN_ITS_BOXES, BASELINE)
 
 
 class NothingInCommon(ValueError):
@@ -52,31 +52,31 @@ def fold(session: Session, test: str, names: list[str], budget: Budget) -> list[
     cases = [_of_classes(case, classes) for case in session.validation if case.set_name == test]
     if not any(case.labels for case in cases):
         raise NothingInCommon(f"No class of '{test}' is marked in the other sets: leave it out of --cross-sets.")
-    folders = {name: session.folder / "cross" / test / name for name in (RIVAL, "surfaces")}
-    rates = {RIVAL: contest.RATES, "surfaces": RATES}
+    folders = {name: session.folder / "cross" / test / name for name in (BASELINE, "surfaces")}
+    rates = {BASELINE: experiment.RATES, "surfaces": RATES}
     if not budget.search_images:
         rates = {name: (session.rate_of(name),) for name in rates}
         folders = {name: folder / f"rate {rates[name][0]:g}" for name, folder in folders.items()}
     config = replace(session.surface_config, classes=classes)
     if session.options.no_training:
         there = [
-            contest.finished(lambda: build(RIVAL, len(classes)), folders[RIVAL], rates[RIVAL]),
-            contest.finished(lambda: SurfaceNetwork(config), folders["surfaces"], rates["surfaces"]),
+            experiment.finished(lambda: build(BASELINE, len(classes)), folders[BASELINE], rates[BASELINE]),
+            experiment.finished(lambda: SurfaceNetwork(config), folders["surfaces"], rates["surfaces"]),
         ]
         if None in there:
             return []
-    network = train(RIVAL, training, validation[::3], classes, budget, folders[RIVAL], rates[RIVAL])
+    network = train(BASELINE, training, validation[::3], classes, budget, folders[BASELINE], rates[BASELINE])
     regions = Regions(session.pipeline.roi_detector, training, validation, session.settings["margin"])
     trained = train_surfaces(config, training, validation[::3], regions, budget, folders["surfaces"], rates["surfaces"])
-    rival = of_rival(RIVAL, network, classes, folders[RIVAL])
+    baseline = of_baseline(BASELINE, network, classes, folders[BASELINE])
     surfaces = of_surfaces("surfaces", session.pipeline, trained, folders["surfaces"])
     pipeline = with_surfaces(session.pipeline, trained.network)
-    inside = Contestant(
-        IN_ITS_BOXES, in_boxes(pipeline, rival.masks), {**surfaces.depends, "boxes": rival.depends["weights"]}
+    inside = ComparedMethod(
+        IN_ITS_BOXES, in_boxes(pipeline, baseline.masks), {**surfaces.depends, "boxes": baseline.depends["weights"]}
     )
     images = {"images": cases_digest(cases), "cross": code_digest(Path(__file__))}
     rows = []
-    for item in (surfaces, inside, rival):
+    for item in (surfaces, inside, baseline):
         rows += session.store.rows(
             f"cross/{test}/{item.name}",
             {**item.depends, **images},
@@ -99,7 +99,7 @@ def in_boxes(pipeline: Pipeline, guide: Masks) -> Masks:
             parts, count = ndimage.label(mask)
             if count:
                 largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-                candidates.append(Candidate(label, 1.0, tuple(map(float, boxes.of_mask(largest)))))
+                candidates.append(RegionProposal(label, 1.0, tuple(map(float, boxes.of_mask(largest)))))
         regions = FoundRegions(tuple(candidates), candidates[0] if candidates else None, Orientation())
         for item in pipeline.segment_regions(case.radiograph(), regions, method="surfaces").objects:
             found[item.label] |= item.mask
@@ -132,16 +132,16 @@ def summary(folds: dict[str, list[dict]], together: list[dict]) -> list[str]:
     lines = []
     for test in (*folds, "mean"):
         chosen = [group for group in groups if test in (group[0], "mean")]
-        cells = [statistics.difference(ours, RIVAL, chosen).text(signed=True) for ours in METHODS[:2]]
+        cells = [statistics.difference(ours, BASELINE, chosen).text(signed=True) for ours in METHODS[:2]]
         lines.append([test, *cells])
-    blocks += [f"IoU minus that of the {RIVAL}, on the same images:", table(["tested on", *METHODS[:2]], lines)]
+    blocks += [f"IoU minus that of the {BASELINE}, on the same images:", table(["tested on", *METHODS[:2]], lines)]
     known = {row["method"] for row in together}
     if known:
         lines = []
         for test in (*folds, "mean"):
             chosen = [group for group in groups if test in (group[0], "mean")]
             for method in METHODS:
-                same = RIVAL if method == RIVAL else "surfaces"
+                same = BASELINE if method == BASELINE else "surfaces"
                 if same in known:
                     before, change = ("all", same), statistics.difference(method, ("all", same), chosen)
                     cells = [statistics.estimate(before, chosen).text(), change.text(signed=True)]

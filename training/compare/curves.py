@@ -17,25 +17,25 @@ from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 
 from .. import refinement
+from ..baselines.experiment import Budget, fit
+from ..baselines.networks import build
+from ..baselines.training import AUGMENTATION, BaselineTraining, WholeImageDataset, predict
 from ..box_data import BoxAugmentation, BoxDataset
 from ..box_detector import BoxLoss, BoxTraining
 from ..data import Case
 from ..metrics import placed
 from ..networks import PointNet, PointNetConfig, SurfaceConfig
-from ..rivals.contest import Budget, fit
-from ..rivals.networks import build
-from ..rivals.training import AUGMENTATION, RivalTraining, WholeImageDataset, predict
 from ..surface_data import SurfaceAugmentation
 from .accuracy import records_of
-from .contestants import Regions, train_surfaces
+from .compared import Regions, train_surfaces
 from .statistics import Bootstrap
 from .tables import table
 
 ANCHORS = AnchorConfig(64, (26, 38, 50), 2)
 IN_ROI, MARGIN = " in the ROI", 0.15
-RIVALS = ("FCN", "U-Net")
+BASELINES = ("FCN", "U-Net")
 """On whole images and, beside that, in the ROI with a margin: what the 2D detector alone would give them."""
-METHODS = ("surfaces", "single box", *(name + place for name in RIVALS for place in ("", IN_ROI)))
+METHODS = ("surfaces", "single box", *(name + place for name in BASELINES for place in ("", IN_ROI)))
 InRoi = Callable[[Case, "np.ndarray | None"], np.ndarray]
 """From a case and the ROI that was found to the mask of the class."""
 
@@ -76,7 +76,7 @@ def curve(
     Parameters
     ----------
     rates : mapping of str to float
-        The learning rates of the surfaces and of each of `RIVALS`.
+        The learning rates of the surfaces and of each of `BASELINES`.
     """
     training, validation = of_one_class(training, label), of_one_class(validation, label)
     found = {case.name: regions.found.get((case.set_name, case.name, 0)) for case in validation}
@@ -93,15 +93,15 @@ def curve(
             "single box": _by_box(_single_box(label, cases, budget, output / f"{count}" / "box"), label),
         }
         parts = [cropped(case, boxes.of_mask(case.label_map == case.labels[label]), MARGIN)[0] for case in cases]
-        for name in RIVALS:
+        for name in BASELINES:
             folder, rate = folders[name], rates[name]
-            methods[name] = _by_whole(_rival(name, cases, label, budget, folder / "whole", rate))
-            methods[name + IN_ROI] = _by_part(_rival(name, parts, label, budget, folder / "in the ROI", rate))
+            methods[name] = _by_whole(_baseline(name, cases, label, budget, folder / "whole", rate))
+            methods[name + IN_ROI] = _by_part(_baseline(name, parts, label, budget, folder / "in the ROI", rate))
         for name, method in methods.items():
 
             def masks(case, name=name, method=method):
                 roi = found[case.name]
-                is_blind = roi is None and name not in RIVALS
+                is_blind = roi is None and name not in BASELINES
                 return {label: np.zeros(case.pixels.shape, bool) if is_blind else method(case, roi)}
 
             records += [{**record, "images": count} for record in records_of(name, masks, validation)]
@@ -139,9 +139,9 @@ def _by_part(network: torch.nn.Module) -> InRoi:
     return mask
 
 
-def _rival(name: str, cases: list[Case], label: str, budget: Budget, folder: Path, rate: float) -> torch.nn.Module:
+def _baseline(name: str, cases: list[Case], label: str, budget: Budget, folder: Path, rate: float) -> torch.nn.Module:
     dataset = WholeImageDataset(cases, (label,), replace(AUGMENTATION, flip=0.0), budget.seed)
-    return fit(lambda: build(name, 1), RivalTraining, dataset, rate, budget.images, budget, folder)
+    return fit(lambda: build(name, 1), BaselineTraining, dataset, rate, budget.images, budget, folder)
 
 
 def _single_box(label: str, cases: list[Case], budget: Budget, folder: Path) -> BoxDetector:

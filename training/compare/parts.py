@@ -1,4 +1,4 @@
-"""The parts of the comparison that measure all contestants: accuracy, pictures, robustness; each as Markdown blocks."""
+"""The parts of the comparison that measure all methods: accuracy, pictures, robustness; each as Markdown blocks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from scipy.stats import spearmanr
 
-from ..rivals.contest import images_seen
+from ..baselines.experiment import images_seen
 from . import pictures as drawn
 from . import plots, provenance, tables, times
 from . import robustness as altered
-from .accuracy import CEILINGS, confidences
-from .contestants import CODE, HERE
+from .accuracy import ORACLE_BOUNDS, confidences
+from .compared import CODE, HERE
 from .records import cases_digest, code_digest
 from .session import Session, spread
 from .statistics import DRAWS, Bootstrap
@@ -19,15 +19,15 @@ from .statistics import DRAWS, Bootstrap
 
 def accuracy(session: Session) -> list[str]:
     """The article's Tables 1 and 2, every set and class, costs, and what the confidence is worth."""
-    rows = session.ceiling_rows()
-    for item in session.contestants:
+    rows = session.oracle_bound_rows()
+    for item in session.compared:
         rows += session.rows(item)
-    methods = [item.name for item in session.contestants]
-    rivals = [name for name in session.options.rivals if name in methods]
+    methods = [item.name for item in session.compared]
+    baselines = [name for name in session.options.rivals if name in methods]
     absent = [name for name in ("surfaces", *session.options.rivals) if name not in methods]
     statistics, ours = Bootstrap(rows), methods[0]
-    own = [name for name in methods if name not in rivals]
-    plots.accuracy(statistics, [*methods, *CEILINGS], session.folder / "accuracy.png")
+    own = [name for name in methods if name not in baselines]
+    plots.accuracy(statistics, [*methods, *ORACLE_BOUNDS], session.folder / "accuracy.png")
     blocks = [
         "Whole pipelines, from the pixels of a file to masks at full size. In brackets are 95 % intervals by"
         f" {DRAWS} bootstrap draws over the images of each set. FN and FP are shares of the object's pixels. The"
@@ -38,16 +38,16 @@ def accuracy(session: Session) -> list[str]:
     ]
     if absent:
         blocks.append(f"**Missing networks:** {', '.join(absent)}. They are trained without `--no-training`.")
-    blocks += ["### As the article's Table 1", *tables.first(statistics, [*methods, *CEILINGS])]
+    blocks += ["### As the article's Table 1", *tables.first(statistics, [*methods, *ORACLE_BOUNDS])]
     blocks += ["The article's own figures, on other data that are not public:", tables.ARTICLE_1]
-    blocks += ["### As the article's Table 2: IoU", tables.second(statistics, [*own, *rivals], ours, rivals)]
-    if "shipped" in methods and ours != "shipped" and rivals:
+    blocks += ["### As the article's Table 2: IoU", tables.second(statistics, [*own, *baselines], ours, baselines)]
+    if "shipped" in methods and ours != "shipped" and baselines:
         blocks += [
             "The shipped surfaces, trained longer, against the same networks:",
-            tables.second(statistics, ["shipped"], "shipped", rivals),
+            tables.second(statistics, ["shipped"], "shipped", baselines),
         ]
     blocks += ["The article's own figures, on other data that are not public:", tables.ARTICLE_2]
-    blocks += ["### IoU by set and class", tables.by_class(statistics, [*CEILINGS, *methods], ours, rivals)]
+    blocks += ["### IoU by set and class", tables.by_class(statistics, [*ORACLE_BOUNDS, *methods], ours, baselines)]
     blocks.append("![Mean IoU with 95 % intervals; lines are the most that boxes can reach](accuracy.png)")
     blocks += ["### Cost", _costs(session)]
     if "surfaces" in session.pipeline.methods:
@@ -56,13 +56,13 @@ def accuracy(session: Session) -> list[str]:
 
 
 def _costs(session: Session) -> str:
-    contestants, cases = session.contestants, spread(session.validation, session.options.timed)
-    depends = {item.name: f"{item.depends}" for item in contestants}
+    compared, cases = session.compared, spread(session.validation, session.options.timed)
+    depends = {item.name: f"{item.depends}" for item in compared}
     depends |= {"images": cases_digest(cases), "threads": str(session.options.threads)}
     depends |= {"machine": provenance.machine(), "code": code_digest(HERE / "times.py")}
-    rows = session.store.rows("times", depends, lambda: times.cpu_times(contestants, cases))
+    rows = session.store.rows("times", depends, lambda: times.cpu_times(compared, cases))
     seen = {}
-    for item in contestants:
+    for item in compared:
         if item.folder is not None:
             count = images_seen(item.folder / "final", session.budget.batch_size)
             seen[item.name] = "unknown" if count is None else str(count)
@@ -70,12 +70,12 @@ def _costs(session: Session) -> str:
         f"CPU time: median (5 % to 95 %) of {len(cases)} val images, {session.options.threads} thread(s), all methods"
         " in turn in one run. Ours look for all classes; the others enlarge the masks of those that a set marks alone."
     )
-    return f"{note}\n\n{tables.costs(contestants, times.summary(rows), seen)}"
+    return f"{note}\n\n{tables.costs(compared, times.summary(rows), seen)}"
 
 
 def _confidence(session: Session) -> str:
     """Whether images that went wrong have a lower confidence: rank correlations with IoU on val."""
-    shipped = next(item for item in session.contestants if item.name == "shipped")
+    shipped = next(item for item in session.compared if item.name == "shipped")
     rows = session.by_set("confidences", shipped.depends, lambda cases: confidences(session.pipeline, cases))
     lines = []
     for name in [*dict.fromkeys(row["set"] for row in rows), "all"]:
@@ -91,10 +91,10 @@ def _confidence(session: Session) -> str:
 
 
 def robustness(session: Session) -> list[str]:
-    """All contestants on altered images."""
-    contestants, cases = session.finished, spread(session.validation, session.options.altered)
-    rows = altered.robustness(contestants, cases, cases_digest(cases), session.store)
-    methods = [item.name for item in contestants]
+    """All compared methods on altered images."""
+    compared, cases = session.finished, spread(session.validation, session.options.altered)
+    rows = altered.robustness(compared, cases, cases_digest(cases), session.store)
+    methods = [item.name for item in compared]
     plots.robustness(rows, methods, session.folder / "robustness.png")
     return [
         f"The same methods on {len(cases)} images of val, up to {session.options.altered} of each set, altered."
@@ -106,8 +106,8 @@ def robustness(session: Session) -> list[str]:
 
 def pictures(session: Session) -> list[str]:
     """For the best, median and worst image of every set: the stages of our method, and all methods side by side."""
-    contestants = session.finished
-    reference = contestants[0]
+    compared = session.finished
+    reference = compared[0]
     pipeline, method = reference.pipeline, reference.method
     rows = session.rows(reference)
     code = code_digest(HERE / "pictures.py", HERE / "plots.py", *CODE["figures"])
@@ -122,7 +122,7 @@ def pictures(session: Session) -> list[str]:
             continue
         wanted = {
             "stages": lambda path, chosen=chosen: drawn.stages(chosen, pipeline, method, path),
-            "methods": lambda path, chosen=chosen: drawn.side_by_side(chosen, contestants, path),
+            "methods": lambda path, chosen=chosen: drawn.side_by_side(chosen, compared, path),
         }
         titles = {
             "stages": f"{name}, stages of {reference.name}, as in the article's Fig. 12",
@@ -131,7 +131,7 @@ def pictures(session: Session) -> list[str]:
         blocks.append(f"### {name}")
         for kind, make in wanted.items():
             place = Path("pictures") / f"{name}_{kind}.png"
-            shown = contestants if kind == "methods" else [reference]
+            shown = compared if kind == "methods" else [reference]
             depends = {item.name: f"{item.depends}" for item in shown} | {"images": cases_digest(cases), "code": code}
             session.store.file(session.folder / place, depends, make)
             blocks.append(f"![{titles[kind]}]({place.as_posix()})")

@@ -16,7 +16,7 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 
 from ..data import Case
 from ..metrics import overlap
-from .contestants import Contestant
+from .compared import ComparedMethod
 from .plots import save
 
 RANKS = ("best", "median", "worst")
@@ -61,15 +61,15 @@ def mean_iou(masks: dict[str, np.ndarray], truths: dict[str, np.ndarray]) -> flo
     return float(np.mean([overlap(masks[label], truth).iou for label, truth in truths.items() if truth.any()]))
 
 
-def side_by_side(cases: dict[str, Case], contestants: list[Contestant], path: Path) -> None:
+def side_by_side(cases: dict[str, Case], compared: list[ComparedMethod], path: Path) -> None:
     """Like Fig. 13: a row for each case, the truth and every method's mask with its IoU."""
-    titles = ["image", "truth", *(item.name for item in contestants)]
+    titles = ["image", "truth", *(item.name for item in compared)]
     figure, axes = _grid(cases, titles)
     for row, (rank, case) in zip(axes, cases.items()):
         gray, truths = case.radiograph().gray(), _truths(case)
         _show(row[0], gray, f"{rank}: {case.name}", below=True)
         _show(row[1], coloured(gray, truths, truths))
-        for axis, item in zip(row[2:], contestants):
+        for axis, item in zip(row[2:], compared):
             masks = item.masks(case)
             _show(axis, coloured(gray, masks, truths), f"IoU {mean_iou(masks, truths):.3f}", below=True)
     _save_small(figure, path)

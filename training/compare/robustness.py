@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from ..data import Case
 from .accuracy import records_of
-from .contestants import Contestant
+from .compared import ComparedMethod
 from .records import Store, code_digest
 from .statistics import Bootstrap
 from .tables import table
@@ -91,7 +91,7 @@ ALTERATIONS: dict[str, Callable[[Case], Case]] = {
 }
 
 
-def robustness(contestants: list[Contestant], cases: list[Case], images: str, store: Store) -> list[dict]:
+def robustness(compared: list[ComparedMethod], cases: list[Case], images: str, store: Store) -> list[dict]:
     """Figures of every method under every alteration, object by object; `images` is the digest of the cases.
 
     Kept in the store for each method and alteration, so that what was cut off goes on.
@@ -99,7 +99,7 @@ def robustness(contestants: list[Contestant], cases: list[Case], images: str, st
     rows = []
     for title, alter in ALTERATIONS.items():
         altered = cache(lambda alter=alter: [alter(case) for case in cases])
-        for item in contestants:
+        for item in compared:
             depends = {**item.depends, "images": images, "alterations": code_digest(Path(__file__))}
 
             def compute(item=item, altered=altered, title=title) -> list[dict]:

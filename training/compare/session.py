@@ -1,4 +1,4 @@
-"""What the parts of a comparison share: its options, data, contestants and kept rows, each made when first needed."""
+"""What the parts of a comparison share: options, data, compared methods and kept rows, each made when first needed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import tomllib
 
 from GrayscaleDetSegLib.core.loading import load_pipeline
 
+from ..baselines import experiment
+from ..baselines.experiment import Budget, Trained
+from ..baselines.networks import build
 from ..data import CLASSES, Case
 from ..data.checking import Report, announce, check
 from ..networks import SurfaceConfig, SurfaceNetwork
-from ..rivals import contest
-from ..rivals.contest import Budget, Trained
-from ..rivals.networks import build
-from . import contestants
-from .accuracy import ceilings, records_of
-from .contestants import CODE, HERE, RATES, Contestant, Regions
+from . import compared
+from .accuracy import oracle_bounds, records_of
+from .compared import CODE, HERE, RATES, ComparedMethod, Regions
 from .records import Store, cases_digest, code_digest
 
 
@@ -92,71 +92,71 @@ class Session:
         return Regions(self.pipeline.roi_detector, self.training, self.validation, self.settings["margin"])
 
     @cached_property
-    def contestants(self) -> list[Contestant]:
-        """Ours, thresholds and rivals. Those that were not trained yet are, unless the options say otherwise."""
+    def compared(self) -> list[ComparedMethod]:
+        """Ours, thresholds and baselines. Those that were not trained yet are, unless the options say otherwise."""
         return self._collect(training=not self.options.no_training)
 
     @cached_property
-    def finished(self) -> list[Contestant]:
-        """The contestants that are trained already."""
+    def finished(self) -> list[ComparedMethod]:
+        """The compared methods that are trained already."""
         return self._collect(training=False)
 
-    def _collect(self, training: bool) -> list[Contestant]:
+    def _collect(self, training: bool) -> list[ComparedMethod]:
         pipeline, found = self.pipeline, []
         surfaces = self._surfaces(training)
         if surfaces is not None:
-            found.append(contestants.of_surfaces("surfaces", pipeline, surfaces, self.folder / "surfaces"))
+            found.append(compared.of_surfaces("surfaces", pipeline, surfaces, self.folder / "surfaces"))
         if "surfaces" in pipeline.methods:
-            found.append(contestants.of_surfaces("shipped", pipeline))
-        found.append(contestants.of_single_box(pipeline))
-        found.append(contestants.of_thresholds("Otsu", pipeline))
-        found.append(contestants.of_thresholds("multi-Otsu", pipeline, self.threshold_parts))
+            found.append(compared.of_surfaces("shipped", pipeline))
+        found.append(compared.of_single_box(pipeline))
+        found.append(compared.of_thresholds("Otsu", pipeline))
+        found.append(compared.of_thresholds("multi-Otsu", pipeline, self.threshold_parts))
         for name in self.options.rivals:
-            trained = self._rival(name, training)
+            trained = self._baseline(name, training)
             if trained is not None:
-                found.append(contestants.of_rival(name, trained, CLASSES, self.folder / "rivals" / name))
+                found.append(compared.of_baseline(name, trained, CLASSES, self.folder / "rivals" / name))
         return found
 
     def _surfaces(self, training: bool) -> Trained | None:
         folder = self.folder / "surfaces"
         if not training:
-            return contest.finished(lambda: SurfaceNetwork(self.surface_config), folder, RATES)
-        return contestants.train_surfaces(
+            return experiment.finished(lambda: SurfaceNetwork(self.surface_config), folder, RATES)
+        return compared.train_surfaces(
             self.surface_config, self.training, self.validation[::3], self.regions, self.budget, folder
         )
 
-    def _rival(self, name: str, training: bool) -> Trained | None:
+    def _baseline(self, name: str, training: bool) -> Trained | None:
         folder = self.folder / "rivals" / name
         if not training:
-            return contest.finished(lambda: build(name, len(CLASSES)), folder, contest.RATES)
-        return contest.train(name, self.training, self.validation[::3], CLASSES, self.budget, folder)
+            return experiment.finished(lambda: build(name, len(CLASSES)), folder, experiment.RATES)
+        return experiment.train(name, self.training, self.validation[::3], CLASSES, self.budget, folder)
 
     def rate_of(self, name: str) -> float:
-        """The learning rate that val chose for the surfaces or a rival in part accuracy; a middle one before that."""
+        """The learning rate that val chose for the surfaces or a baseline in part accuracy; a middle one before."""
         if name == "surfaces":
             folder, rates = self.folder / name, RATES
         else:
-            folder, rates = self.folder / "rivals" / name, contest.RATES
-        tried = contest.scores_of_rates(folder)
-        return contest.best_rate(rates, tried) if tried else rates[1]
+            folder, rates = self.folder / "rivals" / name, experiment.RATES
+        tried = experiment.scores_of_rates(folder)
+        return experiment.best_rate(rates, tried) if tried else rates[1]
 
     @cached_property
     def threshold_parts(self) -> dict[str, int]:
         """How many of three gray classes multi-Otsu takes, by class: what is best on the training images."""
-        depends = {"images": self.digests["train"], "code": code_digest(CODE["pipeline"][1], HERE / "contestants.py")}
-        rows = self.store.rows("multi-Otsu on train", depends, lambda: contestants.best_parts(self.training))
-        return contestants.chosen_parts(rows)
+        depends = {"images": self.digests["train"], "code": code_digest(CODE["pipeline"][1], HERE / "compared.py")}
+        rows = self.store.rows("multi-Otsu on train", depends, lambda: compared.best_parts(self.training))
+        return compared.chosen_parts(rows)
 
-    def rows(self, contestant: Contestant) -> list[dict]:
+    def rows(self, method: ComparedMethod) -> list[dict]:
         """The figures of a method on val, object by object."""
         return self.by_set(
-            contestant.name, contestant.depends, lambda cases: records_of(contestant.name, contestant.masks, cases)
+            method.name, method.depends, lambda cases: records_of(method.name, method.masks, cases)
         )
 
-    def ceiling_rows(self) -> list[dict]:
+    def oracle_bound_rows(self) -> list[dict]:
         """The figures of the best boxes on val, object by object."""
-        code = code_digest(HERE / "ceilings.py", *CODE["figures"])
-        return self.by_set("ceilings", {"code": code}, ceilings)
+        code = code_digest(HERE / "oracle_bounds.py", *CODE["figures"])
+        return self.by_set("ceilings", {"code": code}, oracle_bounds)
 
     def by_set(self, name: str, depends: dict[str, str], compute: Callable[[list[Case]], list[dict]]) -> list[dict]:
         """Rows on val, kept for each set, so that a set more or less leaves those of the others as they are."""

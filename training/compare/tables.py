@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .accuracy import CEILINGS
-from .contestants import Contestant
+from .accuracy import ORACLE_BOUNDS
+from .compared import ComparedMethod
 from .statistics import Bootstrap, Group
 
 DATASETS = {
@@ -56,43 +56,43 @@ def first(statistics: Bootstrap, methods: list[str]) -> list[str]:
     return blocks
 
 
-def second(statistics: Bootstrap, methods: list[str], ours: str, rivals: list[str]) -> str:
-    """The article's Table 2: IoU by kind of data, with 95 % intervals and the difference to the best rival."""
+def second(statistics: Bootstrap, methods: list[str], ours: str, baselines: list[str]) -> str:
+    """The article's Table 2: IoU by kind of data, with 95 % intervals and the difference to the best baseline."""
     kinds = {**datasets(statistics), "all sets and classes": statistics.groups}
     rows = []
     for title, groups in kinds.items():
         cells = [title, *(statistics.estimate(method, groups).text() for method in methods)]
-        rows.append(cells + _against(statistics, groups, ours, rivals))
-    return table(["data", *methods, *_against_titles(ours, rivals)], rows)
+        rows.append(cells + _against(statistics, groups, ours, baselines))
+    return table(["data", *methods, *_against_titles(ours, baselines)], rows)
 
 
-def by_class(statistics: Bootstrap, methods: list[str], ours: str, rivals: list[str]) -> str:
-    """Mean IoU of every set and class, beside the ceilings, with the best rival and the difference to it."""
+def by_class(statistics: Bootstrap, methods: list[str], ours: str, baselines: list[str]) -> str:
+    """Mean IoU of every set and class, beside the oracle bounds, with the best baseline and the difference to it."""
     rows = []
     for group in statistics.groups:
         figures = (f"{statistics.mean(method, [group]):.3f}" for method in methods)
         rows.append([*group, str(statistics.number_of_images([group])), *figures])
-        rows[-1] += _against(statistics, [group], ours, rivals)
+        rows[-1] += _against(statistics, [group], ours, baselines)
     means = (f"{statistics.mean(method, statistics.groups):.3f}" for method in methods)
-    rows.append(["mean", "", "", *means, *_against(statistics, statistics.groups, ours, rivals)])
-    return table(["set", "class", "n", *methods, *_against_titles(ours, rivals)], rows)
+    rows.append(["mean", "", "", *means, *_against(statistics, statistics.groups, ours, baselines)])
+    return table(["set", "class", "n", *methods, *_against_titles(ours, baselines)], rows)
 
 
-def _against_titles(ours: str, rivals: list[str]) -> list[str]:
-    return ["best network", f"{ours} minus it"] if rivals else []
+def _against_titles(ours: str, baselines: list[str]) -> list[str]:
+    return ["best network", f"{ours} minus it"] if baselines else []
 
 
-def _against(statistics: Bootstrap, groups: list[Group], ours: str, rivals: list[str]) -> list[str]:
-    if not rivals:
+def _against(statistics: Bootstrap, groups: list[Group], ours: str, baselines: list[str]) -> list[str]:
+    if not baselines:
         return []
-    best = max(rivals, key=lambda name: statistics.mean(name, groups))
+    best = max(baselines, key=lambda name: statistics.mean(name, groups))
     return [best, statistics.difference(ours, best, groups).text(signed=True)]
 
 
-def costs(contestants: list[Contestant], times: dict[str, tuple[float, float, float]], seen: dict[str, str]) -> str:
+def costs(compared: list[ComparedMethod], times: dict[str, tuple[float, float, float]], seen: dict[str, str]) -> str:
     """Parameters, CPU time per image, and how each was trained."""
     rows = []
-    for item in contestants:
+    for item in compared:
         middle, low, high = (f"{1e3 * value:.0f}" for value in times[item.name])
         rate = "" if item.rate is None else f"{item.rate:g}"
         weights = item.depends["weights"][:12]
@@ -105,13 +105,13 @@ def costs(contestants: list[Contestant], times: dict[str, tuple[float, float, fl
 def legend(has_shipped: bool) -> str:
     """What the names of the methods mean."""
     lines = [
-        "- surfaces: the whole pipeline with threshold surfaces trained here, on as many images as the rivals.",
+        "- surfaces: the whole pipeline with threshold surfaces trained here, on as many images as the baselines.",
         "- single box: the article's method: the whole pipeline with one box for each object, of the model bundle.",
         "- Otsu, multi-Otsu: their thresholds in the place of the 3D detector, in the same regions, with the same"
         " clean-up. Of the three gray classes of multi-Otsu, one or two are the object: what is best on train.",
         "- FCN, U-Net, U-Net++, Res-UNet, Attention U-Net: networks that label every pixel (MONAI's blocks).",
-        f"- {' and '.join(CEILINGS)}: the most that the rule of these boxes can reach in the true region, known from"
-        " the truth. No methods; a clean-up after the rule can exceed them.",
+        f"- {' and '.join(ORACLE_BOUNDS)}: the most that the rule of these boxes can reach in the true region, known"
+        " from the truth. No methods; a clean-up after the rule can exceed them.",
         "- The 2D detector, which finds the regions of all pipelines, and the single box are those of the model bundle:"
         " trained on the same train part and on simulated radiographs.",
     ]

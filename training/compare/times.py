@@ -7,20 +7,20 @@ import time
 import numpy as np
 
 from ..data import Case
-from .contestants import Contestant
+from .compared import ComparedMethod
 
 
-def cpu_times(contestants: list[Contestant], cases: list[Case], repeats: int = 3) -> list[dict]:
+def cpu_times(compared: list[ComparedMethod], cases: list[Case], repeats: int = 3) -> list[dict]:
     """The least CPU time, s, of several runs of every method on every case; from pixels in memory to masks.
 
     CPU time is that of all threads of this process, which other work on the machine hardly changes. Methods take turns
     on each image, so that all see the same state of the machine; one run of each does not count.
     """
-    for item in contestants:
+    for item in compared:
         item.masks(cases[0])
     rows = []
     for case in cases:
-        for item in contestants:
+        for item in compared:
             taken = []
             for _ in range(repeats):
                 start = time.process_time()

@@ -49,7 +49,7 @@ class Report:
     problems : tuple of Problem
     images : dict of (set, split) to int
     objects : dict of (set, class, split) to int
-    print_of_data : str
+    fingerprint : str
         Changes whenever a case, its labels or its split do.
     """
 
@@ -57,7 +57,7 @@ class Report:
     problems: tuple[Problem, ...]
     images: dict[tuple[str, str], int] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    print_of_data: str = ""
+    fingerprint: str = ""
 
     @property
     def errors(self) -> list[Problem]:

@@ -142,18 +142,18 @@ class FilmDetectionDataset(Dataset):
         image = sampled(film.image, matrix, view, self.size, fill)
         masks = self._masks(film, matrix, view, flipped)
         settled = settled.copy()
-        boxes, kept, hidden = [], [], []
+        boxes, kept, ignored = [], [], []
         for label, points, asked in zip(labels, film.points, film.asked):
             placed = points @ matrix[:2, :2].T + matrix[:2, 2]
             box, share = clipped_box(placed, shown)
             if box is None or min(box[2] - box[0], box[3] - box[1]) < LEAST_SIDE:
                 continue
             if share < self.visible or not asked:
-                hidden.append(box)
+                ignored.append(box)
             else:
                 boxes.append(box)
                 kept.append(int(label))
-        table = [torch.tensor(np.array(rows, np.float32).reshape(-1, 4)) for rows in (boxes, hidden)]
+        table = [torch.tensor(np.array(rows, np.float32).reshape(-1, 4)) for rows in (boxes, ignored)]
         labels = torch.tensor(kept, dtype=torch.int64)
         return DetectionSample(image[None], table[0], labels, torch.from_numpy(settled), masks, table[1])
 

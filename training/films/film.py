@@ -60,7 +60,7 @@ class Film:
     settled : frozenset of str
         Classes of which every object in the picture is marked, and those that cannot be in it. What is in neither is
         left out of the film's loss.
-    void : ndarray of bool (rows, columns) or None
+    ignore_mask : ndarray of bool (rows, columns) or None
         Places that carry no loss: there something of a settled class shows that nobody marked.
     kind : str
         Which scene it is, for tables.
@@ -73,7 +73,7 @@ class Film:
     image: np.ndarray
     objects: tuple[FilmObject, ...]
     settled: frozenset[str]
-    void: np.ndarray | None = None
+    ignore_mask: np.ndarray | None = None
     kind: str = ""
     boxed: bool = False
 
@@ -83,13 +83,13 @@ def write_films(films: Iterable[Film], path: Path) -> int:
     index, images, bits = [], [], []
     for film in films:
         objects = [(item.label, item.window, len(item.bits), item.asked) for item in film.objects]
-        void = np.packbits(film.void) if film.void is not None else np.zeros(0, np.uint8)
+        ignore_mask = np.packbits(film.ignore_mask) if film.ignore_mask is not None else np.zeros(0, np.uint8)
         index.append({
             "set": film.set_name, "name": film.name, "shape": film.image.shape, "objects": objects,
-            "settled": sorted(film.settled), "void": len(void), "kind": film.kind, "boxed": film.boxed,
+            "settled": sorted(film.settled), "void": len(ignore_mask), "kind": film.kind, "boxed": film.boxed,
         })  # fmt: skip
         images.append(film.image.reshape(-1))
-        bits += [item.bits for item in film.objects] + [void]
+        bits += [item.bits for item in film.objects] + [ignore_mask]
     stream, none = io.BytesIO(), np.zeros(0, np.uint8)
     np.savez(stream, index=np.array(json.dumps(index)), images=np.concatenate(images or [none]),
              bits=np.concatenate(bits or [none]))  # fmt: skip
@@ -111,9 +111,10 @@ def read_films(path: Path) -> Iterator[Film]:
         for label, window, count, *asked in item["objects"]:
             objects.append(FilmObject(label, tuple(window), bits[place : place + count], *asked))
             place += count
-        void = None
+        ignore_mask = None
         if item["void"]:
-            void = np.unpackbits(bits[place : place + item["void"]], count=image.size).reshape(shape).astype(bool)
+            packed = bits[place : place + item["void"]]
+            ignore_mask = np.unpackbits(packed, count=image.size).reshape(shape).astype(bool)
             place += item["void"]
-        yield Film(item["set"], item["name"], image, tuple(objects), frozenset(item["settled"]), void, item["kind"],
-                   item.get("boxed", False))  # fmt: skip
+        yield Film(item["set"], item["name"], image, tuple(objects), frozenset(item["settled"]), ignore_mask,
+                   item["kind"], item.get("boxed", False))  # fmt: skip

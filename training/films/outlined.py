@@ -15,7 +15,7 @@ from .film import Film
 
 OUTLINE, INSIDE = 160, 64
 """Points on the outline of an object and inside of it."""
-VOID = 31
+IGNORE = 31
 """The bit of the class map of places that carry no loss."""
 SHAPELESS = 30
 """The bit of places of which boxes are known and masks are not."""
@@ -29,7 +29,7 @@ class OutlinedFilm:
     ----------
     image : ndarray of uint8 (rows, columns)
     classes : ndarray of uint32 (rows / 2, columns / 2), rounded up
-        Bit n where class n shows; bit `VOID` where nothing is known, bit `SHAPELESS` where no mask is.
+        Bit n where class n shows; bit `IGNORE` where nothing is known, bit `SHAPELESS` where no mask is.
     labels : ndarray of int64 (n,)
     points : ndarray of float32 (n, OUTLINE + INSIDE, 2)
         (x, y) in px of the image; those inside come last.
@@ -67,8 +67,8 @@ def outlined(film: Film, classes: Sequence[str], generator: np.random.Generator)
         points.append(_points(item.crop(), generator) + np.array([item.window[1], item.window[0]], np.float32))
     if film.boxed:
         bits |= np.uint32(1 << SHAPELESS)
-    if film.void is not None:
-        bits[film.void[::2, ::2]] |= np.uint32(1 << VOID)
+    if film.ignore_mask is not None:
+        bits[film.ignore_mask[::2, ::2]] |= np.uint32(1 << IGNORE)
     settled = np.array([name in film.settled for name in classes], bool)
     places = np.array(points, np.float32).reshape(-1, OUTLINE + INSIDE, 2)
     return OutlinedFilm(film.image, bits, np.array(labels, np.int64), places, settled, film.set_name,

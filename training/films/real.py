@@ -53,12 +53,12 @@ def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, fold
         for part in [mask] if card.touching or label in ("teeth", "heart") else parts_of(mask):
             if part.sum() >= 12:
                 objects.append(FilmObject.of(label, part))
-    void = None
+    ignore_mask = None
     if spines:  # cervical vertebrae show above the first marked one, and nobody marked them
-        void = np.zeros(shape, bool)
-        void[: max(0, min(spines) - 2)] = True
+        ignore_mask = np.zeros(shape, bool)
+        ignore_mask[: max(0, min(spines) - 2)] = True
     settled = frozenset(card.marks.values()) | frozenset(card.absent)
-    return Film(case.set_name, case.name, image, tuple(objects), settled, void, kind=case.set_name)
+    return Film(case.set_name, case.name, image, tuple(objects), settled, ignore_mask, kind=case.set_name)
 
 
 def parts_of(mask: np.ndarray) -> list[np.ndarray]:

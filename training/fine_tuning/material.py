@@ -49,7 +49,7 @@ class Material:
 
     def fingerprint(self) -> str:
         """SHA-256 of all pixels, labels and patients: another training, if anything changed."""
-        digest = hashlib.sha256(self.checked.print_of_data.encode())
+        digest = hashlib.sha256(self.checked.fingerprint.encode())
         for case in self.cases:
             facts = case.set_name, case.name, sorted(case.labels.items()), case.object_labels(), case.patient
             digest.update(repr(facts).encode())

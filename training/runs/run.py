@@ -131,7 +131,7 @@ class Run:
         if (self.output / CHECKPOINT).exists():
             if kept.exists() and kept.read_text(encoding="utf-8") != text:
                 raise RunError(f"{self.output} holds a run of another configuration; choose another --output.")
-            if record.content.get("data", {}).get("print", report.print_of_data) != report.print_of_data:
+            if record.content.get("data", {}).get("print", report.fingerprint) != report.fingerprint:
                 raise RunError(
                     f"{self.output} holds a run that was begun with other data; choose another --output, or bring "
                     "back the data."
@@ -148,7 +148,7 @@ class Run:
             {
                 "seed": self.settings["seed"],
                 "start": str(self.start) if self.start else None,
-                "data": {"print": report.print_of_data, "images": images},
+                "data": {"print": report.fingerprint, "images": images},
             }
         )
 

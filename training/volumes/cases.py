@@ -109,7 +109,7 @@ def label_values(folder: Path, named: Mapping[str, int] | None = None) -> dict[s
     return {str(name): int(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
-def print_of(cases: Iterable[VolumeCase]) -> str:
+def fingerprint_of(cases: Iterable[VolumeCase]) -> str:
     """A digest of the names, sizes and splits of all files: a run does not go on with other data."""
     digest = hashlib.blake2b(digest_size=16)
     for case in cases:

@@ -20,7 +20,7 @@ from GrayscaleDetSegLib.core.volumes.views import dsc
 
 from ..runs import CHECKPOINT, Machine, Run, RunError, StagedTraining, Validation, is_first
 from ..runs.record import Record, open_log, say
-from .cases import VolumeCase, VolumeDataError, label_values, print_of, read_volume_set
+from .cases import VolumeCase, VolumeDataError, fingerprint_of, label_values, read_volume_set
 from .data import LEAST, MARGIN, Prepared, Sample, SliceDataset, Target, prepared
 
 CONFIG = "config.toml"
@@ -76,7 +76,7 @@ class VolumeRun(Run):
         return run
 
     def _begin(self, text: str) -> None:
-        record, kept, data = Record(self.output), self.output / CONFIG, print_of(self.volumes)
+        record, kept, data = Record(self.output), self.output / CONFIG, fingerprint_of(self.volumes)
         if (self.output / CHECKPOINT).exists():
             if kept.exists() and kept.read_text(encoding="utf-8") != text:
                 raise RunError(f"{self.output} holds a run of another configuration; choose another --output.")

@@ -10,7 +10,7 @@ from ..core.gray import GrayMapping, Polarity
 from ..core.lie import UNSAID, Lie
 from ..core.orientation import Orientation
 from ..core.radiograph import Geometry
-from ..core.regions import Candidate
+from ..core.regions import RegionProposal
 from ..core.types import Box2D, Count, Share
 
 
@@ -278,7 +278,7 @@ class Report:
         What was found, for the user.
     objects : tuple of ReportedObject
         Highest score first; the masks are in NAME.seg.nrrd.
-    best_candidate : Candidate or None
+    best_candidate : RegionProposal or None
         The 2D detector's best region, even below the threshold; null if it did not run.
     seconds : dict of str to float
         Wall time of each stage.
@@ -297,7 +297,7 @@ class Report:
     settings: Settings
     message: str
     objects: tuple[ReportedObject, ...]
-    best_candidate: Candidate | None
+    best_candidate: RegionProposal | None
     seconds: dict[str, float]
     notes: tuple[str, ...]
     made_with: MadeWith | None = None

@@ -16,12 +16,12 @@ from . import boxes
 from .assembly import made_object
 from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
-from .explanations.threshold_field import ThresholdField
+from .explanations.threshold_map import ThresholdMap
 from .explanations.thresholds import explained
 from .labels import side_in
 from .mask import field_mask
 from .radiograph import Radiograph
-from .regions import Candidate, RegionMask, Regions
+from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult, SegmentedObject
 from .stopwatch import Progress, Stopwatch
 from .types import AnyBox2D, Box2D
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def live_mask(
     radiograph: Radiograph,
-    field: ThresholdField,
+    field: ThresholdMap,
     mask: np.ndarray | None = None,
     cell: tuple[int, int] | None = None,
 ) -> np.ndarray:
@@ -74,11 +74,11 @@ class MovingThresholds:
     Parameters
     ----------
     radiograph : Radiograph
-    field : ThresholdField
+    field : ThresholdMap
         As it is before the drag.
     """
 
-    def __init__(self, radiograph: Radiograph, field: ThresholdField) -> None:
+    def __init__(self, radiograph: Radiograph, field: ThresholdMap) -> None:
         self.window = boxes.pixel_slices(field.roi, radiograph.shape)
         pixels = radiograph.denoised[self.window]
         self._moved, (darkest, brightest) = (field.bottom, field.top), field.ends
@@ -88,7 +88,7 @@ class MovingThresholds:
             gray = radiograph.mapping.to_gray(pixels[rows])
             np.greater_equal(gray, low, out=self._unmoved[0, rows])
             np.less_equal(gray, high, out=self._unmoved[1, rows])
-            # as in ThresholdField, thresholds beyond the object move from where they take effect
+            # as in ThresholdMap, thresholds beyond the object move from where they take effect
             np.subtract(gray, np.maximum(low, np.float32(darkest)), out=self._above[rows])
             np.subtract(np.minimum(high, np.float32(brightest)), gray, out=self._below[rows])
 
@@ -133,7 +133,7 @@ def with_thresholds(
     item = _find(result, name)
     if item.thresholds is None:
         raise MethodError(f"There are no thresholds to move: '{name}' was made by the method '{item.method}'.")
-    region = Candidate(item.label, item.score, item.region, side=item.side)
+    region = RegionProposal(item.label, item.score, item.region, side=item.side)
     (part,) = explained(result.radiograph, [(region, item.thresholds.rule.moved(bottom, top, cell))])
     return _replaced(result, item, replace(part, method=item.method), clean_up, taken)
 
@@ -259,9 +259,9 @@ def drawn_regions(
     return Regions((region,), None, radiograph.upright)
 
 
-def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> Candidate:
+def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> RegionProposal:
     corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
-    return Candidate(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
+    return RegionProposal(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:

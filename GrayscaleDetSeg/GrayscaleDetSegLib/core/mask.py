@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import boxes
-from .explanations.threshold_field import ThresholdField
+from .explanations.threshold_map import ThresholdMap
 from .radiograph import Radiograph
 from .types import AnyBox2D, Window
 
@@ -36,7 +36,7 @@ def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) ->
 
 
 def field_mask(
-    radiograph: Radiograph, field: ThresholdField, window: tuple[slice, slice] | None = None
+    radiograph: Radiograph, field: ThresholdMap, window: tuple[slice, slice] | None = None
 ) -> np.ndarray:
     """The rule of the threshold surfaces: the pixels with low(x, y) <= g <= high(x, y).
 

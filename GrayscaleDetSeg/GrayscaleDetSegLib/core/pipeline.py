@@ -22,7 +22,7 @@ from .orientation import Orientation
 from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
 from .radiograph import Radiograph
-from .regions import Candidate, RegionMask, Regions
+from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
 from .types import Box2D
@@ -299,7 +299,7 @@ class Pipeline:
                     raise
         return None
 
-    def _as_known(self, region: Candidate, method: str) -> Candidate:
+    def _as_known(self, region: RegionProposal, method: str) -> RegionProposal:
         """The region under the class by which a method knows it: for a lung without a side, one with a side."""
         label = of_class(region.label, self.methods[method].classes)
         return region if label in (None, region.label) else replace(region, label=label)

@@ -13,7 +13,7 @@ from .types import AnyBox2D, Box2D, Share, Window
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RegionProposal:
     """A region of interest.
 
     Regions that were drawn by hand say so with `drawn`: they are taken as they are, while those of the 2D detector,
@@ -47,8 +47,8 @@ class Candidate:
 class Regions:
     """The outcome of the 2D stage: what passed, the best of all, the view it was found in, and notes on that."""
 
-    found: tuple[Candidate, ...]
-    best: Candidate | None
+    found: tuple[RegionProposal, ...]
+    best: RegionProposal | None
     orientation: Orientation
     notes: tuple[str, ...] = ()
 
@@ -59,7 +59,7 @@ class RegionMask:
 
     Parameters
     ----------
-    region : Candidate
+    region : RegionProposal
         As it was given to the method.
     extent : Box2D
         Where the method has looked, in px: the region, or more of the image around it.
@@ -71,7 +71,7 @@ class RegionMask:
         Name of the method; the pipeline enters it.
     """
 
-    region: Candidate
+    region: RegionProposal
     extent: AnyBox2D
     mask: np.ndarray
     explanation: Any = None

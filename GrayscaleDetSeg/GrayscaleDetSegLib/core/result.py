@@ -11,7 +11,7 @@ from .explanations.thresholds import Thresholds
 from .orientation import Orientation, canonical
 from .overlaps import EXCLUSIVE, Overlaps
 from .radiograph import Radiograph, Spacing, area_of
-from .regions import Candidate
+from .regions import RegionProposal
 from .types import Box2D
 from .windowed import WindowedMask
 
@@ -103,7 +103,7 @@ class SegmentationResult:
         As it was segmented; its polarity may have been turned over, see its notes.
     objects : tuple of SegmentedObject
         Highest ROI score first.
-    best_candidate : Candidate or None
+    best_candidate : RegionProposal or None
         The detector's best region, even if its score is below the threshold; None if it did not run.
     score_threshold : float
         The ROI score an object needed.
@@ -129,7 +129,7 @@ class SegmentationResult:
 
     radiograph: Radiograph = field(metadata={"stored": False})
     objects: tuple[SegmentedObject, ...]
-    best_candidate: Candidate | None
+    best_candidate: RegionProposal | None
     score_threshold: float
     clean_up: tuple[str, ...]
     orientation: str

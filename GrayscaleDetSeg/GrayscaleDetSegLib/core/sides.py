@@ -16,7 +16,7 @@ from .labels import mirrored, side_in, without_side
 from .lie import Lie
 from .orientation import Orientation
 from .radiograph import Radiograph
-from .regions import Candidate, Regions
+from .regions import RegionProposal, Regions
 
 PAIRED = ("femur", "tibia", "patella", "fibula", "foot", "humerus", "scapula", "radius", "ulna", "hand")
 """Classes without a side in their names, of which a person has two."""
@@ -29,7 +29,7 @@ BESIDE = 0.5
 """Share of the distance between right and left that must be along the axis on which the tags put them."""
 
 
-def settled(regions: Regions, radiograph: Radiograph, candidates: Sequence[Candidate] = ()) -> Regions:
+def settled(regions: Regions, radiograph: Radiograph, candidates: Sequence[RegionProposal] = ()) -> Regions:
     """The regions with the sides that are right by the radiograph's tags or its picture, and what is to be said.
 
     `candidates` are all that the detector has seen: a heart that is not sure enough to be shown still lies somewhere.
@@ -58,8 +58,8 @@ def settled(regions: Regions, radiograph: Radiograph, candidates: Sequence[Candi
 
 
 def _by_tags(
-    found: list[Candidate], lie: Lie, seen: Orientation, upright: Orientation, notes: list[str]
-) -> tuple[list[Candidate], bool]:
+    found: list[RegionProposal], lie: Lie, seen: Orientation, upright: Orientation, notes: list[str]
+) -> tuple[list[RegionProposal], bool]:
     """The regions with the sides that follow from where the patient's left is, and whether all were exchanged."""
     assert lie.to_left is not None
     evidence = distance = 0.0
@@ -79,7 +79,7 @@ def _by_tags(
     return [replace(item, label=mirrored(item.label)) for item in found], True
 
 
-def _heart_notes(found: Sequence[Candidate], hearts: Sequence[Candidate], lie: Lie) -> list[str]:
+def _heart_notes(found: Sequence[RegionProposal], hearts: Sequence[RegionProposal], lie: Lie) -> list[str]:
     """Whether the heart lies on the left, as far as can be seen."""
     right, left = ([item for item in found if item.label == f"{side} lung"] for side in ("right", "left"))
     by_tag = lie.to_left is not None
@@ -110,7 +110,7 @@ def _heart_notes(found: Sequence[Candidate], hearts: Sequence[Candidate], lie: L
             "check sides."]  # fmt: skip
 
 
-def _of_one_side(found: list[Candidate], lie: Lie) -> tuple[list[Candidate], list[str]]:
+def _of_one_side(found: list[RegionProposal], lie: Lie) -> tuple[list[RegionProposal], list[str]]:
     """Objects of paired classes with the side that the file says of the whole picture."""
     if lie.laterality is None:
         return found, []
@@ -148,6 +148,6 @@ def _twice(labels: Iterable[str]) -> str:
     return ""
 
 
-def _center(item: Candidate) -> np.ndarray:
+def _center(item: RegionProposal) -> np.ndarray:
     x0, y0, x1, y1 = item.roi
     return np.array([(x0 + x1) / 2, (y0 + y1) / 2])

@@ -202,7 +202,7 @@ class Bundle:
         """
         if self.engine == "numpy":
             return self.load_into(network, name)
-        from .folding import fold_batch_norms
+        from .batch_norm_folding import fold_batch_norms
         from .layers.torch_parts import mirrored
 
         return fold_batch_norms(self.load_into(mirrored(network), name).to(device))

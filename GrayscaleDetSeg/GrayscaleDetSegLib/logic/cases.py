@@ -29,7 +29,7 @@ from ..scene.nodes import attribute, set_attribute
 from ..scene.record import kept_result, kept_slice
 from ..scene.segmentation import fill_image, segment_id, terminology_entry
 from ..scene.volumes import read_volume, reading_attributes
-from .facts import facts_of
+from .dicom_context import context_of
 
 if TYPE_CHECKING:
     from slicer import (
@@ -242,7 +242,7 @@ def _understood(volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Radiograph:
     """A slice as ``volumes.note_reading`` says that the volume is to be understood; read anew where it says nothing."""
     reason = attribute(volume, "PolarityReason") or ""
     if attribute(volume, "Polarity") is None:
-        return read_volume(volume, grid.index, facts=facts_of(volume, grid))
+        return read_volume(volume, grid.index, context=context_of(volume, grid))
     plain = read_volume(volume, grid.index, "as-is")
     if attribute(volume, "Polarity") != "inverted":
         return replace(plain, polarity=Polarity(reason=reason))

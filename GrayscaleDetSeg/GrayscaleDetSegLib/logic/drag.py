@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.clean_up import CleanUp
 from ..core.editing import MovingThresholds, with_thresholds
-from ..core.explanations.threshold_field import ThresholdField
+from ..core.explanations.threshold_map import ThresholdMap
 from ..core.gray import GRAY_MAX
 from ..core.radiograph import area_of
 from ..core.result import SegmentationResult, SegmentedObject
@@ -332,7 +332,7 @@ class ThresholdDrag:
                 threshold_box.restore(outcome.box)
             threshold_box.set_interval(outcome.box, self._at(shift))
 
-    def _show_surfaces(self, start: ThresholdField, field: ThresholdField) -> None:
+    def _show_surfaces(self, start: ThresholdMap, field: ThresholdMap) -> None:
         """In place while they move; at the end facets come and go where the surfaces have opened and closed."""
         if self._ended:
             set_surfaces(self._outcome.surfaces, field)

@@ -12,8 +12,8 @@ from ..core.errors import GrayscaleDetSegError
 from ..core.radiograph import Spacing
 from ..scene import volumes
 from ..scene.nodes import attribute, folded, set_attribute
-from ..scene.origin import is_a_readers, spacing_of
-from .facts import facts_of
+from ..scene.volume_source import is_a_readers, spacing_of
+from .dicom_context import context_of
 from .shown import Reading
 from .workspace import Workspace
 
@@ -33,10 +33,10 @@ def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None = N
     except GrayscaleDetSegError:
         return None
     column, row, _ = grid.geometry.spacing
-    facts = facts_of(volume, grid)
-    if not is_a_readers((row, column), facts):
+    context = context_of(volume, grid)
+    if not is_a_readers((row, column), context):
         return None
-    spacing, _ = spacing_of(grid.geometry, facts, None)
+    spacing, _ = spacing_of(grid.geometry, context, None)
     if spacing is None or spacing.source == "volume":
         return None
     is_same = abs(spacing.row / row - 1) < 1e-6 and abs(spacing.column / column - 1) < 1e-6

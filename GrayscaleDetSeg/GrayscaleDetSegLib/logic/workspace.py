@@ -18,8 +18,8 @@ from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
+from .dicom_context import context_of
 from .drag import ThresholdDrag
-from .facts import facts_of
 from .history import History
 from .placing import adopt, place_regions
 from .shown import Reading, Shown
@@ -101,7 +101,7 @@ class Workspace:
     ) -> Reading:
         """A slice of a volume as a radiograph, with all that DICOM says of it; errors as ``volumes.read_volume``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
-        image = volumes.read_volume(volume, grid.index, polarity, facts_of(volume, grid))
+        image = volumes.read_volume(volume, grid.index, polarity, context_of(volume, grid))
         return Reading(volume, grid, image, stamp)
 
     def show(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core import boxes
-from ..core.explanations.threshold_field import SMALLEST, ThresholdField
+from ..core.explanations.threshold_map import SMALLEST, ThresholdMap
 from ..core.gray import GRAY_MAX
 from ..core.radiograph import Radiograph
 from .frame import CloudFrame
@@ -56,7 +56,7 @@ def chosen_pixels(roi: Roi, shape: tuple[int, int], most: int = MOST) -> tuple[n
 
 
 def inside(
-    rows: np.ndarray, columns: np.ndarray, gray: np.ndarray, field: ThresholdField
+    rows: np.ndarray, columns: np.ndarray, gray: np.ndarray, field: ThresholdMap
 ) -> np.ndarray:
     """Which of the pixels where `rows` and `columns` cross lie in a field's region and between its thresholds.
 
@@ -103,7 +103,7 @@ def add_cloud(
     scene: vtkMRMLScene,
     radiograph: Radiograph,
     roi: Roi,
-    field: ThresholdField,
+    field: ThresholdMap,
     frame: CloudFrame,
     name: str,
     color: Sequence[int],
@@ -116,7 +116,7 @@ def add_cloud(
     ----------
     roi : tuple of 4 float
         (x0, y0, x1, y1) in px: what is shown, commonly that of `field`.
-    field : ThresholdField
+    field : ThresholdMap
         The thresholds by which points are bright or dim.
     frame : CloudFrame
     color : sequence of 3 int
@@ -148,7 +148,7 @@ def set_cloud(
     node: vtkMRMLModelNode,
     radiograph: Radiograph,
     roi: Roi,
-    field: ThresholdField,
+    field: ThresholdMap,
     frame: CloudFrame,
     color: Sequence[int],
     most: int = MOST,
@@ -174,7 +174,7 @@ def set_cloud(
         data.SetActiveScalars(COLOR)
 
 
-def update_cloud(node: vtkMRMLModelNode, field: ThresholdField) -> int:
+def update_cloud(node: vtkMRMLModelNode, field: ThresholdMap) -> int:
     """Show other thresholds in a cloud: its points stay, its colours follow. Returns how many points are inside."""
     return MovingCloud(node, field).show(field)
 
@@ -186,11 +186,11 @@ class MovingCloud:
     ----------
     node : vtkMRMLModelNode
         The cloud.
-    field : ThresholdField
+    field : ThresholdMap
         As it is before the drag.
     """
 
-    def __init__(self, node: vtkMRMLModelNode, field: ThresholdField) -> None:
+    def __init__(self, node: vtkMRMLModelNode, field: ThresholdMap) -> None:
         from vtk.util.numpy_support import vtk_to_numpy
 
         self._node, self._data = node, node.GetPolyData()
@@ -206,7 +206,7 @@ class MovingCloud:
         self._is_in_region = _in_region(rows, columns, field.roi)
         self._color = [int(channel) for channel in attribute(node, "color").split()]
 
-    def show(self, field: ThresholdField) -> int:
+    def show(self, field: ThresholdMap) -> int:
         """Show the field after all its bottoms and all its tops were moved; returns how many points are inside."""
         from vtk.util.numpy_support import vtk_to_numpy
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.explanations.threshold_field import ThresholdField
+from ..core.explanations.threshold_map import ThresholdMap
 from ..core.gray import GRAY_MAX
 from .frame import CloudFrame
 from .nodes import attribute, folded, set_attribute, show_in
@@ -21,7 +21,7 @@ BOTTOM_COLOR, TOP_COLOR = (0.35, 0.65, 1.0), (1.0, 0.75, 0.3)
 _OPACITY = 0.35
 
 
-def surface_mesh(field: ThresholdField) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def surface_mesh(field: ThresholdMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The surfaces as meshes: four facets a cell, which follow the interpolation between the cells' middles.
 
     Where the bottom would rise above the top, both lie half way: the surfaces meet there, and what lies behind, as the
@@ -43,7 +43,7 @@ def surface_mesh(field: ThresholdField) -> tuple[np.ndarray, np.ndarray, np.ndar
     return points[0], points[1], facets[~is_closed.ravel()[facets].all(axis=1)].astype(np.int64)
 
 
-def _places(field: ThresholdField) -> tuple[np.ndarray, np.ndarray]:
+def _places(field: ThresholdMap) -> tuple[np.ndarray, np.ndarray]:
     """x and y of the corners of a field's cells and of the points between them, in px."""
     (x0, y0, x1, y1), (rows, columns) = field.roi, field.shape
     y, x = np.meshgrid(np.linspace(y0, y1, 2 * rows + 1), np.linspace(x0, x1, 2 * columns + 1), indexing="ij")
@@ -67,15 +67,15 @@ class MovingSurfaces:
     ----------
     nodes : sequence of 2 vtkMRMLModelNode
         They show `field`.
-    field : ThresholdField
+    field : ThresholdMap
         As it is before the drag.
     """
 
-    def __init__(self, nodes: Sequence[vtkMRMLModelNode], field: ThresholdField) -> None:
+    def __init__(self, nodes: Sequence[vtkMRMLModelNode], field: ThresholdMap) -> None:
         self._nodes, self._level = nodes, CloudFrame.loads(attribute(nodes[0], "frame")).level
         self._unmoved = replace(field, bottom=0.0, top=0.0).at(*_places(field))
 
-    def show(self, field: ThresholdField) -> None:
+    def show(self, field: ThresholdMap) -> None:
         """Show the field after all its bottoms and all its tops were moved; nothing where the meshes are others."""
         from vtk.util.numpy_support import vtk_to_numpy
 
@@ -88,7 +88,7 @@ class MovingSurfaces:
 
 
 def add_surfaces(
-    scene: vtkMRMLScene, frame: CloudFrame, field: ThresholdField, name: str, view_ids: Sequence[str] = ()
+    scene: vtkMRMLScene, frame: CloudFrame, field: ThresholdMap, name: str, view_ids: Sequence[str] = ()
 ) -> tuple[vtkMRMLModelNode, vtkMRMLModelNode]:
     """Add the bottom and the top of a field to the scene, half transparent; `view_ids` are the views that show them."""
     nodes = tuple(scene.AddNewNodeByClass("vtkMRMLModelNode", f"{name} {end}") for end in ("bottoms", "tops"))
@@ -110,7 +110,7 @@ def add_surfaces(
 
 
 def set_surfaces(
-    nodes: Sequence[vtkMRMLModelNode], field: ThresholdField, frame: CloudFrame | None = None
+    nodes: Sequence[vtkMRMLModelNode], field: ThresholdMap, frame: CloudFrame | None = None
 ) -> None:
     """Show another field, or the same after its thresholds moved; `frame` where that is another, too."""
     low, high, facets = surface_mesh(field)

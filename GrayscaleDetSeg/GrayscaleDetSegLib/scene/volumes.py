@@ -14,7 +14,7 @@ from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
 from .geometry import PixelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
-from .origin import lie_of, modality_note, polarity_of, source_of, spacing_of
+from .volume_source import lie_of, modality_note, polarity_of, source_of, spacing_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
@@ -84,7 +84,7 @@ def read_volume(
     volume: vtkMRMLScalarVolumeNode,
     slice_index: int | None = None,
     polarity: str = "auto",
-    facts: Mapping[str, object] | None = None,
+    context: Mapping[str, object] | None = None,
 ) -> Radiograph:
     """A slice of a volume as a radiograph; the pixels are copied.
 
@@ -96,9 +96,9 @@ def read_volume(
         Not needed where there is one slice.
     polarity : str
         ``"auto"``: as the file says. ``"as-is"``: the volume's values. ``"inverted"``: the volume's values inverted.
-    facts : mapping of str, optional
+    context : mapping of str, optional
         What is known of the DICOM file that the volume was loaded from, by DICOM keyword, values as text or numbers
-        (several separated by backslashes); see ``origin.KEYWORDS``.
+        (several separated by backslashes); see ``volume_source.KEYWORDS``.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def read_volume(
     """
     if polarity not in POLARITIES:
         raise ValueError(f"polarity must be one of {', '.join(POLARITIES)}, not {polarity!r}.")
-    name, facts = volume.GetName() or "The volume", facts or {}
+    name, context = volume.GetName() or "The volume", context or {}
     grid = grid_of(volume, slice_index)
     values, notes = _gray_values(grid.plane(values_of(volume)), name)
     if values.min() == values.max():
@@ -122,20 +122,20 @@ def read_volume(
     count = grid.dimensions[grid.axes[2]]
     if count > 1:
         notes.append(f"slice {grid.index + 1} of {count} is used")
-    modality, more = modality_note(facts)
+    modality, more = modality_note(context)
     file = _file(volume)
-    chosen, remark = polarity_of(values, polarity, facts)
-    spacing, remarks = spacing_of(grid.geometry, facts, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
+    chosen, remark = polarity_of(values, polarity, context)
+    spacing, remarks = spacing_of(grid.geometry, context, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
     said: list[str] = []
     pixels = chosen.apply(values)
-    lie = lie_of(facts, file, grid.geometry, said)
+    lie = lie_of(context, file, grid.geometry, said)
     return Radiograph(
         pixels,
         GrayMapping.from_percentiles(pixels),
         chosen,
         spacing,
         grid.geometry,
-        source_of(file, modality, facts),
+        source_of(file, modality, context),
         modality,
         (*notes, *more, *remark, *remarks, *said),
         lie,

@@ -19,15 +19,15 @@ from ..gray_image import GrayImage
 from ..mask import field_mask, rule_mask
 from ..point_cloud import point_cloud, sample_points
 from ..radiograph import Radiograph
-from ..regions import Candidate, RegionMask
+from ..regions import RegionMask, RegionProposal
 from ..stopwatch import Stopwatch
 from ..types import AnyBox2D, Box3D, Count, Interval, Share
-from .threshold_field import ThresholdField
+from .threshold_map import ThresholdMap
 
 PROBES = 112
 """Objects are explained by PROBES x PROBES pixels of their ROI, or by all where there are fewer."""
 REACH = (0.005, 0.995)
-"""Quantiles of an object's gray levels that count as its darkest and its brightest, see ``ThresholdField.reach``."""
+"""Quantiles of an object's gray levels that count as its darkest and its brightest, see ``ThresholdMap.reach``."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ThresholdRule:
     box : Box3D
         The single box: the region with one bottom and one top, in gray levels 0..255. It makes the mask where `single`;
         else it is the summary that people read and move.
-    field : ThresholdField
+    field : ThresholdMap
         The thresholds that make the mask: a bottom and a top for each of many cells, or, of a single box, for one. Its
         ROI is the searched one, which may be larger than the region.
     single : bool
@@ -51,7 +51,7 @@ class ThresholdRule:
     """
 
     box: Box3D
-    field: ThresholdField
+    field: ThresholdMap
     single: bool
     proposal: Box3D | None = None
     box_score: Share | None = None
@@ -66,7 +66,7 @@ class ThresholdRule:
         """The rule of one interval of gray levels in a region."""
         x0, y0, x1, y1 = map(float, region)
         return cls(
-            Box3D(x0, y0, float(low), x1, y1, float(high)), ThresholdField.uniform(region, low, high), single=True
+            Box3D(x0, y0, float(low), x1, y1, float(high)), ThresholdMap.uniform(region, low, high), single=True
         )
 
     def mask(self, radiograph: Radiograph) -> np.ndarray:
@@ -90,7 +90,7 @@ class ThresholdRule:
             return replace(self, field=field)
         low, high = (float(np.clip(value, 0.0, GRAY_MAX)) for value in (self.box.g0 + bottom, self.box.g1 + top))
         if self.single:
-            field = ThresholdField.uniform(field.roi, low, high)
+            field = ThresholdMap.uniform(field.roi, low, high)
         return replace(self, field=field, box=self.box._replace(g0=low, g1=high))
 
     def explain(self, radiograph: Radiograph, rule_pixel_count: int) -> Thresholds:
@@ -157,7 +157,7 @@ class Thresholds:
         return Interval(self.rule.box.g0, self.rule.box.g1)
 
     @property
-    def field(self) -> ThresholdField:
+    def field(self) -> ThresholdMap:
         """The thresholds that make the mask."""
         return self.rule.field
 
@@ -178,7 +178,7 @@ class Thresholds:
 
 
 def explained(
-    radiograph: Radiograph, found: Sequence[tuple[Candidate, ThresholdRule]], stopwatch: Stopwatch | None = None
+    radiograph: Radiograph, found: Sequence[tuple[RegionProposal, ThresholdRule]], stopwatch: Stopwatch | None = None
 ) -> list[RegionMask]:
     """What a method that found these rules in these regions has to give back: the masks, explained."""
     stopwatch = stopwatch or Stopwatch()

@@ -12,11 +12,11 @@ from ..codec import CodecError, check_storable
 from ..errors import MethodError
 from ..explanations.thresholds import Thresholds
 from ..radiograph import Radiograph
-from ..regions import Candidate, RegionMask
+from ..regions import RegionMask, RegionProposal
 
 
 def checked(
-    name: str, given: Any, regions: Sequence[Candidate], radiograph: Radiograph
+    name: str, given: Any, regions: Sequence[RegionProposal], radiograph: Radiograph
 ) -> list[RegionMask]:
     """The parts that a method has given back for these regions, each with the name of its method.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..engines import answer, prepared
-from ..explanations.threshold_field import ThresholdField
+from ..explanations.threshold_map import ThresholdMap
 from ..gray import GRAY_MAX
 from ..gray_image import GrayImage
 from ..point_cloud import stratified_places
@@ -37,11 +37,11 @@ class SurfaceDetector:
         """Whether the network was trained for a class."""
         return label in self.network.config.classes
 
-    def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> ThresholdField:
+    def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> ThresholdMap:
         """The field of one ROI, see :meth:`detect_all`."""
         return self.detect_all(gray, [roi], [label])[0]
 
-    def detect_all(self, gray: np.ndarray | GrayImage, rois: list, labels: list[str]) -> list[ThresholdField]:
+    def detect_all(self, gray: np.ndarray | GrayImage, rois: list, labels: list[str]) -> list[ThresholdMap]:
         """The fields of several ROIs of one image.
 
         Parameters
@@ -68,7 +68,7 @@ class SurfaceDetector:
         numbers = [config.classes.index(label) for label in labels]
         fields = answer(self.network, points)[np.arange(len(rois)), numbers]
         fields = fields.clip(-REACH, 1.0 + REACH) * np.float32(GRAY_MAX)
-        return [ThresholdField(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
+        return [ThresholdMap(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
 
     def points(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import boxes
-from ..content import content_window
+from ..content_crop import content_window
 from ..engines import answer, prepared
-from ..result import Candidate
+from ..result import RegionProposal
 from .decode import decode
 from .description import Yolo
 from .letterbox import Letterbox
@@ -78,7 +78,7 @@ class RoiDetector:
 
     def candidates(
         self, gray: np.ndarray, pixel_aspect: float = 1.0, score_threshold: float | None = None
-    ) -> list[Candidate]:
+    ) -> list[RegionProposal]:
         """The best region of every class whatever its score, and all that pass, best score first.
 
         Parameters
@@ -115,12 +115,12 @@ class RoiDetector:
             kept = items[survivors[classes[survivors] == index]][:most]
             for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
                 if boxes.volume(roi) >= 4.0:
-                    candidates.append(Candidate(label, float(score[item]), tuple(map(float, roi))))
+                    candidates.append(RegionProposal(label, float(score[item]), tuple(map(float, roi))))
         return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
 
-    def _one_per_place(self, candidates: list[Candidate]) -> list[Candidate]:
+    def _one_per_place(self, candidates: list[RegionProposal]) -> list[RegionProposal]:
         """The candidates, best first, without those that lie where a better one of another class does."""
-        kept: list[Candidate] = []
+        kept: list[RegionProposal] = []
         for candidate in candidates:
             ious = boxes.iou(np.asarray(candidate.roi), np.array([item.roi for item in kept]).reshape(-1, 4))
             if all(iou <= self._bound(candidate.label, item.label) for iou, item in zip(ious, kept)):

@@ -13,7 +13,7 @@ from ...explanations.thresholds import ThresholdRule, Thresholds, explained
 from ...gray_image import GrayImage
 from ...orientation import Orientation
 from ...radiograph import Radiograph
-from ...regions import Candidate, RegionMask, Regions
+from ...regions import RegionMask, RegionProposal, Regions
 from ...single_box.detected import DetectedBox
 from ...stopwatch import Stopwatch
 from ...types import Box3D
@@ -71,7 +71,7 @@ class Box(Method):
         with stopwatch("boxes"):
             return [self._find(gray, region, regions.orientation) for region in regions.found]
 
-    def _find(self, gray: GrayImage, region: Candidate, orientation: Orientation) -> DetectedBox:
+    def _find(self, gray: GrayImage, region: RegionProposal, orientation: Orientation) -> DetectedBox:
         """The 3D box of a region; the network sees the view that the region was found in."""
         if orientation.is_identity:
             return self.detector.detect(gray, region.roi, region.label)

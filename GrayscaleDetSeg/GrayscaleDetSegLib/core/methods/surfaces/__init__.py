@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import boxes
-from ...explanations.threshold_field import ThresholdField
+from ...explanations.threshold_map import ThresholdMap
 from ...explanations.thresholds import ThresholdRule, Thresholds, explained
 from ...gray_image import GrayImage
 from ...radiograph import Radiograph
@@ -67,7 +67,7 @@ class Surfaces(Method):
         ]
         return explained(radiograph, list(zip(regions.found, rules)), stopwatch)
 
-    def _fields(self, gray: GrayImage, regions: Regions) -> list[ThresholdField]:
+    def _fields(self, gray: GrayImage, regions: Regions) -> list[ThresholdMap]:
         """The threshold maps; like the boxes, they are looked for in the view that the regions were found in."""
         margins = [0.0 if region.drawn else self.margin for region in regions.found]
         rois = [tuple(boxes.grown(region.roi, margin, gray.shape)) for region, margin in zip(regions.found, margins)]
@@ -80,7 +80,7 @@ class Surfaces(Method):
         fields = []
         for roi, field in zip(rois, found):
             low, high = (np.ascontiguousarray(view.stored(surface)) for surface in (field.low, field.high))
-            fields.append(ThresholdField(Box2D(*map(float, roi)), low, high))
+            fields.append(ThresholdMap(Box2D(*map(float, roi)), low, high))
         return fields
 
 

@@ -9,7 +9,7 @@ from GrayscaleDetSegLib.core import boxes
 LEVELS = 256
 
 
-def field_ceiling(gray: np.ndarray, mask: np.ndarray, roi: np.ndarray, grid: int) -> np.ndarray:
+def best_cells(gray: np.ndarray, mask: np.ndarray, roi: np.ndarray, grid: int) -> np.ndarray:
     """The mask (rows, columns) with the highest IoU that grid x grid boxes over a ROI can make, one interval each.
 
     IoU is a fraction, true pixels taken over true pixels plus others taken. It is highest where no choice of intervals

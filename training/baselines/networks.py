@@ -1,4 +1,4 @@
-"""The article's rivals (Ge et al. 2022, Table 2), from MONAI's networks and blocks; all with batch normalisation.
+"""The article's baselines (Ge et al. 2022, Table 2), from MONAI's networks and blocks; all with batch normalisation.
 
 They see the whole image, stretched to a square, and give one logit per class and pixel: partly labelled sets need
 classes that do not exclude each other. The widths are those that a CPU trains in reasonable time: MONAI's defaults for
@@ -88,5 +88,5 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
 
 
 def build(name: str, classes: int) -> nn.Module:
-    """A rival by its name in the article, in the memory format that a CPU likes best."""
+    """A baseline by its name in the article, in the memory format that a CPU likes best."""
     return NETWORKS[name](classes).to(memory_format=torch.channels_last)

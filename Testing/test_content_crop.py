@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.content import content_window
+from GrayscaleDetSegLib.core.content_crop import content_window
 
 
 def picture(rows: int, columns: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Training of the rivals on whole images, and their masks at full size."""
+"""Training of the baselines on whole images, and their masks at full size."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def stretched(gray: np.ndarray, size: int = SIZE) -> torch.Tensor:
     return torch.from_numpy(square.image_to_input(gray)[0, 0])
 
 
-class RivalTraining(StagedTraining):
+class BaselineTraining(StagedTraining):
     """Binary cross-entropy and Dice per class, over the classes that an image's set settles."""
 
     def __init__(self, network: torch.nn.Module, stages: list, steps_per_epoch: int) -> None:

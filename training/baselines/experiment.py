@@ -1,4 +1,4 @@
-"""Training all rivals alike: the learning rate of each chosen on val in short runs, then the whole budget.
+"""Training all baselines alike: the learning rate of each chosen on val in short runs, then the whole budget.
 
 Finished parts are kept in the output folder and not done again; a part that was cut off goes on from its checkpoint.
 """
@@ -19,7 +19,7 @@ from ..data import Case
 from ..metrics import overlap
 from ..runs import CHECKPOINT, Run, Validation
 from .networks import build
-from .training import AUGMENTATION, RivalTraining, WholeImageDataset, predict
+from .training import AUGMENTATION, BaselineTraining, WholeImageDataset, predict
 
 RATES = (3e-3, 1e-3, 3e-4, 1e-4)
 RATES_FILE = "rates.json"
@@ -63,14 +63,14 @@ def train(
     output: Path,
     rates: tuple[float, ...] = RATES,
 ) -> Trained:
-    """A rival, trained on `cases`, with the learning rate that was best on `validation`."""
+    """A baseline, trained on `cases`, with the learning rate that was best on `validation`."""
     done = finished(lambda: build(name, len(classes)), output, rates)
     if done is not None:
         return done
     dataset = WholeImageDataset(cases, classes, AUGMENTATION, budget.seed)
 
     def run(rate: float, images: int, folder: Path) -> torch.nn.Module:
-        return fit(lambda: build(name, len(classes)), RivalTraining, dataset, rate, images, budget, folder)
+        return fit(lambda: build(name, len(classes)), BaselineTraining, dataset, rate, images, budget, folder)
 
     def score(network: torch.nn.Module) -> float:
         return mean_iou(lambda case: predict_case(network, case, classes), validation)

@@ -20,7 +20,7 @@ SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class ThresholdField:
+class ThresholdMap:
     """Adjoining 3D boxes over a ROI, each with its own bottom and top.
 
     Between the middles of neighbouring cells both are interpolated bilinearly, beyond the outermost middles they stay
@@ -66,7 +66,7 @@ class ThresholdField:
             object.__setattr__(self, name, values)
 
     @classmethod
-    def uniform(cls, roi: AnyBox2D, low: float, high: float) -> ThresholdField:
+    def uniform(cls, roi: AnyBox2D, low: float, high: float) -> ThresholdMap:
         """The field of one cell: the article's single box."""
         return cls(Box2D(*roi), np.full((1, 1), low, np.float32), np.full((1, 1), high, np.float32))
 
@@ -91,11 +91,11 @@ class ThresholdField:
         """Bottoms and tops in the middles of the cells, float32 (rows, columns), after all moves."""
         return self.after_moves(self.low.copy(), self.high.copy())
 
-    def readable(self) -> ThresholdField:
+    def readable(self) -> ThresholdMap:
         """The same thresholds with all moves carried out, as reports say them."""
-        return ThresholdField(self.roi, *self.cells)
+        return ThresholdMap(self.roi, *self.cells)
 
-    def shifted(self, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> ThresholdField:
+    def shifted(self, bottom: float = 0.0, top: float = 0.0, cell: tuple[int, int] | None = None) -> ThresholdMap:
         """The field with its bottoms and tops moved by so many gray levels, of all cells or of one (row, column).
 
         Raises

@@ -12,7 +12,7 @@ from ..core.reading import read_radiograph
 from ..core.reading.spacings import SPACING_TAGS
 from ..core.reading.windows import descends
 from ..scene.geometry import PixelGrid
-from ..scene.origin import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE
+from ..scene.volume_source import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE
 from ..scene.volumes import values_of
 
 if TYPE_CHECKING:
@@ -22,25 +22,25 @@ ALIKE = 0.99
 """Correlation from which two pictures are the same."""
 
 
-def facts_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None = None) -> dict[str, str]:
+def context_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None = None) -> dict[str, str]:
     """DICOM keywords and their values for ``scene.volumes.read_volume``; empty where nothing is known.
 
     A volume from Slicer's DICOM browser is looked up in the database by its instance; one that was opened from a file
-    by the file's own header. Nothing here raises: a radiograph without its facts is read as a plain image.
+    by the file's own header. Nothing here raises: a radiograph without it is read as a plain image.
 
     Parameters
     ----------
     grid : PixelGrid, optional
-        The slice of a volume that is made of several films, as Slicer makes one of two in one series: the facts are
-        those of its own file.
+        The slice of a volume that is made of several films, as Slicer makes one of two in one series: what is
+        known is that of its own file.
     """
     instance, others = _instance_of(volume, grid)
     for path in (_file_in_database(instance), _own_file(volume)):
         if path is not None:
-            facts = _header(path)
-            if facts:
+            context = _header(path)
+            if context:
                 spacings = [text for other in others for text in _spacings(_file_in_database(other))]
-                return {**facts, SERIES_SPACINGS: ";".join(spacings)} if spacings else facts
+                return {**context, SERIES_SPACINGS: ";".join(spacings)} if spacings else context
     return _tags_in_database(instance)
 
 
@@ -99,16 +99,16 @@ def _file_in_database(instance: str | None) -> Path | None:
 
 
 def _spacings(path: Path | None) -> list[str]:
-    facts = {} if path is None else _header(path)
-    return [facts[tag] for tag in SPACING_TAGS if facts.get(tag)]
+    context = {} if path is None else _header(path)
+    return [context[tag] for tag in SPACING_TAGS if context.get(tag)]
 
 
 def _tags_in_database(instance: str | None) -> dict[str, str]:
     """What the database itself remembers of an instance whose file is gone."""
     database = _database()
-    facts: dict[str, str] = {}
+    context: dict[str, str] = {}
     if database is None or instance is None:
-        return facts
+        return context
     from pydicom.datadict import tag_for_keyword
 
     for keyword in KEYWORDS:
@@ -116,8 +116,8 @@ def _tags_in_database(instance: str | None) -> dict[str, str]:
         if tag is not None:
             value = database.instanceValue(instance, f"{tag >> 16:04X},{tag & 0xFFFF:04X}")
             if value:
-                facts[keyword] = str(value)
-    return facts
+                context[keyword] = str(value)
+    return context
 
 
 def _own_file(volume: vtkMRMLVolumeNode) -> Path | None:
@@ -133,14 +133,14 @@ def _own_file(volume: vtkMRMLVolumeNode) -> Path | None:
 
 
 def _header(path: Path) -> dict[str, str]:
-    """The facts in a DICOM file, its path included; empty where it cannot be read."""
+    """What a DICOM file says, its path included; empty where it cannot be read."""
     try:
         from pydicom import dcmread
 
         header = dcmread(path, stop_before_pixels=True)
     except Exception:  # pydicom has an error of its own for every kind of damage
         return {}
-    facts = {}
+    context = {}
     for keyword in KEYWORDS:
         try:
             value = header.get(keyword)
@@ -148,21 +148,21 @@ def _header(path: Path) -> dict[str, str]:
             continue
         if value is not None:
             many = not isinstance(value, str) and hasattr(value, "__iter__")
-            facts[keyword] = "\\".join(map(str, value)) if many else str(value)
-    facts.update(_found_out(header))
-    return {**facts, "FilePath": str(path)} if facts else {}
+            context[keyword] = "\\".join(map(str, value)) if many else str(value)
+    context.update(_found_out(header))
+    return {**context, "FilePath": str(path)} if context else {}
 
 
 def _found_out(header: Any) -> dict[str, str]:
-    """Facts that are no plain values of the header."""
-    facts = {}
+    """What is no plain value of the header."""
+    context = {}
     try:
         code = header.get("ViewCodeSequence")
         if code and code[0].get("CodeMeaning"):
-            facts[VIEW_CODE] = str(code[0].CodeMeaning)
+            context[VIEW_CODE] = str(code[0].CodeMeaning)
         if header.get("VOILUTSequence") and not header.get("WindowWidth"):
             if descends(header, header.get("PixelRepresentation") == 1):
-                facts[TABLE_FALLS] = "YES"
+                context[TABLE_FALLS] = "YES"
     except Exception:  # damaged, in one of pydicom's many ways
-        return facts
-    return facts
+        return context
+    return context

@@ -51,22 +51,22 @@ KEYWORDS = (
     TABLE_FALLS,
     SERIES_SPACINGS,
 )
-"""The facts that are used: DICOM keywords, and those that are found out otherwise."""
+"""What is used of a DICOM context: DICOM keywords, and what is found out otherwise."""
 
 _RASTERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
-def source_of(file: Path | None, modality: str | None, facts: Mapping[str, object]) -> Source | None:
-    """Where a volume's image comes from: the DICOM file that the facts are of, else the file of the node; None if from
+def source_of(file: Path | None, modality: str | None, context: Mapping[str, object]) -> Source | None:
+    """Where a volume's image comes from: the DICOM file that the context is of, else the file of the node; None if from
     neither."""
-    path = Path(_text(facts, "FilePath")) if _text(facts, "FilePath") else file
+    path = Path(_text(context, "FilePath")) if _text(context, "FilePath") else file
     if path is None:
         return None
-    return Source(path, modality, *(_text(facts, keyword) or None for keyword in _IDENTIFIERS))
+    return Source(path, modality, *(_text(context, keyword) or None for keyword in _IDENTIFIERS))
 
 
 def polarity_of(
-    values: np.ndarray, choice: str, facts: Mapping[str, object]
+    values: np.ndarray, choice: str, context: Mapping[str, object]
 ) -> tuple[Polarity, list[str]]:
     """How to bring a volume's values (rows, columns) to bone-bright, and notes.
 
@@ -75,11 +75,11 @@ def polarity_of(
     choice : str
         ``"auto"``, ``"as-is"`` or ``"inverted"``, of the volume's values.
     """
-    photometric = _text(facts, "PhotometricInterpretation").upper()
-    shape = _text(facts, "PresentationLUTShape").upper()
+    photometric = _text(context, "PhotometricInterpretation").upper()
+    shape = _text(context, "PresentationLUTShape").upper()
     inverted, reason, notes = False, Polarity().reason, []
     if photometric == "MONOCHROME1":
-        turned = _turned_on_loading(values, _text(facts, "FilePath"))
+        turned = _turned_on_loading(values, _text(context, "FilePath"))
         inverted = turned is False
         reason = "MONOCHROME1 in the file, turned over by Slicer when it was loaded"
         if inverted:
@@ -90,17 +90,17 @@ def polarity_of(
         inverted, reason = True, "Presentation LUT Shape INVERSE in the file"
     elif photometric == "MONOCHROME2":
         reason = "MONOCHROME2 in the file"
-    if _text(facts, TABLE_FALLS) == "YES":
+    if _text(context, TABLE_FALLS) == "YES":
         inverted, reason = not inverted, f"{reason}, and a VOI LUT that descends"
         notes.append("the file's VOI LUT descends, which inverts the picture; Slicer shows it without")
-    chosen = choose_polarity(choice, inverted, reason, _pivot(values, facts))
+    chosen = choose_polarity(choice, inverted, reason, _pivot(values, context))
     if inverted and choice == "as-is":
         notes.append(f"{reason}, but the values are kept as they are on request")
     return chosen, notes
 
 
 def spacing_of(
-    geometry: Geometry, facts: Mapping[str, object], file: Path | None, is_colour: bool = False
+    geometry: Geometry, context: Mapping[str, object], file: Path | None, is_colour: bool = False
 ) -> tuple[Spacing | None, list[str]]:
     """Distance of neighbouring pixels, and notes; None where 1 mm or a printer's resolution stands for not known.
 
@@ -118,8 +118,8 @@ def spacing_of(
     """
     column, row, _ = geometry.spacing
     weighing: list[str] = []
-    spacing = weighed(lambda keyword: facts.get(keyword) or None, weighing)
-    if spacing is not None and is_a_readers((row, column), facts):
+    spacing = weighed(lambda keyword: context.get(keyword) or None, weighing)
+    if spacing is not None and is_a_readers((row, column), context):
         if _alike((spacing.row, spacing.column), (row, column)):
             return spacing, weighing
         return spacing, [
@@ -128,23 +128,23 @@ def spacing_of(
             *weighing,
         ]
     is_picture = is_colour or (file is not None and file.suffix.lower() in _RASTERS)
-    if _alike((row, column), (1.0, 1.0)) and (is_picture or (facts and spacing is None)):
+    if _alike((row, column), (1.0, 1.0)) and (is_picture or (context and spacing is None)):
         return None, []
     if is_picture and file is not None and _is_printers(row, column):
         return None, [f"the {25.4 / row:.0f} dpi in the file are a printer's resolution and not used"]
     return _in_millimetres(Spacing(row, column, "volume"), geometry, file)
 
 
-def is_a_readers(placed: tuple[float, float], facts: Mapping[str, object]) -> bool:
+def is_a_readers(placed: tuple[float, float], context: Mapping[str, object]) -> bool:
     """Whether one of Slicer's readers makes this spacing (row, column) of the file, or of another of its series.
 
     They take any of the tags, exchange rows and columns, correct for magnification, or make it 1 mm.
     """
     if _alike(placed, (1.0, 1.0)):
         return True
-    known = [pair(facts.get(tag)) for tag in SPACING_TAGS]
-    known += [pair(text) for text in _text(facts, SERIES_SPACINGS).split(";")]
-    factor = _number(facts, "EstimatedRadiographicMagnificationFactor") or 1.0
+    known = [pair(context.get(tag)) for tag in SPACING_TAGS]
+    known += [pair(text) for text in _text(context, SERIES_SPACINGS).split(";")]
+    factor = _number(context, "EstimatedRadiographicMagnificationFactor") or 1.0
     for row, column in filter(None, known):
         for made in ((row, column), (column, row), (row / factor, column / factor)):
             if _alike(made, placed):
@@ -174,19 +174,19 @@ def _in_millimetres(spacing: Spacing, geometry: Geometry, file: Path | None) -> 
     )
 
 
-def lie_of(facts: Mapping[str, object], file: Path | None, geometry: Geometry, notes: list[str]) -> Lie:
+def lie_of(context: Mapping[str, object], file: Path | None, geometry: Geometry, notes: list[str]) -> Lie:
     """How a volume's picture lies: by the tags of its DICOM file, or the orientation in its picture file."""
-    if facts:
-        is_placed = bool(_text(facts, "ImageOrientationPatient"))
-        return by_dicom(facts.get, notes, geometry.direction if is_placed else None)
+    if context:
+        is_placed = bool(_text(context, "ImageOrientationPatient"))
+        return by_dicom(context.get, notes, geometry.direction if is_placed else None)
     if file is None or file.suffix.lower() not in _RASTERS:
         return UNSAID
     return lie_of_picture(file)
 
 
-def modality_note(facts: Mapping[str, object]) -> tuple[str | None, list[str]]:
+def modality_note(context: Mapping[str, object]) -> tuple[str | None, list[str]]:
     """The modality, if known, and a note where it is not one of projection radiographs."""
-    modality = _text(facts, "Modality") or None
+    modality = _text(context, "Modality") or None
     if modality is None or modality in RADIOGRAPHS:
         return modality, []
     return modality, [f"the modality is {modality}: the method is made for projection radiographs"]
@@ -212,12 +212,12 @@ def _turned_on_loading(values: np.ndarray, path: str) -> bool | None:
     return None if abs(agreement) < 0.9 else bool(agreement < 0)
 
 
-def _pivot(values: np.ndarray, facts: Mapping[str, object]) -> float:
+def _pivot(values: np.ndarray, context: Mapping[str, object]) -> float:
     """The lowest plus the highest value that the file's stored bits can hold, after its rescale."""
-    bits, signed = _number(facts, "BitsStored"), _number(facts, "PixelRepresentation")
+    bits, signed = _number(context, "BitsStored"), _number(context, "PixelRepresentation")
     if bits is None or not 1 <= bits <= 32:
         return natural_pivot(values)
-    slope, intercept = _number(facts, "RescaleSlope") or 1.0, _number(facts, "RescaleIntercept") or 0.0
+    slope, intercept = _number(context, "RescaleSlope") or 1.0, _number(context, "RescaleIntercept") or 0.0
     return slope * (-1.0 if signed else 2.0**bits - 1.0) + 2.0 * intercept
 
 
@@ -230,13 +230,13 @@ def _alike(first: Sequence[float], second: Sequence[float]) -> bool:
     return bool(np.allclose(first, second, rtol=1e-3, atol=0.0))
 
 
-def _text(facts: Mapping[str, object], keyword: str) -> str:
-    return str(facts.get(keyword) or "").strip()
+def _text(context: Mapping[str, object], keyword: str) -> str:
+    return str(context.get(keyword) or "").strip()
 
 
-def _number(facts: Mapping[str, object], keyword: str) -> float | None:
+def _number(context: Mapping[str, object], keyword: str) -> float | None:
     try:
-        number = float(_text(facts, keyword))
+        number = float(_text(context, keyword))
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from GrayscaleDetSegLib.core.folding import fold_batch_norms
+from GrayscaleDetSegLib.core.batch_norm_folding import fold_batch_norms
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from training.networks import (
     PointNet,

@@ -1,4 +1,4 @@
-"""Who takes part, and our surfaces trained like the rivals: the same images, budget and choice of a learning rate."""
+"""Who takes part, and our surfaces trained like the baselines: same images, budget and choice of a learning rate."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import torch
 
 import GrayscaleDetSegLib
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.folding import fold_batch_norms
+from GrayscaleDetSegLib.core.batch_norm_folding import fold_batch_norms
 from GrayscaleDetSegLib.core.methods.base import Method
 from GrayscaleDetSegLib.core.methods.box import Box
 from GrayscaleDetSegLib.core.methods.surfaces import Surfaces
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.surfaces.detector import SurfaceDetector
 
-from .. import metrics, rivals
+from .. import baselines, metrics
+from ..baselines.experiment import Budget, Trained, finished, fit, predict_case, with_best_rate
+from ..baselines.thresholds import ThresholdDetector, multi_otsu
 from ..data import Case
 from ..metrics import overlap
 from ..networks import SurfaceConfig, SurfaceNetwork
-from ..rivals.contest import Budget, Trained, finished, fit, predict_case, with_best_rate
-from ..rivals.thresholds import ThresholdDetector, multi_otsu
 from ..surface_data import SurfaceAugmentation, SurfaceDataset, collate, detector_residuals
 from ..surfaces import SurfaceTraining, SurfaceValidation, found_rois
 from .accuracy import Masks, pipeline_masks
@@ -37,17 +37,17 @@ RATES = (4e-3, 2e-3, 1e-3, 5e-4)
 OURS = ("surfaces", "shipped", "single box")
 THRESHOLDS = ("Otsu", "multi-Otsu")
 
-HERE, RIVALS = Path(__file__).parent, Path(rivals.__file__).parent
+HERE, BASELINES = Path(__file__).parent, Path(baselines.__file__).parent
 CODE = {
-    "pipeline": (Path(GrayscaleDetSegLib.__file__).parent / "core", RIVALS / "thresholds.py"),
-    "networks": (RIVALS / "networks.py", RIVALS / "training.py", RIVALS / "contest.py"),
+    "pipeline": (Path(GrayscaleDetSegLib.__file__).parent / "core", BASELINES / "thresholds.py"),
+    "networks": (BASELINES / "networks.py", BASELINES / "training.py", BASELINES / "experiment.py"),
     "figures": (HERE / "accuracy.py", HERE.parent / "intervals.py", Path(metrics.__file__)),
 }
 """What decides a method's masks, and the figures made of them: rows are computed again when it changes."""
 
 
 @dataclass(frozen=True)
-class Contestant:
+class ComparedMethod:
     """A method that is compared.
 
     Parameters
@@ -146,27 +146,27 @@ def _margin(pipeline: Pipeline) -> float:
 
 def of_surfaces(
     name: str, pipeline: Pipeline, trained: Trained | None = None, folder: Path | None = None
-) -> Contestant:
+) -> ComparedMethod:
     """The whole pipeline with threshold surfaces: its own, or those that were trained here."""
     if trained is not None:
         pipeline = with_surfaces(pipeline, trained.network)
     return _of_pipeline(name, pipeline, "surfaces", trained.rate if trained else None, folder)
 
 
-def of_single_box(pipeline: Pipeline) -> Contestant:
+def of_single_box(pipeline: Pipeline) -> ComparedMethod:
     """The whole pipeline with the article's single box."""
     return _of_pipeline("single box", with_methods(pipeline, pipeline.methods["box"]), "box")
 
 
-def of_thresholds(name: str, pipeline: Pipeline, parts: Mapping[str, int] | None = None) -> Contestant:
+def of_thresholds(name: str, pipeline: Pipeline, parts: Mapping[str, int] | None = None) -> ComparedMethod:
     """The whole pipeline with Otsu's thresholds in the place of the 3D detector."""
     detector = ThresholdDetector(parts, pipeline.methods["box"].classes)
     return _of_pipeline(name, with_methods(pipeline, Box(detector)), "box")
 
 
-def of_rival(name: str, trained: Trained, classes: tuple[str, ...], folder: Path) -> Contestant:
+def of_baseline(name: str, trained: Trained, classes: tuple[str, ...], folder: Path) -> ComparedMethod:
     """A network that labels every pixel."""
-    return Contestant(
+    return ComparedMethod(
         name,
         lambda case: predict_case(trained.network, case, classes),
         {"weights": weights_digest(trained.network), "code": code_digest(*CODE["networks"], *CODE["figures"])},
@@ -176,7 +176,7 @@ def of_rival(name: str, trained: Trained, classes: tuple[str, ...], folder: Path
     )
 
 
-def _of_pipeline(name: str, pipeline: Pipeline, method: str, rate=None, folder: Path | None = None) -> Contestant:
+def _of_pipeline(name: str, pipeline: Pipeline, method: str, rate=None, folder: Path | None = None) -> ComparedMethod:
     networks = [pipeline.roi_detector.network]
     surfaces = pipeline.methods["surfaces"].detector if "surfaces" in pipeline.methods else None
     networks += [part.network for part in (pipeline.polarity_check, surfaces) if part is not None]
@@ -196,7 +196,7 @@ def _of_pipeline(name: str, pipeline: Pipeline, method: str, rate=None, folder: 
         "code": code_digest(*CODE["pipeline"], *CODE["figures"]),
     }
     count = sum(map(_count, networks))
-    return Contestant(name, pipeline_masks(pipeline, method), depends, count, rate, folder, pipeline, method)
+    return ComparedMethod(name, pipeline_masks(pipeline, method), depends, count, rate, folder, pipeline, method)
 
 
 def _count(network: torch.nn.Module) -> int:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.reading import read_radiograph
-from GrayscaleDetSegLib.logic.facts import facts_of
+from GrayscaleDetSegLib.logic.dicom_context import context_of
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import record
 from Testing.fakes import letter_l, radiograph
 from Testing.reading_files import dataset, dicom_bytes, write_dicom, write_itk
 from Testing.rigged import rigged_pipeline
 from Testing.scene_nodes import add_volume
-from Testing.test_scene_origin import load
+from Testing.test_volume_source import load
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -72,10 +72,11 @@ def test_of_the_file_it_was_loaded_from(scene, stored, tmp_path):
     path = write_dicom(
         tmp_path / "ä film.dcm", stored, bits=12, ImagerPixelSpacing=[0.15, 0.25], Modality="DX", RescaleSlope=2
     )
-    facts = facts_of(load(scene, path))
-    assert facts["Modality"] == "DX" and facts["ImagerPixelSpacing"] == "0.15\\0.25" and facts["BitsStored"] == "12"
-    assert float(facts["RescaleSlope"]) == 2 and Path(facts["FilePath"]) == path
-    assert "PixelSpacing" not in facts and all(isinstance(value, str) for value in facts.values())
+    context = context_of(load(scene, path))
+    assert context["Modality"] == "DX" and context["ImagerPixelSpacing"] == "0.15\\0.25"
+    assert context["BitsStored"] == "12"
+    assert float(context["RescaleSlope"]) == 2 and Path(context["FilePath"]) == path
+    assert "PixelSpacing" not in context and all(isinstance(value, str) for value in context.values())
 
 
 @pytest.mark.parametrize("kind", ["missing", "no DICOM", "empty", "cut off", "a folder", "no name", "no storage"])
@@ -93,7 +94,7 @@ def test_nothing_is_known_and_nothing_raises(kind, scene, stored, tmp_path):
     volume = add_volume(scene, stored) if kind == "no storage" else stored_at(scene, stored, path)
     if kind == "no name":
         volume.GetStorageNode().SetFileName("")
-    assert facts_of(volume) == {}
+    assert context_of(volume) == {}
     assert Workspace(scene).read(volume).radiograph.modality is None
 
 
@@ -112,7 +113,7 @@ def test_a_value_that_is_damaged_spoils_nothing_else(wrong, scene, stored, tmp_p
     path = tmp_path / "film.dcm"
     path.write_bytes(data.replace(*wrong))
     volume = stored_at(scene, stored, path)
-    assert facts_of(volume).get("PhotometricInterpretation") == "MONOCHROME1"
+    assert context_of(volume).get("PhotometricInterpretation") == "MONOCHROME1"
     assert Workspace(scene).read(volume).radiograph.shape == stored.shape
 
 
@@ -122,13 +123,13 @@ def test_of_the_database(scene, stored, tmp_path, database):
     other = write_dicom(tmp_path / "b.dcm", stored, bits=12, Modality="CR")
     volume = stored_at(scene, stored, other)
     known = database(files={INSTANCE: str(path)})
-    assert facts_of(volume)["Modality"] == "CR" and known.asked == []  # it does not come from the database
+    assert context_of(volume)["Modality"] == "CR" and known.asked == []  # it does not come from the database
     volume.SetAttribute("DICOM.instanceUIDs", f"{INSTANCE} 2.25.7")
-    assert facts_of(volume)["Modality"] == "DX" and set(known.asked) == {INSTANCE}
+    assert context_of(volume)["Modality"] == "DX" and set(known.asked) == {INSTANCE}
     known.files[INSTANCE] = str(tmp_path / "gone.dcm")
-    assert facts_of(volume)["Modality"] == "CR"
+    assert context_of(volume)["Modality"] == "CR"
     volume.SetAttribute("DICOM.instanceUIDs", "   ")
-    assert facts_of(volume)["Modality"] == "CR"
+    assert context_of(volume)["Modality"] == "CR"
 
 
 def test_of_the_databases_own_memory_where_no_file_is_left(scene, stored, database):
@@ -138,15 +139,15 @@ def test_of_the_databases_own_memory_where_no_file_is_left(scene, stored, databa
         (INSTANCE, "0028,0004"): "MONOCHROME1", (INSTANCE, "0008,0060"): "DX", (INSTANCE, "0018,1164"): "0.15\\0.25"
     }
     known = database(tags=tags)
-    assert facts_of(volume) == {
+    assert context_of(volume) == {
         "PhotometricInterpretation": "MONOCHROME1", "Modality": "DX", "ImagerPixelSpacing": "0.15\\0.25"
     }
     image = Workspace(scene).read(volume).radiograph
     assert not image.polarity.inverted and image.modality == "DX" and "taken to have turned" in image.notes[0]
     known.isOpen = False
-    assert facts_of(volume) == {}
+    assert context_of(volume) == {}
     database()  # which has never heard of it
-    assert facts_of(volume) == {}
+    assert context_of(volume) == {}
 
 
 @pytest.mark.parametrize("reader", ["GDCM", "DCMTK"])

@@ -1,4 +1,4 @@
-"""Plain thresholding inside the same ROI, as a rival of the 3D detector: Otsu and multi-Otsu (scikit-image)."""
+"""Plain thresholding inside the same ROI, as a baseline of the 3D detector: Otsu and multi-Otsu (scikit-image)."""
 
 from __future__ import annotations
 

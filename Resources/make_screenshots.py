@@ -26,6 +26,8 @@ VIEW = (560, 720)
 """Width and height of a view in px, drawn larger than it is shown so that noise and lines are smooth."""
 WIDTH = 960
 """Of a picture with two views side by side, in px."""
+OVERLAY = 880
+"""Width of what the command draws, in px."""
 GAP, GAP_GRAY = 4, 70
 LARGEST = 200_000
 """Bytes of a picture at most."""
@@ -155,8 +157,8 @@ def overlay() -> None:
         if command(["segment", str(sample), "--output", folder, "--device", "cpu"]):
             raise SystemExit("The command has failed.")
         with Image.open(Path(folder) / "knee.png") as picture:
-            height = round(picture.height * WIDTH / picture.width)
-            save(picture.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS), "knee-overlay")
+            height = round(picture.height * OVERLAY / picture.width)
+            save(picture.convert("RGB").resize((OVERLAY, height), Image.Resampling.LANCZOS), "knee-overlay")
 
 
 def main() -> None:

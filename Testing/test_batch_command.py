@@ -102,6 +102,11 @@ def test_overwriting_is_refused_before_any_work(call, capsys, pipeline):
         ["a.dcm", "-o", "out", "--score-threshold", "much"],
         ["a.dcm", "-o", "out", "--polarity", "auto", "--frobnicate"],
         ["a.dcm", "--json", "b.dcm"],
+        ["a.dcm", "--json", "nowhere/all.json"],
+        ["a.dcm", "-o", "out", "--json", "out/a.json"],
+        ["a.dcm", "-o", "out", "--json", "out/a.png", "--overwrite"],
+        ["a.dcm", "-o", ""],
+        ["a.dcm", "-o", "out", "--model", ""],
     ],
 )
 def test_bad_arguments(arguments, call, capsys, pipeline):
@@ -230,6 +235,14 @@ def test_json_to_a_file(call, capsys):
     assert call("a.dcm", "--json", "all.json") == 2
     assert call("a.dcm", "--json", "all.json", "--overwrite") == 0
     assert capsys.readouterr().out.startswith("Computing with numpy on cpu.")
+
+
+@pytest.mark.parametrize("named", [("a.dcm",), ("a.dcm", "b.dcm"), (".",)])
+def test_json_never_replaces_an_image(call, capsys, pipeline, named):
+    Path("a.dcm").write_bytes(b"the only copy")
+    assert call(*named, "--json", os.path.join("..", Path.cwd().name, "a.dcm"), "--overwrite") == 2
+    assert Path("a.dcm").read_bytes() == b"the only copy" and not pipeline.calls
+    assert "is one of the inputs" in capsys.readouterr().err
 
 
 def test_ctrl_c_in_the_writer(call, capsys, monkeypatch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from GrayscaleDetSegLib.batch import drawing, histogram, overlay
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
@@ -155,3 +157,24 @@ def test_the_panel_says_what_made_the_mask(monkeypatch):
     assert made == ["Single box", "Threshold surfaces, 32 x 24 cells"]
     trust = [text for text in written if "confidence" in text]
     assert trust == ["confidence 0.90", "confidence 0.90   box agreement 0.64"]
+
+
+@pytest.mark.parametrize("method", ["surfaces", "a method of another package with a title that is far too long for it"])
+def test_no_text_of_the_panel_lies_over_another(monkeypatch, method):
+    """Method, confidence and agreement, on a grid of cells as fine as the shipped model's."""
+    image, boxes, write = radiograph((300, 700)), [], drawing.write
+
+    def noted(draw, place, text, size=14, color=drawing.TEXT, anchor="la"):
+        boxes.append((text, draw.textbbox(place, text, font=drawing.font(size), anchor=anchor)))
+        write(draw, place, text, size, color, anchor)
+
+    monkeypatch.setattr(drawing, "write", noted)
+    field = ThresholdMap((400.0, 190.0, 660.0, 260.0), np.zeros((64, 64)), np.ones((64, 64)))
+    item = replace(found(image, "femur", "femur", bar((300, 700)), field=field), method=method)
+    histogram.draw_panel(ImageDraw.Draw(Image.new("RGB", (histogram.WIDTH, histogram.HEIGHT))), (0, 0),
+                         result(image, [item]), 0)  # fmt: skip
+    assert any("confidence" in text for text, _ in boxes)
+    for (text, a), (other, b) in itertools.combinations(boxes, 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, f"{text!r} lies over {other!r}"
+    assert all(0 <= box[0] and box[2] <= histogram.WIDTH for _, box in boxes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from GrayscaleDetSegLib.core.labels import anatomy, of_class, side_in, without_s
 from GrayscaleDetSegLib.core.lie import UNSAID, Lie, by_dicom, by_exif
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.radiograph import Radiograph
-from GrayscaleDetSegLib.core.regions import RegionProposal
+from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
+from GrayscaleDetSegLib.core.sides import settled
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.pipelines import rigged
@@ -202,6 +204,21 @@ def test_the_laterality_of_a_picture_is_that_of_its_bones():
     assert [item.side for item in bone(Laterality="L").objects] == ["left"]
     both = segmented(chest(), tags(ImageLaterality="R", PatientOrientation="L\\F"))
     assert "names one side, but lungs of both" in both.notes[0] and both.objects[1].side in ("left", "right")
+
+
+@pytest.mark.parametrize(
+    "labels, said",
+    [
+        (["tibia"], "The side of tibia is right"),
+        (["tibia", "femur"], "The side of tibia and femur is right"),
+        (["tibia", "femur", "fibula"], "The side of tibia, femur and fibula is right"),
+    ],
+)
+def test_what_has_the_side_of_the_picture_is_listed_as_people_do(labels, said):
+    found = tuple(RegionProposal(label, 0.9, (1.0, 1.0, 9.0, 9.0)) for label in labels)
+    image = Radiograph.from_array(np.arange(100.0).reshape(10, 10))
+    image = replace(image, lie=Lie(laterality="right", laterality_by="ImageLaterality R"))
+    assert settled(Regions(found, None, Orientation()), image).notes[-1].startswith(said)
 
 
 EXIF = {1: TURNS[0], 2: Orientation(flip_columns=True), 3: Orientation(False, True, True), 4: Orientation(False, True),

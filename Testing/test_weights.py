@@ -114,7 +114,8 @@ def test_a_missing_file(bundle):
 
 
 def test_a_missing_folder_and_manifest(bundle):
-    refuses(bundle / "elsewhere", "no model bundle")
+    refuses(bundle / "elsewhere", "no model bundle in .*elsewhere: there is no such folder")
+    refuses(bundle / MANIFEST, "no model bundle in .*: it is a file, not a folder")
     (bundle / MANIFEST).unlink()
     refuses(bundle, "manifest.json is missing")
 

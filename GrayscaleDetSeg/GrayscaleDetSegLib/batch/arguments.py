@@ -94,7 +94,9 @@ def _segment(commands) -> None:
 
 def _segmenting(command: argparse.ArgumentParser) -> None:
     command.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files, or folders with all below them")
-    command.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the results go; made if it is missing")
+    command.add_argument(
+        "-o", "--output", type=_path, metavar="DIR", help="where the results go; made if it is missing"
+    )
     command.add_argument("--overwrite", action="store_true", help="replace results that exist already")
     command.add_argument(
         "--method",
@@ -128,7 +130,7 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="what computes: numpy, which is always there, or PyTorch (default: auto, PyTorch where a GPU is used)",
     )
-    command.add_argument("--model", type=Path, metavar="FOLDER", help="another model than the one that comes with it")
+    command.add_argument("--model", type=_path, metavar="FOLDER", help="another model than the one that comes with it")
     command.add_argument(
         "--score-threshold",
         type=_score,
@@ -259,6 +261,13 @@ def _reading(command: argparse.ArgumentParser) -> None:
         help="which values become gray levels 0 to 255: between percentiles (default) or the file's VOI window",
     )
     command.add_argument("--verbose", action="store_true", help="show where in the program a fault happened")
+
+
+def _path(text: str) -> Path:
+    """A path; none is no path, and not the folder that happens to be the current one."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def _score(text: str) -> float:

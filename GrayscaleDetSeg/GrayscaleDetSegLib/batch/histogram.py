@@ -36,9 +36,9 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], result: Segme
     room = WIDTH - 60 - drawing.text_width(scores, 13)
     drawing.write(draw, (x + 33, y + 20), drawing.shortened(_title(item), 16, room), 16, anchor="lm")
     drawing.write(draw, (x + WIDTH - 12, y + 20), scores, 13, drawing.FAINT, "rm")
-    drawing.write(draw, (x + 12, y + 45), _method(item), 13, drawing.TEXT, "lm")
+    drawing.write(draw, (x + 12, y + 42), drawing.shortened(_method(item), 13, WIDTH - 24), 13, anchor="lm")
     if thresholds is not None:
-        drawing.write(draw, (x + WIDTH - 12, y + 45), _trust(thresholds), 13, drawing.FAINT, "rm")
+        drawing.write(draw, (x + 12, y + 60), _trust(thresholds), 13, drawing.FAINT, "lm")
     _plot(draw, (x + 14, y + 88, x + WIDTH - 14, y + HEIGHT - 70), result.radiograph, item, color)
     _legend(draw, (x + 12, y + HEIGHT - 38), color, thresholds is not None)
     drawing.write(draw, (x + WIDTH - 12, y + HEIGHT - 38), "gray level (own units)", 11, drawing.FAINT, "rm")

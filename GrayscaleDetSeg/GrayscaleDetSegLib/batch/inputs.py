@@ -162,7 +162,7 @@ def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUT
     count as the same, because some file systems say so.
     """
     wanted = Counter(_key(item.folder / stem(item.path.name)) for item in inputs)
-    sources = {_key(Path(os.path.realpath(item.path))) for item in inputs}
+    sources = {file_key(item.path) for item in inputs}
     root, taken, jobs = Path(os.path.realpath(directory)), set(), []
 
     def free(name: Path) -> bool:
@@ -180,6 +180,11 @@ def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUT
         taken.add(_key(name))
         jobs.append(Job(item.path, name))
     return jobs
+
+
+def file_key(path: Path) -> str:
+    """The same for all paths of one file, also where upper and lower case count as the same."""
+    return _key(Path(os.path.realpath(path)))
 
 
 def _key(path: Path) -> str:

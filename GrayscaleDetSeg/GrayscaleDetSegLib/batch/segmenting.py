@@ -21,7 +21,7 @@ from ..core.weights import Bundle
 from . import outputs
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, OK, options_of
 from .console import Console
-from .inputs import Job, collect, collected, plan
+from .inputs import Job, collect, collected, file_key, plan
 from .places import LOCAL, cluster, processes
 from .plain import dumps, failure
 from .process import JobResult, finished, made_with_of, process
@@ -50,13 +50,14 @@ def segment(
         outputs.prepare(arguments.output)
     document_is_wanted = arguments.json is not None
     document = None if arguments.json in (None, "-") else Path(arguments.json)
-    if document is not None:
-        outputs.check_free([document], arguments.overwrite)
     for problem in (*readers().problems, *(writers().problems if arguments.output is not None else ())):
         console.complain(problem)
     if arguments.method is not None:
         registry().get(arguments.method)  # a package that is broken is said before a model is loaded
-    jobs = _jobs(arguments, plan(inputs, arguments.output or Path(), suffixes))
+    planned = plan(inputs, arguments.output or Path(), suffixes)
+    if document is not None:
+        _check_document(document, arguments, planned, suffixes)
+    jobs = _jobs(arguments, planned)
     options = options_of(arguments)
     if before is not None:
         before()
@@ -169,6 +170,22 @@ def _contradiction(arguments: argparse.Namespace) -> str:
     if arguments.jobs and arguments.cluster not in (None, LOCAL):
         return f"--jobs does not go with --cluster {arguments.cluster}, which has workers of its own."
     return ""
+
+
+def _check_document(path: Path, arguments: argparse.Namespace, planned: Sequence[Job], suffixes: Sequence[str]) -> None:
+    """Raise OutputError, before any work, if the file of ``--json`` can't be written or would replace what is needed.
+
+    That is an image, which may be the only copy, whatever ``--overwrite`` says, or a file of one of the results.
+    """
+    key = file_key(path)
+    if any(file_key(job.path) == key for job in planned):
+        raise OutputError(f"{path} is one of the inputs: give --json another file.")
+    results = (file for job in planned for file in job.outputs(arguments.output or Path(), suffixes))
+    if arguments.output is not None and any(file_key(file) == key for file in results):
+        raise OutputError(f"{path} is a file of one of the results: give --json another file.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}.")
+    outputs.check_free([path], arguments.overwrite)
 
 
 def _jobs(arguments: argparse.Namespace, planned: Sequence[Job]) -> list[Job]:

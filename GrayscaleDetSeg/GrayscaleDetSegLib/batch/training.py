@@ -33,7 +33,7 @@ def run_training(arguments: argparse.Namespace, console: Console) -> int:
     except ModuleNotFoundError as error:
         raise DependencyError(
             f"Training needs the Python package '{(error.name or str(error)).partition('.')[0]}', which is missing: "
-            "install what it needs with pip install grayscale-detseg-training."
+            "pip install ./training in a copy of the repository brings it along."
         ) from error
     return command.run(arguments, console)
 
@@ -54,5 +54,5 @@ def training_package() -> str:
         return INSTALLED
     raise DependencyError(
         "The training is not installed with this copy (3D Slicer's extension comes without it): "
-        "pip install grayscale-detseg-training in a Python of its own."
+        "pip install . ./training in a copy of the repository, with a Python of its own."
     )

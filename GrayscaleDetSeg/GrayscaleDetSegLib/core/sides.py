@@ -133,7 +133,8 @@ def _of_one_side(found: list[RegionProposal], lie: Lie) -> tuple[list[RegionProp
         return found, notes
     sided = [replace(item, side=lie.laterality) if item.label in PAIRED else item for item in found]
     if sided != found:
-        names = " and ".join(dict.fromkeys(item.label for item in found if item.label in PAIRED))
+        *others, last = dict.fromkeys(item.label for item in found if item.label in PAIRED)
+        names = f"{', '.join(others)} and {last}" if others else last
         notes.append(f"The side of {names} is {lie.laterality}, as {lie.laterality_by} says.")
     return sided, notes
 

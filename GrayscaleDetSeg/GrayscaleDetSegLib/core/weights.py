@@ -57,8 +57,13 @@ class Bundle:
         WeightsError
             If the manifest is missing, unreadable, or of a format this version does not know.
         """
+        is_named = folder is not None
         folder = Path(folder) if folder is not None else shipped_bundle()
         path = folder / MANIFEST
+        if is_named and not folder.exists():
+            raise WeightsError(f"There is no model bundle in {folder}: there is no such folder; check the path.")
+        if is_named and not folder.is_dir():
+            raise WeightsError(f"There is no model bundle in {folder}: it is a file, not a folder; check the path.")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:

@@ -160,7 +160,11 @@ class Session:
             added = any(file.startswith(path + os.sep) for path in sys.path if path not in paths)
             if added or name in ("qt", "ctk", "SampleData", "SegmentEditor") or name.startswith("slicer."):
                 del sys.modules[name]
-        for name, module in modules.items():  # a module that was reloaded has put others in their place
+        # a module that was reloaded has put others in their place, and brought some that know nothing of the former ones
+        if sys.modules.get("GrayscaleDetSegLib") is not modules.get("GrayscaleDetSegLib"):
+            for name in [each for each in sys.modules if each.partition(".")[0] == "GrayscaleDetSegLib"]:
+                del sys.modules[name]
+        for name, module in modules.items():
             if name.partition(".")[0] == "GrayscaleDetSegLib":
                 sys.modules[name] = module
         sys.path[:] = paths

@@ -160,7 +160,7 @@ class Session:
             added = any(file.startswith(path + os.sep) for path in sys.path if path not in paths)
             if added or name in ("qt", "ctk", "SampleData", "SegmentEditor") or name.startswith("slicer."):
                 del sys.modules[name]
-        # a module that was reloaded has put others in their place, and brought some that know nothing of the former ones
+        # a module that was reloaded has put others in their place, and some that know nothing of the former ones
         if sys.modules.get("GrayscaleDetSegLib") is not modules.get("GrayscaleDetSegLib"):
             for name in [each for each in sys.modules if each.partition(".")[0] == "GrayscaleDetSegLib"]:
                 del sys.modules[name]

@@ -16,7 +16,7 @@ from .yolo.letterbox import Letterbox
 SIZE = 96
 CONFIDENT = 0.9
 """Probability from which the picture overrules the file."""
-DOUBTFUL = 0.5
+DOUBTFUL = 0.3
 """Probability from which the user is told that the polarity is not certain."""
 
 

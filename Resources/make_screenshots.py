@@ -100,7 +100,7 @@ class Module:
         window = slicer.util.mainWindow()
         window.resize(*PANEL)
         window.show()
-        self.session.process()
+        self.session.wait(lambda: False, 0.5)  # until what was shown late has its place
         self.widget.parent.grab().save(str(path))
 
     def close(self) -> None:

@@ -58,11 +58,17 @@ class Module:
 
     def segment(self, method: str = "Threshold surfaces") -> None:
         """Click Segment, with a method chosen under Advanced, and wait for the result."""
-        self.ui.methodComboBox.currentIndex = self.ui.methodComboBox.findText(method)
+        combo, table = self.ui.methodComboBox, self.ui.objectsTable
+        combo.currentIndex = combo.findText(method)
+        combo.activated.emit(combo.currentIndex)
         self.ui.segmentButton.click()
         self.session.wait(lambda: not self.panel.runner.is_busy, 120.0)
         if not self.ui.statusLabel.text.startswith("Found"):
             raise SystemExit(f"There is no result: {self.ui.statusLabel.text}")
+        for row in range(table.rowCount):
+            if "Femur" in {table.item(row, column).text() for column in range(table.columnCount)}:
+                table.selectRow(row)
+        self.session.wait(lambda: False, 0.2)
 
     @property
     def box(self):

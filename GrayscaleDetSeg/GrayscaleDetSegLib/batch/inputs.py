@@ -80,15 +80,37 @@ def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[l
     ending that some reader names or the signature of DICOM, and are neither hidden nor results of ours, which end with
     `suffixes`.
     """
+    return gathered(
+        paths,
+        lambda folder, unreadable: (
+            Input(file, file.parent.relative_to(folder)) for file in _walk(folder, unreadable, suffixes)
+        ),
+        "radiographs",
+    )
+
+
+def gathered(
+    paths: Iterable[Path], walk: Callable[[Path, list[OSError]], Iterable[Input]], what: str
+) -> tuple[list[Input], list[Problem]]:
+    """The inputs in `paths`, in their order, each once, and the paths that give none.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    walk : callable (folder, unreadable) -> iterable of Input
+        The inputs in a folder; it adds the errors of what it cannot look into to `unreadable`.
+    what : str
+        What a folder without inputs lacks, for the message.
+    """
     inputs: dict[Path, Input] = {}
     problems = []
     for path in map(Path, paths):
         if path.is_dir():
             unreadable: list[OSError] = []
-            found = [Input(file, file.parent.relative_to(path)) for file in _walk(path, unreadable, suffixes)]
+            found = list(walk(path, unreadable))
             problems += [Problem(Path(error.filename or path), f"{error.strerror}.") for error in unreadable]
             if not found and not unreadable:
-                problems.append(Problem(path, "The folder holds no radiographs."))
+                problems.append(Problem(path, f"The folder holds no {what}."))
         elif os.path.lexists(path):
             found = [Input(path)]
         else:

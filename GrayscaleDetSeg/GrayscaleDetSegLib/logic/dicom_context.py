@@ -12,7 +12,7 @@ from ..core.reading import read_radiograph
 from ..core.reading.spacings import SPACING_TAGS
 from ..core.reading.windows import descends
 from ..scene.geometry import PixelGrid
-from ..scene.volume_source import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE
+from ..scene.volume_source import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE, correlation
 from ..scene.volumes import values_of
 
 if TYPE_CHECKING:
@@ -68,13 +68,8 @@ def _shows(path: Path | None, plane: np.ndarray) -> bool:
         pixels = read_radiograph(path, polarity="as-is").pixels
     except GrayscaleDetSegError:
         return False
-    if pixels.shape != plane.shape:
-        return False
-    step = max(1, pixels.size // 2**16)
-    first, second = (values.ravel()[::step].astype(float) for values in (pixels, plane))
-    if not (np.ptp(first) and np.ptp(second)):
-        return False
-    return abs(float(np.corrcoef(first, second)[0, 1])) > ALIKE
+    found = correlation(pixels, plane, 2**16)
+    return found is not None and abs(found) > ALIKE
 
 
 def _instances(volume: vtkMRMLVolumeNode) -> list[str]:

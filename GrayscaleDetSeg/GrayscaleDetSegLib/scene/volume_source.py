@@ -202,14 +202,22 @@ def _turned_on_loading(values: np.ndarray, path: str) -> bool | None:
         in_file = read_radiograph(path, polarity="as-is").pixels
     except RadiographError:
         return None
-    if in_file.shape != values.shape:
+    found = correlation(values, in_file, 2**18)
+    return None if found is None or abs(found) < 0.9 else found < 0
+
+
+def correlation(first: np.ndarray, second: np.ndarray, samples: int) -> float | None:
+    """How the values of two images go together, -1..1, by an even choice of about so many pixels.
+
+    None where the shapes differ, or one of the two is of one value.
+    """
+    if first.shape != second.shape:
         return None
-    step = max(1, values.size // 2**18)
-    first, second = (array.ravel()[::step].astype(float) for array in (values, in_file))
-    if not (np.ptp(first) and np.ptp(second)):
+    step = max(1, first.size // samples)
+    some, others = (values.ravel()[::step].astype(float) for values in (first, second))
+    if not (np.ptp(some) and np.ptp(others)):
         return None
-    agreement = np.corrcoef(first, second)[0, 1]
-    return None if abs(agreement) < 0.9 else bool(agreement < 0)
+    return float(np.corrcoef(some, others)[0, 1])
 
 
 def _pivot(values: np.ndarray, context: Mapping[str, object]) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.volumes.files import EXTENSIONS
 from ...core.volumes.series import is_dicom
-from ..inputs import OUTPUTS, SEGMENTATION, Input, Problem
+from ..inputs import OUTPUTS, SEGMENTATION, Input, Problem, gathered
 
 
 def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[list[Input], list[Problem]]:
@@ -17,23 +17,7 @@ def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[l
     A folder that holds DICOM files itself is one volume; of any other folder, all such folders and all files of a
     volume's format below it are. Segmentations are no inputs.
     """
-    inputs: dict[Path, Input] = {}
-    problems = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            unreadable: list[OSError] = []
-            found = list(_walk(path, unreadable))
-            problems += [Problem(Path(error.filename or path), f"{error.strerror}.") for error in unreadable]
-            if not found and not unreadable:
-                problems.append(Problem(path, "The folder holds no volumes."))
-        elif os.path.lexists(path):
-            found = [Input(path)]
-        else:
-            found = []
-            problems.append(Problem(path, "There is no such file or folder."))
-        for item in found:
-            inputs.setdefault(Path(os.path.realpath(item.path)), item)
-    return list(inputs.values()), problems
+    return gathered(paths, _walk, "volumes")
 
 
 def _walk(folder: Path, unreadable: list[OSError]) -> Iterable[Input]:

@@ -18,6 +18,9 @@ from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
 from ..weights import save_weights
 from .cases import VolumeDataError
 
+KEPT = ("method", "label", "labels", "config", "settings", "within", "reach")
+"""What a manifest takes over from a run's network.json."""
+
 CARD = """# Model card: {name} {version}
 
 **Research use only.** Not a medical device; not tested for any clinical purpose.
@@ -65,13 +68,13 @@ def write_bundle(
             raise VolumeDataError(f"The run {run} is not finished: it has no network.pt.")
         tensors = torch.load(run / "network.pt", weights_only=True, map_location="cpu")
         file = f"networks_{number}.safetensors"
-        kept = {key: each[key] for key in ("method", "label", "config", "settings", "within", "reach") if key in each}
+        kept = {key: each[key] for key in KEPT if key in each}
         entries[f"{each['method']} {number}"] = {
-            "what": f"{each['label']}: coarse and fine networks of three views", **kept, "file": file,
+            "what": f"{', '.join(_labels(each))}: coarse and fine networks", **kept, "file": file,
             "sha256": save_weights(tensors, output / file, half=half),
             "parameters": sum(tensor.numel() for tensor in tensors.values()),
         }  # fmt: skip
-        classes += [each["label"]] if each["label"] not in classes else []
+        classes += [label for label in _labels(each) if label not in classes]
     within = any("within" in each for each in described)
     manifest = {
         "format": FORMAT, "name": name, "version": version, "use": "research only", "dimensions": 3,
@@ -80,8 +83,8 @@ def write_bundle(
         "training_data": sorted({each for one in described for each in one["sets"]}),
     }  # fmt: skip
     rows = "\n".join(
-        f"| {key} | {each['method']} | {each['label']} | {each.get('within', '')} | {each['parameters']:,} | "
-        f"`{each['file']}` |"
+        f"| {key} | {each['method']} | {', '.join(_labels(each))} | {each.get('within', '')} | "
+        f"{each['parameters']:,} | `{each['file']}` |"
         for key, each in entries.items()
     )
     modality = described[0]["volume"].get("modality")
@@ -94,6 +97,11 @@ def write_bundle(
     aside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     os.replace(aside, output / MANIFEST)
     return manifest
+
+
+def _labels(each: dict) -> list[str]:
+    """What the networks of a run find."""
+    return each.get("labels") or [each["label"]]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -41,7 +41,7 @@ class OrganThenPart(VolumeMethod):
     @property
     def classes(self) -> tuple[str, ...]:
         """The organs, then their parts."""
-        return (*self.organs, *self.parts)
+        return (*self.organs, *(label for part in self.parts.values() for label in part.labels))
 
     @classmethod
     def is_in(cls, bundle: Bundle) -> bool:
@@ -55,12 +55,13 @@ class OrganThenPart(VolumeMethod):
         organs: dict[str, Part] = {}
         for name in entries(bundle, None, lambda entry: "within" in entry):
             entry = bundle.network(name)
-            parts[entry["label"]] = load_part(bundle, name, _explanation(entry["method"]), device)
+            part = load_part(bundle, name, _explanation(entry["method"]), device)
+            parts[part.label] = part
             of_organ = [
                 (other["method"] != entry["method"], each)
                 for each in entries(bundle, None, lambda other: "within" not in other)
                 for other in [bundle.network(each)]
-                if other["label"] == entry["within"]
+                if other.get("label") == entry["within"]
             ]
             if of_organ:
                 _, each = min(of_organ)
@@ -71,7 +72,7 @@ class OrganThenPart(VolumeMethod):
 
     def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
         """Organs on the whole volume; each part around its organ, or not at all where that was not found."""
-        from ...volumes.iteration import fixed_point
+        from ...volumes.iteration import fixed_point, fixed_points
         from ...volumes.views import bounding_box, near
 
         found, masks = [], {}
@@ -79,18 +80,19 @@ class OrganThenPart(VolumeMethod):
             outcome = fixed_point(working, organ.networks, organ.settings, stopwatch, self.device)
             found.append(Found(label, outcome, organ.settings))
             masks[label] = outcome.mask
-        for label, part in self.parts.items():
+        for part in self.parts.values():
             mask = masks[str(part.within)]
             if not mask.any():
-                found.append(Found(label, None, part.settings, part.within))
+                found += [Found(label, None, part.settings, part.within) for label in part.labels]
                 continue
             with stopwatch("around"):
                 around = near(mask, part.reach * max(working.shape))
                 z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
                 window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
                 cut = np.where(around[window], working[window], np.float32(0.0))
-            outcome = fixed_point(cut, part.networks, part.settings, stopwatch, self.device)
-            found.append(Found(label, outcome.placed(window, working.shape), part.settings, part.within))
+            outcomes = fixed_points(cut, part.networks, part.settings, stopwatch, self.device)
+            for label, outcome in zip(part.labels, outcomes):
+                found.append(Found(label, outcome.placed(window, working.shape), part.settings, part.within))
         return found
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from GrayscaleDetSegLib.core.gray import GRAY_MAX
+
 KNOTS = 5
 """Points along a side that a bending moves."""
 
@@ -124,7 +126,7 @@ def _sampled(values: np.ndarray, where: torch.Tensor, beyond: str) -> torch.Tens
 
 def _gray(image: torch.Tensor, how: Augmentation, random: np.random.Generator) -> torch.Tensor:
     """Other gray levels, sharpness and noise; what is black stays black."""
-    black = image <= 0.0
+    black = image < 0.5 / GRAY_MAX
     if random.random() < how.blur:
         if random.random() < 0.5:
             image = functional.avg_pool2d(image[None], 3, 1, 1, count_include_pad=False)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +133,11 @@ class VolumeRun(Run):
             self.iteration.boxes,
         )  # fmt: skip
 
-    def keep(self, method: str, config: NetworkConfig) -> None:
+    def keep(self, method: str, config: dict[str, Any]) -> None:
         """Write ``network.json``: all that a bundle says of these networks."""
         target, given = self.target, self.settings.get("iteration", {})
         content: dict[str, Any] = {
-            "method": method, "config": config.to_dict(), "settings": given,
+            "method": method, "config": config, "settings": given,
             "volume": self.settings.get("volume", {}), "sets": self.settings["sets"],
         }  # fmt: skip
         names = [name for name, _ in target.parts]
@@ -207,17 +207,39 @@ def train(
     run: VolumeRun, method: str, module_of: Callable[[Networks, list, int], StagedTraining], config: NetworkConfig
 ) -> None:
     """Train the networks of a method to the end of the schedule."""
-    run.keep(method, config)
+    run.keep(method, config.to_dict())
     dataset = run.dataset(config)
     say(f"{len(dataset)} slices of {len(dataset.cases)} volumes show {run.target.label}")
-    loader = run.loader(dataset, _as_list)
-    module = module_of(Networks(config), run.stages, len(loader))
+    loader = run.loader(dataset, as_list)
+    network = Networks(config)
+    if run.start is not None:
+        begin_from(network, run.start)
+        run = replace(run, start=None)
+    module = module_of(network, run.stages, len(loader))
     validation = VolumeValidation(
         run.prepared("val", run.settings.get("validate_with")), run.iteration, run.settings["validate_every"]
     )
     run.fit(module, loader, validation, clip=run.settings.get("clip", 5.0), quiet=True)
 
 
-def _as_list(samples: list[Sample]) -> list[Sample]:
+def begin_from(network: Networks, folder: Path) -> None:
+    """Load the weights of a finished run; a recurrent network may begin with those of a step-wise one.
+
+    Raises
+    ------
+    VolumeDataError
+        If the run has networks of another kind.
+    """
+    try:
+        missing, unknown = network.load_state_dict(torch.load(folder / "network.pt", weights_only=True), strict=False)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise VolumeDataError(f"{folder} is no finished run with such networks ({reason}).") from error
+    other = [*unknown, *(key for key in missing if ".saliency." not in key)]
+    if other:
+        raise VolumeDataError(f"{folder} has networks of another kind: {', '.join(other[:3])} do not fit.")
+
+
+def as_list(samples: list[Sample]) -> list[Sample]:
     """A batch is a list: slices differ in view and size."""
     return samples

@@ -148,7 +148,7 @@ def fixed_points(
     for view, each in views.items():
         with stopwatch(f"coarse, {view}"):
             found[view] = each.whole()
-    likely, masks = _together(found, settings)
+    likely, masks = together(found, settings)
     outcomes = [Outcome([mask], [], one, False) for mask, one in zip(masks, likely)]
     for number in range(1, settings.rounds + 1):
         reference = _any([outcome.mask for outcome in outcomes]) if boxes_of is None else boxes_of
@@ -159,7 +159,7 @@ def fixed_points(
             boxes = each.boxes(along(reference, view), settings)
             with stopwatch(f"round {number}, {view}"):
                 found[view] = each.fine(boxes, along(before, view))
-        likely, masks = _together(found, settings)
+        likely, masks = together(found, settings)
         for outcome, mask, one in zip(outcomes, masks, likely):
             outcome.probability = one
             outcome.similarities.append(dsc(outcome.mask, mask))
@@ -186,7 +186,7 @@ def _total(likely: list[np.ndarray]) -> np.ndarray:
     return likely[0] if len(likely) == 1 else np.add.reduce(likely)
 
 
-def _together(found: Mapping[str, np.ndarray], settings: IterationSettings) -> tuple[np.ndarray, np.ndarray]:
+def together(found: Mapping[str, np.ndarray], settings: IterationSettings) -> tuple[np.ndarray, np.ndarray]:
     """Mean probabilities and masks of all labels, (labels, superior, posterior, left), of what each view has found."""
     # back from slices to the grid: the axis that came first goes to its place behind the labels
     placed = [np.moveaxis(values, 1, VIEWS[view] + 1) for view, values in found.items()]

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, shipped_bundle
 
 from ..weights import save_weights
+from .cards import figures_table, limits, sets_table
 from .cases import VolumeDataError
 
 KEPT = ("method", "label", "labels", "config", "settings", "within", "reach")
@@ -25,14 +26,34 @@ CARD = """# Model card: {name} {version}
 
 **Research use only.** Not a medical device; not tested for any clinical purpose.
 
-Segments in volumes{modality}: {classes}.
+Segments in volumes{modality}: {classes}. Terms: [LICENSE.md](LICENSE.md).
 
 | networks | method | label | lies in | parameters | file |
 |---|---|---|---|---|---|
 {networks}
 
-Learnt from the train part of: {sets}. {terms}
+## Training data
+
+The train part of:
+
+{sets}
+
+Images and masks are not part of this bundle. {terms}
+
+## Figures on the validation part
+
+{figures}
+
+DSC of the whole volume; the interval is of a bootstrap over patients. "As shipped" is what the model does; "oracle
+boxes" looks into the true boxes once. Settings were chosen on this same validation part. Made with
+`python -m training.volumes.table`.
+
+## Known limits
+
+{limits}
 """
+LICENSE = shipped_bundle() / "LICENSE.md"
+"""Of the weights that come with the software; it says that the terms of the sets apply."""
 
 
 def write_bundle(
@@ -70,7 +91,7 @@ def write_bundle(
         file = f"networks_{number}.safetensors"
         kept = {key: each[key] for key in KEPT if key in each}
         entries[f"{each['method']} {number}"] = {
-            "what": f"{', '.join(_labels(each))}: coarse and fine networks", **kept, "file": file,
+            "what": f"{', '.join(_labels(each))}: {each.get('what', 'coarse and fine networks')}", **kept, "file": file,
             "sha256": save_weights(tensors, output / file, half=half),
             "parameters": sum(tensor.numel() for tensor in tensors.values()),
         }  # fmt: skip
@@ -90,13 +111,23 @@ def write_bundle(
     modality = described[0]["volume"].get("modality")
     card = CARD.format(
         name=name, version=version, classes=", ".join(classes), networks=rows, terms=terms,
-        sets=", ".join(manifest["training_data"]), modality=f" ({modality})" if modality else "",
+        sets=sets_table(manifest["training_data"]), modality=f" ({modality})" if modality else "",
+        figures=figures_table(_tables(runs, described)), limits=limits(manifest["training_data"]),
     )  # fmt: skip
+    (output / "LICENSE.md").write_bytes(LICENSE.read_bytes())
     (output / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     aside = output / (MANIFEST + ".part")
     aside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     os.replace(aside, output / MANIFEST)
     return manifest
+
+
+def _tables(runs: list[Path], described: list[dict]) -> dict[str, list[dict]]:
+    """The rows of ``training.volumes.table`` of the runs that it has looked at, by method."""
+    kept = {each["method"]: run / "table.json" for run, each in zip(runs, described)}
+    return {
+        method: json.loads(path.read_text(encoding="utf-8")) for method, path in kept.items() if path.is_file()
+    }
 
 
 def _labels(each: dict) -> list[str]:

@@ -86,7 +86,7 @@ class WindowedMask:
         mask = self.crop.copy()
         for other in others:
             other.take_from(mask, self.window)
-        return self if np.array_equal(mask, self.crop) else WindowedMask.within(mask, self.window, self.shape)
+        return self if np.array_equal(mask, self.crop) else type(self).within(mask, self.window, self.shape)
 
     def is_of(self, mask: np.ndarray) -> bool:
         """Whether the mask (bool) of a whole image has exactly these pixels."""

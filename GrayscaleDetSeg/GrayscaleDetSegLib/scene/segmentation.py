@@ -113,7 +113,7 @@ def show_objects(
         The ids of the segments, in the order of the objects.
     """
     segmentation, ours = node.GetSegmentation(), written_digests(node)
-    had_surface, whole = has_surface(node), (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
+    had_surface, whole = has_surface(node), tuple(slice(0, side) for side in grid.shape)
     wanted: dict[str, SegmentedObject] = {}
     for item in objects:
         wanted[_identity(segmentation, item.name, ours, wanted)] = item

@@ -101,6 +101,7 @@ def fixed_point(
     stopwatch: Stopwatch | None = None,
     device: str = "cpu",
     boxes_of: np.ndarray | None = None,
+    start: np.ndarray | None = None,
 ) -> Outcome:
     """The coarse stage, then rounds of the fine one in the boxes of the round before, until two agree.
 
@@ -112,16 +113,26 @@ def fixed_point(
         In evaluation mode.
     boxes_of : ndarray of bool, optional
         A mask that the boxes are taken of in every round, instead of those of the round before (an oracle).
+    start : ndarray of bool, optional
+        A box given by hand, which stands in the place of the coarse stage's mask; one round at least follows. A
+        recurrent method first weighs the image by the coarse stage's probabilities in the box, or, where that finds
+        nothing there, by the box.
     """
     stopwatch = stopwatch or Stopwatch()
     views = {view: _View(along(volume, view), networks[view], device) for view in VIEWS}
     found: dict[str, np.ndarray] = {}
-    for view, each in views.items():
-        with stopwatch(f"coarse, {view}"):
-            found[view] = each.whole()
-    probability, mask = _together(found, settings)
+    is_recurrent = any(networks[view].saliency is not None for view in VIEWS)
+    if start is None or is_recurrent:
+        for view, each in views.items():
+            with stopwatch(f"coarse, {view}"):
+                found[view] = each.whole()
+        probability, mask = _together(found, settings)
+    if start is not None:
+        inside = probability * start if is_recurrent else start.astype(np.float32)
+        probability, mask = (inside if (inside >= 0.5).any() else start.astype(np.float32)), start
     outcome = Outcome([mask], [], probability, False)
-    for number in range(1, settings.rounds + 1):
+    rounds = settings.rounds if start is None else max(settings.rounds, 1)
+    for number in range(1, rounds + 1):
         reference = outcome.mask if boxes_of is None else boxes_of
         if not reference.any():
             break
@@ -132,7 +143,7 @@ def fixed_point(
         outcome.probability, mask = _together(found, settings)
         outcome.similarities.append(dsc(outcome.mask, mask))
         outcome.masks.append(mask)
-        last = number == settings.rounds or outcome.similarities[-1] >= settings.threshold
+        last = number == rounds or outcome.similarities[-1] >= settings.threshold
         if last and mask.any():
             for view, each in views.items():
                 seen = along(mask, view), along(reference, view), along(before, view)

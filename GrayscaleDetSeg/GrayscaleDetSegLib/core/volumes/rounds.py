@@ -51,6 +51,8 @@ class Rounds:
         What was added to each box on every side, as a share of the image's side.
     within : str or None
         The object around which alone it was looked for.
+    drawn : bool
+        Whether the rounds began from a box given by hand, which stands in the place of the coarse stage.
     """
 
     kind: ClassVar[str] = "rounds"
@@ -61,6 +63,7 @@ class Rounds:
     converged: bool
     margin: Share
     within: str | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class SaliencyRounds(Rounds):
         What was added to each box on every side, as a share of the image's side.
     within : str or None
         The object around which alone it was looked for.
+    drawn : bool
+        Whether the rounds began from a box given by hand, which stands in the place of the coarse stage.
     maps : tuple of SaliencyMap
     """
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Union
+from dataclasses import replace
+from typing import Any, Union
 
-from . import editing
+import numpy as np
+
 from .radiograph import Radiograph
 from .result import SegmentationResult, SegmentedObject
-from .volumes import editing as of_volumes
 from .volumes.result import VolumeObject, VolumeResult
 from .volumes.volume import Volume
 
@@ -22,10 +23,31 @@ def image_of(result: AnyResult) -> AnyImage:
     return result.volume if isinstance(result, VolumeResult) else result.radiograph
 
 
+def objects_of(result: AnyResult) -> tuple[AnyObject, ...]:
+    """The objects of a result."""
+    return result.objects
+
+
+def with_objects(result: AnyResult, objects: Iterable[AnyObject], **more: Any) -> AnyResult:
+    """A result with these objects in place of its own, and more fields changed."""
+    changed: Any = tuple(objects)
+    return replace(result, objects=changed, **more)
+
+
+def repainted(result: AnyResult, item: AnyObject, mask: np.ndarray) -> AnyObject:
+    """One of the objects of a result with other pixels."""
+    given: Any = item
+    return result.repainted(given, mask)
+
+
 def leaving(item: AnyObject, others: Iterable[AnyObject], result: AnyResult) -> AnyObject:
     """An object of a result without what others have that it may not overlap with."""
     if isinstance(result, VolumeResult):
+        from .volumes import editing as of_volumes
+
         return of_volumes.leaving(item, others, result)  # type: ignore[arg-type]
+    from . import editing
+
     return editing.leaving(item, others, result)  # type: ignore[arg-type]
 
 
@@ -33,9 +55,4 @@ def size_text(item: AnyObject) -> str:
     """How large an object is, for people: mm2 at the detector, mm3 in the body, or pixels without a spacing."""
     if isinstance(item, VolumeObject):
         return f"{item.volume_mm3:.0f} mm³"
-    return area_text(item.pixel_count, item.area_mm2)
-
-
-def area_text(pixels: int, area_mm2: float | None) -> str:
-    """An area for people, in px where the spacing is not known."""
-    return f"{pixels} px" if area_mm2 is None else f"{area_mm2:.0f} mm²"
+    return f"{item.pixel_count} px" if item.area_mm2 is None else f"{item.area_mm2:.0f} mm²"

@@ -196,7 +196,8 @@ def _kept(
     node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> SegmentationResult | None:
     """The result of ours that a segmentation shows on this slice, if there is one."""
-    return kept_result(node, volume) if kept_slice(node) == grid.index else None
+    kept = kept_result(node, volume) if kept_slice(node) == grid.index else None
+    return kept if isinstance(kept, SegmentationResult) else None
 
 
 def _counted(node: vtkMRMLSegmentationNode) -> list[str]:

@@ -15,7 +15,7 @@ import vtk
 from ..core.errors import RadiographError
 from ..scene import views, volumes
 from ..scene.frame import CloudFrame
-from ..scene.geometry import PixelGrid, between, moved, vtk_matrix
+from ..scene.geometry import WHOLE, PixelGrid, between, moved, vtk_matrix
 from .cloud_camera import CloudCamera
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class CloudLayout:
         volume : vtkMRMLVolumeNode or None
             None does nothing.
         slice_index : int, optional
-            Not needed where there is one slice.
+            Not needed where there is one slice; ``geometry.WHOLE`` for a whole volume, for which the views keep their
+            planes.
         fit : bool
             Whether the slice shall fill the view; without, zoom and shift stay.
         """
@@ -146,16 +147,24 @@ class CloudLayout:
             return
         node = widget.mrmlSliceNode()
         try:
-            grid = volumes.grid_of(volume, slice_index)
+            grid = None if slice_index == WHOLE else volumes.grid_of(volume, slice_index)
             to_world = between(volume, None)
         except RadiographError:  # told elsewhere; what there is can be looked at nevertheless
             grid = None
         if grid is not None:
             _turn(node, to_world @ grid.ijk_to_ras, grid.axes[2])
-        if fit:
-            widget.sliceLogic().FitSliceToBackground()
+        for name in manager.sliceViewNames() if fit and slice_index == WHOLE else (_SLICE_VIEW,) if fit else ():
+            manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
         if grid is not None:
             node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
+
+    def centre(self) -> None:
+        """Let the 3D views, but the cloud's, look at what they show."""
+        manager, cloud = slicer.app.layoutManager(), self.view
+        for number in range(0 if manager is None else manager.threeDViewCount):
+            widget = manager.threeDWidget(number)
+            if widget is not None and widget.mrmlViewNode() is not cloud:
+                widget.threeDView().resetFocalPoint()
 
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""

@@ -8,7 +8,8 @@ import qt
 from slicer.i18n import tr as _
 
 from ..core.labels import display_name
-from ..core.result import SegmentedObject
+from ..core.results import AnyObject, objects_of, size_text
+from ..core.volumes.result import VolumeObject
 from ..logic.shown import Shown
 from .signals import Signal
 
@@ -21,22 +22,29 @@ LEAST_NAME = 90
 """Px for the names of objects, at least."""
 
 
-def headers() -> list[str]:
-    """What the columns are called, in full."""
+OF_RADIOGRAPHS = (SCORE, GRAY, STABILITY)
+"""Columns that results of volumes have nothing for: they are hidden then."""
+
+
+def headers(is_whole: bool = False) -> list[str]:
+    """What the columns are called, in full; of the result of a whole volume, or of a radiograph."""
+    size = _("Volume") if is_whole else _("Area")
     return [
-        _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), _("Area"), _("Stability")
+        _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), size, _("Stability")
     ]  # fmt: skip
 
 
-def short_headers() -> list[str]:
+def short_headers(is_whole: bool = False) -> list[str]:
     """What stands above the columns, which are narrow; the full names are tooltips."""
-    return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), _("Area"), _("Stab.")]
+    size = _("Volume") if is_whole else _("Area")
+    return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), size, _("Stab.")]
 
 
-def cells(item: SegmentedObject) -> list[str]:
+def cells(item: AnyObject) -> list[str]:
     """What the columns from `OBJECT` on say of an object."""
-    thresholds = item.thresholds
-    area = f"{item.pixel_count} px" if item.area_mm2 is None else f"{item.area_mm2:.0f} mm²"
+    if isinstance(item, VolumeObject):
+        return [display_name(item.name), "", f"{item.confidence:.2f}", "", size_text(item), ""]
+    thresholds, area = item.thresholds, size_text(item)
     return [
         display_name(item.name),
         f"{item.score:.2f}",
@@ -64,10 +72,9 @@ class ObjectsTable:
         self._identities: list[str] = []
         self._labels: list[str] = []
         self._filling = False
+        self._is_whole: bool | None = None
         table.setColumnCount(len(headers()))
-        table.setHorizontalHeaderLabels(short_headers())
-        for column, name in enumerate(headers()):
-            table.horizontalHeaderItem(column).setToolTip(name)
+        self._head(False)
         header = table.horizontalHeader()
         header.setMinimumSectionSize(20)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -115,7 +122,8 @@ class ObjectsTable:
         """
         self._filling = True
         try:
-            objects = [] if shown is None else list(zip(shown.identities, shown.result.objects))
+            objects = [] if shown is None else list(zip(shown.identities, objects_of(shown.result)))
+            self._head(shown is not None and shown.is_whole)
             self._identities = [identity for identity, _item in objects]
             self._labels = [item.label for _identity, item in objects]
             self._table.setRowCount(len(objects))
@@ -132,6 +140,16 @@ class ObjectsTable:
             self._fit()
         finally:
             self._filling = False
+
+    def _head(self, is_whole: bool) -> None:
+        """The columns that results of one kind have; nothing where they stand there already."""
+        if is_whole == self._is_whole:
+            return
+        self._is_whole = is_whole
+        self._table.setHorizontalHeaderLabels(short_headers(is_whole))
+        for column, name in enumerate(headers(is_whole)):
+            self._table.horizontalHeaderItem(column).setToolTip(name)
+            self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
 
     def _cell(self, row: int, column: int) -> qt.QTableWidgetItem:
         """A cell, made where there is none; never another one, as it may be what tells us of a click just now."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from vtk import vtkMatrix4x4
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-WHOLE = -1
-"""In place of a slice's index: all slices of a volume."""
+WHOLE = -(2**31)
+"""In place of a slice's index: all slices of a volume. No slice that anybody asks for by mistake has it."""
 
 
 def ijk_to_ras(geometry: Geometry) -> np.ndarray:
@@ -199,4 +199,10 @@ class VoxelGrid(PixelGrid):
         """The values as they are."""
         return values
 
-    slab = of_slab = plane
+    def slab(self, plane: np.ndarray) -> np.ndarray:
+        """The values as they are."""
+        return plane
+
+    def of_slab(self, values: np.ndarray) -> np.ndarray:
+        """The values as they are."""
+        return values

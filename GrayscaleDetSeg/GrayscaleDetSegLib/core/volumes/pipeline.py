@@ -302,7 +302,9 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
             )
         )
     settings = item.settings
-    shared = (tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within, item.drawn)
+    shared = (
+        tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within, item.drawn
+    )  # fmt: skip
     return SaliencyRounds(*shared, tuple(outcome.maps)) if outcome.maps else Rounds(*shared)
 
 

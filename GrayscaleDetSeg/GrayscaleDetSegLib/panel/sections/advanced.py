@@ -158,6 +158,11 @@ class Advanced(Section):
     def update(self, state: State) -> bool:
         """As :meth:`Section.update`."""
         ui, chosen = self.ui, self.chosen
+        for widget in (
+            ui.scoreLabel, ui.scoreSlider, ui.cleanUpLabel, ui.cleanUpCheckBox,
+            ui.exclusiveLabel, ui.exclusiveCheckBox, ui.polarityLabel, ui.polarityComboBox,
+        ):  # fmt: skip
+            widget.visible = not self.session.takes_volumes  # methods for volumes have none of these
         if chosen is None:
             reason = _("The module is not in use.")
         else:

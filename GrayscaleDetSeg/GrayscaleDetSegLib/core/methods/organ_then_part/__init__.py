@@ -120,7 +120,7 @@ class OrganThenPart(VolumeMethod):
             z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
             window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
             cut = np.where(around[window], working[window], np.float32(0.0))
-        start = None if box is None else box[window]
+        start = None if box is None else (box & around)[window]
         if start is not None and not start.any():
             raise MethodError(f"The box of the {part.label} lies away from the {part.within}; move it onto that.")
         outcome = fixed_point(

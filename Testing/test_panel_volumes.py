@@ -65,12 +65,13 @@ def test_a_model_for_volumes_is_offered_and_says_what_it_needs(whole):
     assert not ui.segmentButton.enabled and ui.segmentButton.toolTip.startswith("film holds a single slice")
     assert not ui.drawButton.enabled and ui.drawButton.toolTip == ui.segmentButton.toolTip
     volume = add(whole)
-    ui.advancedCollapsibleButton.collapsed = False
     assert ui.segmentButton.enabled and ui.methodComboBox.itemData(0) == "rstn" and whole.node is None
-    assert not seen(whole, "scoreSlider") and not seen(whole, "polarityComboBox") and seen(whole, "deviceComboBox")
+    assert not ui.scoreSlider.enabled and not ui.polarityComboBox.enabled and ui.deviceComboBox.enabled
+    assert ui.cleanUpCheckBox.toolTip == "Models for volumes have no use for this."
     whole.choose_model(whole.models()[0])
     assert ui.segmentButton.enabled, "of a stack a radiograph model takes the slice that is shown"
-    assert seen(whole, "scoreSlider") and whole.panel.parameters.volume is volume
+    assert ui.scoreSlider.enabled and ui.cleanUpCheckBox.toolTip.startswith("Off: the masks are exactly")
+    assert whole.panel.parameters.volume is volume
 
 
 def test_a_run_its_table_its_rounds_and_the_views(whole):
@@ -236,7 +237,8 @@ def test_a_click_goes_to_the_object_at_that_place(whole):
 
     volume = add(whole)
     run(whole)
-    shown, to_world = whole.workspace.shown(whole.node), volumes.pixel_to_world(volume, whole.workspace.grid(whole.node))
+    shown = whole.workspace.shown(whole.node)
+    to_world = volumes.pixel_to_world(volume, whole.workspace.grid(whole.node))
     for voxel, found in (((11.5, 9.5, 8.5), "block"), ((11.5, 9.5, 15.5), None), ((99.0, 9.5, 8.5), None)):
         (place,) = moved(to_world, [voxel])
         assert object_at(shown, ["block"], to_world, tuple(place), None) == found

@@ -96,6 +96,11 @@ def test_all_nodes_lie_on_the_volume_wherever_it_lies(segmenter, model, place, i
     row = [outcome.table.GetCellText(0, column) for column in range(6)]
     assert row[0] == "block" and float(row[2]) == pytest.approx(item.volume_mm3, abs=0.1) and row[5] == "step_wise"
     assert int(row[3]) == expected.voxel_count and outcome.table.GetColumnUnitLabel("Volume") == "mm3"
+    rounds = outcome.rounds
+    assert [rounds.GetCellText(1, column) for column in range(2)] == ["block", "1"]
+    last = rounds.GetNumberOfRows() - 1
+    assert float(rounds.GetCellText(last, 3)) == pytest.approx(item.explanation.rounds[-1].volume_mm3, rel=1e-4)
+    assert float(rounds.GetCellText(last, 4)) == pytest.approx(item.explanation.rounds[-1].box.x0, abs=1e-3)
     surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     shown = bench.node.GetSegmentation().GetSegment("block").GetRepresentation(surface)
     centres = moved(bench.grid.ijk_to_ras, np.argwhere(expected.mask)[:, ::-1])
@@ -127,6 +132,7 @@ def test_a_scene_that_was_saved_and_loaded_goes_on(segmenter, model, tmp_path):
     assert space.sync(node).result.objects[0].voxel_count == painted.sum()
     outcome = space.outcome(node)
     assert set(outcome.regions) == {"block"} and outcome.table.GetCellText(0, 3) == str(painted.sum())
+    assert outcome.rounds.GetNumberOfRows() == len(item.explanation.rounds)
     assert Segmenter(again).segment(
         volume, model=model, segmentation=node, replace_edits=True
     ).objects[0].voxel_count == before.voxel_count

@@ -163,6 +163,6 @@ def _leave_out_deleted(outcome: Outcome) -> None:
             setattr(outcome, part, None)
     outcome.surfaces = tuple(node for node in outcome.surfaces if kept(node))
     outcome.regions = {identity: node for identity, node in outcome.regions.items() if kept(node, False)}
-    for part in ("volume", "table"):
+    for part in ("volume", "table", "rounds"):
         if not kept(getattr(outcome, part), False):
             setattr(outcome, part, None)

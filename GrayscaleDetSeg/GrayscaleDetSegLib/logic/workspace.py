@@ -11,7 +11,7 @@ from ..core.errors import GrayscaleDetSegError
 from ..core.results import AnyResult, image_of
 from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
-from ..scene import record, segmentation, table, volumes
+from ..scene import record, rounds_table, segmentation, table, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
@@ -380,6 +380,10 @@ class Workspace:
             found.table = table.add_table(self.scene, result, f"{node.GetName()} results")
         else:
             table.fill_table(found.table, result)
+        if found.rounds is not None:
+            rounds_table.fill_rounds(found.rounds, result)
+        elif rounds_table.has_rounds(result):
+            found.rounds = rounds_table.add_rounds(self.scene, result, f"{node.GetName()} rounds")
         if node.GetDisplayNode() is not None:
             show_in(node.GetDisplayNode(), self.image_views)
         outcomes.connect(found)

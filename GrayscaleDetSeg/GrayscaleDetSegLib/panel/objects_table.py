@@ -26,18 +26,16 @@ OF_RADIOGRAPHS = (SCORE, GRAY, STABILITY)
 """Columns that results of volumes have nothing for: they are hidden then."""
 
 
-def headers(is_whole: bool = False) -> list[str]:
-    """What the columns are called, in full; of the result of a whole volume, or of a radiograph."""
-    size = _("Volume") if is_whole else _("Area")
+def headers() -> list[str]:
+    """What the columns are called, in full."""
     return [
-        _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), size, _("Stability")
+        _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), _("Area"), _("Stability")
     ]  # fmt: skip
 
 
-def short_headers(is_whole: bool = False) -> list[str]:
+def short_headers() -> list[str]:
     """What stands above the columns, which are narrow; the full names are tooltips."""
-    size = _("Volume") if is_whole else _("Area")
-    return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), size, _("Stab.")]
+    return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), _("Area"), _("Stab.")]
 
 
 def cells(item: AnyObject) -> list[str]:
@@ -146,8 +144,11 @@ class ObjectsTable:
         if is_whole == self._is_whole:
             return
         self._is_whole = is_whole
-        self._table.setHorizontalHeaderLabels(short_headers(is_whole))
-        for column, name in enumerate(headers(is_whole)):
+        texts, names = short_headers(), headers()
+        if is_whole:
+            texts[AREA] = names[AREA] = _("Volume")
+        self._table.setHorizontalHeaderLabels(texts)
+        for column, name in enumerate(names):
             self._table.horizontalHeaderItem(column).setToolTip(name)
             self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
 

@@ -107,6 +107,23 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
     assert whole.panel.parameters.segmentation is whole.node and whole.panel.parameters.volume is volume
 
 
+def test_the_weights_are_laid_over_the_image_and_taken_away(whole):
+    import slicer
+
+    add(whole)
+    run(whole)
+    button, before = whole.ui.weightsButton, ids(whole.scene)
+    assert button.enabled and button.text == "Show weights"
+    button.click()
+    assert button.text == "Hide weights" and len(whole.workspace.outcome(whole.node).weights) == 3
+    logic = slicer.app.layoutManager().sliceWidget("Red").sliceLogic()
+    composite = logic.GetSliceCompositeNode()
+    assert composite.GetForegroundVolumeID() and composite.GetForegroundOpacity() > 0.2
+    button.click()
+    assert button.text == "Show weights" and ids(whole.scene) == before
+    assert not composite.GetForegroundVolumeID() and composite.GetForegroundOpacity() == 0.0
+
+
 def test_what_is_said_while_it_runs(whole):
     from GrayscaleDetSegLib.panel.sections.segment import stage_text
 
@@ -225,6 +242,10 @@ def test_a_drawn_rectangle_becomes_a_box(whole):
     assert whole.session.wait(lambda: not whole.panel.runner.is_busy, 60.0)
     whole.session.process()
     assert whole.names() == ["Block"] and whole.mask("block").sum() == block()[1].sum()
+    whole.panel.session.results.set_locked(whole.node, "block", True)
+    again = regions.add_region(whole.scene, volume, grid, (9.0, 7.0, 9.5, 24.0, 16.0, 10.5), "drawn", (255, 0, 0))
+    work._drawn(again, volume, grid, "block", whole.node)
+    assert whole.status == "block is locked; unlock it in the table first." and not whole.panel.runner.is_busy
     x0, y0, z0, x1, y1, z1 = whole.item("block").region
     assert (x0, y0, x1, y1) == pytest.approx((9, 7, 24, 16), abs=0.02) and z1 - z0 == pytest.approx(12.0, abs=0.05)
     assert deep((0, 0, 0, 10, 20, 1), (1.0, 1.0, 3.0), (40, 40, 9)) == (0, 0, 0, 10, 20, 3.0)

@@ -7,12 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core.errors import GrayscaleDetSegError, MethodError, RadiographError, UnknownClassError
+from GrayscaleDetSegLib.core.errors import (
+    GrayscaleDetSegError,
+    MethodError,
+    OutputError,
+    RadiographError,
+    UnknownClassError,
+)
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.volumes.result import VolumeResult
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds
 from GrayscaleDetSegLib.core.volumes.volume import Volume
+from GrayscaleDetSegLib.logic.cases import save_case
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
+from GrayscaleDetSegLib.logic.weights_view import show_weights
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from GrayscaleDetSegLib.scene.geometry import WHOLE, ijk_to_ras, moved
@@ -256,6 +264,24 @@ def test_a_dragged_box_is_where_the_rounds_begin(segmenter, model, place):
     assert ids(bench.scene) == known | {dragged.GetID(), dragged.GetDisplayNodeID()}
 
 
+def test_a_painted_object_is_kept_hidden_when_its_box_is_dragged(segmenter, model):
+    bench = Bench(segmenter, model)
+    painted = bench.paint()
+    segmenter.move_box(bench.node, "block", _box(bench, (9, 7, 5, 24, 16, 15)), model=model)
+    segments = bench.node.GetSegmentation()
+    names = [segments.GetNthSegment(number).GetName() for number in range(segments.GetNumberOfSegments())]
+    assert names == ["block", "block (edited)"]
+    assert np.array_equal(bench.mask(segments.GetNthSegmentID(1)), painted)
+    assert not bench.node.GetDisplayNode().GetSegmentVisibility(segments.GetNthSegmentID(1))
+    assert bench.mask().sum() == bench.truth.sum()
+
+
+def test_a_volume_is_no_training_case(segmenter, model, tmp_path):
+    bench = Bench(segmenter, model)
+    with pytest.raises(OutputError, match="single slices; save the volume and its segmentation"):
+        save_case(bench.node, bench.volume, tmp_path, bench.grid)
+
+
 def test_boxes_that_lead_nowhere(segmenter, model):
     bench = Bench(segmenter, model)
     before = bench.mask()
@@ -327,3 +353,31 @@ def test_segments_added_by_hand_stay(segmenter, model):
     segmenter.segment(bench.volume, model=model, segmentation=bench.node)
     assert np.array_equal(bench.mask("implant"), extra) and bench.mask().any()
     assert np.allclose(ijk_to_ras(bench.grid.geometry), bench.grid.ijk_to_ras)
+
+
+@pytest.mark.parametrize("place", ["plain", "oblique", "flipped", "sideways", "anisotropic"])
+def test_the_weights_lie_where_they_were_used(segmenter, tmp_path, place):
+    """With g = 1 + 2 p they are 3 in the block and 1 around it: the map, sampled in the body, shows the block."""
+    folder = write_model(tmp_path / "rstn", [{"method": "rstn", "label": "block"}],
+                         networks=bright_networks({"saliency": "3x3"}, weight=2.0))
+    bench = Bench(segmenter, folder, place, is_moved=True)
+    made = show_weights(segmenter.workspace, bench.node, "block")
+    assert set(made) == {"Red", "Yellow", "Green"} and set(bench.outcome.weights) == set(made.values())
+    mask = bench.mask()
+    for node in made.values():
+        grid = volumes.grid_of(node, WHOLE)
+        values = volumes.values_of(node)
+        places = np.argwhere(np.ones(values.shape, bool))[:, ::-1]
+        to_image = np.linalg.inv(bench.grid.ijk_to_ras) @ grid.ijk_to_ras
+        voxels = np.rint(moved(to_image, places)).astype(int)[:, ::-1]
+        inside = mask[tuple(voxels.T)].reshape(values.shape, order="C")
+        weights = values.ravel()
+        assert inside.any() and not inside.all()
+        assert np.median(weights[inside.ravel()]) > 2.5 and np.median(weights[~inside.ravel()]) < 1.5
+        assert node.GetParentTransformNode() is bench.volume.GetParentTransformNode()
+    again = show_weights(segmenter.workspace, bench.node, "block")
+    assert len(bench.outcome.weights) == 3 and not set(again.values()) & set(made.values())
+    segmenter.segment(bench.volume, model=folder, segmentation=bench.node)
+    assert bench.outcome.weights == (), "they were those of the result before"
+    with pytest.raises(GrayscaleDetSegError, match="no weights to show of 'unheard'"):
+        show_weights(segmenter.workspace, bench.node, "unheard")

@@ -375,6 +375,7 @@ class Workspace:
     def refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
         """Bring all that belongs to a segmentation up to the result that it shows, and has stored, already."""
         found, result, identities = outcomes.outcome_of(node), shown.result, shown.identities
+        outcomes.remove_weights(found)  # which are those of what was there before
         place_regions(found, self.grid(node), shown, self.held(), self.image_views)
         if found.table is None:
             found.table = table.add_table(self.scene, result, f"{node.GetName()} results")

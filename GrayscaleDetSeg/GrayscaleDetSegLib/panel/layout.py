@@ -6,6 +6,7 @@ Without a main window there is no layout manager, and all of this does nothing.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,8 @@ _DESCRIPTION = f"""<layout type="horizontal" split="true">
   <property name="viewlabel" action="default">P</property>
  </view></item>
 </layout>"""
+_OVER = 0.45
+"""Opacity of what is laid over the image."""
 _PRESETS = ("Axial", "Coronal", "Sagittal")
 _CROSSHAIR = "vtkMRMLCrosshairDisplayableManager3D"
 
@@ -157,6 +160,21 @@ class CloudLayout:
             manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
         if grid is not None:
             node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
+
+    @staticmethod
+    def lay_over(layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
+        """Show volumes over the image, each in the slice view of its name, at their slice; nothing in the others."""
+        manager = slicer.app.layoutManager()
+        for name in () if manager is None else manager.sliceViewNames():
+            logic = manager.sliceWidget(name).sliceLogic()
+            composite, layer = logic.GetSliceCompositeNode(), layers.get(name)
+            composite.SetForegroundVolumeID(None if layer is None else layer.GetID())
+            composite.SetForegroundOpacity(0.0 if layer is None else _OVER)
+            if layer is not None:
+                bounds = [0.0] * 6
+                layer.GetRASBounds(bounds)
+                middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
+                manager.sliceWidget(name).mrmlSliceNode().JumpSliceByOffsetting(*middle)
 
     def centre(self) -> None:
         """Let the 3D views, but the cloud's, look at what they show."""

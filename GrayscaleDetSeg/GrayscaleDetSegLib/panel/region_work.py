@@ -189,7 +189,11 @@ class RegionWork:
             return
         is_whole = reading.grid.index == WHOLE
         if shown is not None and is_whole:
-            self._from_box(into, shown, label, VolumeBox(*roi))
+            held = {item.name: each for each, item in zip(shown.identities, shown.result.objects)}
+            if label in held and results.is_locked(into, held[label]):
+                session.messages.say(_("{name} is locked; unlock it in the table first.").format(name=label))
+            else:
+                self._from_box(into, shown, label, VolumeBox(*roi))
             return
         if shown is not None:
             self._join(into, shown, roi, label)

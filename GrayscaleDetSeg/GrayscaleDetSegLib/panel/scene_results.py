@@ -14,6 +14,7 @@ from ..core.volumes.result import VolumeResult
 from ..logic.drag import ThresholdDrag
 from ..logic.drawn import DrawnRegion
 from ..logic.shown import AnyReading, Reading, Shown, WholeReading
+from ..logic.weights_view import hide_weights, show_weights
 from ..logic.workspace import Workspace
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
@@ -135,6 +136,14 @@ class Results:
     def show_cloud(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
         """Show the points and thresholds of an object in the cloud's view; None where it has none."""
         return self._workspace.show_object(node, identity)
+
+    def show_weights(self, node: vtkMRMLSegmentationNode, identity: str) -> dict[str, vtkMRMLScalarVolumeNode]:
+        """Show what a recurrent method weighed the image by; see ``weights_view.show_weights``."""
+        return show_weights(self._workspace, node, identity)
+
+    def hide_weights(self, node: vtkMRMLSegmentationNode) -> None:
+        """Take these maps away again."""
+        hide_weights(self._workspace, node)
 
     def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:
         """Let the mouse take hold of boxes and regions, but not of those of locked objects; or of none."""

@@ -50,6 +50,8 @@ class Outcome:
         Of the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
     surfaces : tuple of vtkMRMLModelNode
         Bottoms and tops, or empty.
+    weights : tuple of vtkMRMLScalarVolumeNode
+        Of a volume: by what a recurrent method weighed the image, where it is shown.
     """
 
     segmentation: vtkMRMLSegmentationNode
@@ -62,6 +64,7 @@ class Outcome:
     box: vtkMRMLMarkupsROINode | None = None
     surfaces: tuple[vtkMRMLModelNode, ...] = ()
     rounds: vtkMRMLTableNode | None = None
+    weights: tuple[vtkMRMLScalarVolumeNode, ...] = ()
 
     @property
     def tables(self) -> list[vtkMRMLTableNode]:
@@ -81,7 +84,7 @@ class Outcome:
     @property
     def helpers(self) -> list[vtkMRMLNode]:
         """All nodes but the segmentation and the volume."""
-        return [*self.regions.values(), *self.threshold_nodes, *self.tables]
+        return [*self.regions.values(), *self.threshold_nodes, *self.tables, *self.weights]
 
 
 def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
@@ -101,6 +104,7 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
         refer(segmentation, role, [] if node is None else [node])
     refer(segmentation, "volume", [] if outcome.volume is None else [outcome.volume])
     refer(segmentation, "surfaces", outcome.surfaces)
+    refer(segmentation, "weights", outcome.weights)
     refer(segmentation, "regions", outcome.regions.values())
     for identity, node in outcome.regions.items():
         set_attribute(node, _SEGMENT, identity)
@@ -112,7 +116,7 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
     if outcome.volume is not None and hierarchy_of(scene) is not None:
         # each node once: whoever moves it elsewhere afterwards has reasons
         place_beside(scene, outcome.volume, _not_placed([segmentation, *outcome.tables]))
-        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes])
+        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes, *outcome.weights])
         if boxes:
             place_in_folder(scene, outcome.volume, f"{segmentation.GetName()} boxes", boxes)
 
@@ -138,6 +142,7 @@ def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
         volume_of(segmentation),
         {attribute(node, _SEGMENT) or "": node for node in own("regions")},
         surfaces=tuple(own("surfaces")),
+        weights=tuple(own("weights")),
         **parts,
     )
 
@@ -188,7 +193,13 @@ def remove_helpers(outcome: Outcome) -> None:
     """Remove all nodes of a result but the segmentation and the volume."""
     _remove(outcome.segmentation.GetScene(), outcome.helpers)
     outcome.cloud = outcome.axis = outcome.labels = outcome.box = outcome.table = outcome.rounds = None
-    outcome.regions, outcome.surfaces = {}, ()
+    outcome.regions, outcome.surfaces, outcome.weights = {}, (), ()
+
+
+def remove_weights(outcome: Outcome) -> None:
+    """Remove the maps of weights; the rest of the result stays."""
+    _remove(outcome.segmentation.GetScene(), outcome.weights)
+    outcome.weights = ()
 
 
 def remove_outcome(outcome: Outcome) -> None:

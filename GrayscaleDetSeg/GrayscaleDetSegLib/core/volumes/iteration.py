@@ -11,6 +11,7 @@ import torch
 
 from ..stopwatch import Stopwatch
 from .networks import Networks, ViewNetworks
+from .result import VolumeBox
 from .rounds import SaliencyMap, saliency_map
 from .views import VIEWS, along, dsc, largest_part, margin_px, stack, windows
 
@@ -85,11 +86,18 @@ class Outcome:
             result[window] = values
             return result
 
+        def moved_by(box: VolumeBox | None) -> VolumeBox | None:
+            starts = [part.start or 0 for part in window[::-1]] * 2
+            return None if box is None else VolumeBox(*(value + start for value, start in zip(box, starts)))
+
         return replace(
             self,
             masks=[whole(mask) for mask in self.masks],
             probability=whole(self.probability),
-            maps=[replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0)) for each in self.maps],
+            maps=[
+                replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0), box=moved_by(each.box))
+                for each in self.maps
+            ],
         )
 
 
@@ -233,7 +241,12 @@ class _View:
         if self.networks.saliency is None or boxes[index, 2] <= 0:
             return []
         weights = self.networks.saliency(self._windows(probability, [index], boxes))[0].cpu().numpy()
-        return [saliency_map(view, index, channel, each) for channel, each in enumerate(weights)]
+        top, left, bottom, right = boxes[index].tolist()
+        low, high = [top, left], [bottom, right]
+        low.insert(VIEWS[view], index)
+        high.insert(VIEWS[view], index + 1)
+        box = VolumeBox(*map(float, (*low[::-1], *high[::-1])))
+        return [saliency_map(view, index, channel, each, box) for channel, each in enumerate(weights)]
 
     def _windows(self, slices: np.ndarray, indices: list[int], boxes: np.ndarray) -> torch.Tensor:
         count = self.networks.slices

@@ -305,13 +305,20 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
     shared = (
         tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within, item.drawn
     )  # fmt: skip
-    return SaliencyRounds(*shared, tuple(outcome.maps)) if outcome.maps else Rounds(*shared)
+    if not outcome.maps:
+        return Rounds(*shared)
+    return SaliencyRounds(*shared, tuple(replace(each, box=_placed(each.box, grid)) for each in outcome.maps))
 
 
 def _box_of(mask: np.ndarray, grid: Grid) -> VolumeBox | None:
     """Around the voxels of a mask of the working grid, in voxels of the stored one; None where there are none."""
     box = bounding_box(mask)
     return None if box is None else VolumeBox(*grid.box_to_stored(box))
+
+
+def _placed(box: VolumeBox | None, grid: Grid) -> VolumeBox | None:
+    """A box of the working grid in voxels of the stored one."""
+    return None if box is None else VolumeBox(*grid.box_to_stored((*box[2::-1], *box[:2:-1])))
 
 
 class _Working(Mapping[str, np.ndarray]):

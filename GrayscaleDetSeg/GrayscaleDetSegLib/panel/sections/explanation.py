@@ -13,6 +13,7 @@ from ...core.results import AnyObject
 from ...core.volumes.result import VolumeBox
 from ...core.volumes.rounds import Round, Rounds, SaliencyRounds
 from ...logic.shown import Shown
+from ...scene.weight_maps import shown_maps
 from ..section import Section
 from ..session import Session
 from ..state import State
@@ -32,6 +33,7 @@ class Explanation(Section):
         self._is_opened = False
         session.refreshed.connect(self._on_refreshed)
         session.selected.connect(self._show)
+        ui.weightsButton.connect("clicked(bool)", lambda _on=False: self.show_weights())
         table = ui.roundsTable
         table.setColumnCount(len(headers()))
         table.setHorizontalHeaderLabels(headers())
@@ -44,14 +46,46 @@ class Explanation(Section):
         if is_there and not self._is_opened:  # once; then it is as the user wants it
             self._is_opened = True
             self.ui.explanationCollapsibleButton.collapsed = False
+        self._update_button(state)
         return is_there
+
+    def _update_button(self, state: State) -> None:
+        button, item = self.ui.weightsButton, self._selected()
+        reason = _("Wait until the run has ended.") if state is State.BUSY else ""
+        if item is None or not isinstance(item.explanation, SaliencyRounds) or not shown_maps(item.explanation.maps):
+            reason = _("Only a recurrent method weighs the image, and this object is by another one.")
+        button.enabled = not reason
+        button.text = _("Hide weights") if self._has_weights() else _("Show weights")
+        button.toolTip = reason or _(
+            "What the last round weighed the image by, in the slices that show most of the object, over the image."
+        )
+
+    def _selected(self) -> AnyObject | None:
+        identity = self.session.selection
+        return None if self._shown is None or identity is None else self._shown.object_of(identity)
+
+    def _has_weights(self) -> bool:
+        node = self.session.node
+        return node is not None and bool(self.session.results.nodes(node).weights)
+
+    def show_weights(self) -> None:
+        """Lay the weights of the selected object over the image, or take them away."""
+        session = self.session
+        if session.node is None or session.selection is None or not self.ui.weightsButton.enabled:
+            return
+        if self._has_weights():
+            session.layout.lay_over({})
+            session.results.hide_weights(session.node)
+        else:
+            session.layout.lay_over(session.results.show_weights(session.node, session.selection))
+        session.changed.emit()
 
     def _on_refreshed(self, shown: Shown | None) -> None:
         self._shown = shown
         self._show(self.session.selection)
 
     def _show(self, identity: str | None) -> None:
-        item = None if self._shown is None or identity is None else self._shown.object_of(identity)
+        item = self._selected()
         table, rounds = self.ui.roundsTable, rounds_of(item)
         self.ui.explanationLabel.text = "" if item is None else described(item)
         table.visible = bool(rounds)

@@ -72,6 +72,19 @@ def test_rounds_go_on_until_every_label_agrees():
     assert np.array_equal(one.mask, first) and np.array_equal(other.mask, second)
 
 
+def test_a_box_by_hand_stands_for_one_label_of_several():
+    image, first, second = halves()
+    image[20:22, 2:4, 2:4] = 0.5  # the other label is found far away as well
+    networks, start = scripted(views=("axial",)), np.zeros(image.shape, bool)
+    start[7:12, 9:13, 16:19] = True
+    settings = IterationSettings(0.95, 5, 0.2, "mean", boxes="volume")
+    one, other = fixed_points(image, networks, settings, start=start, started=1)
+    assert np.array_equal(other.masks[0], start) and np.array_equal(other.mask, second)
+    assert not one.masks[0][20:].any() and np.array_equal(one.mask, first), "what is far from the box does not count"
+    alone = fixed_points(image, networks, IterationSettings(rounds=0, margin=0.2), start=start, started=1)[1]
+    assert len(alone.masks) == 2, "one round at least"
+
+
 def test_a_voxel_has_one_of_several_labels_or_none():
     likely = np.array([[0.4, 0.3, 0.2], [0.35, 0.3, 0.1]], np.float32).reshape(2, 1, 1, 3)
     _, masks = together({"axial": likely}, IterationSettings(vote="mean"))

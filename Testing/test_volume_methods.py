@@ -19,7 +19,7 @@ from GrayscaleDetSegLib.core.volumes.pipeline import VolumePipeline, VolumeSetti
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds, SaliencyRounds
 from GrayscaleDetSegLib.core.volumes.views import VIEWS, dsc, largest_part, margin_px, near, slice_boxes, windows
 from GrayscaleDetSegLib.core.volumes.volume import Volume
-from GrayscaleDetSegLib.core.weights import Bundle
+from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle
 from GrayscaleDetSegLib.logic.models import read_model
 from Testing.fakes import radiograph
 from Testing.test_volume_grid import copies, oblique
@@ -304,7 +304,9 @@ def test_models_of_volumes_and_of_radiographs_have_methods_of_their_own(tmp_path
     for call in (pipeline.segment, pipeline.find_regions):
         with pytest.raises(MethodError, match="takes volumes, not radiographs"):
             call(radiograph())
-    assert "takes volumes, which the panel does not offer yet" in read_model(tmp_path).problem
+    listed = read_model(tmp_path)
+    assert listed.dimensions == 3 and not listed.problem and listed.classes == ("heart", "ventricle")
+    assert listed.methods == ("organ_then_part", "step_wise") and read_model(shipped_bundle()).dimensions == 2
     with pytest.raises(MethodError, match="takes volumes, not radiographs"):
         StepWise({}).segment(radiograph(), None, None)
 

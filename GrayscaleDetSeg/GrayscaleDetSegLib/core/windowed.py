@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from .types import Window
+
+Mask = TypeVar("Mask", bound="WindowedMask")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,12 @@ class WindowedMask:
     count: int
 
     @classmethod
-    def of(cls, mask: np.ndarray) -> WindowedMask:
+    def of(cls: type[Mask], mask: np.ndarray) -> Mask:
         """From the mask (bool) of a whole image."""
         return cls.within(mask, tuple(slice(0, size) for size in mask.shape), mask.shape)
 
     @classmethod
-    def within(cls, mask: np.ndarray, window: Window, shape: tuple[int, ...]) -> WindowedMask:
+    def within(cls: type[Mask], mask: np.ndarray, window: Window, shape: tuple[int, ...]) -> Mask:
         """From the mask (bool) of a window of an image of `shape`; outside of the window there are no pixels."""
         inner = []
         for axis in range(mask.ndim):
@@ -81,12 +84,12 @@ class WindowedMask:
         shared = _shared(self.window, other.window)
         return shared is not None and bool((self.crop[shared[0]] & other.crop[shared[1]]).any())
 
-    def without(self, others: Iterable[WindowedMask]) -> WindowedMask:
+    def without(self: Mask, others: Iterable[WindowedMask]) -> Mask:
         """These pixels but those of other masks; the same mask where they share none."""
         mask = self.crop.copy()
         for other in others:
             other.take_from(mask, self.window)
-        return self if np.array_equal(mask, self.crop) else WindowedMask.within(mask, self.window, self.shape)
+        return self if np.array_equal(mask, self.crop) else type(self).within(mask, self.window, self.shape)
 
     def is_of(self, mask: np.ndarray) -> bool:
         """Whether the mask (bool) of a whole image has exactly these pixels."""

@@ -75,6 +75,8 @@ class Model:
         Why it cannot be used and what to do, one sentence; nothing where it can.
     is_added : bool
         Whether it is on the list because somebody added its path.
+    dimensions : int
+        What it takes: 2 for radiographs, 3 for volumes.
     """
 
     folder: Path
@@ -87,6 +89,7 @@ class Model:
     clean_up: CleanUp = field(default_factory=CleanUp)
     problem: str = ""
     is_added: bool = False
+    dimensions: int = 2
 
     @property
     def full_name(self) -> str:
@@ -106,9 +109,6 @@ def read_model(folder: Path) -> Model:
     except WeightsError as error:
         is_gone = not _has_manifest(folder) and not _is_same(folder, weights.shipped_bundle())
         return Model(folder, folder.name, problem=_missing(folder) if is_gone else str(error))
-    if bundle.dimensions == 3:
-        problem = f"The model {bundle.name} takes volumes, which the panel does not offer yet; use grayscale-detseg."
-        return Model(folder, bundle.name, problem=problem)
     try:
         return _understood(bundle)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -118,7 +118,8 @@ def read_model(folder: Path) -> Model:
 
 def _understood(bundle: Bundle) -> Model:
     manifest, networks = bundle.manifest, bundle.manifest["networks"]
-    detector, methods = networks["roi_detector"], tuple(method.name for method in methods_of(bundle))
+    methods = tuple(method.name for method in methods_of(bundle))
+    detector = networks["roi_detector"] if bundle.dimensions == 2 else {}
     if not methods:
         raise KeyError("networks for a method")
     absent = [entry["file"] for entry in networks.values() if not (bundle.folder / entry["file"]).is_file()]
@@ -133,6 +134,7 @@ def _understood(bundle: Bundle) -> Model:
         str(manifest.get("use", "")),
         CleanUp.from_dict(manifest.get("clean_up", {})),
         problem,
+        dimensions=bundle.dimensions,
     )
 
 
@@ -222,6 +224,10 @@ class Models:
             return folder
         names = ", ".join(model.full_name for model in models if not model.problem)
         raise WeightsError(f"There is no model '{wanted}': choose one of {names}, or give the folder of a model.")
+
+    def dimensions(self, folder: Path | None) -> int:
+        """What a model takes: 2 for radiographs, 3 for volumes; 2 where it cannot be read, which loading it says."""
+        return 2 if folder is None else read_model(folder).dimensions
 
     def clean_up_of(self, label: str, makers: str, present: str) -> CleanUp:
         """What cleans the mask of an object up when it is edited.

@@ -6,6 +6,7 @@ Without a main window there is no layout manager, and all of this does nothing.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ import vtk
 from ..core.errors import RadiographError
 from ..scene import views, volumes
 from ..scene.frame import CloudFrame
-from ..scene.geometry import PixelGrid, between, moved, vtk_matrix
+from ..scene.geometry import WHOLE, PixelGrid, between, moved, vtk_matrix
 from .cloud_camera import CloudCamera
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _DESCRIPTION = f"""<layout type="horizontal" split="true">
   <property name="viewlabel" action="default">P</property>
  </view></item>
 </layout>"""
+_OVER = 0.45
+"""Opacity of what is laid over the image."""
 _PRESETS = ("Axial", "Coronal", "Sagittal")
 _CROSSHAIR = "vtkMRMLCrosshairDisplayableManager3D"
 
@@ -132,7 +135,8 @@ class CloudLayout:
         volume : vtkMRMLVolumeNode or None
             None does nothing.
         slice_index : int, optional
-            Not needed where there is one slice.
+            Not needed where there is one slice; ``geometry.WHOLE`` for a whole volume, for which the views keep their
+            planes.
         fit : bool
             Whether the slice shall fill the view; without, zoom and shift stay.
         """
@@ -146,16 +150,39 @@ class CloudLayout:
             return
         node = widget.mrmlSliceNode()
         try:
-            grid = volumes.grid_of(volume, slice_index)
+            grid = None if slice_index == WHOLE else volumes.grid_of(volume, slice_index)
             to_world = between(volume, None)
         except RadiographError:  # told elsewhere; what there is can be looked at nevertheless
             grid = None
         if grid is not None:
             _turn(node, to_world @ grid.ijk_to_ras, grid.axes[2])
-        if fit:
-            widget.sliceLogic().FitSliceToBackground()
+        for name in manager.sliceViewNames() if fit and slice_index == WHOLE else (_SLICE_VIEW,) if fit else ():
+            manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
         if grid is not None:
             node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
+
+    @staticmethod
+    def lay_over(layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
+        """Show volumes over the image, each in the slice view of its name, at their slice; nothing in the others."""
+        manager = slicer.app.layoutManager()
+        for name in () if manager is None else manager.sliceViewNames():
+            logic = manager.sliceWidget(name).sliceLogic()
+            composite, layer = logic.GetSliceCompositeNode(), layers.get(name)
+            composite.SetForegroundVolumeID(None if layer is None else layer.GetID())
+            composite.SetForegroundOpacity(0.0 if layer is None else _OVER)
+            if layer is not None:
+                bounds = [0.0] * 6
+                layer.GetRASBounds(bounds)
+                middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
+                manager.sliceWidget(name).mrmlSliceNode().JumpSliceByOffsetting(*middle)
+
+    def centre(self) -> None:
+        """Let the 3D views, but the cloud's, look at what they show."""
+        manager, cloud = slicer.app.layoutManager(), self.view
+        for number in range(0 if manager is None else manager.threeDViewCount):
+            widget = manager.threeDWidget(number)
+            if widget is not None and widget.mrmlViewNode() is not cloud:
+                widget.threeDView().resetFocalPoint()
 
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""

@@ -15,6 +15,7 @@ from ..core.clean_up import CleanUp
 from ..core.gray import GRAY_MAX
 from ..core.methods.registry import registry
 from ..core.result import SegmentedObject
+from ..core.results import AnyObject, size_text
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.shown import Shown
@@ -233,10 +234,10 @@ def described(item: SegmentedObject) -> str:
     )
 
 
-def unexplained(item: SegmentedObject) -> str:
+def unexplained(item: AnyObject) -> str:
     """Why an object has no thresholds to move."""
     return _("{method} explains its masks by no thresholds: there are none to show or to move. Area: {area}.").format(
-        method=registry().title(item.method), area=area_text(item.pixel_count, item.area_mm2)
+        method=registry().title(item.method), area=size_text(item)
     )
 
 

@@ -37,12 +37,15 @@ class Found:
     settings : IterationSettings
     within : str or None
         The label that it lies in, and may share voxels with.
+    drawn : bool
+        Whether it was looked for in a box given by hand.
     """
 
     label: str
     outcome: Outcome | None
     settings: IterationSettings
     within: str | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,35 @@ class VolumeMethod(Method):
         stopwatch : Stopwatch
         """
 
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """What comes after the first look for one label, from a box given by hand in its place.
+
+        Parameters
+        ----------
+        working : ndarray, float32, 0..1
+            In the working grid.
+        label : str
+            One of :attr:`classes`.
+        box : ndarray of bool
+            Its voxels in the working grid; there are some.
+        known : mapping of str to ndarray of bool
+            The voxels that other labels have, looked up when they are needed.
+        stopwatch : Stopwatch
+
+        Returns
+        -------
+        list of Found
+            Of the label first, then of those that follow from it.
+
+        Raises
+        ------
+        MethodError
+            If the method knows no way to begin from a box, or not from this one.
+        """
+        raise MethodError(f"{self.title} looks for its boxes itself and takes none; choose another method.")
+
     def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
         """Nothing: there is no such thing as a region of a radiograph here."""
         raise MethodError(f"The method '{self.name}' takes volumes, not radiographs; choose another model.")
@@ -136,11 +168,26 @@ class Iterating(VolumeMethod):
         """The labels of each part by themselves."""
         from ..volumes.iteration import fixed_points
 
+        several = len(self.parts) > 1
         found = []
-        for part in self.parts.values():
-            outcomes = fixed_points(working, part.networks, part.settings, stopwatch, self.device)
+        for name, part in self.parts.items():
+            watch = stopwatch.of(name) if several else stopwatch
+            outcomes = fixed_points(working, part.networks, part.settings, watch, self.device)
             found += [Found(label, outcome, part.settings) for label, outcome in zip(part.labels, outcomes)]
         return found
+
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """The rounds of the fine networks, from the box."""
+        from ..volumes.iteration import fixed_points
+
+        part = next(part for part in self.parts.values() if label in part.labels)
+        at = part.labels.index(label)
+        outcomes = fixed_points(
+            working, part.networks, part.settings, stopwatch, self.device, start=box, started=at
+        )
+        return [Found(label, outcomes[at], part.settings, drawn=True)]
 
 
 def entries(bundle: Bundle, method: str | None, wanted) -> Iterator[str]:

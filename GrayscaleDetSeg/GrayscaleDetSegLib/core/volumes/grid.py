@@ -122,6 +122,25 @@ class Grid:
             low[axis], high[axis] = first, last
         return (*low[::-1].tolist(), *high[::-1].tolist())
 
+    def box_mask(self, box: Corners) -> np.ndarray:
+        """The voxels (bool) of the working grid in a box (x0, y0, z0, x1, y1, z1) of the stored one, one at least.
+
+        What lies outside of the volume is cut off; nothing is left of a box beside it.
+        """
+        mask = np.zeros(self.size, bool)
+        window = []
+        for number, axis in enumerate(self.axes):
+            side, factor = self.seen[number], self.size[number] / self.seen[number]
+            first, last = sorted((float(box[2 - axis]), float(box[5 - axis])))
+            if last <= 0.0 or first >= side:
+                return mask
+            if self.turned[number]:
+                first, last = side - last, side - first
+            start = min(max(int(round(first * factor)), 0), self.size[number] - 1)
+            window.append(slice(start, max(start + 1, int(round(last * factor)))))
+        mask[tuple(window)] = True
+        return mask
+
     def _turned(self, seen: np.ndarray) -> np.ndarray:
         return seen[tuple(slice(None, None, -1 if turn else 1) for turn in self.turned)]
 

@@ -11,8 +11,9 @@ import torch
 
 from ..stopwatch import Stopwatch
 from .networks import Networks, ViewNetworks
+from .result import VolumeBox
 from .rounds import SaliencyMap, saliency_map
-from .views import VIEWS, along, dsc, largest_part, margin_px, stack, volume_windows, windows
+from .views import VIEWS, along, bounding_box, dsc, largest_part, margin_px, stack, volume_windows, windows
 
 ARTICLE_SIDE = 512
 """Px of the article's images: its margins, in px, are kept as shares of this."""
@@ -94,11 +95,18 @@ class Outcome:
             result[window] = values
             return result
 
+        def moved_by(box: VolumeBox | None) -> VolumeBox | None:
+            starts = [part.start or 0 for part in window[::-1]] * 2
+            return None if box is None else VolumeBox(*(value + start for value, start in zip(box, starts)))
+
         return replace(
             self,
             masks=[whole(mask) for mask in self.masks],
             probability=whole(self.probability),
-            maps=[replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0)) for each in self.maps],
+            maps=[
+                replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0), box=moved_by(each.box))
+                for each in self.maps
+            ],
         )
 
 
@@ -109,9 +117,10 @@ def fixed_point(
     stopwatch: Stopwatch | None = None,
     device: str = "cpu",
     boxes_of: np.ndarray | None = None,
+    start: np.ndarray | None = None,
 ) -> Outcome:
     """As :func:`fixed_points`, of networks for a single label."""
-    (outcome,) = fixed_points(volume, networks, settings, stopwatch, device, boxes_of)
+    (outcome,) = fixed_points(volume, networks, settings, stopwatch, device, boxes_of, start)
     return outcome
 
 
@@ -123,6 +132,8 @@ def fixed_points(
     stopwatch: Stopwatch | None = None,
     device: str = "cpu",
     boxes_of: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    started: int = 0,
 ) -> list[Outcome]:
     """The coarse stage, then rounds of the fine one in the boxes of the round before, until two agree.
 
@@ -136,6 +147,12 @@ def fixed_points(
         In evaluation mode.
     boxes_of : ndarray of bool, optional
         A mask that the boxes are taken of in every round, instead of those of the round before (an oracle).
+    start : ndarray of bool, optional
+        A box given by hand, which stands in the place of the coarse stage's mask; one round at least follows. A
+        recurrent method first weighs the image by the coarse stage's probabilities in the box, or, where that finds
+        nothing there, by the box.
+    started : int
+        The label that the box is of. Of the others counts what the coarse stage finds up to the box's own size away.
 
     Returns
     -------
@@ -145,12 +162,18 @@ def fixed_points(
     stopwatch = stopwatch or Stopwatch()
     views = {view: _View(along(volume, view), each, device) for view, each in networks.items()}
     found: dict[str, np.ndarray] = {}
-    for view, each in views.items():
-        with stopwatch(f"coarse, {view}"):
-            found[view] = each.whole()
-    likely, masks = together(found, settings)
+    if start is None or networks.config.labels > 1 or networks.config.saliency is not None:
+        for view, each in views.items():
+            with stopwatch(f"coarse, {view}"):
+                found[view] = each.whole()
+        likely, masks = together(found, settings)
+    else:
+        likely, masks = np.zeros((1, *volume.shape), np.float32), np.zeros((1, *volume.shape), bool)
+    if start is not None:
+        likely, masks = _given(likely, masks, start, started)
     outcomes = [Outcome([mask], [], one, False) for mask, one in zip(masks, likely)]
-    for number in range(1, settings.rounds + 1):
+    rounds = settings.rounds if start is None else max(settings.rounds, 1)
+    for number in range(1, rounds + 1):
         reference = _any([outcome.mask for outcome in outcomes]) if boxes_of is None else boxes_of
         if not reference.any():
             break
@@ -165,7 +188,7 @@ def fixed_points(
             outcome.similarities.append(dsc(outcome.mask, mask))
             outcome.masks.append(mask)
         agreed = all(outcome.similarities[-1] >= settings.threshold for outcome in outcomes)
-        if agreed or number == settings.rounds:
+        if agreed or number == rounds:
             for view, each in views.items():
                 boxes = each.boxes(along(reference, view), settings)
                 for outcome in outcomes:
@@ -175,6 +198,20 @@ def fixed_points(
         if agreed:
             break
     return outcomes
+
+
+def _given(
+    likely: np.ndarray, masks: np.ndarray, start: np.ndarray, started: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the coarse stage says of all labels (the first axis), with a box (bool) in the place of one's mask."""
+    z0, y0, x0, z1, y1, x1 = bounding_box(start) or (0,) * 6
+    region = np.zeros(start.shape, bool)
+    region[tuple(slice(max(0, 2 * low - high), 2 * high - low) for low, high in ((z0, z1), (y0, y1), (x0, x1)))] = True
+    likely, masks = likely * region, masks & region
+    inside = likely[started] * start
+    likely[started] = inside if (inside >= 0.5).any() else start
+    masks[started] = start
+    return likely, masks
 
 
 def _any(masks: list[np.ndarray]) -> np.ndarray:
@@ -280,7 +317,12 @@ class _View:
         if self.networks.saliency is None or boxes[index, 2] <= 0:
             return []
         weights = self.networks.saliency(self._windows(probability, [index], boxes))[0].cpu().numpy()
-        return [saliency_map(view, index, channel, each) for channel, each in enumerate(weights)]
+        top, left, bottom, right = boxes[index].tolist()
+        low, high = [top, left], [bottom, right]
+        low.insert(VIEWS[view], index)
+        high.insert(VIEWS[view], index + 1)
+        box = VolumeBox(*map(float, (*low[::-1], *high[::-1])))
+        return [saliency_map(view, index, channel, each, box) for channel, each in enumerate(weights)]
 
     def _windows(self, slices: np.ndarray, indices: list[int], boxes: np.ndarray) -> torch.Tensor:
         count = self.networks.slices

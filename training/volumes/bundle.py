@@ -38,7 +38,7 @@ The train part of:
 
 {sets}
 
-Images and masks are not part of this bundle. {terms}
+Images and masks are not part of this bundle.{terms}
 
 ## Figures on the validation part
 
@@ -110,7 +110,7 @@ def write_bundle(
     )
     modality = described[0]["volume"].get("modality")
     card = CARD.format(
-        name=name, version=version, classes=", ".join(classes), networks=rows, terms=terms,
+        name=name, version=version, classes=", ".join(classes), networks=rows, terms=f" {terms}" if terms else "",
         sets=sets_table(manifest["training_data"]), modality=f" ({modality})" if modality else "",
         figures=figures_table(_tables(runs, described)), limits=limits(manifest["training_data"]),
     )  # fmt: skip

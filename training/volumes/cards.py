@@ -15,8 +15,7 @@ SETS = {
 
 LIMITS = {
     "acdc_heart": "Learnt from 16 patients of one hospital, in volumes whose spacing is nominal (1.5 x 1.5 x 10 mm): "
-    "lengths and volumes are no truer than the file's spacing. Short-axis slices only; the ends of the heart, at the "
-    "valves and at the tip, are where most errors lie.",
+    "lengths and volumes are no truer than the file's spacing. Short-axis slices only.",
     "msd_hippocampus": "Learnt from small volumes around one hippocampus (about 35 x 50 x 36 mm), cut out by hand: a "
     "whole head is not what it knows.",
     "prostate_trus3d": "Learnt from 17 volumes that are smaller and smoother (about 44 x 59 x 41 voxels of 0.4 mm, as "

@@ -92,6 +92,7 @@ class VolumePipeline:
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.settings, self.model = settings or VolumeSettings(), model
         self.device, self.device_note = device, device_note
+        self._kept: tuple[tuple[Any, ...], Grid, np.ndarray] | None = None
 
     @property
     def default_method(self) -> str:
@@ -211,12 +212,23 @@ class VolumePipeline:
         return self.methods[method or self.default_method]
 
     def _seen(self, volume: Volume, stopwatch: Stopwatch) -> tuple[Volume, Grid, np.ndarray]:
-        """The volume in the model's window, the working grid, and the volume in that."""
+        """The volume in the model's window, the working grid, and the volume in that.
+
+        The last one is kept, for a box that is dragged, if somebody has asked for the volume's fingerprint before.
+        """
         with stopwatch("grid"):
             if self.settings.window is not None:
                 volume = volume.windowed(*self.settings.window)
-            grid = Grid.of(volume, self.settings.spacing, self.settings.longest)
-            return volume, grid, grid.working(volume)
+            key = None if volume.known_fingerprint is None else (volume.fingerprint, volume.mapping, volume.geometry)
+            if key is None or self._kept is None or self._kept[0] != key:
+                self._kept = None  # before another one is made
+                grid = Grid.of(volume, self.settings.spacing, self.settings.longest)
+                working = grid.working(volume)
+                working.flags.writeable = False
+                if key is None:
+                    return volume, grid, working
+                self._kept = key, grid, working
+            return volume, *self._kept[1:]
 
     def find_regions(self, *_: object, **__: object) -> None:
         """Raises MethodError: a radiograph cannot be segmented by this model."""

@@ -128,12 +128,15 @@ def test_bones_that_a_set_does_not_mark_are_boxed_beside_those_that_it_does(tmp_
         Image.fromarray(label_map).save(folder / "labels" / f"{name}.png")
     table = tmp_path / "boxes.csv"
     table.write_text("film,class,x0,y0,x1,y1,part,certain,note\nknee_femur/a,tibia,100,500,300,890,whole,yes,\n"
+                     "knee_femur/a,fibula,60,500,90,890,most,no,hidden\n"
                      "knee_femur/c,fibula,1,2,30,40,whole,yes,\n", encoding="utf-8")  # fmt: skip
     (film,) = further_films(tmp_path, np.random.default_rng(0), table)
     assert film.boxed and film.name == "a" and film.set_name == real.FURTHER, "c is of val, b has no row"
     found = {item.label: (item.window, int(item.crop().sum())) for item in film.objects}
+    fibula = found.pop("fibula")
     assert found == {"femur": ((50, 100, 200, 150), 150 * 50), "tibia": ((250, 50, 445, 150), 195 * 100)}
-    assert {"femur", "tibia", "hand"} <= film.settled and "patella" not in film.settled
+    assert fibula[0] == (250, 30, 445, 45) and [item.label for item in film.objects if not item.asked] == ["fibula"]
+    assert {"femur", "tibia", "fibula", "hand"} <= film.settled and "patella" not in film.settled
 
 
 def case(labels: dict[str, int], label_map: np.ndarray) -> Case:

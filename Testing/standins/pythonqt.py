@@ -226,7 +226,7 @@ def getattribute(obj: QtCore.QObject, name: str) -> Any:
 
 
 def font_metrics(obj: QtWidgets.QWidget) -> None:
-    raise ValueError("Called fontMetrics() -> QFontMetrics, return type 'QFontMetrics' is ignored because it is unknown")
+    raise ValueError("Called fontMetrics() -> QFontMetrics, return type 'QFontMetrics' is ignored: it is unknown")
 
 
 EXTRA = {

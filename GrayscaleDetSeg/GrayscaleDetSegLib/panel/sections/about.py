@@ -1,4 +1,4 @@
-"""The first lines of the panel: what the chosen model knows, and on what it was shown to work; one line beside a result."""
+"""The first lines of the panel: what the chosen model knows, and on what it was shown to work; one beside a result."""
 
 from __future__ import annotations
 

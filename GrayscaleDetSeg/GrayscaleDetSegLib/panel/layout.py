@@ -18,6 +18,7 @@ from ..scene import views, volumes
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid, between, moved, vtk_matrix
 from .cloud_camera import CloudCamera
+from .slice_fit import SliceFit
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLSliceNode, vtkMRMLViewNode, vtkMRMLVolumeNode
@@ -49,6 +50,7 @@ class CloudLayout:
     def __init__(self) -> None:
         self._users: int | None = None
         self._camera = CloudCamera()
+        self._fit = SliceFit()
 
     @staticmethod
     def register() -> int | None:
@@ -96,6 +98,7 @@ class CloudLayout:
         """Bring the user's layout back; one that the user has chosen instead of ours meanwhile stays."""
         users, self._users = self._users, None
         self._camera.release()
+        self._fit.release()
         if not self.shown:
             return
         manager = slicer.app.layoutManager()
@@ -138,7 +141,7 @@ class CloudLayout:
             Not needed where there is one slice; ``geometry.WHOLE`` for a whole volume, for which the views keep their
             planes.
         fit : bool
-            Whether the slice shall fill the view; without, zoom and shift stay.
+            Whether the slice shall fill the view, also when its size changes; without, zoom and shift stay.
         """
         manager = slicer.app.layoutManager()
         if manager is None or volume is None:
@@ -156,10 +159,19 @@ class CloudLayout:
             grid = None
         if grid is not None:
             _turn(node, to_world @ grid.ijk_to_ras, grid.axes[2])
-        for name in manager.sliceViewNames() if fit and slice_index == WHOLE else (_SLICE_VIEW,) if fit else ():
-            manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
-        if grid is not None:
-            node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
+
+        def to_middle() -> None:
+            if grid is not None:
+                node.JumpSliceByOffsetting(*_middle(grid, to_world))
+
+        if fit and slice_index == WHOLE:
+            self._fit.release()
+            for name in manager.sliceViewNames():
+                manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
+        elif fit:
+            self._fit.fit(widget, to_middle)
+        else:
+            to_middle()
 
     @staticmethod
     def lay_over(layers: Mapping[str, vtkMRMLVolumeNode]) -> None:

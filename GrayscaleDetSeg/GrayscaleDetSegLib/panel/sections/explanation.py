@@ -93,7 +93,7 @@ class Explanation(Section):
         for row, each in enumerate(rounds):
             for column, text in enumerate(cells(each)):
                 table.setItem(row, column, qt.QTableWidgetItem(text))
-        height = table.fontMetrics().height() + 6
+        height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(height)
         table.setFixedHeight((min(len(rounds), MOST_ROWS) + 2) * height)
 

@@ -110,18 +110,20 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
 def test_the_weights_are_laid_over_the_image_and_taken_away(whole):
     import slicer
 
+    mine = add(whole, "mine")
     add(whole)
     run(whole)
+    composite = slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
+    composite.SetForegroundVolumeID(mine.GetID())
+    composite.SetForegroundOpacity(0.1)
     button, before = whole.ui.weightsButton, ids(whole.scene)
     assert button.enabled and button.text == "Show weights"
     button.click()
     assert button.text == "Hide weights" and len(whole.workspace.outcome(whole.node).weights) == 3
-    logic = slicer.app.layoutManager().sliceWidget("Red").sliceLogic()
-    composite = logic.GetSliceCompositeNode()
-    assert composite.GetForegroundVolumeID() and composite.GetForegroundOpacity() > 0.2
+    assert composite.GetForegroundVolumeID() != mine.GetID() and composite.GetForegroundOpacity() > 0.2
     button.click()
     assert button.text == "Show weights" and ids(whole.scene) == before
-    assert not composite.GetForegroundVolumeID() and composite.GetForegroundOpacity() == 0.0
+    assert composite.GetForegroundVolumeID() == mine.GetID() and composite.GetForegroundOpacity() == 0.1
 
 
 def test_what_is_said_while_it_runs(whole):

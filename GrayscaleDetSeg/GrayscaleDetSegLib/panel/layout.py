@@ -51,6 +51,7 @@ class CloudLayout:
         self._users: int | None = None
         self._camera = CloudCamera()
         self._fit = SliceFit()
+        self._under: dict[str, tuple[str | None, float]] = {}
 
     @staticmethod
     def register() -> int | None:
@@ -173,20 +174,32 @@ class CloudLayout:
         else:
             to_middle()
 
-    @staticmethod
-    def lay_over(layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
-        """Show volumes over the image, each in the slice view of its name, at their slice; nothing in the others."""
+    def lay_over(self, layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
+        """Show volumes over the image, each in the slice view of its name, at their slice; with none, what was there.
+
+        Parameters
+        ----------
+        layers : mapping of str to vtkMRMLVolumeNode
+            By the names of slice views.
+        """
         manager = slicer.app.layoutManager()
-        for name in () if manager is None else manager.sliceViewNames():
-            logic = manager.sliceWidget(name).sliceLogic()
-            composite, layer = logic.GetSliceCompositeNode(), layers.get(name)
-            composite.SetForegroundVolumeID(None if layer is None else layer.GetID())
-            composite.SetForegroundOpacity(0.0 if layer is None else _OVER)
-            if layer is not None:
-                bounds = [0.0] * 6
-                layer.GetRASBounds(bounds)
-                middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
-                manager.sliceWidget(name).mrmlSliceNode().JumpSliceByOffsetting(*middle)
+        views = {} if manager is None else {name: manager.sliceWidget(name) for name in manager.sliceViewNames()}
+        for name, (identity, opacity) in self._under.items():
+            if name in views:
+                composite = views[name].sliceLogic().GetSliceCompositeNode()
+                composite.SetForegroundVolumeID(identity)
+                composite.SetForegroundOpacity(opacity)
+        self._under = {}
+        for name, layer in layers.items():
+            if name not in views:
+                continue
+            composite, bounds = views[name].sliceLogic().GetSliceCompositeNode(), [0.0] * 6
+            self._under[name] = composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()
+            composite.SetForegroundVolumeID(layer.GetID())
+            composite.SetForegroundOpacity(_OVER)
+            layer.GetRASBounds(bounds)
+            middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
+            views[name].mrmlSliceNode().JumpSliceByOffsetting(*middle)
 
     def centre(self) -> None:
         """Let the 3D views, but the cloud's, look at what they show."""

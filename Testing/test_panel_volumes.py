@@ -91,8 +91,8 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
     assert not seen(whole, "thresholdsCollapsibleButton") and not seen(whole, "caseNameLineEdit")
     assert seen(whole, "roundsTable") and ui.roundsTable.rowCount == len(item.explanation.rounds)
     rows = [[ui.roundsTable.item(row, column).text() for column in range(4)] for row in range(ui.roundsTable.rowCount)]
-    assert rows[0][:2] == ["first look", ""] and rows[1][0] == "1" and float(rows[1][1]) > 0.9
-    assert rows[-1][3] == "10 – 23, 8 – 15, 6 – 14"
+    assert rows[0][:2] == ["first", ""] and rows[1][0] == "1" and float(rows[1][1]) > 0.9
+    assert rows[-1][3] == "10–23, 8–15, 6–14"
     assert "thresholds and their cloud are for radiographs" in ui.explanationLabel.text
     assert "two agreed" in ui.explanationLabel.text and "weighted by" in ui.explanationLabel.text
     assert {"coarse, coronal", "coarse, sagittal", "coarse, axial", "round 1, coronal"} & set(stages)

@@ -38,14 +38,15 @@ def object_at(
         RAS in mm.
     """
     x, y, off = moved(np.linalg.inv(pixel_to_world), [place])[0]
-    if not shown.is_whole and abs(off) > 0.5:
-        return None
-    index = tuple(int(np.floor(each)) for each in ((off, y, x) if shown.is_whole else (y, x)))
+    voxel = tuple(int(np.floor(each)) for each in (off, y, x))
     hit = []
     for identity, item in zip(shown.identities, objects_of(shown.result)):
         if identity not in visible:
             continue
         window = item.windowed.window
+        index = voxel[3 - len(window) :]
+        if len(window) == 2 and abs(off) > 0.5:  # of one slice, and the click was into another
+            continue
         if all(part.start <= each < part.stop for part, each in zip(window, index)):
             if item.windowed.crop[tuple(each - part.start for part, each in zip(window, index))]:
                 hit.append((item.pixel_count, identity))

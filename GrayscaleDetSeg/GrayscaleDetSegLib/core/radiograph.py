@@ -223,6 +223,11 @@ class Radiograph:
         return self.measured.noise
 
     @property
+    def smoothing(self) -> float:
+        """px (standard deviation) by which `denoised` is smoothed; 0 where it is not."""
+        return smoothing_for(self.noise)
+
+    @property
     def denoised(self) -> np.ndarray:
         """What masks and networks look at: `pixels`, smoothed where their noise would reach the masks."""
         return self.measured.denoised

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import qt
 import slicer
 
@@ -18,10 +20,11 @@ class CloudCamera:
     """Keeps the cloud in view."""
 
     def __init__(self) -> None:
-        self._widget = self._wanted = None
+        self._widget: Any = None
+        self._wanted: tuple[CloudFrame, Roi] | None = None
         self._aspect = views.ASPECT
         self._placed: tuple[float, ...] = ()
-        self._tags: list[tuple[object, int]] = []
+        self._tags: list[tuple[Any, int]] = []
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT)
@@ -53,9 +56,11 @@ class CloudCamera:
         for each, tag in tags:
             each.RemoveObserver(tag)
         self._timer.stop()
-        self._widget = self._wanted = None
+        self._widget, self._wanted = None, None
 
     def _place(self) -> None:
+        if self._wanted is None:
+            return
         camera = camera_of(self._widget)
         self._aspect = aspect_of(self._widget)
         views.aim_camera(camera, *self._wanted, self._aspect)

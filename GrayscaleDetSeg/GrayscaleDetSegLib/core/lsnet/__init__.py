@@ -1,1 +1,1 @@
-"""L-SNet: a network that locates objects by their centres, one that segments regions at one size, and what is between."""
+"""L-SNet: a network that locates objects by their centres, and one that segments regions brought to one size."""

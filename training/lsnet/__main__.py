@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ MODULE = "training.lsnet"
 
 def understood(make: Any, table: str, content: dict[str, Any]) -> Any:
     """What a table of the configuration says; RunError where it cannot be."""
+    unknown = [key for key in content if key not in {each.name for each in fields(make)}]
+    if unknown:
+        raise RunError(f"The table [{table}] of the configuration knows no '{unknown[0]}'; check its name.")
     try:
         return make(**content)
     except (TypeError, ValueError) as error:
@@ -52,7 +56,7 @@ def run_of(description: str, arguments: list[str] | None) -> Run:
         raise RunError(f"The configuration {path} is no TOML file: {error}.") from error
     run: Run = (VolumeRun if of_volumes else Run).of(MODULE, description, arguments)
     if run.machine.processes > 1 or run.machine.precision == "16":
-        raise RunError("L-SNet is trained by one process, with 32 bits or bf16; leave out --devices and --precision 16.")
+        raise RunError("L-SNet is trained by one process, with 32 bits or bf16; change --devices or --precision.")
     if isinstance(run, VolumeRun) and run.target is not None and run.target.within is not None:
         raise RunError("L-SNet is not trained for what lies within something else; leave out 'within'.")
     return run

@@ -29,7 +29,7 @@ def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 
 def classification(logits: torch.Tensor, truth: torch.Tensor, settled: torch.Tensor) -> torch.Tensor:
-    """L_cls: focal loss + 0.2 Dice, of maps (n, classes, rows, columns), over the settled of the classes (n, classes)."""
+    """L_cls: focal loss + 0.2 Dice of maps (n, classes, rows, columns), over the classes settled in (n, classes)."""
     each = focal(logits, truth).mean((-2, -1)) + DICE * dice(logits, truth)
     return (each * settled).sum() / settled.sum().clamp(min=1)
 

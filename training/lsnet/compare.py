@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of all runs and of the table")
     choices = (ONE_STAGE, *NETWORKS)
     parser.add_argument("--rivals", nargs="*", choices=choices, default=[ONE_STAGE], help="networks of one stage")
-    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate of the rivals (default 1e-3)")
+    parser.add_argument("--rate", type=float, help="learning rate of the rivals (default: that of the first stage)")
     options, rest = parser.parse_known_args(arguments)
     run = run_of(__doc__, [*rest, "--output", str(options.output / "lsnet")])
     config, settings = config_of(run), settings_of(run)
@@ -196,6 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     batch = run.batch_size
     length = run.settings.get("epoch_length") or len(images_of(run, config, settings, config.source))
     images = sum(stage.epochs for stage in run.stages) * (length // batch) * batch
+    rate = options.rate or run.stages[0].learning_rate
     rows, facts = rows_of(OURS, run, config, settings, networks), {OURS: _facts(networks, images, minutes)}
     for name in options.rivals:
         folder = options.output / name.lower().replace(" ", "_")
@@ -203,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
         budget = Budget(images, 0, batch, run.settings["seed"])
 
         def work(name: str = name, dataset: Any = dataset, budget: Budget = budget, folder: Path = folder) -> Any:
-            return fit(lambda: rival(name, config), BaselineTraining, dataset, options.rate, images, budget, folder)
+            return fit(lambda: rival(name, config), BaselineTraining, dataset, rate, images, budget, folder)
 
         network, minutes = timed(folder, work)
         rows += rows_of(name, run, config, settings, network)

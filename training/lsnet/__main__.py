@@ -112,7 +112,8 @@ def describe(run: Run, config: LSNetConfig) -> None:
         "sets": run.settings["sets"],
     }  # fmt: skip
     if isinstance(run, VolumeRun):
-        content |= {"label": run.target.label, "volume": run.settings.get("volume", {})}
+        what = "L-Net, which locates it in slices, and S-Net, which segments it there"
+        content |= {"label": run.target.label, "volume": run.settings.get("volume", {}), "what": what}
     run.describe(content)
 
 

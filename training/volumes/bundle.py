@@ -18,8 +18,6 @@ from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
 from ..weights import save_weights
 from .cases import VolumeDataError
 
-WHAT = {"lsnet": "L-Net, which locates it in slices, and S-Net, which segments it there"}
-
 CARD = """# Model card: {name} {version}
 
 **Research use only.** Not a medical device; not tested for any clinical purpose.
@@ -69,7 +67,7 @@ def write_bundle(
         file = f"networks_{number}.safetensors"
         kept = {key: each[key] for key in ("method", "label", "config", "settings", "within", "reach") if key in each}
         entries[f"{each['method']} {number}"] = {
-            "what": f"{each['label']}: {WHAT.get(each['method'], 'coarse and fine networks of three views')}", **kept,
+            "what": f"{each['label']}: {each.get('what', 'coarse and fine networks of three views')}", **kept,
             "file": file,
             "sha256": save_weights(tensors, output / file, half=half),
             "parameters": sum(tensor.numel() for tensor in tensors.values()),

@@ -14,8 +14,10 @@ from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.lsnet.networks import Networks
 from GrayscaleDetSegLib.core.lsnet.settings import MARGIN, LSNetConfig
 from Testing.labelled_sets import write_table
+from training.baselines.experiment import Budget
+from training.data import load_set
 from training.lsnet import __main__ as lsnet
-from training.lsnet import bundle, compare
+from training.lsnet import bundle, compare, rival
 from training.lsnet.data import Batch, LocatedDataset, SlicesDataset, boxes_of, collate
 from training.lsnet.training import DECAY, LSNetTraining, StepSettings, box_figure
 from training.simulate.volumes import write_set
@@ -240,6 +242,20 @@ def test_one_command_compares_it_with_networks_of_one_stage(of_volumes, data, tm
     assert compare.main(order) == 0 and "epoch 1" not in capsys.readouterr().out, "nothing is done again"
     again = json.loads((tmp_path / "out" / "rows.json").read_text())
     assert again == kept
+
+
+def test_it_trains_like_the_baselines_of_the_comparison(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(rival, "config_of", lambda classes: LSNetConfig(classes, "tiny", "tiny", side=32))
+    cases = load_set(data / "films")
+    budget = Budget(4, 2, 2, 1)
+    trained = rival.train_lsnet(cases[:3], cases[3:4], ("femur",), budget, tmp_path, (1e-3, 1e-4))
+    assert set(trained.tried) == {1e-3, 1e-4} and trained.rate in trained.tried
+    kept = rival.finished_lsnet(("femur",), tmp_path, (1e-3, 1e-4))
+    found = rival.of_lsnet(kept, tmp_path)
+    masks = found.masks(cases[3])
+    assert found.name == "L-SNet" and list(masks) == ["femur"] and masks["femur"].shape == (60, 48)
+    assert found.parameters == sum(each.numel() for each in Networks(rival.config_of(("femur",))).parameters())
+    assert rival.finished_lsnet(("femur",), tmp_path / "none") is None
 
 
 def test_figures_of_overlaps():

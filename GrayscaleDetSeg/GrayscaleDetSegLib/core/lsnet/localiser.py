@@ -11,6 +11,7 @@ import torch
 from ..boxes import clip, volume
 from ..gray import GRAY_MAX
 from ..regions import RegionProposal
+from ..types import Box2D
 from .looking import best_region, heat_and_distances, regions_of, squared
 from .networks import Networks
 from .settings import LSNetSettings
@@ -66,5 +67,5 @@ class Localiser:
                 for region in regions or [best_region(heat[0, index], distances[0, index])]:
                     roi = clip(np.asarray(region.box) * [columns, rows, columns, rows], (rows, columns))
                     if volume(roi) >= 4.0:
-                        found.append(RegionProposal(label, min(region.score, 1.0), tuple(map(float, roi))))
+                        found.append(RegionProposal(label, min(region.score, 1.0), Box2D(*map(float, roi))))
         return sorted(found, key=lambda item: -item.score)

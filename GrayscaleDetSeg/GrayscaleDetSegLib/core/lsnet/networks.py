@@ -23,7 +23,7 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(after)
         self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(after)
-        self.downsample = None
+        self.downsample: nn.Module | None = None
         if stride != 1 or before != after:
             self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
@@ -35,6 +35,11 @@ class BasicBlock(nn.Module):
 
 class Encoder(nn.Module):
     """A ResNet without its classifier: images (n, colours, s, s) -> features of 1/2, 1/4, 1/8, 1/16 and 1/32."""
+
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
@@ -154,17 +159,14 @@ class LNet(_Seeing):
         else:
             self.decoder = FCNDecoder(self.encoder.channels, layout.decoder[2], 1)
         width = layout.decoder[2]
-        self.heat = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(width, count, 1)
-        )
-        self.distances = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(width, 4 * count, 13, padding=6),
-        )  # fmt: skip
-        nn.init.constant_(self.heat[-1].bias, UNLIKELY)
-        nn.init.normal_(self.distances[-1].weight, std=1e-3)
-        nn.init.constant_(self.distances[-1].bias, REACH)
+        before, heat = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, count, 1)
+        self.heat = nn.Sequential(before, nn.ReLU(inplace=True), heat)
+        first, second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        distances = nn.Conv2d(width, 4 * count, 13, padding=6)
+        self.distances = nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True), distances)
+        nn.init.normal_(distances.weight, std=1e-3)
+        heat.bias = nn.Parameter(torch.full((count,), UNLIKELY))
+        distances.bias = nn.Parameter(torch.full((4 * count,), REACH))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (n, classes, s/4, s/4), and l, r, t, b (n, classes, 4, s/4, s/4) as shares of the side.

@@ -185,7 +185,7 @@ def assemble(
                 volume_mm3=stored.count * volume.voxel_mm3,
                 confidence=float(item.outcome.probability[mask].mean()),
                 method=method,
-                explanation=explained(item, item.outcome, grid),
+                explanation=item.explain(grid) if item.explain else explained(item, item.outcome, grid),
             )
         )
     return tuple(objects), notes
@@ -222,6 +222,7 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
             )
         )
     settings = item.settings
+    assert settings is not None
     shared = (tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within)
     return SaliencyRounds(*shared, tuple(outcome.maps)) if outcome.maps else Rounds(*shared)
 

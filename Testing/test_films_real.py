@@ -18,7 +18,7 @@ from training.films import real  # noqa: E402
 from training.films.collection import all_films, sampling_weights  # noqa: E402
 from training.films.film import Film, write_films  # noqa: E402
 from training.films.knowledge import BODY_PARTS, BOXED, CARDS, CLASSES, SetCard, absent_in  # noqa: E402
-from training.films.real import clinical_films, film_of_case, further_films, parts_of, sealed_films  # noqa: E402
+from training.films.real import clinical_films, film_of_case, further_films, sealed_films  # noqa: E402
 from training.networks import YoloConfig  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -154,15 +154,6 @@ def test_a_case_becomes_a_film():
     assert [item.label for item in film.objects] == ["femur", "femur"], "both legs are objects of their own"
     left, right = sorted(item.window[1] for item in film.objects)
     assert left == pytest.approx(30, abs=1) and right == pytest.approx(199, abs=1)
-
-
-def test_parts_that_lie_over_each_other_are_one_object():
-    mask = np.zeros((100, 100), bool)
-    mask[10:40, 20:60], mask[60:90, 30:70] = True, True
-    assert len(parts_of(mask)) == 1 and parts_of(np.zeros((9, 9), bool)) == []
-    mask[60:90] = False
-    mask[60:90, 70:95] = True
-    assert [int(part.sum()) for part in parts_of(mask)] == [1200, 750]
 
 
 def test_nobody_marked_what_is_above_the_first_vertebra():

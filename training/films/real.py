@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 
 from ..data.folders import scan_folders
-from ..data.labelled import Case
+from ..data.labelled import Case, side_by_side
 from .film import Film, FilmObject
 from .knowledge import BOXED, CARDS, CLASSES, SetCard, absent_in
 
@@ -22,6 +21,8 @@ LONGEST = 448
 """px of the longer side that a film keeps."""
 LEAST_PART = 0.004
 """Of the picture: smaller separate parts of a mask are crumbs of their object, not objects."""
+ALONE = ("teeth", "heart")
+"""Classes whose whole mask is one object, however many parts it has."""
 CLINICAL = Path(__file__).parent.parent / "clinical"
 SEALED, TRAINING_BOXES = CLINICAL / "boxes.csv", CLINICAL / "training_boxes.csv"
 FURTHER_BOXES = CLINICAL / "further_boxes.csv"
@@ -55,7 +56,7 @@ def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, fold
         mask = _nearest(mask, shape)
         if label == "vertebra" and mask.any():
             spines.append(np.flatnonzero(mask.any(1))[0])
-        for part in [mask] if card.touching or label in ("teeth", "heart") else parts_of(mask):
+        for part in [mask] if card.touching or label in ALONE else side_by_side(mask, least=LEAST_PART):
             if part.sum() >= 12:
                 objects.append(FilmObject.of(label, part))
     ignore_mask = None
@@ -64,21 +65,6 @@ def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, fold
         ignore_mask[: max(0, min(spines) - 2)] = True
     settled = frozenset(card.marks.values()) | frozenset(card.absent)
     return Film(case.set_name, case.name, image, tuple(objects), settled, ignore_mask, kind=case.set_name)
-
-
-def parts_of(mask: np.ndarray) -> list[np.ndarray]:
-    """The mask's connected parts that lie side by side (both legs); crumbs stay with the largest."""
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return [mask] if count else []
-    sizes = np.bincount(parts.ravel())[1:]
-    large = np.flatnonzero((sizes >= 0.2 * sizes.max()) & (sizes >= LEAST_PART * mask.size)) + 1
-    if len(large) < 2:
-        return [mask]
-    spans = sorted((np.flatnonzero((parts == part).any(0))[[0, -1]].tolist(), part) for part in large)
-    if any(left[0][1] > right[0][0] for left, right in zip(spans, spans[1:])):
-        return [mask]
-    return [parts == part for _, part in spans]
 
 
 def sealed_films() -> set[str]:

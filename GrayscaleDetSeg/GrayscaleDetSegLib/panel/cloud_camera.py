@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import slicer
 
 from ..scene import views
@@ -17,7 +19,8 @@ class CloudCamera:
     """Keeps the cloud in view."""
 
     def __init__(self) -> None:
-        self._widget = self._wanted = None
+        self._widget: Any = None
+        self._wanted: tuple[CloudFrame, Roi] | None = None
         self._aspect = views.ASPECT
         self._placed: tuple[float, ...] = ()
         self._size = ViewSize(self._follow)
@@ -41,9 +44,11 @@ class CloudCamera:
     def release(self) -> None:
         """Do not follow the view any more."""
         self._size.release()
-        self._widget = self._wanted = None
+        self._widget, self._wanted = None, None
 
     def _place(self) -> None:
+        if self._wanted is None:
+            return
         camera = camera_of(self._widget)
         self._aspect = aspect_of(self._widget)
         views.aim_camera(camera, *self._wanted, self._aspect)

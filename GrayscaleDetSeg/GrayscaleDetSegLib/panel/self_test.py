@@ -67,6 +67,7 @@ def check_logic(case: TestCase, segmenter: Segmenter) -> None:
 
     region = workspace.outcome(node).regions[identity]
     roi = regions.region_of(region, volume, workspace.grid(node))
+    assert roi is not None
     case.assertLess(max(abs(a - b) for a, b in zip(roi, item.region)), 0.1)
 
     path = Path(slicer.app.temporaryPath) / "GrayscaleDetSegTest.mrb"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .view_size import ViewSize
 
@@ -17,7 +18,7 @@ class SliceFit:
     """
 
     def __init__(self) -> None:
-        self._widget = None
+        self._widget: Any = None
         self._then: Callable[[], None] = lambda: None
         self._placed: tuple[float, ...] = ()
         self._size = ViewSize(self._follow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import qt
 
@@ -19,7 +20,7 @@ class ViewSize:
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
-        self._tags: list[tuple[object, int]] = []
+        self._tags: list[tuple[Any, int]] = []
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT)

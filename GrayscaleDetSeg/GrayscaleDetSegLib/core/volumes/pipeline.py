@@ -276,8 +276,8 @@ def assemble(
                 volume_mm3=stored.count * volume.voxel_mm3,
                 confidence=float(item.outcome.probability[mask].mean()),
                 method=method,
-                explanation=explained(item, item.outcome, grid),
-                region=_box_of(item.outcome.masks[0], grid) or stored.box,
+                explanation=item.explain(grid) if item.explain else explained(item, item.outcome, grid),
+                region=_first_look(item.outcome, grid) or stored.box,
                 within=item.within,
             )
         )
@@ -314,12 +314,19 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
             )
         )
     settings = item.settings
+    assert settings is not None
     shared = (
         tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within, item.drawn
     )  # fmt: skip
     if not outcome.maps:
         return Rounds(*shared)
     return SaliencyRounds(*shared, tuple(replace(each, box=_placed(each.box, grid)) for each in outcome.maps))
+
+
+def _first_look(outcome: Any, grid: Grid) -> VolumeBox | None:
+    """Around what the first stage found; None for methods that keep no masks of stages."""
+    masks = getattr(outcome, "masks", None)
+    return _box_of(masks[0], grid) if masks else None
 
 
 def _box_of(mask: np.ndarray, grid: Grid) -> VolumeBox | None:

@@ -91,8 +91,8 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
     assert not seen(whole, "thresholdsCollapsibleButton") and not seen(whole, "caseNameLineEdit")
     assert seen(whole, "roundsTable") and ui.roundsTable.rowCount == len(item.explanation.rounds)
     rows = [[ui.roundsTable.item(row, column).text() for column in range(4)] for row in range(ui.roundsTable.rowCount)]
-    assert rows[0][:2] == ["first look", ""] and rows[1][0] == "1" and float(rows[1][1]) > 0.9
-    assert rows[-1][3] == "10 – 23, 8 – 15, 6 – 14"
+    assert rows[0][:2] == ["first", ""] and rows[1][0] == "1" and float(rows[1][1]) > 0.9
+    assert rows[-1][3] == "10–23, 8–15, 6–14"
     assert "thresholds and their cloud are for radiographs" in ui.explanationLabel.text
     assert "two agreed" in ui.explanationLabel.text and "weighted by" in ui.explanationLabel.text
     assert {"coarse, coronal", "coarse, sagittal", "coarse, axial", "round 1, coronal"} & set(stages)
@@ -110,18 +110,20 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
 def test_the_weights_are_laid_over_the_image_and_taken_away(whole):
     import slicer
 
+    mine = add(whole, "mine")
     add(whole)
     run(whole)
+    composite = slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
+    composite.SetForegroundVolumeID(mine.GetID())
+    composite.SetForegroundOpacity(0.1)
     button, before = whole.ui.weightsButton, ids(whole.scene)
     assert button.enabled and button.text == "Show weights"
     button.click()
     assert button.text == "Hide weights" and len(whole.workspace.outcome(whole.node).weights) == 3
-    logic = slicer.app.layoutManager().sliceWidget("Red").sliceLogic()
-    composite = logic.GetSliceCompositeNode()
-    assert composite.GetForegroundVolumeID() and composite.GetForegroundOpacity() > 0.2
+    assert composite.GetForegroundVolumeID() != mine.GetID() and composite.GetForegroundOpacity() > 0.2
     button.click()
     assert button.text == "Show weights" and ids(whole.scene) == before
-    assert not composite.GetForegroundVolumeID() and composite.GetForegroundOpacity() == 0.0
+    assert composite.GetForegroundVolumeID() == mine.GetID() and composite.GetForegroundOpacity() == 0.1
 
 
 def test_what_is_said_while_it_runs(whole):

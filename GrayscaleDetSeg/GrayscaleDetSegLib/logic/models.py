@@ -118,10 +118,15 @@ def read_model(folder: Path) -> Model:
 
 def _understood(bundle: Bundle) -> Model:
     manifest, networks = bundle.manifest, bundle.manifest["networks"]
-    methods = tuple(method.name for method in methods_of(bundle))
-    detector = networks["roi_detector"] if bundle.dimensions == 2 else {}
+    known = methods_of(bundle)
+    methods = tuple(method.name for method in known)
     if not methods:
         raise KeyError("networks for a method")
+    own = known[0].finds_regions  # then there may be no 2D detector, and its score is that of the method's networks
+    if bundle.dimensions == 3:
+        detector: dict[str, Any] = {}  # methods for volumes have no score
+    else:
+        detector = next(iter(networks.values())) if own and "roi_detector" not in networks else networks["roi_detector"]
     absent = [entry["file"] for entry in networks.values() if not (bundle.folder / entry["file"]).is_file()]
     problem = f"The model in {bundle.folder} lacks {', '.join(absent)}; copy it again." if absent else ""
     return Model(

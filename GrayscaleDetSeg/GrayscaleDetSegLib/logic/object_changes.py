@@ -58,7 +58,7 @@ def write_objects(
     before = store.load()
     if before is None:
         raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
-    segments = {item.name: each for each, item in zip(before.identities, objects_of(before.result))}
+    segments = before.by_name
     held = {item.name: item for item in objects_of(before.result)}
     wanted = {item.name: item for item in objects_of(result)}
     others = [item for name, item in held.items() if name not in names]

@@ -68,6 +68,11 @@ class Shown:
             raise GrayscaleDetSegError("This is the result of a volume, which has no thresholds and no regions in px.")
         return self.result
 
-    def object_of(self, identity: str) -> AnyObject | None:
+    @property
+    def by_name(self) -> dict[str, str]:
+        """The ids of the segments by the names of their objects."""
+        return {item.name: each for each, item in zip(self.identities, objects_of(self.result))}
+
+    def object_of(self, identity: str | None) -> AnyObject | None:
         """The object that a segment shows; None where it shows none of them."""
-        return dict(zip(self.identities, objects_of(self.result))).get(identity)
+        return None if identity is None else dict(zip(self.identities, objects_of(self.result))).get(identity)

@@ -18,6 +18,7 @@ from ..scene import views, volumes
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid, between, moved, vtk_matrix
 from .cloud_camera import CloudCamera
+from .slice_fit import SliceFit
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLSliceNode, vtkMRMLViewNode, vtkMRMLVolumeNode
@@ -49,6 +50,8 @@ class CloudLayout:
     def __init__(self) -> None:
         self._users: int | None = None
         self._camera = CloudCamera()
+        self._fit = SliceFit()
+        self._under: dict[str, tuple[str | None, float]] = {}
 
     @staticmethod
     def register() -> int | None:
@@ -96,6 +99,7 @@ class CloudLayout:
         """Bring the user's layout back; one that the user has chosen instead of ours meanwhile stays."""
         users, self._users = self._users, None
         self._camera.release()
+        self._fit.release()
         if not self.shown:
             return
         manager = slicer.app.layoutManager()
@@ -138,7 +142,7 @@ class CloudLayout:
             Not needed where there is one slice; ``geometry.WHOLE`` for a whole volume, for which the views keep their
             planes.
         fit : bool
-            Whether the slice shall fill the view; without, zoom and shift stay.
+            Whether the slice shall fill the view, also when its size changes; without, zoom and shift stay.
         """
         manager = slicer.app.layoutManager()
         if manager is None or volume is None:
@@ -156,25 +160,46 @@ class CloudLayout:
             grid = None
         if grid is not None:
             _turn(node, to_world @ grid.ijk_to_ras, grid.axes[2])
-        for name in manager.sliceViewNames() if fit and slice_index == WHOLE else (_SLICE_VIEW,) if fit else ():
-            manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
-        if grid is not None:
-            node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
 
-    @staticmethod
-    def lay_over(layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
-        """Show volumes over the image, each in the slice view of its name, at their slice; nothing in the others."""
+        def to_middle() -> None:
+            if grid is not None:
+                node.JumpSliceByOffsetting(*_middle(grid, to_world))
+
+        if fit and slice_index == WHOLE:
+            self._fit.release()
+            for name in manager.sliceViewNames():
+                manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
+        elif fit:
+            self._fit.fit(widget, to_middle)
+        else:
+            to_middle()
+
+    def lay_over(self, layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
+        """Show volumes over the image, each in the slice view of its name, at their slice; with none, what was there.
+
+        Parameters
+        ----------
+        layers : mapping of str to vtkMRMLVolumeNode
+            By the names of slice views.
+        """
         manager = slicer.app.layoutManager()
-        for name in () if manager is None else manager.sliceViewNames():
-            logic = manager.sliceWidget(name).sliceLogic()
-            composite, layer = logic.GetSliceCompositeNode(), layers.get(name)
-            composite.SetForegroundVolumeID(None if layer is None else layer.GetID())
-            composite.SetForegroundOpacity(0.0 if layer is None else _OVER)
-            if layer is not None:
-                bounds = [0.0] * 6
-                layer.GetRASBounds(bounds)
-                middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
-                manager.sliceWidget(name).mrmlSliceNode().JumpSliceByOffsetting(*middle)
+        views = {} if manager is None else {name: manager.sliceWidget(name) for name in manager.sliceViewNames()}
+        for name, (identity, opacity) in self._under.items():
+            if name in views:
+                composite = views[name].sliceLogic().GetSliceCompositeNode()
+                composite.SetForegroundVolumeID(identity)
+                composite.SetForegroundOpacity(opacity)
+        self._under = {}
+        for name, layer in layers.items():
+            if name not in views:
+                continue
+            composite, bounds = views[name].sliceLogic().GetSliceCompositeNode(), [0.0] * 6
+            self._under[name] = composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()
+            composite.SetForegroundVolumeID(layer.GetID())
+            composite.SetForegroundOpacity(_OVER)
+            layer.GetRASBounds(bounds)
+            middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
+            views[name].mrmlSliceNode().JumpSliceByOffsetting(*middle)
 
     def centre(self) -> None:
         """Let the 3D views, but the cloud's, look at what they show."""

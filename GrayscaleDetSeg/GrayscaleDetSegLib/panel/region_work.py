@@ -12,9 +12,11 @@ from slicer.i18n import tr as _
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
 from ..core.results import size_text
+from ..core.types import Box2D
 from ..core.volumes.result import VolumeBox
 from ..logic.drawn import EXTEND, KEEP, REPLACE, occupant_of
 from ..logic.segmenter import Segmented
+from ..logic.shown import AnyReading
 from ..scene import regions, volumes
 from ..scene.geometry import WHOLE
 from ..scene.nodes import remove
@@ -80,9 +82,10 @@ class RegionWork:
         if shown.is_whole:
             self._from_box(node, shown, item.name, VolumeBox(*roi), identity)
             return
+        film, place = shown.of_radiograph, Box2D(*roi)
         session.start(
             _("Looking for {name} in its new region...").format(name=item.name),
-            lambda engine, options, progress: engine.replace_region(shown.result, item.name, roi, options, progress),
+            lambda engine, options, progress: engine.replace_region(film, item.name, place, options, progress),
             lambda result: self._written(node, result, item.name, identity),
             lambda: self.put_back(identity),
         )
@@ -164,10 +167,12 @@ class RegionWork:
         """The region that was drawn becomes that of an object."""
         session = self._session
         session.machine.send(Event.DRAW_ENDED)
+        session.messages.say("")  # no more corners are asked for
         roi = regions.region_of(drawn, volume, grid)
         remove(slicer.mrmlScene, [drawn])
         if session.parameters is None or roi is None:
             return
+        reading: AnyReading
         try:
             if grid.index == WHOLE:
                 reading, roi = self._results.read_whole(volume), deep(roi, volume.GetSpacing(), grid.shape[::-1])
@@ -189,7 +194,7 @@ class RegionWork:
             return
         is_whole = reading.grid.index == WHOLE
         if shown is not None and is_whole:
-            held = {item.name: each for each, item in zip(shown.identities, shown.result.objects)}
+            held = shown.by_name
             if label in held and results.is_locked(into, held[label]):
                 session.messages.say(_("{name} is locked; unlock it in the table first.").format(name=label))
             else:

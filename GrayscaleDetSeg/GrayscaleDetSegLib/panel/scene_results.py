@@ -203,7 +203,7 @@ class Results:
             The ids of the segments that were written, by the names of their objects.
         """
         shown = self._workspace.shown(node)
-        held = {} if shown is None else {item.name: each for each, item in zip(shown.identities, shown.result.objects)}
+        held = {} if shown is None else shown.by_name
         names = [
             name
             for name in changed_names(before, after)

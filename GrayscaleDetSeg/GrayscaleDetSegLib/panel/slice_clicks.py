@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 import slicer
@@ -38,14 +39,15 @@ def object_at(
         RAS in mm.
     """
     x, y, off = moved(np.linalg.inv(pixel_to_world), [place])[0]
-    if not shown.is_whole and abs(off) > 0.5:
-        return None
-    index = tuple(int(np.floor(each)) for each in ((off, y, x) if shown.is_whole else (y, x)))
+    voxel = tuple(int(np.floor(each)) for each in (off, y, x))
     hit = []
     for identity, item in zip(shown.identities, objects_of(shown.result)):
         if identity not in visible:
             continue
         window = item.windowed.window
+        index = voxel[3 - len(window) :]
+        if len(window) == 2 and abs(off) > 0.5:  # of one slice, and the click was into another
+            continue
         if all(part.start <= each < part.stop for part, each in zip(window, index)):
             if item.windowed.crop[tuple(each - part.start for part, each in zip(window, index))]:
                 hit.append((item.pixel_count, identity))
@@ -65,8 +67,8 @@ class SliceClicks:
 
     def __init__(self, on_click: Callable[[tuple[float, float, float]], object]) -> None:
         self._on_click = on_click
-        self._tags: list[tuple[object, int]] = []
-        self._pressed: tuple[object, tuple[int, int]] | None = None
+        self._tags: list[tuple[Any, int]] = []
+        self._pressed: tuple[Any, tuple[int, int]] | None = None
 
     def enable(self) -> None:
         """Watch the slice views as they are now; does nothing without a main window."""

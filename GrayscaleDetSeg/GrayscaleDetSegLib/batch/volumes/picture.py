@@ -1,4 +1,4 @@
-"""One picture per volume: the middle slices of three views with outlines, and how the rounds agreed."""
+"""One picture per volume: the middle slices of three views with outlines, and how the method came to them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ...core.volumes.rounds import Rounds
 from ...core.volumes.views import VIEWS
 from ...core.volumes.volume import canonical_view, stored_axes
 from .. import drawing
+from .located import HEIGHT, draw_boxes, draw_heat_maps, located
 
 SIDE = 420
 """Px of the longest side of all slices, shown at one scale."""
@@ -43,6 +44,7 @@ def draw_picture(result: VolumeResult) -> Image.Image:
             shown = _upright(np.take(mask, index, axis), axis)
             coverage = Image.fromarray(shown.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
             drawing.paint_mask(picture, coverage, anatomy(item.label).color, 2.0, 0.18)
+        draw_boxes(picture, result, view, index)
         pictures.append((f"{view} {index + 1} of {seen.shape[axis]}", picture))
     return _sheet(result, pictures)
 
@@ -66,7 +68,9 @@ def _sheet(result: VolumeResult, pictures: list[tuple[str, Image.Image]]) -> Ima
     curves = [item for item in result.objects if isinstance(item.explanation, Rounds)]
     message = drawing.wrapped(drawing.plain(result.message), 14, width - 2 * _MARGIN)
     top = _HEADER + tallest + 26
-    below = top + (_CURVE + _MARGIN if curves else 0)
+    heats = located(result.objects)
+    middle = top + (_CURVE + _MARGIN if curves else 0)
+    below = middle + (HEIGHT + _MARGIN if heats else 0)
     sheet = Image.new("RGB", (width, below + 20 * len(message) + _MARGIN), drawing.BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     source = result.volume.source
@@ -79,6 +83,8 @@ def _sheet(result: VolumeResult, pictures: list[tuple[str, Image.Image]]) -> Ima
         x += picture.width + _MARGIN
     if curves:
         _curve(draw, (_MARGIN, top, width - _MARGIN, top + _CURVE), curves)
+    if heats:
+        draw_heat_maps(sheet, (_MARGIN, middle, width - _MARGIN, middle + HEIGHT), heats)
     for line, text in enumerate(message):
         drawing.write(draw, (_MARGIN, below + 20 * line), text, 14, drawing.FAINT)
     return sheet

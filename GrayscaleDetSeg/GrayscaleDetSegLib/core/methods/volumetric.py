@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,12 @@ from ..volumes.rounds import Rounds
 from .base import Method
 
 if TYPE_CHECKING:
+    from ..explanations.base import Explanation
     from ..radiograph import Radiograph
     from ..regions import RegionMask, Regions
     from ..stopwatch import Stopwatch
-    from ..volumes.iteration import IterationSettings, Outcome
+    from ..volumes.grid import Grid
+    from ..volumes.iteration import IterationSettings
     from ..volumes.networks import Networks
     from ..weights import Bundle
 
@@ -33,19 +35,24 @@ class Found:
     ----------
     label : str
     outcome : Outcome or None
-        None where it was not looked for, because what it lies in was not found.
-    settings : IterationSettings
+        Of other methods whatever has its `mask` and `probability`. None where it was not looked for, because what it
+        lies in was not found.
+    settings : IterationSettings or None
+        None of a method that does not iterate.
     within : str or None
         The label that it lies in, and may share voxels with.
     drawn : bool
         Whether it was looked for in a box given by hand.
+    explain : callable (Grid) -> Explanation, optional
+        What explains it, in voxels of the stored grid; asked where it was found. By default its rounds do.
     """
 
     label: str
-    outcome: Outcome | None
-    settings: IterationSettings
+    outcome: Any
+    settings: IterationSettings | None = None
     within: str | None = None
     drawn: bool = False
+    explain: Callable[[Grid], Explanation] | None = None
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ class VolumePipeline:
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.settings, self.model = settings or VolumeSettings(), model
         self.device, self.device_note = device, device_note
+        self._kept: tuple[tuple[Any, ...], Grid, np.ndarray] | None = None
 
     @property
     def default_method(self) -> str:
@@ -214,12 +215,23 @@ class VolumePipeline:
         return self.methods[method or self.default_method]
 
     def _seen(self, volume: Volume, stopwatch: Stopwatch) -> tuple[Volume, Grid, np.ndarray]:
-        """The volume in the model's window, the working grid, and the volume in that."""
+        """The volume in the model's window, the working grid, and the volume in that.
+
+        The last one is kept, for a box that is dragged, if somebody has asked for the volume's fingerprint before.
+        """
         with stopwatch("grid"):
             if self.settings.window is not None:
                 volume = volume.windowed(*self.settings.window)
-            grid = Grid.of(volume, self.settings.spacing, self.settings.longest)
-            return volume, grid, grid.working(volume)
+            key = None if volume.known_fingerprint is None else (volume.fingerprint, volume.mapping, volume.geometry)
+            if key is None or self._kept is None or self._kept[0] != key:
+                self._kept = None  # before another one is made
+                grid = Grid.of(volume, self.settings.spacing, self.settings.longest)
+                working = grid.working(volume)
+                working.flags.writeable = False
+                if key is None:
+                    return volume, grid, working
+                self._kept = key, grid, working
+            return volume, *self._kept[1:]
 
     def find_regions(self, *_: object, **__: object) -> None:
         """Raises MethodError: a radiograph cannot be segmented by this model."""
@@ -267,8 +279,8 @@ def assemble(
                 volume_mm3=stored.count * volume.voxel_mm3,
                 confidence=float(item.outcome.probability[mask].mean()),
                 method=method,
-                explanation=explained(item, item.outcome, grid),
-                region=_box_of(item.outcome.masks[0], grid) or stored.box,
+                explanation=item.explain(grid) if item.explain else explained(item, item.outcome, grid),
+                region=_first_look(item.outcome, grid) or stored.box,
                 within=item.within,
             )
         )
@@ -305,12 +317,19 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
             )
         )
     settings = item.settings
+    assert settings is not None
     shared = (
         tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within, item.drawn
     )  # fmt: skip
     if not outcome.maps:
         return Rounds(*shared)
     return SaliencyRounds(*shared, tuple(replace(each, box=_placed(each.box, grid)) for each in outcome.maps))
+
+
+def _first_look(outcome: Any, grid: Grid) -> VolumeBox | None:
+    """Around what the first stage found; None for methods that keep no masks of stages."""
+    masks = getattr(outcome, "masks", None)
+    return _box_of(masks[0], grid) if masks else None
 
 
 def _box_of(mask: np.ndarray, grid: Grid) -> VolumeBox | None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..explanations.base import Explanation
 from ..result import AND, is_among_makers
 from ..types import Count
-from ..windowed import WindowedMask
+from ..windowed import WindowedMask, label_maps, layer_members
 from .volume import Volume
 
 
@@ -29,11 +29,11 @@ NOWHERE = VolumeBox(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class VolumeMask(WindowedMask):
-    """The voxels of an object: nothing but the part of the volume around them is held."""
+    """The voxels of an object: of (slices, rows, columns)."""
 
     @property
     def box(self) -> VolumeBox:
-        """The smallest box around them."""
+        """The smallest box around them, of no size where there are none."""
         z, y, x = self.window
         return VolumeBox(*map(float, (x.start, y.start, z.start, x.stop, y.stop, z.stop)))
 
@@ -163,7 +163,7 @@ class VolumeResult:
         return replace(self, model=AND.join(filter(None, (self.model, model))))
 
     def layers(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
-        """As few label maps (uint8, slices x rows x columns) as hold all objects without overlaps in one of them.
+        """As few label maps (slices, rows, columns) as hold all objects without overlaps in one of them.
 
         Returns
         -------
@@ -171,19 +171,8 @@ class VolumeResult:
             Each with the indices of its objects, which have the values 1, 2, ... in this order. One map without
             objects where there are none.
         """
-        members: list[list[int]] = [[]]
-        for index, item in enumerate(self.objects):
-            for layer in members:
-                if not any(item.voxels.meets(self.objects[other].voxels) for other in layer):
-                    layer.append(index)
-                    break
-            else:
-                members.append([index])
-        found = []
-        for layer in members:
-            values = np.zeros(self.volume.shape, np.uint8)
-            for value, index in enumerate(layer, start=1):
-                mask = self.objects[index].voxels
-                values[mask.window][mask.crop] = value
-            found.append((values, tuple(layer)))
-        return found
+        return label_maps([item.voxels for item in self.objects], self.volume.shape)
+
+    def layer_members(self) -> list[tuple[int, ...]]:
+        """The indices of the objects in each of the :meth:`layers`, without their label maps."""
+        return layer_members([item.voxels for item in self.objects])

@@ -92,15 +92,18 @@ class Explanation(Section):
         table.setRowCount(len(rounds))
         for row, each in enumerate(rounds):
             for column, text in enumerate(cells(each)):
-                table.setItem(row, column, qt.QTableWidgetItem(text))
-        height = table.fontMetrics().height() + 6
+                cell = qt.QTableWidgetItem(text)
+                cell.setToolTip(text)  # the table may be too narrow for it
+                table.setItem(row, column, cell)
+        height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(height)
-        table.setFixedHeight((min(len(rounds), MOST_ROWS) + 2) * height)
+        rows = min(len(rounds), MOST_ROWS) * height
+        table.setFixedHeight(rows + table.horizontalHeader().sizeHint.height() + 2 * table.frameWidth + 2)
 
 
 def headers() -> list[str]:
     """What the columns are called."""
-    return [_("Round"), _("DSC"), _("Volume"), _("Box (voxels)")]
+    return [_("Round"), _("DSC"), _("Volume"), _("Box in voxels")]
 
 
 def rounds_of(item: AnyObject | None) -> tuple[Round, ...]:
@@ -112,7 +115,7 @@ def rounds_of(item: AnyObject | None) -> tuple[Round, ...]:
 def cells(each: Round) -> list[str]:
     """What the columns say of a round."""
     return [
-        _("first look") if each.number == 0 else str(each.number),
+        _("first") if each.number == 0 else str(each.number),
         "" if each.similarity is None else f"{each.similarity:.3f}",
         f"{each.volume_mm3:.0f} mm³",
         _("nothing found") if each.box is None else box_text(each.box),
@@ -121,7 +124,7 @@ def cells(each: Round) -> list[str]:
 
 def box_text(box: VolumeBox) -> str:
     """A box in voxels along columns, rows and slices."""
-    return ", ".join(f"{first:.0f} – {last:.0f}" for first, last in zip(box[:3], box[3:]))
+    return ", ".join(f"{first:.0f}–{last:.0f}" for first, last in zip(box[:3], box[3:]))
 
 
 def described(item: AnyObject) -> str:

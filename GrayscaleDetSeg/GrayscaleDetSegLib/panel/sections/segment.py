@@ -12,6 +12,7 @@ from ...core.labels import display_name
 from ...core.methods.registry import registry
 from ...core.results import image_of
 from ...logic.segmenter import Segmented
+from ...logic.shown import AnyReading
 from ..section import Section
 from ..session import Session
 from ..slices import current_slice
@@ -82,6 +83,7 @@ class Segment(Section):
         session.finishing.emit()
         parameters, results = session.parameters, session.results
         volume, into = parameters.volume, None if into_new else parameters.segmentation
+        reading: AnyReading
         try:
             if session.takes_volumes:
                 reading = results.read_whole(volume)

@@ -85,9 +85,9 @@ def _peer(run: Path, data: Path) -> Judged:
     how, rows, spent = IterationSettings.from_dict(described["settings"]), [], 0.0
     for case in cases:
         ready = prepared(case, target, seen)
-        began = time.perf_counter()
+        began = time.process_time()
         masks = dynunet.masks_of(ready, network, how)
-        spent += time.perf_counter() - began
+        spent += time.process_time() - began
         rows.append({OWN: ([dsc(mask, ready.mask_of(number)) for number, mask in enumerate(masks)], 0.0)})
     labels = tuple(name for name, _ in target.parts)
     parameters = sum(each.numel() for each in network.parameters())
@@ -146,7 +146,7 @@ def tables(rows: list[dict[str, Any]]) -> str:
                     f"{100 * row['worst']:.1f} | {row['rounds']:.1f} | {duel} |"
                 )
             lines.append("")
-        lines += ["| method | parameters | slices seen | seconds a volume |", "|---|---|---|---|"]
+        lines += ["| method | parameters | slices seen | processor seconds a volume |", "|---|---|---|---|"]
         for method in dict.fromkeys(row["method"] for row in own):
             row = next(row for row in own if row["method"] == method)
             lines.append(

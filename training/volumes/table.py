@@ -83,7 +83,7 @@ class Judged:
         The rows of each volume, as :func:`case_rows`.
     parameters : int
     seconds : float
-        That a volume took on average by the run's own settings, without reading it.
+        Of the processor that a volume took on average by the run's own settings, without reading it.
     """
 
     labels: tuple[str, ...]
@@ -145,9 +145,9 @@ def judge(run: Path, data: Path) -> Judged:
     for case in cases:
         ready = prepared(case, target, seen)
         rows.append(case_rows(ready, networks, how))
-        began = time.perf_counter()
+        began = time.process_time()
         fixed_points(ready.working, networks, how)
-        spent += time.perf_counter() - began
+        spent += time.process_time() - began
     labels = tuple(name for name, _ in target.parts)
     parameters = sum(each.numel() for each in networks.parameters())
     return Judged(labels, tuple(case.patient for case in cases), tuple(rows), parameters, spent / len(cases))
@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows = judged.summary()
     write_aside(options.output or options.run / "table.json", json.dumps(rows, indent=1).encode())
     print(markdown(rows))
-    print(f"{judged.parameters:,} parameters, {judged.seconds:.2f} s a volume, {len(judged.cases)} volumes")
+    print(f"{judged.parameters:,} parameters, {judged.seconds:.2f} s of the processor a volume")
     return 0
 
 

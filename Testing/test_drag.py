@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import codec, editing
-from GrayscaleDetSegLib.core.clean_up import CleanUp
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.logic import drag as drags
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.scene import cloud, masks, outcome, record, threshold_box
@@ -235,8 +235,8 @@ def test_another_change_settles_it(scene):
 
 
 def test_what_is_seen_is_what_stays(scene):
-    """Crumbs that the clean-up drops are not shown while thresholds move, either."""
-    case = Dragged(scene, clean_up=CleanUp(smooth=0.05))
+    """Crumbs that the post-processing drops are not shown while thresholds move, either."""
+    case = Dragged(scene, clean_up=PostProcessing(smooth=0.05))
     drag = case.begin()
     for bottom in (20.0, 150.0, 190.0):
         numbers = drag.move((bottom, 255.0))

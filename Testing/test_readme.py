@@ -149,7 +149,7 @@ def described() -> list[str]:
 def test_the_panels_controls_are_found():
     found = controls()
     assert len(found) > 20 and found["inputSelector"] == "Image" and found["grayRangeWidget"] == "Gray levels"
-    assert found["cloudCheckBox"].startswith("Show the point cloud") and found["cleanUpCheckBox"] == "Clean-up"
+    assert found["cloudCheckBox"].startswith("Show the point cloud") and found["cleanUpCheckBox"] == "Post-processing"
 
 
 @pytest.mark.parametrize("name", controls())

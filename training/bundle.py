@@ -42,7 +42,7 @@ FEW = 5
 APART = (("right lung", "left lung"), ("right clavicle", "left clavicle"), ("teeth", "tooth"))
 """Classes that never lie over each other, where bones of other names may."""
 MANY_PARTS = ("teeth", "hand", "foot")
-"""Classes whose objects consist of many separate parts, which the clean-up keeps."""
+"""Classes whose objects consist of many separate parts, which the post-processing keeps."""
 
 CARD = """# Model card: {name} {version}
 

@@ -112,10 +112,12 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         "is printed to standard error. With --json no output folder is needed",
     )
     command.add_argument(
+        "--post-processing",
         "--clean-up",
         action=argparse.BooleanOptionalAction,
+        dest="clean_up",
         default=True,
-        help="clean the masks up after the rule of the thresholds (default: yes)",
+        help="smooth masks, keep their largest parts and fill holes (default: yes); --clean-up is its former name",
     )
     command.add_argument(
         "--exclusive",

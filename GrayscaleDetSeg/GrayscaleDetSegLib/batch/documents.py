@@ -106,7 +106,7 @@ class Settings:
     score_threshold : float
         The score that a region needed.
     clean_up : tuple of str
-        The clean-up steps that ran; empty if the masks are as the method made them.
+        The post-processing steps that ran; empty if the masks are as the method made them.
     orientation : str
         stored, canonical or upright: which view of the pixels the detectors saw, the file's, one by the directions
         of its axes, or one by its tags.

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .clean_up import CleanUp
 from .devices import Device, resolve_device
 from .engines import chosen_engine, need_of_torch, torch_is_there
 from .errors import DependencyError, GrayscaleDetSegError, MethodError, WeightsError
@@ -15,6 +14,7 @@ from .methods.registry import BUILT_IN, Registry, methods_of
 from .overlaps import Overlaps
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
+from .post_processing import PostProcessing
 from .weights import Bundle
 from .yolo.description import YoloConfig, described_yolo
 from .yolo.detector import DetectionSettings, RoiDetector
@@ -53,7 +53,7 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
         roi_detector = load_roi_detector(bundle, chosen.name)
         methods = ModelMethods(bundle, chosen.name)
         methods.load_default()
-        clean_up = CleanUp.from_dict(bundle.manifest.get("clean_up", {}))
+        clean_up = PostProcessing.from_dict(bundle.manifest.get("clean_up", {}))
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
             polarity = PolarityCheck(bundle.ready(PolarityNetwork(), "polarity", chosen.name))

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from . import region_finding
 from .assembly import finish
-from .clean_up import CleanUp
 from .exclusive import made_exclusive
 from .methods.base import Method
 from .methods.choice import MethodChoice
 from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import PolarityCheck
+from .post_processing import PostProcessing
 from .radiograph import Radiograph
 from .regions import RegionMask, Regions
 from .result import SegmentationResult
@@ -32,7 +32,7 @@ class Pipeline:
     methods : mapping of str to Method
         What can turn a region into a mask, by name; the first is the model's own. A plain list will do.
     polarity_check : PolarityCheck or None
-    clean_up : CleanUp
+    clean_up : PostProcessing
     model : str
         Name and version of the bundle, for the record.
     device : str
@@ -49,7 +49,7 @@ class Pipeline:
         roi_detector: RoiDetector | None,
         methods: Mapping[str, Method] | Sequence[Method],
         polarity_check: PolarityCheck | None = None,
-        clean_up: CleanUp | None = None,
+        clean_up: PostProcessing | None = None,
         model: str = "",
         device: str = "cpu",
         device_note: str | None = None,
@@ -59,7 +59,7 @@ class Pipeline:
         self.roi_detector: RoiDetector = roi_detector  # type: ignore[assignment]  # None only without find_regions
         self.polarity_check = polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
-        self.clean_up, self.model = clean_up or CleanUp(), model
+        self.clean_up, self.model = clean_up or PostProcessing(), model
         self.device, self.device_note, self.overlaps, self.engine = device, device_note, overlaps, engine
 
     @property

@@ -108,7 +108,7 @@ class SegmentationResult:
     score_threshold : float
         The ROI score an object needed.
     clean_up : tuple of str
-        The names of the clean-up steps that ran; empty if the masks are the pure rule.
+        The names of the post-processing steps that ran; empty if the masks are the pure rule.
     orientation : str
         Which view of the pixels the detectors saw: ``"stored"``, ``"canonical"`` (as the directions of the axes say) or
         ``"upright"`` (as tags say).

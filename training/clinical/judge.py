@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 import sys
 from collections import defaultdict
@@ -128,6 +129,11 @@ def table(counts: dict[str, Count]) -> str:
     return "\n".join([*lines, _line("**all counted**", total), _line("all", everything)])
 
 
+def figures(counts: dict[str, Count]) -> list[dict]:
+    """For each class: "class", how many were "wanted", how many of these "found", "right" and "false" regions."""
+    return [{"class": label, **vars(count)} for label, count in sorted(counts.items())]
+
+
 def _line(name: str, count: Count) -> str:
     low, high = interval(count.found, count.wanted)
     many = count.right + count.false
@@ -168,6 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", help="bundle (default: the shipped one)")
     parser.add_argument("--score", type=float, help="score that a region needs (default: the model's)")
     parser.add_argument("--regions", action="store_true", help="judge the 2D detector's regions, without masks")
+    parser.add_argument("--figures", type=Path, help="file for the figures, for training.bundle --clinical")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of all films, outside of the repository")
     options = parser.parse_args(arguments)
     pipeline = load_pipeline(options.model) if options.model else load_pipeline()
@@ -177,7 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
         regions[film] = found_on(pipeline, read_radiograph(path), options.score, options.regions)
         if options.pictures:
             draw(path, truth, regions[film], options.pictures / f"{film.replace('/', '-')}.png")
-    print(table(judge(films, regions)))
+    counts = judge(films, regions)
+    print(table(counts))
+    if options.figures:
+        options.figures.write_text(json.dumps(figures(counts), indent=1), encoding="utf-8")
     return 0
 
 

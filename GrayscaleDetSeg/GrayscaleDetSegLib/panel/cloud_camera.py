@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import qt
 import slicer
 
 from ..scene import views
 from ..scene.frame import CloudFrame
+from .view_size import ViewSize
 
 Roi = tuple[float, float, float, float]
 
 _SAME = 0.01  # share by which the aspect may differ and still count as the same
-_WAIT = 50  # ms after the last change of size: a splitter that is dragged makes many
 
 
 class CloudCamera:
@@ -24,11 +23,7 @@ class CloudCamera:
         self._wanted: tuple[CloudFrame, Roi] | None = None
         self._aspect = views.ASPECT
         self._placed: tuple[float, ...] = ()
-        self._tags: list[tuple[Any, int]] = []
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_WAIT)
-        self._timer.connect("timeout()", self._follow)
+        self._size = ViewSize(self._follow)
 
     def aim(self, widget, frame: CloudFrame, roi: Roi) -> bool:
         """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera.
@@ -42,20 +37,13 @@ class CloudCamera:
         if widget is None or camera_of(widget) is None:
             return False
         self._widget, self._wanted = widget, (frame, roi)
-        interactor = widget.threeDView().interactor()
-        window = interactor.GetRenderWindow()
-        for each, event in ((interactor, "ConfigureEvent"), (window, "WindowResizeEvent")):
-            if each is not None:
-                self._tags.append((each, each.AddObserver(event, lambda *_: self._timer.start())))
+        self._size.watch(widget.threeDView())
         self._place()
         return True
 
     def release(self) -> None:
         """Do not follow the view any more."""
-        tags, self._tags = self._tags, []
-        for each, tag in tags:
-            each.RemoveObserver(tag)
-        self._timer.stop()
+        self._size.release()
         self._widget, self._wanted = None, None
 
     def _place(self) -> None:

@@ -93,7 +93,7 @@ class Pipeline:
         check_polarity : bool
             Whether a picture that plainly looks inverted is turned over (a note then says so).
         exclusive : bool
-            Whether every pixel has one object at most: the more confident one, see ``core.exclusive``.
+            Whether every pixel has one object at most, see ``core.exclusive``.
         progress : callable or None
             Called with the name of each stage as it starts.
 

@@ -123,7 +123,8 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         "--exclusive",
         action="store_true",
         help="give every pixel to one object at most: of those that overlap, to that with the higher score x "
-        "confidence; NAME.json and the console say who won (default: objects of different classes may overlap where the model allows it)",
+        "confidence; NAME.json and the console say who won (default: objects of different classes may overlap where "
+        "the model allows it)",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
     command.add_argument(

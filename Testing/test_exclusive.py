@@ -1,4 +1,4 @@
-"""A plain label map where the model lets objects overlap: the object of higher precedence keeps a pixel, and it is said."""
+"""A plain label map where the model lets objects overlap: the object of higher precedence keeps a pixel; it is said."""
 
 import itertools
 import json

@@ -125,14 +125,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class SegmentReference:
-    """Where the object's pixels are in NAME.seg.nrrd.
+    """Where the object's pixels or voxels are in NAME.seg.nrrd.
 
     Parameters
     ----------
     id : str
         Of the segment.
     label_value : int
-        Value of the object's pixels in its layer, from 1 on.
+        Their value in the layer, from 1 on.
     layer : int
         Of the layers of the file, from 0 on: there are several where objects overlap.
     """

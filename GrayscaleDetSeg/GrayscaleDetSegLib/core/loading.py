@@ -95,7 +95,13 @@ class ModelMethods(Mapping):
         return len(self._classes)
 
     def load_default(self) -> None:
-        """Load the model's own method, so that what is wrong with its weights is said at once."""
+        """Load the model's own method, so that what is wrong with its weights is said at once.
+
+        Raises
+        ------
+        WeightsError
+            If the bundle has networks for no method, or they are missing or damaged.
+        """
         if not self:
             raise WeightsError(f"The model bundle {self._bundle.folder} has networks for no method; reinstall it.")
         self[next(iter(self))]

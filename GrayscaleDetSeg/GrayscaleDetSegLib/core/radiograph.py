@@ -124,7 +124,7 @@ class Measured:
         self.pixels, self.mapping = pixels, mapping
 
     def is_of(self, pixels: np.ndarray, mapping: GrayMapping) -> bool:
-        """Whether these are the very pixels and the very mapping."""
+        """Whether it was measured of this array and this mapping themselves; equal copies are others."""
         return self.pixels is pixels and self.mapping is mapping
 
     @functools.cached_property

@@ -28,6 +28,7 @@ BUILT_IN = {
     "rstn": "rstn:Rstn",
     "step_wise": "step_wise:StepWise",
     "organ_then_part": "organ_then_part:OrganThenPart",
+    "detection_attention": "detection_attention:DetectionAttention",
 }
 """Modules beside this one, which need no installation; a model's own method is the first here that it has."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..radiograph import Radiograph
     from ..regions import RegionMask, Regions
     from ..stopwatch import Stopwatch
+    from ..volumes.given import WorkingBoxes
+    from ..volumes.grid import Grid
     from ..volumes.iteration import IterationSettings, Outcome
     from ..volumes.networks import Networks
     from ..weights import Bundle
@@ -33,16 +35,23 @@ class Found:
     ----------
     label : str
     outcome : Outcome or None
-        None where it was not looked for, because what it lies in was not found.
-    settings : IterationSettings
+        None where it was not looked for, because what it lies in was not found, or no place to look at.
+    settings : IterationSettings or None
+        Of a method that iterates.
     within : str or None
         The label that it lies in, and may share voxels with.
+    explain : callable (Grid) -> explanation, or None
+        How another method than those that iterate explains the mask.
+    note : str
+        Why it was not looked for, where that is not because of `within`; one sentence.
     """
 
     label: str
     outcome: Outcome | None
-    settings: IterationSettings
+    settings: IterationSettings | None
     within: str | None = None
+    explain: Callable[[Grid], Any] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,18 @@ class VolumeMethod(Method):
             In the working grid, (superior, posterior, left).
         stopwatch : Stopwatch
         """
+
+    def segment_given(
+        self, working: np.ndarray, stopwatch: Stopwatch, given: Mapping[str, WorkingBoxes]
+    ) -> list[Found]:
+        """As :meth:`segment_volume`, where somebody has drawn boxes of some labels; for methods that take any.
+
+        Raises
+        ------
+        MethodError
+            If the method takes none, or knows no such label.
+        """
+        raise MethodError(f"The method '{self.name}' takes no boxes; choose another method, or give none.")
 
     def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
         """Nothing: there is no such thing as a region of a radiograph here."""

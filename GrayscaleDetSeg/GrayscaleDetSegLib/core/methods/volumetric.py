@@ -14,6 +14,7 @@ from ..volumes.rounds import Rounds
 from .base import Method
 
 if TYPE_CHECKING:
+    from ..explanations.base import Explanation
     from ..radiograph import Radiograph
     from ..regions import RegionMask, Regions
     from ..stopwatch import Stopwatch
@@ -37,20 +38,20 @@ class Found:
     outcome : Outcome or None
         None where it was not looked for, because what it lies in was not found, or no place to look at.
     settings : IterationSettings or None
-        Of a method that iterates.
+        None of a method that does not iterate.
     within : str or None
         The label that it lies in, and may share voxels with.
-    explain : callable (Grid) -> explanation, or None
-        How another method than those that iterate explains the mask.
+    explain : callable (Grid) -> Explanation, optional
+        What explains it, in voxels of the stored grid; asked where it was found. By default its rounds do.
     note : str
         Why it was not looked for, where that is not because of `within`; one sentence.
     """
 
     label: str
     outcome: Outcome | None
-    settings: IterationSettings | None
+    settings: IterationSettings | None = None
     within: str | None = None
-    explain: Callable[[Grid], Any] | None = None
+    explain: Callable[[Grid], Explanation] | None = None
     note: str = ""
 
 

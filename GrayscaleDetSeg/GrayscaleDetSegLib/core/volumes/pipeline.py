@@ -215,10 +215,8 @@ def settled(found: Sequence[Found]) -> dict[str, np.ndarray]:
     return masks
 
 
-def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds | None:
-    """How the rounds of one label went; None of a method without any."""
-    if item.settings is None:
-        return None
+def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
+    """How the rounds of one label went."""
     content = float(np.prod(grid.spacing))
     rounds = []
     for number, mask in enumerate(outcome.masks):
@@ -232,6 +230,7 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds | None:
             )
         )
     settings = item.settings
+    assert settings is not None
     shared = (tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within)
     return SaliencyRounds(*shared, tuple(outcome.maps)) if outcome.maps else Rounds(*shared)
 

@@ -86,6 +86,19 @@ class DetectionAttention(VolumeMethod):
             )
         return [self._found(label, working, stopwatch, given.get(label)) for label in self.cascades]
 
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """One label, what is detected of it stretched to a box (its voxels, bool, in the working grid)."""
+        from ...volumes.given import WorkingBoxes
+        from ...volumes.views import bounding_box
+
+        corners = bounding_box(box)
+        if corners is None:
+            raise MethodError(f"The box of {label} lies outside of the volume; draw it inside.")
+        given = WorkingBoxes(tuple(map(float, corners)), (), "scale", True)
+        return [self._found(label, working, stopwatch, given)]
+
     def _found(self, label: str, working: np.ndarray, stopwatch: Stopwatch, given: WorkingBoxes | None) -> Found:
         from ...volumes.cascade import cascade, explained
         from ...volumes.iteration import Outcome
@@ -94,8 +107,7 @@ class DetectionAttention(VolumeMethod):
         detection, found = cascade(working, networks, settings, stopwatch, self.device, given)
         if found is None:
             note = f"No slice shows a region of {label}, so it was not segmented."
-            return Found(label, None, None, note=note)
-        outcome = Outcome([found[0]], [], found[1], True)
-        return Found(
-            label, outcome, None, explain=lambda grid: explained(detection, networks.config, settings, grid)
-        )
+            return Found(label, None, note=note)
+        first = [] if detection.attention is None else [detection.attention]
+        outcome = Outcome([*first, found[0]], [], found[1], True)
+        return Found(label, outcome, explain=lambda grid: explained(detection, networks.config, settings, grid))

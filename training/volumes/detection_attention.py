@@ -32,7 +32,7 @@ from GrayscaleDetSegLib.core.volumes.cascade import (
 from GrayscaleDetSegLib.core.volumes.proposals import SliceRegions
 from GrayscaleDetSegLib.core.volumes.rpn import Rpn, RpnConfig
 from GrayscaleDetSegLib.core.volumes.unet3d import inputs_of
-from GrayscaleDetSegLib.core.volumes.views import along, bounding_box, stack
+from GrayscaleDetSegLib.core.volumes.views import VIEWS, along, bounding_box, stack
 
 from ..runs import RunError, StagedTraining, Validation, command
 from ..runs.record import say
@@ -67,8 +67,8 @@ class CascadeTraining(StagedTraining):
     anchors : int
         That a step of the detector learns from, of all its slices together.
     negatives : float
-        Anchors of background for each of an object. The article takes none, by which nobody could learn a score; 1 is
-        that of Faster R-CNN.
+        Anchors of background for each of an object. The article takes none, by which no score could be learnt, and
+        Faster R-CNN 1, by which whatever is an object with a chance of about 1 % gets a score of one half.
     dice : float
         Weight of the soft Dice loss beside the article's cross entropy.
     """
@@ -80,7 +80,7 @@ class CascadeTraining(StagedTraining):
         steps_per_epoch: int,
         settings: CascadeSettings,
         anchors: int = 256,
-        negatives: float = 1.0,
+        negatives: float = 30.0,
         dice: float = 0.0,
     ) -> None:
         super().__init__(network, stages, steps_per_epoch, weight_decay=1e-4)
@@ -211,6 +211,8 @@ def configured(run: VolumeRun, cases: list[Prepared]) -> CascadeConfig:
     """
     given = dict(run.settings.get("network", {}))
     detector, view = dict(given.get("detector", {})), given.get("view", "axial")
+    if view not in VIEWS:
+        raise RunError(f"There is no view {view!r}, but {', '.join(VIEWS)}; change it in the configuration.")
     if run.extra.detector is not None:
         kept = _described(run.extra.detector)["config"]
         if (kept["view"], kept["attention"]) != (view, "slices"):
@@ -275,7 +277,7 @@ def carry_out(run: VolumeRun) -> None:
     )  # fmt: skip
     loader = run.loader(dataset, list)
     module = CascadeTraining(
-        networks, stages, len(loader), settings, own.get("anchors", 256), own.get("negatives", 1.0),
+        networks, stages, len(loader), settings, own.get("anchors", 256), own.get("negatives", 30.0),
         own.get("dice", 0.0),
     )  # fmt: skip
     cases = run.prepared("val", run.settings.get("validate_with"))

@@ -62,7 +62,7 @@ def fitted_shapes(masks: Iterable[np.ndarray], view: str, count: int = 3) -> tup
 def anchor_recall(
     masks: Iterable[np.ndarray], view: str, scales: Sequence[float], ratios: Sequence[float], stride: float
 ) -> float:
-    """The share of true boxes that some anchor meets with an IoU above `POSITIVE`; the stride as a share of the side."""
+    """The share of true boxes that an anchor meets with an IoU above `POSITIVE`; the stride as a share of the side."""
     met = []
     for mask in masks:
         shape = along(mask, view).shape[1:]
@@ -108,28 +108,28 @@ def offsets_of(anchors: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.concatenate([moved, np.log(wanted / size)], 1)
 
 
-def sampled(kind: np.ndarray, most: int, random: np.random.Generator, negatives: float) -> tuple[np.ndarray, np.ndarray]:
-    """Anchors of a batch: at most half of `most` objects, and `negatives` times as many of background.
+def sampled(
+    kind: np.ndarray, most: int, random: np.random.Generator, negatives: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Anchors that a step learns from: at most half of `most` objects, and `negatives` times as many of background.
 
     Parameters
     ----------
-    kind : ndarray of int8
+    kind : ndarray of int8, (n,)
         Of all anchors of all its slices, as :func:`matched` says.
     negatives : float
-        Where no slice shows an object, half of `most` are background.
+        Where no slice shows an object, background is drawn as if there were one.
 
     Returns
     -------
     ndarray of int64, ndarray of int64
-        Indices of objects, and of background.
+        Indices of objects, and of background, in ascending order.
     """
     objects, background = np.flatnonzero(kind == 1), np.flatnonzero(kind == 0)
     if len(objects) > most // 2:
         objects = random.choice(objects, most // 2, replace=False)
-    wanted = int(round(negatives * len(objects))) if len(objects) else most // 2
-    if len(background) > wanted:
-        background = random.choice(background, wanted, replace=False)
-    return np.sort(objects), np.sort(background)
+    wanted = min(len(background), int(round(negatives * max(1, len(objects)))))
+    return np.sort(objects), np.sort(random.choice(background, wanted, replace=False))
 
 
 def detection_loss(

@@ -1,4 +1,4 @@
-"""Whole volumes as segmentation by detection learns from them: turned, scaled and moved a little, slices and a window."""
+"""Whole volumes as segmentation by detection learns from them: varied a little, some slices, a window."""
 
 from __future__ import annotations
 

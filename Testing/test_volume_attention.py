@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from GrayscaleDetSegLib.batch.volumes import picture
 from GrayscaleDetSegLib.core import codec
 from GrayscaleDetSegLib.core.errors import MethodError
 from GrayscaleDetSegLib.core.explanations.base import Explanation
@@ -143,6 +145,7 @@ def test_the_places_of_a_detectors_features_are_those_of_its_anchors():
     network.backbone = Bright()
     with torch.no_grad():
         network.window = torch.nn.Conv2d(8, 8, 1)
+        network.norm = torch.nn.Identity()
         network.window.weight.copy_(torch.eye(8)[:, :, None, None])
         network.window.bias.zero_()
         network.classify.weight[1, 0] = 20.0  # the first anchor's score of an object
@@ -311,6 +314,24 @@ def test_the_regions_are_told_with_the_object_and_survive_json(monkeypatch):
         plain = json.loads(json.dumps(codec.encode(said, exact)))
         assert plain["kind"] == "attention" and codec.decode(Explanation, plain) == said
     codec.check_storable(said)
+
+
+def test_the_picture_shows_the_regions_of_its_slice(monkeypatch):
+    voxels, mask, geometry = block()
+    (_, placed, _) = list(copies(voxels, geometry))[13]
+    for view in VIEWS:
+        pipeline = VolumePipeline([detecting(monkeypatch, bright_boxes, view=view)])
+        for values, where in ((voxels, geometry), (list(copies(voxels, geometry))[13][0], placed)):
+            result = pipeline.segment(Volume.from_array(values, where))
+            (item,) = result.objects
+            index = int(mask.sum(tuple(axis for axis in range(3) if axis != VIEWS[view])).argmax())
+            ((rows, columns),) = picture._regions(item.explanation, result, view, index)
+            shown = np.moveaxis(mask, VIEWS[view], 0)[index]
+            found = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+            assert rows == (found[0][0], found[0][-1] + 1) and columns == (found[1][0], found[1][-1] + 1)
+            assert picture._regions(item.explanation, result, view, 0) == []
+            plain = dataclasses.replace(result, objects=(dataclasses.replace(item, explanation=None),))
+            assert np.abs(np.asarray(picture.draw_picture(result), int) - np.asarray(picture.draw_picture(plain))).any()
 
 
 def test_boxes_of_the_file_come_into_the_working_grid_and_back():

@@ -1,4 +1,4 @@
-"""Training of segmentation by detection: its samples and losses, runs that go on, foreign weights, table and command."""
+"""Training of segmentation by detection: samples and losses, runs that go on, foreign weights, table and command."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def data(tmp_path_factory):
 def finished(data, tmp_path_factory):
     """A run that has learnt to find blocks, in a few seconds."""
     folder = tmp_path_factory.mktemp("finished")
-    config = write_config(folder / "config.toml", length=24, detector=4, segmentation=2)
+    config = write_config(folder / "config.toml", length=24, detector=3, segmentation=2)
     assert trained(data, config, folder / "run") == 0
     return folder / "run"
 
@@ -101,27 +101,26 @@ def test_anchors_learn_what_they_meet():
     assert matched(anchors + 500, truth)[0].tolist() == [0] * 5, "an anchor that meets nothing is the best of nothing"
 
 
-def test_a_step_learns_from_some_objects_and_more_background():
+def test_a_step_learns_from_some_objects_and_all_background():
     kind = np.array([1, 0, 0, 0, -1, 0, 0, 1])
-    random = np.random.default_rng(0)
-    objects, background = sampled(kind, 8, random, 1.0)
-    assert objects.tolist() == [0, 7] and len(background) == 2 and set(background) <= {1, 2, 3, 5, 6}
-    assert sampled(kind, 8, random, 30.0)[1].tolist() == [1, 2, 3, 5, 6], "all that there is"
-    nothing, background = sampled(np.zeros(50), 4, random, 30.0)
-    assert nothing.tolist() == [] and len(set(background)) == 30, "as if there were one object"
-    many, _ = sampled(np.ones(20), 8, random, 1.0)
-    assert len(many) == 4 and len(set(many.tolist())) == 4
+    objects, background = sampled(kind, 8, np.random.default_rng(0))
+    assert objects.tolist() == [0, 7] and background.tolist() == [1, 2, 3, 5, 6]
+    many, _ = sampled(np.ones(20), 4, np.random.default_rng(0))
+    assert len(set(many.tolist())) == 4 and many.tolist() == sorted(many)
 
 
 def test_the_loss_is_log_loss_and_smooth_l1():
-    logits = torch.tensor([[0.0, 2.0], [1.0, 0.0], [5.0, 5.0]])
-    offsets = torch.tensor([[0.5, 0.0, 0.0, 2.0], [9.0] * 4, [9.0] * 4])
-    scores, places = detection_loss(logits, offsets, np.array([0]), np.array([1]), np.zeros((1, 4)))
-    wanted = [-np.log(np.exp(2) / (1 + np.exp(2))), -np.log(np.exp(1) / (1 + np.exp(1)))]
-    assert float(scores) == pytest.approx(np.mean(wanted), rel=1e-5)
+    logits = torch.tensor([[0.0, 2.0], [1.0, 0.0], [5.0, 5.0], [3.0, 0.0]])
+    offsets = torch.tensor([[0.5, 0.0, 0.0, 2.0], [9.0] * 4, [9.0] * 4, [9.0] * 4])
+    chosen = np.array([0]), np.array([1, 3]), np.zeros((1, 4))
+    scores, places = detection_loss(logits, offsets, *chosen, 2.0)
+    of_object, *of_background = (np.log1p(np.exp(-margin)) for margin in (2.0, 1.0, 3.0))
+    assert float(scores) == pytest.approx((of_object + sum(of_background)) / 3, rel=1e-5), "as two drawn of two"
+    heavier, _ = detection_loss(logits, offsets, *chosen, 8.0)
+    assert float(heavier) == pytest.approx((of_object + 4 * sum(of_background)) / 9, rel=1e-5)
     assert float(places) == pytest.approx(0.5 * 0.25 + 1.5), "0.5 t^2 below 1, |t| - 0.5 above, summed over x, y, w, h"
-    _, nothing = detection_loss(logits, offsets, np.zeros(0, int), np.array([1]), np.zeros((0, 4)))
-    assert float(nothing) == 0.0
+    alone, nothing = detection_loss(logits, offsets, np.zeros(0, int), np.array([1, 3]), np.zeros((0, 4)), 2.0)
+    assert float(nothing) == 0.0 and float(alone) == pytest.approx(sum(of_background) / 2, rel=1e-5)
 
 
 def test_anchors_are_fitted_to_the_boxes_of_train():
@@ -277,7 +276,7 @@ def test_weights_that_are_none_of_vgg_16(tmp_path):
     path = tmp_path / "vgg.pth"
     cases = [
         ({key: each for key, each in vgg_state(VGG).items() if "10" not in key}, "'features.10.weight' is missing"),
-        ({**vgg_state(VGG), "features.2.bias": torch.rand(3)}, r"'features.2.bias' has the shape \(3,\) instead of \(2"),
+        ({**vgg_state(VGG), "features.2.bias": torch.rand(3)}, r"'features.2.bias' has the shape \(3,\) instead"),
         ([1, 2], "holds no state dict of tensors"),
         ({"a": "text"}, "holds no state dict of tensors"),
     ]
@@ -347,7 +346,7 @@ def test_a_finished_run_becomes_a_model_that_finds_and_says_where_it_looked(mode
     jsonschema.validate(document, report.generated_schema())
     said = document["objects"][0]["explanation"]
     assert (said["kind"], said["attention"], said["view"]) == ("attention", "slices", "axial")
-    assert len(said["regions"]) >= 6 and all(0.5 <= each["score"] <= 1 for each in said["regions"])
+    assert len(said["regions"]) >= 8 and all(0.3 <= each["score"] <= 1 for each in said["regions"])
     assert (tmp_path / "out" / f"{case.name}.png").stat().st_size > 1000
 
 
@@ -403,8 +402,8 @@ def test_table_1_of_the_article(data, tmp_path, capsys):
 
 def test_the_figures_of_the_table():
     rows = [
-        {"patient": patient, "iou": {name: value for name in attention_table.ROWS} | {"none": 0.5}, "regions": (1, 2, 3, 4),
-         "attention": 0.25, "name": patient}
+        {"patient": patient, "iou": dict.fromkeys(attention_table.ROWS, value) | {"none": 0.5},
+         "regions": (1, 2, 3, 4), "attention": 0.25, "name": patient}
         for patient, value in (("a", 0.4), ("a", 0.8), ("b", 0.9))
     ]  # fmt: skip
     found = attention_table.summary(rows)

@@ -65,10 +65,10 @@ class CascadeTraining(StagedTraining):
     settings : CascadeSettings
         What the attention is made by.
     anchors : int
-        That a step of the detector learns from, of all its slices together.
+        Of objects, that a step of the detector learns from, of all its slices together.
     negatives : float
-        Anchors of background for each of an object. The article takes none, by which no score could be learnt, and
-        Faster R-CNN 1, by which whatever is an object with a chance of about 1 % gets a score of one half.
+        Anchors of background that count for each of an object. The article takes none, by which no score could be
+        learnt, and Faster R-CNN 1, by which whatever is an object with a chance of about 1 % gets a score of one half.
     dice : float
         Weight of the soft Dice loss beside the article's cross entropy.
     """
@@ -80,7 +80,7 @@ class CascadeTraining(StagedTraining):
         steps_per_epoch: int,
         settings: CascadeSettings,
         anchors: int = 256,
-        negatives: float = 30.0,
+        negatives: float = 10.0,
         dice: float = 0.0,
     ) -> None:
         super().__init__(network, stages, steps_per_epoch, weight_decay=1e-4)
@@ -97,7 +97,7 @@ class CascadeTraining(StagedTraining):
         return torch.stack(list(losses.values())).sum()
 
     def detection(self, batch: list[VolumeSample]) -> dict[str, torch.Tensor]:
-        """Log loss and smooth L1 of a sample of all anchors of all slices."""
+        """Log loss and smooth L1 of the anchors of some slices of each volume."""
         network: Rpn = self.network.detector
         said, kinds, wanted = [], [], []
         for sample in batch:
@@ -114,9 +114,9 @@ class CascadeTraining(StagedTraining):
                 wanted.append(offsets_of(anchors, true[nearest]) if len(true) else np.zeros_like(anchors))
         logits, offsets = (torch.cat([each[part].flatten(0, 1) for each in said]) for part in (0, 1))
         random = np.random.default_rng([self.seed, batch[0].number, 1])
-        objects, background = sampled(np.concatenate(kinds), self.anchors, random, self.negatives)
+        objects, background = sampled(np.concatenate(kinds), self.anchors, random)
         of_objects = np.concatenate(wanted)[objects]
-        scores, places = detection_loss(logits, offsets, objects, background, of_objects)
+        scores, places = detection_loss(logits, offsets, objects, background, of_objects, self.negatives)
         return {"scores": scores, "places": places}
 
     def segmentation(self, batch: list[VolumeSample]) -> dict[str, torch.Tensor]:
@@ -277,7 +277,7 @@ def carry_out(run: VolumeRun) -> None:
     )  # fmt: skip
     loader = run.loader(dataset, list)
     module = CascadeTraining(
-        networks, stages, len(loader), settings, own.get("anchors", 256), own.get("negatives", 30.0),
+        networks, stages, len(loader), settings, own.get("anchors", 256), own.get("negatives", 10.0),
         own.get("dice", 0.0),
     )  # fmt: skip
     cases = run.prepared("val", run.settings.get("validate_with"))

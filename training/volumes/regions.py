@@ -108,34 +108,29 @@ def offsets_of(anchors: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.concatenate([moved, np.log(wanted / size)], 1)
 
 
-def sampled(
-    kind: np.ndarray, most: int, random: np.random.Generator, negatives: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Anchors that a step learns from: at most half of `most` objects, and `negatives` times as many of background.
-
-    Parameters
-    ----------
-    kind : ndarray of int8, (n,)
-        Of all anchors of all its slices, as :func:`matched` says.
-    negatives : float
-        Where no slice shows an object, background is drawn as if there were one.
+def sampled(kind: np.ndarray, most: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Anchors that a step learns from: `most` objects at most, chosen at random, and all background.
 
     Returns
     -------
     ndarray of int64, ndarray of int64
-        Indices of objects, and of background, in ascending order.
+        Indices into `kind` (int8, as :func:`matched` says) of objects and of background, in ascending order.
     """
     objects, background = np.flatnonzero(kind == 1), np.flatnonzero(kind == 0)
-    if len(objects) > most // 2:
-        objects = random.choice(objects, most // 2, replace=False)
-    wanted = min(len(background), int(round(negatives * max(1, len(objects)))))
-    return np.sort(objects), np.sort(random.choice(background, wanted, replace=False))
+    if len(objects) > most:
+        objects = np.sort(random.choice(objects, most, replace=False))
+    return objects, background
 
 
 def detection_loss(
-    logits: torch.Tensor, offsets: torch.Tensor, objects: np.ndarray, background: np.ndarray, wanted: np.ndarray
+    logits: torch.Tensor,
+    offsets: torch.Tensor,
+    objects: np.ndarray,
+    background: np.ndarray,
+    wanted: np.ndarray,
+    negatives: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log loss of the sampled anchors, and smooth L1 of the offsets of those that are objects, each a mean per anchor.
+    """Log loss of the anchors, and smooth L1 of the offsets of those that are objects, each a mean per anchor.
 
     Parameters
     ----------
@@ -145,14 +140,17 @@ def detection_loss(
         As :func:`sampled` gives them.
     wanted : ndarray (objects, 4)
         Their true offsets.
+    negatives : float
+        All background together weighs as much as so many anchors for each object (as for one where there is none): what
+        drawing so many at random comes to, without the chance that what looks most like an object is seldom drawn.
     """
     of_objects = torch.from_numpy(objects).to(logits.device)
     of_background = torch.from_numpy(background).to(logits.device)
-    chosen = torch.cat([of_objects, of_background])
-    kinds = torch.zeros(len(chosen), dtype=torch.long, device=logits.device)
-    kinds[: len(objects)] = 1
-    likely = functional.cross_entropy(logits[chosen].float(), kinds)
-    if not len(objects):
+    each = functional.log_softmax(logits.float(), -1)
+    count, whole = len(objects), negatives * max(1, len(objects))
+    likely = -each[of_background, 0].mean() * whole - each[of_objects, 1].sum()
+    likely = likely / (whole + count)
+    if not count:
         return likely, offsets.sum() * 0.0
     true = torch.from_numpy(wanted.astype(np.float32)).to(logits.device)
     near = functional.smooth_l1_loss(offsets[of_objects].float(), true, reduction="none").sum(-1).mean()

@@ -145,7 +145,10 @@ class Rpn(nn.Module):
         self.window = nn.Conv2d(self.backbone.features, config.width, 3, padding=1)
         self.classify = nn.Conv2d(config.width, 2 * config.anchors, 1)
         self.regress = nn.Conv2d(config.width, 4 * config.anchors, 1)
-        for layer in (self.window, self.classify, self.regress):  # the article's beginning of what is new
+        is_small = config.backbone == "small"
+        self.norm = nn.GroupNorm(4 if config.width % 4 == 0 else 1, config.width) if is_small else nn.Identity()
+        new = (self.classify, self.regress) if is_small else (self.window, self.classify, self.regress)
+        for layer in new:  # as the article begins
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
 
@@ -157,7 +160,7 @@ class Rpn(nn.Module):
         tuple of Tensor
             Logits (n, anchors, 2) of background and object, and offsets (n, anchors, 4), as :meth:`anchors` has them.
         """
-        features = functional.relu(self.window(self.backbone(padded(images, self.backbone.multiple))))
+        features = functional.relu(self.norm(self.window(self.backbone(padded(images, self.backbone.multiple)))))
         said = [layer(features).permute(0, 2, 3, 1) for layer in (self.classify, self.regress)]
         return said[0].reshape(len(images), -1, 2), said[1].reshape(len(images), -1, 4)
 

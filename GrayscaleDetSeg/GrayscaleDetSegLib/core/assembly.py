@@ -1,4 +1,4 @@
-"""From the masks of regions to finished objects: overlaps settled, masks cleaned up, names given.
+"""From the masks of regions to finished objects: doubles left out, overlaps settled, masks cleaned up, names given.
 
 No network takes part: this is also what runs after every edit.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .clean_up import CleanUp
+from .doubles import without_doubles
 from .mask import settle_overlaps, without_overlaps
 from .overlaps import EXCLUSIVE, Overlaps
 from .radiograph import Radiograph, area_of
@@ -16,6 +17,24 @@ from .result import SegmentedObject
 from .stopwatch import Stopwatch
 from .types import Box2D
 from .windowed import WindowedMask
+
+
+def finish(
+    radiograph: Radiograph,
+    parts: Sequence[RegionMask],
+    clean_up: CleanUp | None,
+    stopwatch: Stopwatch | None = None,
+    overlaps: Overlaps = EXCLUSIVE,
+) -> tuple[tuple[SegmentedObject, ...], tuple[str, ...]]:
+    """The objects of all parts, as :func:`assemble`, but one thing under two names once; and what a user should know.
+
+    Regions that were drawn by hand all stay.
+    """
+    kept, notes = without_doubles(parts, radiograph.shape)
+    smoothing = radiograph.smoothing
+    if smoothing:
+        notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {smoothing:.1f} px.",)
+    return assemble(radiograph, kept, clean_up, stopwatch, overlaps), notes
 
 
 def assemble(

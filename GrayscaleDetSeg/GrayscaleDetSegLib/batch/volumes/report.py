@@ -152,7 +152,7 @@ def report(result: VolumeResult, made_with: dict[str, Any] | None = None) -> dic
     volume = result.volume
     segments = {
         index: (layer, value)
-        for layer, (_, indices) in enumerate(result.layers())
+        for layer, indices in enumerate(result.layer_members())
         for value, index in enumerate(indices, start=1)
     }
     document = VolumeReport(

@@ -122,8 +122,8 @@ def same_size_max_pool(maps: np.ndarray) -> np.ndarray:
 
 def mean_pool(maps: np.ndarray, size: int) -> np.ndarray:
     """The mean of each size x size places side by side, which fill the maps."""
-    total = sum(maps[:, :, start::size] for start in range(size))
-    return sum(total[..., start::size] for start in range(size)) * np.float32(1.0 / size**2)
+    total = sum((maps[:, :, start::size] for start in range(1, size)), maps[:, :, ::size])
+    return sum((total[..., start::size] for start in range(1, size)), total[..., ::size]) * np.float32(1.0 / size**2)
 
 
 def enlarged(maps: np.ndarray, factor: int) -> np.ndarray:

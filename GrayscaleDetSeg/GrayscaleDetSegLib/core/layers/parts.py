@@ -144,13 +144,13 @@ class Convolution(Part):
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, bias: bool = True) -> None:
         self.inputs, self.outputs, self.size, self.stride, self.has_bias = inputs, outputs, size, stride, bias
-        self.kernel: np.ndarray | None = None  # (size, size, inputs, outputs)
+        self.kernel: np.ndarray  # (size, size, inputs, outputs); not before `take`
         self.bias: np.ndarray | None = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """See :class:`Part`."""
-        weight = {"weight": (self.outputs, self.inputs, self.size, self.size)}
-        return {**weight, "bias": (self.outputs,)} if self.has_bias else weight
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.outputs, self.inputs, self.size, self.size)}
+        return {**shapes, "bias": (self.outputs,)} if self.has_bias else shapes
 
     def take(self, tensors: Mapping[str, np.ndarray]) -> None:
         """See :class:`Part`."""
@@ -177,13 +177,13 @@ class Linear(Part):
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         self.inputs, self.outputs, self.has_bias = inputs, outputs, bias
-        self.matrix: np.ndarray | None = None  # (inputs, outputs)
+        self.matrix: np.ndarray  # (inputs, outputs); not before `take`
         self.bias: np.ndarray | None = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """See :class:`Part`."""
-        weight = {"weight": (self.outputs, self.inputs)}
-        return {**weight, "bias": (self.outputs,)} if self.has_bias else weight
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.outputs, self.inputs)}
+        return {**shapes, "bias": (self.outputs,)} if self.has_bias else shapes
 
     def take(self, tensors: Mapping[str, np.ndarray]) -> None:
         """See :class:`Part`."""
@@ -218,8 +218,8 @@ class BatchNorm(Part):
 
     def __init__(self, channels: int, axes: int = 2, momentum: float = 0.1) -> None:
         self.channels, self.axes, self.momentum = channels, axes, momentum
-        self.factor: np.ndarray | None = None
-        self.shift: np.ndarray | None = None
+        self.factor: np.ndarray  # not before `take`
+        self.shift: np.ndarray
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """See :class:`Part`."""

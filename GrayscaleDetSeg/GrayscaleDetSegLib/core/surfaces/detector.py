@@ -9,6 +9,7 @@ from ..explanations.threshold_map import ThresholdMap
 from ..gray import GRAY_MAX
 from ..gray_image import GrayImage
 from ..point_cloud import stratified_places
+from ..types import Box2D
 from .description import SurfaceNetwork
 
 REACH = 2.0
@@ -68,7 +69,7 @@ class SurfaceDetector:
         numbers = [config.classes.index(label) for label in labels]
         fields = answer(self.network, points)[np.arange(len(rois)), numbers]
         fields = fields.clip(-REACH, 1.0 + REACH) * np.float32(GRAY_MAX)
-        return [ThresholdMap(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
+        return [ThresholdMap(Box2D(*map(float, roi)), *field) for roi, field in zip(rois, fields)]
 
     def points(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""

@@ -118,9 +118,12 @@ def read_model(folder: Path) -> Model:
 
 def _understood(bundle: Bundle) -> Model:
     manifest, networks = bundle.manifest, bundle.manifest["networks"]
-    detector, methods = networks["roi_detector"], tuple(method.name for method in methods_of(bundle))
+    known = methods_of(bundle)
+    methods = tuple(method.name for method in known)
     if not methods:
         raise KeyError("networks for a method")
+    own = known[0].finds_regions  # then there may be no 2D detector, and its score is that of the method's networks
+    detector = next(iter(networks.values())) if own and "roi_detector" not in networks else networks["roi_detector"]
     absent = [entry["file"] for entry in networks.values() if not (bundle.folder / entry["file"]).is_file()]
     problem = f"The model in {bundle.folder} lacks {', '.join(absent)}; copy it again." if absent else ""
     return Model(

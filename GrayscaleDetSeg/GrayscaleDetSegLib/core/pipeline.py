@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import boxes, sides
+from . import boxes, crowds, sides
 from .assembly import assemble
 from .clean_up import CleanUp
 from .doubles import without_doubles
@@ -21,7 +21,7 @@ from .noise import smoothing_for
 from .orientation import Orientation
 from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
-from .radiograph import Radiograph
+from .radiograph import Radiograph, Spacing
 from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
@@ -161,8 +161,8 @@ class Pipeline:
             return Regions((), None, Orientation(), (_too_small(radiograph.shape),))
         image = radiograph.gray_image()
         threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
-        spacing = radiograph.geometry.spacing
-        aspect = spacing[1] / spacing[0]
+        column, row, _ = radiograph.geometry.spacing
+        aspect = row / column if Spacing(row, column, "").is_plausible else 1.0
         outcomes = []
         for orientation in {Orientation(): None, radiograph.upright: None}:
             seen_aspect = 1.0 / aspect if orientation.transpose else aspect
@@ -201,6 +201,7 @@ class Pipeline:
         self.check_method(method)
         stopwatch = Stopwatch(progress)
         parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
+        parts = self._crowds_settled(radiograph, parts, regions, method, stopwatch)
         parts, doubles = without_doubles(parts, radiograph.shape)
         notes += doubles
         deviation = smoothing_for(radiograph.noise)
@@ -243,6 +244,19 @@ class Pipeline:
         unknown = dict.fromkeys(region.label for region, name in zip(regions.found, chosen) if name is None)
         notes = tuple(f"Left out is {label}: {self._ignorance(method)} does not know it." for label in unknown)
         return [found[index] for index in sorted(found)], notes
+
+    def _crowds_settled(
+        self, radiograph: Radiograph, parts: list[RegionMask], regions: Regions, method: str | None, stopwatch: Stopwatch
+    ) -> list[RegionMask]:
+        """The parts, those of classes of which a picture shows many by a second look, see ``crowds``."""
+        settings = getattr(self.roi_detector, "settings", None)
+        if settings is None or not settings.numerous:
+            return parts
+
+        def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
+            return self.masks_of(radiograph, replace(regions, found=tuple(moved)), method, stopwatch)[0]
+
+        return crowds.settled(parts, radiograph.shape, settings.numerous, settings.shared, again)
 
     def mask_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

@@ -42,8 +42,8 @@ def again(regions) -> list[RegionMask]:
     return found
 
 
-def settle(*parts: RegionMask, numerous=("vertebra",), shared=None) -> list[RegionMask]:
-    return crowds.settled(parts, SHAPE, numerous, shared or {}, again)
+def settle(*parts: RegionMask, shared=0.3) -> list[RegionMask]:
+    return crowds.settled(parts, SHAPE, {"vertebra": shared}, again)
 
 
 def test_regions_snap_to_what_their_masks_show():
@@ -66,8 +66,8 @@ def test_neighbours_stay():
 def test_how_much_two_may_share_is_said_class_by_class():
     """A region that holds one and a half; its mask shares 14 of 21 rows with the whole one below."""
     pair = part((22, 45), 0.9), part((28, 61), 0.8)
-    assert len(settle(*pair, shared={"vertebra": 0.9})) == 2
-    assert len(settle(*pair, shared={"vertebra": 0.2})) == 1
+    assert len(settle(*pair, shared=0.9)) == 2
+    assert len(settle(*pair, shared=0.2)) == 1
 
 
 def test_others_drawn_ones_and_lone_ones_stay_as_they_are():
@@ -85,7 +85,7 @@ def test_a_mask_that_tells_nothing_moves_no_region():
     assert [each.region.roi for each in found] == [small.region.roi, empty.region.roi]
 
 
-def test_the_pipeline_settles_the_classes_that_its_detector_calls_numerous():
+def test_the_pipeline_settles_the_classes_that_its_detector_names():
     class Crowd:
         settings = DetectionSettings(numerous=("vertebra",), shared={"vertebra": 0.2})
 

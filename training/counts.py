@@ -4,8 +4,7 @@
 
 Vertebrae and teeth of the val sets, and pairs on drawn films (``python -m training.simulate.bones``, films that the
 model has not seen): two knees, both femora of a side view. For every image and class, the number of regions that are
-found against the number of objects (of vertebrae and teeth, of which the masks decide, the number of objects in the
-result): exact, one too many or too few, or further off. Beside it how many of the objects
+found against the number of objects (of vertebrae, of which the masks decide, the number of objects in the result): exact, one too many or too few, or further off. Beside it how many of the objects
 are found with an IoU of 0.5 (each by a region of its own), and how many regions meet none.
 """
 
@@ -139,7 +138,7 @@ def tallies(pipeline, samples: Iterable[Sample]) -> dict[str, Tally]:
             film = pipeline.settle_polarity(Radiograph.from_array(sample.pixels))
             regions = pipeline.find_regions(film)
         found_here = replace(regions, found=tuple(item for item in regions.found if item.label == sample.label))
-        if sample.label in SETS.values():  # of these the masks decide, see core.crowds
+        if sample.label in pipeline.roi_detector.settings.shared:  # of these the masks decide, see core.crowds
             own = [item.region for item in pipeline.segment_regions(film, found_here).objects]
         else:
             own = [item.roi for item in found_here.found]

@@ -1,4 +1,4 @@
-"""Objects of a class of which a picture shows many, side by side: vertebrae, single teeth.
+"""Objects of a class that stand in a row and touch, and hardly overlap in the picture: vertebrae.
 
 Their regions are loose and lie close together, so that one may fall between two objects. Its mask does not: it snaps to
 what is there. So masks are made twice, the second time in the box of the first, and of those that share too much the
@@ -19,18 +19,15 @@ from .types import Box2D
 
 SAME_PLACE = 0.5
 """IoU that the box of a mask and its region need, or the mask tells nothing of where its object lies."""
-SHARED = 0.3
-"""IoU of two masks from which they are one object, where the model says nothing else."""
 
 
 def settled(
     parts: Sequence[RegionMask],
     shape: tuple[int, int],
-    numerous: Sequence[str],
     shared: Mapping[str, float],
     again: Callable[[Sequence[RegionProposal]], Sequence[RegionMask]],
 ) -> list[RegionMask]:
-    """The parts, those of numerous classes looked at twice, without the ones that are there twice.
+    """The parts, those of classes in `shared` looked at twice, without the ones that are there twice.
 
     Regions that were drawn by hand stay as they are.
 
@@ -39,14 +36,12 @@ def settled(
     parts : sequence of RegionMask
     shape : tuple of 2 int
         (rows, columns) of the image.
-    numerous : sequence of str
-        Classes of which a picture shows many.
     shared : mapping of str to float
-        IoU of two masks of a class from which they are one object; `SHARED` for a class that is not named.
+        IoU of two masks of a class from which they are one object; classes that are not named stay as they are.
     again : callable
         From regions to their masks, one each.
     """
-    which = [index for index, part in enumerate(parts) if part.region.label in numerous and not part.region.drawn]
+    which = [index for index, part in enumerate(parts) if part.region.label in shared and not part.region.drawn]
     if len(which) < 2:
         return list(parts)
     found = list(parts)
@@ -59,9 +54,8 @@ def settled(
     for index in order:
         part = found[index]
         label = part.region.label
-        bound = shared.get(label, SHARED)
         others = (found[other] for other in kept if found[other].region.label == label)
-        if all(mask_iou(part, other, shape) <= bound for other in others):
+        if all(mask_iou(part, other, shape) <= shared[label] for other in others):
             kept.append(index)
     dropped = set(which) - set(kept)
     return [part for index, part in enumerate(found) if index not in dropped]

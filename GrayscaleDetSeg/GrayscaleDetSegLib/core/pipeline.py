@@ -14,6 +14,7 @@ from .doubles import without_doubles
 from .errors import MethodError, UnknownClassError
 from .exclusive import made_exclusive
 from .labels import of_class
+from .marker_notes import with_markers
 from .methods.base import Method
 from .methods.checks import checked
 from .methods.registry import check_method
@@ -170,10 +171,10 @@ class Pipeline:
             candidates = self.roi_detector.candidates(gray, seen_aspect, threshold)
             passing = sum(item.score for item in candidates if item.score >= threshold)
             best = candidates[0].score if candidates else 0.0
-            outcomes.append((passing, best, orientation, candidates))
+            outcomes.append((passing, best, orientation, candidates, gray))
         # where nothing passes, the best candidate decides, because it is named to the user
         stored, hung = outcomes[0], outcomes[-1]
-        *_, orientation, candidates = stored if stored[:2] > (CLEARLY * hung[0], hung[1]) else hung
+        *_, orientation, candidates, gray = stored if stored[:2] > (CLEARLY * hung[0], hung[1]) else hung
         seen_shape = radiograph.shape[::-1] if orientation.transpose else radiograph.shape
         candidates = [
             replace(item, roi=Box2D(*orientation.roi_to_stored(roi, radiograph.shape)))
@@ -182,7 +183,7 @@ class Pipeline:
         found = tuple(item for item in candidates if item.score >= threshold)
         notes = _view_notes(radiograph, orientation) if found else ()
         regions = Regions(found, candidates[0] if candidates else None, orientation, notes)
-        return sides.settled(regions, radiograph, candidates)
+        return with_markers(sides.settled(regions, radiograph, candidates), radiograph, gray, step)
 
     def segment_regions(
         self,
@@ -248,15 +249,15 @@ class Pipeline:
     def _crowds_settled(
         self, radiograph: Radiograph, parts: list[RegionMask], regions: Regions, method: str | None, stopwatch: Stopwatch
     ) -> list[RegionMask]:
-        """The parts, those of classes of which a picture shows many by a second look, see ``crowds``."""
+        """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
         settings = getattr(self.roi_detector, "settings", None)
-        if settings is None or not settings.numerous:
+        if settings is None or not settings.shared:
             return parts
 
         def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
             return self.masks_of(radiograph, replace(regions, found=tuple(moved)), method, stopwatch)[0]
 
-        return crowds.settled(parts, radiograph.shape, settings.numerous, settings.shared, again)
+        return crowds.settled(parts, radiograph.shape, settings.shared, again)
 
     def mask_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

@@ -42,7 +42,7 @@ class DetectionSettings:
     numerous : tuple of str
         Classes of which a picture shows many: vertebrae, single teeth.
     shared : mapping of str to float
-        IoU of two masks of a class in `numerous` from which they are one object, see ``crowds``.
+        IoU of two masks of a class that stands in rows (vertebrae) from which they are one object, see ``crowds``.
     context : float
         How far the best score of a class in `numerous` lifts those of its neighbours, because where one vertebra surely
         is, there are more: s becomes s^(1 - context) best^context. 0 leaves them as they are.

@@ -4,8 +4,9 @@
 
 Vertebrae and teeth of the val sets, and pairs on drawn films (``python -m training.simulate.bones``, films that the
 model has not seen): two knees, both femora of a side view. For every image and class, the number of regions that are
-found against the number of objects (of vertebrae, of which the masks decide, the number of objects in the result): exact, one too many or too few, or further off. Beside it how many of the objects
-are found with an IoU of 0.5 (each by a region of its own), and how many regions meet none.
+found (of vertebrae, of which the masks decide, the number of objects in the result) against the number of objects:
+exact, one too many or too few, or further off. Beside it how many of the objects are found with an IoU of 0.5 (each by
+a region of its own), and how many regions meet none.
 """
 
 from __future__ import annotations

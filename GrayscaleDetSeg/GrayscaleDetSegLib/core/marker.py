@@ -1,8 +1,8 @@
 """The letter of lead on a film, R or L, as it is hung or mirrored: found where it is plain, and passed over else.
 
 A letter is a bright patch of a few percent of the film's size on even ground. Its shape, brought to one size, is
-compared with drawn letters (normalised correlation): with R and L, which may be mirrored, and with others, which it must
-be clearly less like. Of turned letters, small ones and those over bone nothing is said.
+compared with drawn letters (normalised correlation): with R and L, which may be mirrored, and with others, which it
+must be clearly less like. Of turned letters, small ones and those over bone nothing is said.
 """
 
 from __future__ import annotations

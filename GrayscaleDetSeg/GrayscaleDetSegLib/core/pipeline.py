@@ -247,7 +247,12 @@ class Pipeline:
         return [found[index] for index in sorted(found)], notes
 
     def _crowds_settled(
-        self, radiograph: Radiograph, parts: list[RegionMask], regions: Regions, method: str | None, stopwatch: Stopwatch
+        self,
+        radiograph: Radiograph,
+        parts: list[RegionMask],
+        regions: Regions,
+        method: str | None,
+        stopwatch: Stopwatch,
     ) -> list[RegionMask]:
         """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
         settings = getattr(self.roi_detector, "settings", None)

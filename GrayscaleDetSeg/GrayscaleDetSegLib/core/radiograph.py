@@ -15,7 +15,6 @@ from .lie import UNSAID, Lie
 from .noise import noise_level, smoothed, smoothing_for
 from .orientation import Orientation, canonical
 
-
 MOST_UNEQUAL = 5.0
 """Row over column spacing, or the reverse, up to which a spacing can be a radiograph's."""
 

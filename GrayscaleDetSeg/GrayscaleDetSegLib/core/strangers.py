@@ -10,10 +10,10 @@ EDGES = 0.1
 """Share of neighbouring pixels that differ in it at most, both of them in an object."""
 BACKGROUND = 0.02
 """Share of pixels that are 0 in it at least."""
-AIR, SOFT = (-1100.0, -850.0), (-200.0, 300.0)
-"""Hounsfield units of air and of soft tissue."""
-IN_AIR, IN_SOFT = 0.05, 0.1
-"""Shares of a CT slice's pixels that have them at least."""
+AIR, NOTHING, SOFT = (-1100.0, -850.0), (-600.0, -250.0), (-200.0, 300.0)
+"""Hounsfield units of air, of what hardly anything in a body has, and of soft tissue."""
+IN_AIR, IN_SOFT, BETWEEN = 0.05, 0.1, 0.4
+"""Of a CT slice: shares of pixels that are air and soft, at least; what lies between as a share of the soft, at most."""
 LINES = 256
 """Rows that are looked at, evenly spread."""
 
@@ -52,5 +52,5 @@ def _labels(values: np.ndarray) -> int:
 
 
 def _is_hounsfield(values: np.ndarray) -> bool:
-    air, soft = (float(((values >= low) & (values <= high)).mean()) for low, high in (AIR, SOFT))
-    return air >= IN_AIR and soft >= IN_SOFT
+    air, nothing, soft = (float(((values >= low) & (values <= high)).mean()) for low, high in (AIR, NOTHING, SOFT))
+    return air >= IN_AIR and soft >= IN_SOFT and nothing <= BETWEEN * soft

@@ -41,8 +41,8 @@ class Image(Section):
         elif offered is not None:
             button.text = _("Use the file's spacing")
             button.toolTip = _(
-                "Slicer has loaded the image with another spacing than its file's: {row:g} x {column:g} mm by {source}. "
-                "Then Slicer's own rulers measure as the areas here do. This button takes it back."
+                "Slicer has loaded the image with another spacing than its file's: {row:g} x {column:g} mm by "
+                "{source}. Then Slicer's own rulers measure as the areas here do. This button takes it back."
             ).format(row=offered.row, column=offered.column, source=offered.source)
         return True
 
@@ -70,9 +70,8 @@ class Image(Section):
             return
         if done:
             row, column = (volume.GetSpacing()[axis] for axis in (1, 0))
-            session.messages.say(
-                _("The image has the spacing {row:g} x {column:g} mm (row x column) now.").format(row=row, column=column)
-            )
+            text = _("The image has the spacing {row:g} x {column:g} mm (row x column) now.")
+            session.messages.say(text.format(row=row, column=column))
             session.layout.show_volume(volume)
         session.choices.show_found(session.node)
         session.changed.emit()

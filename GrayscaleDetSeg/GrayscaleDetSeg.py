@@ -177,3 +177,21 @@ class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
         from GrayscaleDetSegLib.panel import self_test
 
         self_test.check_panel(self)
+
+    def test_images(self) -> None:
+        """Several images with results of their own, and one that is too small, where there is a window."""
+        from GrayscaleDetSegLib.panel import self_test_findings
+
+        self_test_findings.check_images(self)
+
+    def test_drag(self) -> None:
+        """What a drag shows stays; a region over an object that is there."""
+        from GrayscaleDetSegLib.panel import self_test_findings
+
+        self_test_findings.check_drag(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_dicom(self) -> None:
+        """Two films of one series, loaded by the DICOM module, where there is one."""
+        from GrayscaleDetSegLib.panel import self_test_findings
+
+        self_test_findings.check_dicom(self, GrayscaleDetSegLogic().segmenter)

@@ -177,7 +177,8 @@ def test_options_reach_the_pipeline(call, pipeline):
         loaded.append((folder, device))
         return pipeline
 
-    arguments = ["a.dcm", "-o", "out", "--no-clean-up", "--score-threshold", "0.25", "--model", "m", "--device", "cpu"]
+    arguments = ["a.dcm", "-o", "out", "--no-post-processing", "--score-threshold", "0.25", "--model", "m"]
+    arguments += ["--device", "cpu"]
     assert call(*arguments, load=load) == 0
     assert loaded == [(Path("m"), "cpu")]
     assert pipeline.calls[0][1:] == (None, False, 0.25)

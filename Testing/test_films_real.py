@@ -18,7 +18,7 @@ from training.films import real  # noqa: E402
 from training.films.collection import all_films, sampling_weights  # noqa: E402
 from training.films.film import Film, write_films  # noqa: E402
 from training.films.knowledge import BODY_PARTS, BOXED, CARDS, CLASSES, SetCard, absent_in  # noqa: E402
-from training.films.real import clinical_films, film_of_case, parts_of, sealed_films  # noqa: E402
+from training.films.real import clinical_films, film_of_case, further_films, sealed_films  # noqa: E402
 from training.networks import YoloConfig  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -115,6 +115,30 @@ def test_boxes_set_by_eye_become_rectangles(tmp_path, monkeypatch):
     assert boxed.settled == (set(BOXED) | set(absent_in("knee_ap"))) - {"right clavicle", "left clavicle"}
 
 
+def test_bones_that_a_set_does_not_mark_are_boxed_beside_those_that_it_does(tmp_path):
+    folder = tmp_path / "knee_femur"
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    (folder / "labels.json").write_text('{"femur": 1}', encoding="utf-8")
+    (folder / "split.csv").write_text("name,split\na,train\nb,train\nc,val\n", encoding="utf-8")
+    label_map = np.zeros((896, 600), np.uint8)
+    label_map[100:400, 200:300] = 1
+    for name in "abc":
+        Image.fromarray(np.where(label_map, 180, 60).astype(np.uint8)).save(folder / "images" / f"{name}.png")
+        Image.fromarray(label_map).save(folder / "labels" / f"{name}.png")
+    table = tmp_path / "boxes.csv"
+    table.write_text("film,class,x0,y0,x1,y1,part,certain,note\nknee_femur/a,tibia,100,500,300,890,whole,yes,\n"
+                     "knee_femur/a,fibula,60,500,90,890,most,no,hidden\n"
+                     "knee_femur/c,fibula,1,2,30,40,whole,yes,\n", encoding="utf-8")  # fmt: skip
+    (film,) = further_films(tmp_path, np.random.default_rng(0), table)
+    assert film.boxed and film.name == "a" and film.set_name == real.FURTHER, "c is of val, b has no row"
+    found = {item.label: (item.window, int(item.crop().sum())) for item in film.objects}
+    fibula = found.pop("fibula")
+    assert found == {"femur": ((50, 100, 200, 150), 150 * 50), "tibia": ((250, 50, 445, 150), 195 * 100)}
+    assert fibula[0] == (250, 30, 445, 45) and [item.label for item in film.objects if not item.asked] == ["fibula"]
+    assert {"femur", "tibia", "fibula", "hand"} <= film.settled and "patella" not in film.settled
+
+
 def case(labels: dict[str, int], label_map: np.ndarray) -> Case:
     pixels = np.where(label_map, 180, 60).astype(np.uint8)
     return Case("made up", "one", "train", pixels, label_map, labels)
@@ -130,15 +154,6 @@ def test_a_case_becomes_a_film():
     assert [item.label for item in film.objects] == ["femur", "femur"], "both legs are objects of their own"
     left, right = sorted(item.window[1] for item in film.objects)
     assert left == pytest.approx(30, abs=1) and right == pytest.approx(199, abs=1)
-
-
-def test_parts_that_lie_over_each_other_are_one_object():
-    mask = np.zeros((100, 100), bool)
-    mask[10:40, 20:60], mask[60:90, 30:70] = True, True
-    assert len(parts_of(mask)) == 1 and parts_of(np.zeros((9, 9), bool)) == []
-    mask[60:90] = False
-    mask[60:90, 70:95] = True
-    assert [int(part.sum()) for part in parts_of(mask)] == [1200, 750]
 
 
 def test_nobody_marked_what_is_above_the_first_vertebra():

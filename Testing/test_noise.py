@@ -1,5 +1,7 @@
 """Noise: measured on pictures of known noise, smoothed from a limit on, the same when a result is opened again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,16 @@ def test_a_clean_picture_is_taken_as_it_is():
     radiograph = Radiograph(_picture(0.4), MAPPING)
     assert radiograph.noise < 1.0
     assert radiograph.denoised is radiograph.pixels
+
+
+def test_it_is_measured_once_for_all_radiographs_of_the_same_pixels(monkeypatch):
+    asked = []
+    monkeypatch.setattr("GrayscaleDetSegLib.core.radiograph.noise_level", lambda *_: asked.append(1) or 12.0)
+    first = Radiograph(_picture(12.0), MAPPING)
+    second = replace(first, notes=("one more",))
+    assert second.denoised is first.denoised and second.fingerprint == first.fingerprint and len(asked) == 1
+    other = replace(second, pixels=_picture(0.0))
+    assert other.fingerprint != first.fingerprint and other.noise == 12.0 and len(asked) == 2
 
 
 def test_a_picture_too_small_or_saturated_has_no_noise():

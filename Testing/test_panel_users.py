@@ -75,6 +75,20 @@ def test_figures_are_those_of_the_manifest(tmp_path):
     assert evidence_of(tmp_path / "none", ("ulna",)).figures == {}
 
 
+def test_clinical_films_count_before_the_sets_of_the_training(tmp_path):
+    from GrayscaleDetSegLib.core.weights import MANIFEST
+    from GrayscaleDetSegLib.logic.evidence import evidence_of
+
+    rows = [{"class": "femur", "n": 100, "recall": 1.0}, {"class": "ulna", "n": 100, "recall": 0.95}]
+    told = [{"class": "femur", "wanted": 20, "found": 12, "right": 12, "false": 0},
+            {"class": "ulna", "wanted": 9, "found": 0, "right": 0, "false": 0},
+            {"class": "clavicle", "wanted": 10, "found": 9, "right": 9, "false": 1}]  # fmt: skip
+    (tmp_path / MANIFEST).write_text(json.dumps({"validation": rows, "clinical": told}))
+    found = evidence_of(tmp_path, ("femur", "ulna", "right clavicle", "hand"))
+    assert (found.works, found.misses, found.unmeasured) == (("ulna", "right clavicle"), ("femur",), ("hand",))
+    assert found.figures["femur"] == (20, 0.6) and found.figures["right clavicle"] == (10, 0.9)
+
+
 def test_an_unknown_image_is_answered_with_what_can_be_done(bench):
     ui = bench.ui
     bench.volume("hedgehog")

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.labels import anatomy
+from GrayscaleDetSegLib.core.volumes.result import VolumeMask, VolumeObject, VolumeResult
+from GrayscaleDetSegLib.core.volumes.volume import Volume
 from GrayscaleDetSegLib.scene import files
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, vtk_matrix
 from GrayscaleDetSegLib.scene.nodes import color_of
-from GrayscaleDetSegLib.scene.segmentation import fill_image, segment_id, terminology_entry
+from GrayscaleDetSegLib.scene.segmentation import segment_id, terminology_entry
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
+from Testing.volume_models import block
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -40,14 +43,24 @@ OBJECTS = {
 }  # fmt: skip
 
 
+def image_of(labels: np.ndarray, geometry):
+    """A label map of (rows, columns) or (slices, rows, columns) as Slicer holds it."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(*reversed((1, *labels.shape)[-3:]))
+    image.GetPointData().SetScalars(numpy_to_vtk(labels.ravel(), deep=True))
+    image.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(geometry)))
+    return image
+
+
 def written_by_slicer(whole, path) -> None:
     """The same objects, in the same layers, as a segmentation node, written by its storage node."""
     scene = slicer.vtkMRMLScene()
     node, converter = scene.AddNewNodeByClass("vtkMRMLSegmentationNode"), slicer.vtkSegmentationConverter
     segmentation, images, placed = node.GetSegmentation(), [], {}
     for labels, indices in whole.layers():
-        image = fill_image(slicer.vtkOrientedImageData(), labels)
-        image.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(whole.radiograph.geometry)))
+        image = image_of(labels, (getattr(whole, "radiograph", None) or whole.volume).geometry)
         images.append(image)
         placed.update({index: (image, value) for value, index in enumerate(indices, start=1)})
     representation = converter.GetSegmentationBinaryLabelmapRepresentationName()
@@ -97,10 +110,32 @@ NUMERIC = ("space directions", "space origin", CONVERSION)
 def test_it_is_what_slicer_writes(name, objects, tmp_path):
     image = radiograph(geometry=GEOMETRIES[name])
     made = [found(image, each, each.split(" \\ ")[-1].removesuffix(" 2"), mask) for each, mask in OBJECTS[objects]]
-    whole = result(image, tuple(made))
-    files.write_result(whole, tmp_path / "ours.seg.nrrd")
-    written_by_slicer(whole, tmp_path / "theirs.seg.nrrd")
-    (ours, our_data), (theirs, their_data) = (opened(tmp_path / f"{who}.seg.nrrd") for who in ("ours", "theirs"))
+    compare(result(image, tuple(made)), tmp_path)
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+@pytest.mark.parametrize("names", [("heart",), ("heart", "left ventricle", "aorta \\ arch"), ()])
+def test_so_is_that_of_a_volume(name, names, tmp_path):
+    voxels, mask, _ = block((12, 20, 28))
+    inner, other = np.zeros_like(mask), np.zeros_like(mask)
+    inner[7:9, 9:11, 11:13] = True
+    other[2:4, 15:17, 3:6] = True
+    volume = Volume.from_array(voxels, GEOMETRIES[name])
+    kept = [VolumeMask.of(each) for each in (mask, inner, other)]
+    objects = tuple(VolumeObject(each, each, own.box, own, 1.0, 0.9, "rstn") for each, own in zip(names, kept))
+    whole = VolumeResult(volume, objects, volume.shape, volume.spacing, "cpu", {}, "bright 1")
+    if names:
+        compare(whole, tmp_path)
+    else:
+        files.write_result(whole, tmp_path / "ours.seg.nrrd")
+        assert gzip.decompress((tmp_path / "ours.seg.nrrd").read_bytes().partition(b"\n\n")[2]) == bytes(voxels.size)
+
+
+def compare(whole, folder) -> None:
+    """What we write of a result is what Slicer writes of it, but for the last digits of its numbers."""
+    files.write_result(whole, folder / "ours.seg.nrrd")
+    written_by_slicer(whole, folder / "theirs.seg.nrrd")
+    (ours, our_data), (theirs, their_data) = (opened(folder / f"{who}.seg.nrrd") for who in ("ours", "theirs"))
     assert our_data == their_data
     assert list(ours) == list(theirs), "the order of the lines, too"
     for key in NUMERIC:

@@ -39,7 +39,7 @@ def module(panel_session, monkeypatch, tmp_path):
     return sys.modules["GrayscaleDetSeg"]
 
 
-@pytest.mark.parametrize("name", ["test_logic", "test_models", "test_panel"])
+@pytest.mark.parametrize("name", ["test_logic", "test_models", "test_panel", "test_images", "test_drag"])
 def test_self_test(name, module):
     case = module.GrayscaleDetSegTest(name)
     case.setUp()

@@ -171,3 +171,12 @@ def test_side_by_side_legs_are_two_objects_and_broken_masks_are_one():
     above = np.zeros((20, 20), bool)
     above[1:8, 5:9] = above[10:18, 6:12] = True  # one below the other: one bone with a gap
     assert len(side_by_side(above)) == 1
+
+
+def test_what_lies_side_by_side_is_in_order_and_crumbs_are_no_objects():
+    mask = np.zeros((100, 100), bool)
+    mask[60:90, 70:95] = mask[10:40, 20:60] = True
+    assert [int(part.sum()) for part in side_by_side(mask)] == [1200, 750]
+    mask[:], mask[50, 5:9], mask[50, 20:24] = False, True, True
+    assert len(side_by_side(mask)) == 2 and len(side_by_side(mask, least=0.001)) == 1
+    assert not any(part.any() for part in side_by_side(np.zeros((9, 9), bool)))

@@ -15,10 +15,10 @@ from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch.volumes import report
 from GrayscaleDetSegLib.batch.volumes.inputs import collect
 from GrayscaleDetSegLib.batch.volumes.picture import draw_picture
-from GrayscaleDetSegLib.batch.volumes.segmentation_file import write_segmentation
 from GrayscaleDetSegLib.core.volumes.result import VolumeMask, VolumeObject, VolumeResult
 from GrayscaleDetSegLib.core.volumes.views import dsc
 from GrayscaleDetSegLib.core.volumes.volume import Volume
+from GrayscaleDetSegLib.scene.files import write_result
 from Testing.test_volume_grid import oblique
 from Testing.test_volume_reading import image_of, write_series
 from Testing.volume_models import block, write_model
@@ -125,7 +125,7 @@ def test_slicer_reads_overlapping_segments_whole(tmp_path):
     other[18:21, 18:20, 3:6] = True
     result = result_with(("heart", mask), ("left ventricle", inner), ("right ventricle", other))
     assert [indices for _, indices in result.layers()] == [(0, 2), (1,)]
-    write_segmentation(result, tmp_path / "a.seg.nrrd")
+    write_result(result, tmp_path / "a.seg.nrrd")
     scene = slicer.vtkMRMLScene()
     storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
@@ -149,7 +149,7 @@ def test_slicer_reads_overlapping_segments_whole(tmp_path):
 
 def test_nothing_found_is_a_file_of_zeros_and_a_picture(tmp_path):
     result = result_with()
-    write_segmentation(result, tmp_path / "a.seg.nrrd")
+    write_result(result, tmp_path / "a.seg.nrrd")
     image = sitk.ReadImage(str(tmp_path / "a.seg.nrrd"))
     assert image.GetSize() == (28, 26, 24) and not sitk.GetArrayFromImage(image).any()
     assert draw_picture(result).height > 300 and result.message == "Nothing was found."

@@ -5,8 +5,8 @@
 Three simulated films, a chest, a knee, and the chest with the letter R on it, are written in random combinations: of
 eight ways to store the picture, of formats and depths, of tags that say how it lies (rightly, wrongly, or not at all),
 of ways to say which values are bright, and of spacings. Each file is read and segmented; what comes out is compared
-with what the film shows. An error of side, scale or polarity counts as silent where the result has no note about it. Wanted
-are none.
+with what the film shows. An error of side, scale or polarity counts as silent where the result has no note about it.
+Wanted are none.
 """
 
 from __future__ import annotations

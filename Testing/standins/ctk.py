@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Property, QEvent, Qt, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -62,7 +63,7 @@ class ctkCollapsibleButton(QAbstractButton):
         title = arguments[0] if arguments and isinstance(arguments[0], str) else ""
         super().__init__(next((each for each in arguments if isinstance(each, QWidget)), None))
         self.text, self.checkable, self.checked, self._hidden = title, True, True, []
-        self.setContentsMargins(0, self.fontMetrics().height() + 10, 0, 0)
+        self.setContentsMargins(0, QFontMetrics(self.font).height() + 10, 0, 0)
         self.toggled.connect(self._toggle)
 
     def setCollapsed(self, collapsed):
@@ -92,13 +93,13 @@ class ctkCollapsibleButton(QAbstractButton):
     def sizeHint(self):
         if not self.collapsed and self.layout():
             return self.layout().totalSizeHint()
-        return self.fontMetrics().size(0, self.text).grownBy(self.contentsMargins())
+        return QFontMetrics(self.font).size(0, self.text).grownBy(self.contentsMargins())
 
     def paintEvent(self, event):
         painter, option = QStylePainter(self), QStyleOptionButton()
         option.initFrom(self)
         option.text, option.rect = ("▸ " if self.collapsed else "▾ ") + self.text, self.rect
-        option.rect.setHeight(self.fontMetrics().height() + 8)
+        option.rect.setHeight(QFontMetrics(self.font).height() + 8)
         painter.drawControl(QStyle.CE_PushButton, option)
 
 

@@ -9,6 +9,8 @@ PythonQtSignalReceiver). While `conventions` are applied, for all classes of QtC
 - an attribute that Qt does not know cannot be set on an object of Qt's own classes;
 - `connect("signal(type)", callable)` and `obj.signal.connect(callable)` hold the callable strongly, pass a Python
   function no more arguments than it takes, and return whether it worked; calling a signal emits it;
+- a method whose result is of a type that PythonQt does not know cannot be called: `widget.fontMetrics()` raises, and
+  `qt.QFontMetrics(widget.font)` is the way (seen in Slicer 5.8.1);
 - `findChildren` takes a class or a class name, and, as there, does not look below a child with another name.
 
 Stricter than the real one: connecting to a signal that does not exist raises, instead of a line on the console.
@@ -223,6 +225,10 @@ def getattribute(obj: QtCore.QObject, name: str) -> Any:
     return NATIVE_GETATTRIBUTE(obj, name)
 
 
+def font_metrics(obj: QtWidgets.QWidget) -> None:
+    raise ValueError("Called fontMetrics() -> QFontMetrics, return type 'QFontMetrics' is ignored: it is unknown")
+
+
 EXTRA = {
     "__getattribute__": getattribute,
     "connect": connect,
@@ -247,6 +253,7 @@ class Conventions:
                 self.replace(kind, name, value)
         for name, value in EXTRA.items():
             self.replace(QtCore.QObject, name, value)
+        self.replace(QtWidgets.QWidget, "fontMetrics", font_metrics)
 
     def replace(self, kind: type, name: str, value: Any) -> None:
         self._before.append((kind, name, kind.__dict__.get(name, MISSING)))

@@ -42,17 +42,24 @@ class WholeImageDataset(Dataset):
     augmentation : AugmentationSettings or None
     seed : int
         With the index it decides every random number.
+    size : int
+        Side of the square, px.
     """
 
     def __init__(
-        self, cases: list[Case], classes: tuple[str, ...], augmentation: AugmentationSettings | None, seed: int = 0
+        self,
+        cases: list[Case],
+        classes: tuple[str, ...],
+        augmentation: AugmentationSettings | None,
+        seed: int = 0,
+        size: int = SIZE,
     ) -> None:
-        self.classes, self.augmentation, self.seed = classes, augmentation, seed
+        self.classes, self.augmentation, self.seed, self.size = classes, augmentation, seed, size
         self.set_names = [case.set_name for case in cases]
         self._items = [self._prepare(case) for case in cases]
 
     def _prepare(self, case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        size = SIZE * 5 // 4 if self.augmentation else SIZE
+        size = self.size * 5 // 4 if self.augmentation else self.size
         image = stretched(case.radiograph().gray(), size)
         labels = torch.from_numpy(case.label_map.astype(np.float32))[None, None]
         labels = functional.interpolate(labels, (size, size), mode="nearest-exact")[0, 0]
@@ -71,7 +78,7 @@ class WholeImageDataset(Dataset):
         image, order = image[None, None].float() / 255.0, list(range(1, len(self.classes) + 1))
         if self.augmentation:
             generator = seeded_generator(self.seed, index)
-            grid, flipped = random_warp(tuple(labels.shape), SIZE, self.augmentation, generator)
+            grid, flipped = random_warp(tuple(labels.shape), self.size, self.augmentation, generator)
             image = functional.grid_sample(image, grid, align_corners=False)
             labels = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0]
             image = random_gray(image[0, 0], self.augmentation, generator)[None, None]

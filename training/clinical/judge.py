@@ -4,13 +4,15 @@
 
 Boxes were set by eye (see README.md here). A bone that shows in good part and is not found with an IoU of at least 0.5
 by its own name is a miss; a region that no box of its class meets with 0.5 is false, unless it meets one that counts as
-neither (a crumb, or a class or extent in doubt) with 0.3.
+neither (a crumb, or a class or extent in doubt) with 0.3. Judged are the regions of the objects that a user gets; with
+`--regions` those of the 2D detector alone, before one bone under two names is taken back by its mask.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 import sys
 from collections import defaultdict
@@ -21,6 +23,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading.reader import read_radiograph
 from GrayscaleDetSegLib.core.result import RegionProposal
 
@@ -125,6 +129,11 @@ def table(counts: dict[str, Count]) -> str:
     return "\n".join([*lines, _line("**all counted**", total), _line("all", everything)])
 
 
+def figures(counts: dict[str, Count]) -> list[dict]:
+    """For each class: "class", how many were "wanted", how many of these "found", "right" and "false" regions."""
+    return [{"class": label, **vars(count)} for label, count in sorted(counts.items())]
+
+
 def _line(name: str, count: Count) -> str:
     low, high = interval(count.found, count.wanted)
     many = count.right + count.false
@@ -147,6 +156,16 @@ def draw(path: Path, truth: list[Box], found: list[RegionProposal], output: Path
     picture.save(output)
 
 
+def found_on(
+    pipeline: Pipeline, radiograph: Radiograph, score: float | None, regions_only: bool = False
+) -> list[RegionProposal]:
+    """What is found on a radiograph: the regions of all objects, or those of the 2D detector alone."""
+    if regions_only:
+        return list(pipeline.find_regions(pipeline.settle_polarity(radiograph), score).found)
+    result = pipeline.segment(radiograph, score_threshold=score)
+    return [RegionProposal(item.label, item.score, tuple(item.region)) for item in result.objects]
+
+
 def main(arguments: list[str] | None = None) -> int:
     from GrayscaleDetSegLib.core.loading import load_pipeline
 
@@ -154,17 +173,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with body_parts_unlabelled")
     parser.add_argument("--model", help="bundle (default: the shipped one)")
     parser.add_argument("--score", type=float, help="score that a region needs (default: the model's)")
+    parser.add_argument("--regions", action="store_true", help="judge the 2D detector's regions, without masks")
+    parser.add_argument("--figures", type=Path, help="file for the figures, for training.bundle --clinical")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of all films, outside of the repository")
     options = parser.parse_args(arguments)
     pipeline = load_pipeline(options.model) if options.model else load_pipeline()
     films, regions = read_boxes(), {}
     for film, truth in films.items():
         path = options.data / "body_parts_unlabelled" / film
-        radiograph = pipeline.settle_polarity(read_radiograph(path))
-        regions[film] = list(pipeline.find_regions(radiograph, options.score).found)
+        regions[film] = found_on(pipeline, read_radiograph(path), options.score, options.regions)
         if options.pictures:
             draw(path, truth, regions[film], options.pictures / f"{film.replace('/', '-')}.png")
-    print(table(judge(films, regions)))
+    counts = judge(films, regions)
+    print(table(counts))
+    if options.figures:
+        options.figures.write_text(json.dumps(figures(counts), indent=1), encoding="utf-8")
     return 0
 
 

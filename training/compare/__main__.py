@@ -23,6 +23,7 @@ from .. import benchmark
 from ..baselines.experiment import Budget
 from ..baselines.networks import NETWORKS
 from ..data import SETS
+from ..lsnet import rival
 from . import cross, plots, provenance, report
 from .compared import CODE, HERE
 from .curves import BASELINES as CURVE_BASELINES
@@ -145,7 +146,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--sets", nargs="+", default=list(SETS), help="names of the sets (default: all)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out what the check of the data rejects")
-    parser.add_argument("--rivals", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), help="default: all")
+    parser.add_argument(
+        "--rivals", nargs="+", choices=[*NETWORKS, rival.NAME], default=list(NETWORKS),
+        help=f"networks to compare with (default: all but {rival.NAME})",
+    )  # fmt: skip
     parser.add_argument("--no-training", action="store_true", help="leave out networks that are not trained yet")
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="design of the surfaces, a TOML file")

@@ -16,6 +16,7 @@ from ..baselines.experiment import Budget, Trained
 from ..baselines.networks import build
 from ..data import CLASSES, Case
 from ..data.checking import Report, announce, check
+from ..lsnet import rival
 from ..networks import SurfaceConfig, SurfaceNetwork
 from . import compared
 from .accuracy import oracle_bounds, records_of
@@ -112,9 +113,11 @@ class Session:
         found.append(compared.of_thresholds("Otsu", pipeline))
         found.append(compared.of_thresholds("multi-Otsu", pipeline, self.threshold_parts))
         for name in self.options.rivals:
-            trained = self._baseline(name, training)
-            if trained is not None:
-                found.append(compared.of_baseline(name, trained, CLASSES, self.folder / "rivals" / name))
+            trained, folder = self._baseline(name, training), self.folder / "rivals" / name
+            if trained is not None and name == rival.NAME:
+                found.append(rival.of_lsnet(trained, folder))
+            elif trained is not None:
+                found.append(compared.of_baseline(name, trained, CLASSES, folder))
         return found
 
     def _surfaces(self, training: bool) -> Trained | None:
@@ -127,6 +130,10 @@ class Session:
 
     def _baseline(self, name: str, training: bool) -> Trained | None:
         folder = self.folder / "rivals" / name
+        if name == rival.NAME:
+            done = rival.finished_lsnet(CLASSES, folder)
+            order = self.training, self.validation[::3], CLASSES, self.budget, folder
+            return rival.train_lsnet(*order) if training and done is None else done
         if not training:
             return experiment.finished(lambda: build(name, len(CLASSES)), folder, experiment.RATES)
         return experiment.train(name, self.training, self.validation[::3], CLASSES, self.budget, folder)

@@ -171,13 +171,22 @@ def _turned_over(pixels: np.ndarray) -> np.ndarray:
     return (pixels.max().astype(np.float64) + pixels.min() - pixels).astype(np.float32)
 
 
-def side_by_side(mask: np.ndarray, share: float = 0.2) -> list[np.ndarray]:
-    """The mask's large parts if they lie side by side (no column in common), otherwise the mask as a whole."""
+def side_by_side(mask: np.ndarray, share: float = 0.2, least: float = 0.0) -> list[np.ndarray]:
+    """The mask's large parts if they lie side by side (no column in common), otherwise the mask as a whole.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (rows, columns)
+    share : float
+        A part is large if it has this share of the largest part's pixels,
+    least : float
+        and this share of the image's.
+    """
     parts, count = ndimage.label(mask)
     if count < 2:
         return [mask]
     sizes = np.bincount(parts.ravel())[1:]
-    large = np.flatnonzero(sizes >= share * sizes.max()) + 1
+    large = np.flatnonzero((sizes >= share * sizes.max()) & (sizes >= least * mask.size)) + 1
     extents = sorted((boxes.of_mask(parts == part)[[0, 2]].tolist(), part) for part in large)
     if len(large) < 2 or any(left[0][1] > right[0][0] for left, right in zip(extents, extents[1:])):
         return [mask]

@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..data.labelled import Case
+from ..data.labelled import Case, side_by_side
 from ..data.objects import ObjectsCase
 from .knowledge import CARDS
-from .real import parts_of
-
-ALONE = ("teeth", "heart")
-"""Classes whose whole mask is one object, however many parts it has."""
+from .real import ALONE, LEAST_PART
 
 
 def marked_objects(case: Case, folder: Path) -> list[tuple[str, np.ndarray]]:
@@ -28,7 +25,8 @@ def marked_objects(case: Case, folder: Path) -> list[tuple[str, np.ndarray]]:
         mask = case.label_map == value
         if name in card.marks and mask.any():
             label = card.marks[name]
-            objects += [(label, part) for part in ([mask] if card.touching or label in ALONE else parts_of(mask))]
+            parts = [mask] if card.touching or label in ALONE else side_by_side(mask, least=LEAST_PART)
+            objects += [(label, part) for part in parts]
     return objects
 
 

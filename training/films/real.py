@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 
 from ..data.folders import scan_folders
-from ..data.labelled import Case
+from ..data.labelled import Case, side_by_side
 from .film import Film, FilmObject
 from .knowledge import BOXED, CARDS, CLASSES, SetCard, absent_in
 
@@ -21,8 +21,14 @@ LONGEST = 448
 """px of the longer side that a film keeps."""
 LEAST_PART = 0.004
 """Of the picture: smaller separate parts of a mask are crumbs of their object, not objects."""
+ALONE = ("teeth", "heart")
+"""Classes whose whole mask is one object, however many parts it has."""
 CLINICAL = Path(__file__).parent.parent / "clinical"
 SEALED, TRAINING_BOXES = CLINICAL / "boxes.csv", CLINICAL / "training_boxes.csv"
+FURTHER_BOXES = CLINICAL / "further_boxes.csv"
+"""Boxes of bones that a labelled set shows and does not mark; its films are named "set/name"."""
+FURTHER = "further_boxes"
+"""The set that films with these boxes count as."""
 
 
 def read_set_films(folder: Path, split: str, generator: np.random.Generator) -> list[Film]:
@@ -50,7 +56,7 @@ def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, fold
         mask = _nearest(mask, shape)
         if label == "vertebra" and mask.any():
             spines.append(np.flatnonzero(mask.any(1))[0])
-        for part in [mask] if card.touching or label in ("teeth", "heart") else parts_of(mask):
+        for part in [mask] if card.touching or label in ALONE else side_by_side(mask, least=LEAST_PART):
             if part.sum() >= 12:
                 objects.append(FilmObject.of(label, part))
     ignore_mask = None
@@ -59,21 +65,6 @@ def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, fold
         ignore_mask[: max(0, min(spines) - 2)] = True
     settled = frozenset(card.marks.values()) | frozenset(card.absent)
     return Film(case.set_name, case.name, image, tuple(objects), settled, ignore_mask, kind=case.set_name)
-
-
-def parts_of(mask: np.ndarray) -> list[np.ndarray]:
-    """The mask's connected parts that lie side by side (both legs); crumbs stay with the largest."""
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return [mask] if count else []
-    sizes = np.bincount(parts.ravel())[1:]
-    large = np.flatnonzero((sizes >= 0.2 * sizes.max()) & (sizes >= LEAST_PART * mask.size)) + 1
-    if len(large) < 2:
-        return [mask]
-    spans = sorted((np.flatnonzero((parts == part).any(0))[[0, -1]].tolist(), part) for part in large)
-    if any(left[0][1] > right[0][0] for left, right in zip(spans, spans[1:])):
-        return [mask]
-    return [parts == part for _, part in spans]
 
 
 def sealed_films() -> set[str]:
@@ -89,6 +80,36 @@ def _rows(path: Path) -> dict[str, list[dict[str, str]]]:
             for row in csv.DictReader(file):
                 found.setdefault(row["film"], []).append(row)
     return found
+
+
+def further_films(data: Path, generator: np.random.Generator, table: Path = FURTHER_BOXES) -> Iterator[Film]:
+    """Films of labelled sets once more, with boxes: of the objects that the set marks, and of the bones that it does
+    not, set by eye.
+
+    A class is settled on the films that have a box of it: where there is none it may lie hidden behind another bone. A
+    box whose extent is a guess is not asked for, and nobody may call it false.
+    """
+    rows = _rows(table)
+    for set_name in sorted({name.split("/")[0] for name in rows}):
+        for case in scan_folders(data / set_name, "train"):
+            found = rows.get(f"{set_name}/{case.name}")
+            if found is None or not isinstance(case, Case):
+                continue
+            film = film_of_case(case, CARDS[set_name], generator)
+            shape = film.image.shape
+            stored = case.label_map.shape
+            factors = shape[1] / stored[1], shape[0] / stored[0]
+            boxes = [(_boxed(row, shape, factors), row["certain"] == "yes") for row in found if row["class"] in CLASSES]
+            sure = (replace(box, asked=box.asked and certain) for box, certain in boxes if box)
+            objects = *map(_rectangle, film.objects), *sure
+            classes = {item.label for item in objects}
+            yield replace(film, set_name=FURTHER, objects=objects, settled=film.settled | classes, boxed=True)
+
+
+def _rectangle(item: FilmObject) -> FilmObject:
+    """The rectangle of an object's window."""
+    rows, columns = item.window[2] - item.window[0], item.window[3] - item.window[1]
+    return replace(item, bits=np.packbits(np.ones((rows, columns), bool)))
 
 
 def clinical_films(folder: Path) -> Iterator[Film]:
@@ -110,7 +131,7 @@ def clinical_films(folder: Path) -> Iterator[Film]:
             settled |= set(BOXED)
             for row in boxed[name]:
                 if row["class"] in CLASSES:
-                    objects.append(_boxed(row, shape, factor))
+                    objects.append(_boxed(row, shape, (factor, factor)))
                 elif row["class"]:  # a class that is told less exactly than ours
                     settled -= {label for label in CLASSES if label.endswith(row["class"])}
         yield Film("clinical_boxes" if name in boxed else "body_parts_unlabelled", name, _resized(whole, shape),
@@ -118,9 +139,9 @@ def clinical_films(folder: Path) -> Iterator[Film]:
                    boxed=name in boxed)  # fmt: skip
 
 
-def _boxed(row: dict[str, str], shape: tuple[int, int], factor: float) -> FilmObject | None:
-    """The object of a box: a rectangle; crumbs are not asked for."""
-    x0, y0, x1, y1 = (round(float(row[key]) * factor) for key in ("x0", "y0", "x1", "y1"))
+def _boxed(row: dict[str, str], shape: tuple[int, int], factors: tuple[float, float]) -> FilmObject | None:
+    """The rectangle of a box; crumbs are not asked for. `factors` are px of the film over px stored, (x, y)."""
+    x0, y0, x1, y1 = (round(float(row[key]) * factors[key[0] == "y"]) for key in ("x0", "y0", "x1", "y1"))
     mask = np.zeros(shape, bool)
     mask[max(0, y0) : y1, max(0, x0) : x1] = True
     return FilmObject.of(row["class"], mask, row["part"] != "little") if mask.any() else None
@@ -132,6 +153,7 @@ def training_films(data: Path, seed: int = 0) -> list[Film]:
     films = []
     for name in CARDS:
         films += read_set_films(data / name, "train", generator)
+    films += further_films(data, np.random.default_rng(seed))
     return films + list(clinical_films(data / "body_parts_unlabelled"))
 
 

@@ -67,7 +67,8 @@ def write_bundle(
         file = f"networks_{number}.safetensors"
         kept = {key: each[key] for key in ("method", "label", "config", "settings", "within", "reach") if key in each}
         entries[f"{each['method']} {number}"] = {
-            "what": f"{each['label']}: coarse and fine networks of three views", **kept, "file": file,
+            "what": f"{each['label']}: {each.get('what', 'coarse and fine networks of three views')}", **kept,
+            "file": file,
             "sha256": save_weights(tensors, output / file, half=half),
             "parameters": sum(tensor.numel() for tensor in tensors.values()),
         }  # fmt: skip

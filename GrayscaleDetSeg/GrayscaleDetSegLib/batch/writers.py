@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.plugins import Plugins, plugins_of
 from ..core.result import SegmentationResult
 from .inputs import OVERLAY, REPORT, SEGMENTATION
+
+if TYPE_CHECKING:
+    from ..scene.seg_nrrd import AnyResult
 
 GROUP = "grayscale_detseg.writers"
 
@@ -41,11 +44,11 @@ class Writer(Protocol):
 
 
 class SegmentationWriter:
-    """A segmentation as 3D Slicer stores it."""
+    """A segmentation as 3D Slicer stores it, of a radiograph or a volume."""
 
     suffix, content = SEGMENTATION, "segmentation, opens in 3D Slicer"
 
-    def write(self, result: SegmentationResult, path: Path) -> None:
+    def write(self, result: AnyResult, path: Path) -> None:
         """See :class:`Writer`."""
         from ..scene.files import write_result
 

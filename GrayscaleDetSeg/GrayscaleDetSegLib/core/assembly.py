@@ -1,4 +1,4 @@
-"""From the masks of regions to finished objects: overlaps settled, masks cleaned up, names given.
+"""From the masks of regions to finished objects: doubles left out, overlaps settled, masks cleaned up, names given.
 
 No network takes part: this is also what runs after every edit.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .clean_up import CleanUp
+from .doubles import without_doubles
 from .mask import settle_overlaps, without_overlaps
 from .overlaps import EXCLUSIVE, Overlaps
+from .post_processing import PostProcessing
 from .radiograph import Radiograph, area_of
 from .regions import RegionMask
 from .result import SegmentedObject
@@ -18,10 +19,28 @@ from .types import Box2D
 from .windowed import WindowedMask
 
 
+def finish(
+    radiograph: Radiograph,
+    parts: Sequence[RegionMask],
+    clean_up: PostProcessing | None,
+    stopwatch: Stopwatch | None = None,
+    overlaps: Overlaps = EXCLUSIVE,
+) -> tuple[tuple[SegmentedObject, ...], tuple[str, ...]]:
+    """The objects of all parts, as :func:`assemble`, but one thing under two names once; and what a user should know.
+
+    Regions that were drawn by hand all stay.
+    """
+    kept, notes = without_doubles(parts, radiograph.shape)
+    smoothing = radiograph.smoothing
+    if smoothing:
+        notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {smoothing:.1f} px.",)
+    return assemble(radiograph, kept, clean_up, stopwatch, overlaps), notes
+
+
 def assemble(
     radiograph: Radiograph,
     parts: Sequence[RegionMask],
-    clean_up: CleanUp | None,
+    clean_up: PostProcessing | None,
     stopwatch: Stopwatch | None = None,
     overlaps: Overlaps = EXCLUSIVE,
 ) -> tuple[SegmentedObject, ...]:
@@ -31,7 +50,7 @@ def assemble(
     ----------
     radiograph : Radiograph
     parts : sequence of RegionMask
-    clean_up : CleanUp or None
+    clean_up : PostProcessing or None
         None leaves the masks as the method makes them.
     stopwatch : Stopwatch, optional
     overlaps : Overlaps
@@ -46,7 +65,7 @@ def assemble(
     with stopwatch("overlaps"):
         masks = settle_overlaps([part.mask for part in parts], [part.extent for part in parts], shape, may)
     if clean_up is not None:
-        with stopwatch("clean-up"):
+        with stopwatch("post-processing"):
             masks = [clean_up.apply(mask, part.region.label) for mask, part in zip(masks, parts)]
             masks = without_overlaps(masks, windows, may)
     names = unique_names([part.region.label for part in parts])

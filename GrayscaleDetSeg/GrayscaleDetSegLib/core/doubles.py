@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .mask import shared_parts
 from .regions import RegionMask
+from .windowed import shared_parts
 
 SAME_THING = 0.7
 """IoU of two masks from which they may be one thing."""

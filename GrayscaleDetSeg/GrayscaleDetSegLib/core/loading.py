@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .clean_up import CleanUp
 from .devices import Device, resolve_device
 from .engines import chosen_engine, need_of_torch, torch_is_there
-from .errors import DependencyError, GrayscaleDetSegError, MethodError, WeightsError
+from .errors import DependencyError, DeviceError, GrayscaleDetSegError, MethodError, WeightsError
 from .methods.base import Method
 from .methods.registry import BUILT_IN, Registry, methods_of
 from .overlaps import Overlaps
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
+from .post_processing import PostProcessing
 from .weights import Bundle
 from .yolo.description import YoloConfig, described_yolo
 from .yolo.detector import DetectionSettings, RoiDetector
@@ -46,14 +46,16 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
 
         of_volumes: Any = load_volume_pipeline(folder, device, engine)
         return of_volumes
-    computing = chosen_engine(engine, device)
+    computing = _engine_of(Bundle.open(folder), engine, device)
     bundle = Bundle.open(folder, computing)
     chosen = Device("cpu") if computing == "numpy" else resolve_device(device)
     try:
-        roi_detector = load_roi_detector(bundle, chosen.name)
+        roi_detector: Any = None if _localising(bundle) else load_roi_detector(bundle, chosen.name)
         methods = ModelMethods(bundle, chosen.name)
         methods.load_default()
-        clean_up = CleanUp.from_dict(bundle.manifest.get("clean_up", {}))
+        if roi_detector is None:
+            roi_detector = next(iter(methods.values())).localiser()
+        clean_up = PostProcessing.from_dict(bundle.manifest.get("clean_up", {}))
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
             polarity = PolarityCheck(bundle.ready(PolarityNetwork(), "polarity", chosen.name))
@@ -65,6 +67,27 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
     return Pipeline(
         roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note, overlaps, computing
     )
+
+
+def _localising(bundle: Bundle) -> type[Method] | None:
+    """The model's own method, where that finds the regions: the bundle has no 2D detector."""
+    networks = bundle.manifest["networks"]
+    if not isinstance(networks, dict) or "roi_detector" in networks:
+        return None
+    own = methods_of(bundle)[:1]
+    return own[0] if own and own[0].finds_regions else None
+
+
+def _engine_of(bundle: Bundle, engine: str, device: str) -> str:
+    """What computes the networks of a bundle: what is chosen, or PyTorch where nothing else can."""
+    own = _localising(bundle)
+    if own is None or not own.needs_torch:
+        return chosen_engine(engine, device)
+    if engine == "numpy":
+        raise DeviceError(f"numpy can't compute the method '{own.name}': take --engine auto or torch.")
+    if not torch_is_there():
+        raise DependencyError(need_of_torch(f"The method '{own.name}'"))
+    return chosen_engine("torch", device)
 
 
 class ModelMethods(Mapping):
@@ -95,7 +118,13 @@ class ModelMethods(Mapping):
         return len(self._classes)
 
     def load_default(self) -> None:
-        """Load the model's own method, so that what is wrong with its weights is said at once."""
+        """Load the model's own method, so that what is wrong with its weights is said at once.
+
+        Raises
+        ------
+        WeightsError
+            If the bundle has networks for no method, or they are missing or damaged.
+        """
         if not self:
             raise WeightsError(f"The model bundle {self._bundle.folder} has networks for no method; reinstall it.")
         self[next(iter(self))]

@@ -119,6 +119,41 @@ class Source:
         return str(self.path)
 
 
+class Measured:
+    """What is found out about pixels once, however many radiographs with other notes are made of them.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (rows, columns)
+    mapping : GrayMapping
+    """
+
+    def __init__(self, pixels: np.ndarray, mapping: GrayMapping) -> None:
+        self.pixels, self.mapping = pixels, mapping
+
+    def is_of(self, pixels: np.ndarray, mapping: GrayMapping) -> bool:
+        """Whether it was measured of this array and this mapping themselves; equal copies are others."""
+        return self.pixels is pixels and self.mapping is mapping
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """See :attr:`Radiograph.fingerprint`."""
+        digest = hashlib.blake2b(f"{self.pixels.dtype.str}{self.pixels.shape}".encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
+
+    @functools.cached_property
+    def noise(self) -> float:
+        """See :attr:`Radiograph.noise`."""
+        return noise_level(self.pixels, self.mapping)
+
+    @functools.cached_property
+    def denoised(self) -> np.ndarray:
+        """See :attr:`Radiograph.denoised`."""
+        deviation = smoothing_for(self.noise)
+        return smoothed(self.pixels, deviation) if deviation else self.pixels
+
+
 @dataclass(frozen=True)
 class Radiograph:
     """One radiograph.
@@ -143,6 +178,8 @@ class Radiograph:
         What a user should know about how the file was read.
     lie : Lie
         What the file says of how the picture lies in the grid.
+    measured : Measured, optional
+        What is known of these pixels already; made anew where it is of others.
     """
 
     pixels: np.ndarray
@@ -154,15 +191,19 @@ class Radiograph:
     modality: str | None = None
     notes: tuple[str, ...] = ()
     lie: Lie = UNSAID
+    measured: Measured = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.size == 0:
             raise ValueError(f"A radiograph has two dimensions, not the shape {self.pixels.shape}.")
         if self.source is not None and not isinstance(self.source, Source):
             object.__setattr__(self, "source", Source(Path(self.source)))
-        view = self.pixels.view()
-        view.flags.writeable = False
-        object.__setattr__(self, "pixels", view)
+        if self.pixels.flags.writeable:
+            view = self.pixels.view()
+            view.flags.writeable = False
+            object.__setattr__(self, "pixels", view)
+        if self.measured is None or not self.measured.is_of(self.pixels, self.mapping):
+            object.__setattr__(self, "measured", Measured(self.pixels, self.mapping))
 
     @classmethod
     def from_array(cls, pixels: np.ndarray, spacing: Spacing | None = None) -> Radiograph:
@@ -179,23 +220,25 @@ class Radiograph:
         """How to look at the grid as radiographs are hung: as the file's tags say, or the directions of its axes."""
         return canonical(self.geometry) if self.lie.turn is None else self.lie.turn
 
-    @functools.cached_property
+    @property
     def fingerprint(self) -> str:
         """A digest of all pixels, their type and the shape: another one means other pixels. Computed once."""
-        digest = hashlib.blake2b(f"{self.pixels.dtype.str}{self.shape}".encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.pixels).data)
-        return digest.hexdigest()
+        return self.measured.fingerprint
 
-    @functools.cached_property
+    @property
     def noise(self) -> float:
         """Standard deviation of the noise in gray levels, see `noise.noise_level`. Measured once."""
-        return noise_level(self.pixels, self.mapping)
+        return self.measured.noise
 
-    @functools.cached_property
+    @property
+    def smoothing(self) -> float:
+        """px (standard deviation) by which `denoised` is smoothed; 0 where it is not."""
+        return smoothing_for(self.noise)
+
+    @property
     def denoised(self) -> np.ndarray:
         """What masks and networks look at: `pixels`, smoothed where their noise would reach the masks."""
-        deviation = smoothing_for(self.noise)
-        return smoothed(self.pixels, deviation) if deviation else self.pixels
+        return self.measured.denoised
 
     def gray(self) -> np.ndarray:
         """The gray levels as they are seen by the methods: float32, 0..255, shape (rows, columns)."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import boxes
 from .orientation import Orientation
 from .types import AnyBox2D, Box2D, Share, Window
+
+if TYPE_CHECKING:
+    from .radiograph import Radiograph
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,12 @@ class Regions:
     best: RegionProposal | None
     orientation: Orientation
     notes: tuple[str, ...] = ()
+
+    def view_name(self, radiograph: Radiograph) -> str:
+        """In which view of the pixels they were found, see ``SegmentationResult.orientation``."""
+        if self.orientation.is_identity:
+            return "stored"
+        return "canonical" if radiograph.lie.turn is None else "upright"
 
 
 @dataclass(frozen=True, eq=False)

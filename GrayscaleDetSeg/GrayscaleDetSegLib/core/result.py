@@ -13,7 +13,7 @@ from .overlaps import EXCLUSIVE, Overlaps
 from .radiograph import Radiograph, Spacing, area_of
 from .regions import RegionProposal
 from .types import Box2D
-from .windowed import WindowedMask
+from .windowed import WindowedMask, label_maps, layer_members
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class SegmentedObject:
         return self.windowed.count
 
     @property
-    def confidence(self) -> float:
-        """How sure the object is, 0..1: its region's score, times the confidence of its mask where thresholds say one.
+    def precedence(self) -> float:
+        """Which of two objects keeps a pixel that may have one only, see ``core.exclusive``: the one with more, 0..1.
 
-        It decides who keeps a pixel where each may have one object only, see ``core.exclusive``.
+        The region's score, times the confidence of the mask where thresholds say one.
         """
         return self.score if self.thresholds is None else self.score * self.thresholds.confidence
 
@@ -108,7 +108,7 @@ class SegmentationResult:
     score_threshold : float
         The ROI score an object needed.
     clean_up : tuple of str
-        The names of the clean-up steps that ran; empty if the masks are the pure rule.
+        The names of the post-processing steps that ran; empty if the masks are the pure rule.
     orientation : str
         Which view of the pixels the detectors saw: ``"stored"``, ``"canonical"`` (as the directions of the axes say) or
         ``"upright"`` (as tags say).
@@ -189,23 +189,8 @@ class SegmentationResult:
             Each (rows, columns), uint8 or uint16, 0 for background; and the indices of its objects, which have the
             values 1, 2, ... in this order. One map without objects where there are none.
         """
-        found = []
-        for layer in self.layer_members():
-            values = np.zeros(self.radiograph.shape, np.uint8 if len(layer) < 256 else np.uint16)
-            for value, index in enumerate(layer, start=1):
-                item = self.objects[index]
-                values[item.windowed.window][item.windowed.crop] = value
-            found.append((values, layer))
-        return found
+        return label_maps([item.windowed for item in self.objects], self.radiograph.shape)
 
     def layer_members(self) -> list[tuple[int, ...]]:
         """The indices of the objects in each of the :meth:`layers`, without their label maps."""
-        members: list[list[int]] = [[]]
-        for index, item in enumerate(self.objects):
-            for layer in members:
-                if not any(item.windowed.meets(self.objects[other].windowed) for other in layer):
-                    layer.append(index)
-                    break
-            else:
-                members.append([index])
-        return [tuple(layer) for layer in members]
+        return layer_members([item.windowed for item in self.objects])

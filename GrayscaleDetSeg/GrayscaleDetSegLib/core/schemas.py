@@ -85,14 +85,18 @@ def _explanation(definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def described(kind: type) -> tuple[str, dict[str, str]]:
-    """The first paragraph of a class's docstring, and what its section "Parameters" says of each field."""
-    summary, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
-    section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n[A-Z]\w+\n-+\n|\Z)", rest, re.DOTALL)
+    """The first paragraph of a class's docstring, and what its section "Parameters" says of each field.
+
+    Fields that come from a base class need no second description: what the base says of them counts.
+    """
     texts: dict[str, str] = {}
     entry = re.compile(r"^(\w[\w, ]*)(?: : [^\n]*)?\n((?:    [^\n]+\n?)*)", re.MULTILINE)
-    for names, text in entry.findall(section[1]) if section else ():
-        for name in names.split(", "):
-            texts[name] = _plain(text)
+    for each in (base for base in reversed(kind.__mro__) if base is not object):
+        summary, _, rest = inspect.cleandoc(each.__doc__ or "").partition("\n\n")
+        section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n[A-Z]\w+\n-+\n|\Z)", rest, re.DOTALL)
+        for names, text in entry.findall(section[1]) if section else ():
+            for name in names.split(", "):
+                texts[name] = _plain(text)
     return _plain(summary), {name: text for name, text in texts.items() if text}
 
 

@@ -13,7 +13,7 @@ BACKGROUND = 0.02
 AIR, NOTHING, SOFT = (-1100.0, -850.0), (-600.0, -250.0), (-200.0, 300.0)
 """Hounsfield units of air, of what hardly anything in a body has, and of soft tissue."""
 IN_AIR, IN_SOFT, BETWEEN = 0.05, 0.1, 0.4
-"""Of a CT slice: shares of pixels that are air and soft, at least; what lies between as a share of the soft, at most."""
+"""Of a CT slice: shares of pixels that are air and soft, at least; of what lies between, as a share of the soft."""
 LINES = 256
 """Rows that are looked at, evenly spread."""
 

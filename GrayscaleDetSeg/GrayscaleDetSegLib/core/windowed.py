@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from .types import Window
+
+Own = TypeVar("Own", bound="WindowedMask")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,12 @@ class WindowedMask:
     count: int
 
     @classmethod
-    def of(cls, mask: np.ndarray) -> WindowedMask:
+    def of(cls: type[Own], mask: np.ndarray) -> Own:
         """From the mask (bool) of a whole image."""
         return cls.within(mask, tuple(slice(0, size) for size in mask.shape), mask.shape)
 
     @classmethod
-    def within(cls, mask: np.ndarray, window: Window, shape: tuple[int, ...]) -> WindowedMask:
+    def within(cls: type[Own], mask: np.ndarray, window: Window, shape: tuple[int, ...]) -> Own:
         """From the mask (bool) of a window of an image of `shape`; outside of the window there are no pixels."""
         inner = []
         for axis in range(mask.ndim):
@@ -59,26 +62,26 @@ class WindowedMask:
     def part(self, window: Window) -> np.ndarray:
         """The mask (bool, writeable) in a window of the image."""
         mask = np.zeros([part.stop - part.start for part in window], bool)
-        shared = _shared(window, self.window)
+        shared = shared_parts(window, self.window)
         if shared is not None:
             mask[shared[0]] = self.crop[shared[1]]
         return mask
 
     def take_from(self, mask: np.ndarray, window: Window) -> None:
         """Take these pixels out of a mask (bool) of a window of the image, in place."""
-        shared = _shared(window, self.window)
+        shared = shared_parts(window, self.window)
         if shared is not None:
             mask[shared[0]] &= ~self.crop[shared[1]]
 
     def add_to(self, mask: np.ndarray, window: Window) -> None:
         """Add these pixels to a mask (bool) of a window of the image, in place, as far as they lie in it."""
-        shared = _shared(window, self.window)
+        shared = shared_parts(window, self.window)
         if shared is not None:
             mask[shared[0]] |= self.crop[shared[1]]
 
     def meets(self, other: WindowedMask) -> bool:
         """Whether the two masks share a pixel."""
-        shared = _shared(self.window, other.window)
+        shared = shared_parts(self.window, other.window)
         return shared is not None and bool((self.crop[shared[0]] & other.crop[shared[1]]).any())
 
     def without(self, others: Iterable[WindowedMask]) -> WindowedMask:
@@ -95,7 +98,41 @@ class WindowedMask:
         return np.array_equal(mask[self.window], self.crop)
 
 
-def _shared(first: Window, second: Window) -> tuple[Window, Window] | None:
+def layer_members(masks: Sequence[WindowedMask]) -> list[tuple[int, ...]]:
+    """The masks, by their places in the list, in as few layers as can be had one by one without overlaps in a layer.
+
+    There is one layer at least; it has no members where there are no masks.
+    """
+    members: list[list[int]] = [[]]
+    for index, mask in enumerate(masks):
+        for layer in members:
+            if not any(mask.meets(masks[other]) for other in layer):
+                layer.append(index)
+                break
+        else:
+            members.append([index])
+    return [tuple(layer) for layer in members]
+
+
+def label_maps(masks: Sequence[WindowedMask], shape: tuple[int, ...]) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+    """The layers of masks of an image of `shape`, see :func:`layer_members`.
+
+    Returns
+    -------
+    list of (ndarray, tuple of int)
+        A label map of the image, uint8, or uint16 where a layer has more than 255 members; and its members, which have
+        the values 1, 2, ... in this order. 0 is background.
+    """
+    found = []
+    for layer in layer_members(masks):
+        values = np.zeros(shape, np.uint8 if len(layer) < 256 else np.uint16)
+        for value, index in enumerate(layer, start=1):
+            values[masks[index].window][masks[index].crop] = value
+        found.append((values, layer))
+    return found
+
+
+def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
     """The slices into each of two windows of what they share; None if nothing."""
     parts: tuple[list[slice], list[slice]] = ([], [])
     for one, other in zip(first, second):

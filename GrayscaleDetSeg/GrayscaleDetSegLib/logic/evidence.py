@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.weights import MANIFEST
 
+FEWEST = 10
+"""Objects on clinical films from which these figures count and those of the sets that were trained with do not."""
 ENOUGH = 0.8
 """Share of the measured objects of a class that a model has to find to count as working on it."""
 
@@ -33,17 +35,23 @@ class Evidence:
 
 
 def evidence_of(folder: Path, classes: Sequence[str]) -> Evidence:
-    """What the manifest of a bundle says was measured; all classes are unmeasured where it says nothing usable."""
+    """What the manifest of a bundle says was measured; all classes are unmeasured where it says nothing usable.
+
+    Clinical films that nobody trained on count before the validation parts of the training's sets. They may name a
+    class without its side.
+    """
     try:
-        rows = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("validation", [])
-        sums: dict[str, tuple[int, float]] = {}
-        for row in rows:
-            number, found = sums.get(row["class"], (0, 0.0))
-            count = int(row["n"])
-            sums[row["class"]] = (number + count, found + count * float(row["recall"]))
-        figures = {label: (number, found / number) for label, (number, found) in sums.items() if number > 0}
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        validation = [(row["class"], int(row["n"]), float(row["recall"])) for row in manifest.get("validation", [])]
+        figures = _summed((label, number, number * recall) for label, number, recall in validation)
+        told = manifest.get("clinical", [])
+        clinical = _summed((row["class"], int(row["wanted"]), int(row["found"])) for row in told)
     except (AttributeError, KeyError, OSError, TypeError, ValueError):  # a manifest of somebody else's
-        figures = {}
+        figures = clinical = {}
+    for label in classes:
+        seen = clinical.get(label, clinical.get(label.removeprefix("right ").removeprefix("left ")))
+        if seen is not None and seen[0] >= FEWEST:
+            figures[label] = seen
     measured = [label for label in classes if label in figures]
     return Evidence(
         tuple(label for label in measured if figures[label][1] >= ENOUGH),
@@ -51,3 +59,12 @@ def evidence_of(folder: Path, classes: Sequence[str]) -> Evidence:
         tuple(label for label in classes if label not in figures),
         {label: figures[label] for label in measured},
     )
+
+
+def _summed(rows: Iterable[tuple[str, int, float]]) -> dict[str, tuple[int, float]]:
+    """From (class, objects, found): for each class the number of objects, and the share that is found."""
+    sums: dict[str, tuple[int, float]] = {}
+    for label, count, share in rows:
+        number, found = sums.get(label, (0, 0.0))
+        sums[label] = (number + count, found + share)
+    return {label: (number, found / number) for label, (number, found) in sums.items() if number > 0}

@@ -33,6 +33,6 @@ class Shown:
     stamp: int | None = None
     """Which pixels the image had then, ``scene.volumes.stamp_of``."""
 
-    def object_of(self, identity: str) -> SegmentedObject | None:
+    def object_of(self, identity: str | None) -> SegmentedObject | None:
         """The object that a segment shows; None where it shows none of them."""
-        return dict(zip(self.identities, self.result.objects)).get(identity)
+        return None if identity is None else dict(zip(self.identities, self.result.objects)).get(identity)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import qt
+from typing import Any
+
 import slicer
 
 from ..scene import views
 from ..scene.frame import CloudFrame
+from .view_size import ViewSize
 
 Roi = tuple[float, float, float, float]
 
 _SAME = 0.01  # share by which the aspect may differ and still count as the same
-_WAIT = 50  # ms after the last change of size: a splitter that is dragged makes many
 
 
 class CloudCamera:
     """Keeps the cloud in view."""
 
     def __init__(self) -> None:
-        self._widget = self._wanted = None
+        self._widget: Any = None
+        self._wanted: tuple[CloudFrame, Roi] | None = None
         self._aspect = views.ASPECT
         self._placed: tuple[float, ...] = ()
-        self._tags: list[tuple[object, int]] = []
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_WAIT)
-        self._timer.connect("timeout()", self._follow)
+        self._size = ViewSize(self._follow)
 
     def aim(self, widget, frame: CloudFrame, roi: Roi) -> bool:
         """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera.
@@ -39,23 +37,18 @@ class CloudCamera:
         if widget is None or camera_of(widget) is None:
             return False
         self._widget, self._wanted = widget, (frame, roi)
-        interactor = widget.threeDView().interactor()
-        window = interactor.GetRenderWindow()
-        for each, event in ((interactor, "ConfigureEvent"), (window, "WindowResizeEvent")):
-            if each is not None:
-                self._tags.append((each, each.AddObserver(event, lambda *_: self._timer.start())))
+        self._size.watch(widget.threeDView())
         self._place()
         return True
 
     def release(self) -> None:
         """Do not follow the view any more."""
-        tags, self._tags = self._tags, []
-        for each, tag in tags:
-            each.RemoveObserver(tag)
-        self._timer.stop()
-        self._widget = self._wanted = None
+        self._size.release()
+        self._widget, self._wanted = None, None
 
     def _place(self) -> None:
+        if self._wanted is None:
+            return
         camera = camera_of(self._widget)
         self._aspect = aspect_of(self._widget)
         views.aim_camera(camera, *self._wanted, self._aspect)

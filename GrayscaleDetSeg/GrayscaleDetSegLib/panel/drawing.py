@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qt
@@ -33,7 +33,8 @@ class RegionDrawing:
 
     def __init__(self) -> None:
         self._observers = Observers()
-        self._node = self._shortcut = None
+        self._node: Any = None
+        self._shortcut: Any = None
         self._is_due = False
 
     @property

@@ -17,6 +17,7 @@ from ..scene import views, volumes
 from ..scene.frame import CloudFrame
 from ..scene.geometry import PixelGrid, between, moved, vtk_matrix
 from .cloud_camera import CloudCamera
+from .slice_fit import SliceFit
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLSliceNode, vtkMRMLViewNode, vtkMRMLVolumeNode
@@ -46,6 +47,7 @@ class CloudLayout:
     def __init__(self) -> None:
         self._users: int | None = None
         self._camera = CloudCamera()
+        self._fit = SliceFit()
 
     @staticmethod
     def register() -> int | None:
@@ -93,6 +95,7 @@ class CloudLayout:
         """Bring the user's layout back; one that the user has chosen instead of ours meanwhile stays."""
         users, self._users = self._users, None
         self._camera.release()
+        self._fit.release()
         if not self.shown:
             return
         manager = slicer.app.layoutManager()
@@ -134,7 +137,7 @@ class CloudLayout:
         slice_index : int, optional
             Not needed where there is one slice.
         fit : bool
-            Whether the slice shall fill the view; without, zoom and shift stay.
+            Whether the slice shall fill the view, also when its size changes; without, zoom and shift stay.
         """
         manager = slicer.app.layoutManager()
         if manager is None or volume is None:
@@ -152,10 +155,15 @@ class CloudLayout:
             grid = None
         if grid is not None:
             _turn(node, to_world @ grid.ijk_to_ras, grid.axes[2])
+
+        def to_middle() -> None:
+            if grid is not None:
+                node.JumpSliceByOffsetting(*_middle(grid, to_world))
+
         if fit:
-            widget.sliceLogic().FitSliceToBackground()
-        if grid is not None:
-            node.JumpSliceByOffsetting(*_middle(grid, to_world))  # after fitting, which moves to the volume's middle
+            self._fit.fit(widget, to_middle)
+        else:
+            to_middle()
 
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""

@@ -72,7 +72,7 @@ class ObjectsTable:
         header.setMinimumSectionSize(20)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
-        self._row_height = table.fontMetrics().height() + 6
+        self._row_height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(self._row_height)
         table.connect("itemSelectionChanged()", self._selected)
         table.connect("cellChanged(int,int)", self._changed)

@@ -5,7 +5,7 @@ import enum
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, Any
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -81,7 +81,8 @@ def connect(parameters: Parameters, ui: SimpleNamespace) -> Callable[[], None]:
     Slicer 5.8's ``connectGui`` does not give back the tag by which ``disconnectGui`` would know it, and in 5.8 and 5.10
     ``disconnectGui`` leaves its observer on the node: a second visit of the module would tie all widgets twice.
     """
-    node, tags, widgets = parameters.parameterNode, [], {}
+    made_by_slicer: Any = parameters  # with more than its class says
+    node, tags, widgets = made_by_slicer.parameterNode, [], {}
     for widget in vars(ui).values():
         name = widget.property(SlicerParameterNamePropertyName)
         if name:
@@ -91,14 +92,14 @@ def connect(parameters: Parameters, ui: SimpleNamespace) -> Callable[[], None]:
         tags.append(node.AddObserver(event, call, priority))
         return tags[-1]
 
-    parameters.AddObserver = observe  # while they are tied, in place of the class's own
+    made_by_slicer.AddObserver = observe  # while they are tied, in place of the class's own
     try:
-        tag = parameters.connectParametersToGui(widgets)
+        tag = made_by_slicer.connectParametersToGui(widgets)
     finally:
-        del parameters.AddObserver
+        del made_by_slicer.AddObserver
 
     def disconnect() -> None:
-        parameters.disconnectGui(tag)
+        made_by_slicer.disconnectGui(tag)
         for each in tags:
             node.RemoveObserver(each)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qt
@@ -13,6 +14,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from ..core.errors import RadiographError
 from ..core.gray import GRAY_MAX
+from ..core.gray_image import GrayImage
 from ..scene import cloud, views, volumes
 from ..scene.geometry import moved, numpy_matrix
 from ..scene.nodes import remove, show_in
@@ -81,8 +83,12 @@ class LinkedPicking:
 
     def __init__(self, on_pixel: Callable[[int, int, float], None], on_left: Callable[[], None] | None = None) -> None:
         self._on_pixel, self._on_left = on_pixel, on_left
-        self._cloud = self._volume = self._index = self._gray = self._mark = None
-        self._tags: list[tuple[object, int]] = []
+        self._cloud: Any = None
+        self._volume: Any = None
+        self._mark: Any = None
+        self._index: int | None = None
+        self._gray: Any = None
+        self._tags: list[tuple[Any, int]] = []
         self._held: set[str] = set()
         self._pending: Callable[[], None] | None = None
         self._had_no_crosshair = False
@@ -101,7 +107,7 @@ class LinkedPicking:
         node: vtkMRMLModelNode | None,
         volume: vtkMRMLVolumeNode | None = None,
         slice_index: int | None = None,
-        gray: np.ndarray | None = None,
+        gray: np.ndarray | GrayImage | None = None,
     ) -> None:
         """Choose the cloud and the image it belongs to; without arguments but None there is nothing to pick.
 
@@ -112,7 +118,7 @@ class LinkedPicking:
         volume : vtkMRMLVolumeNode
         slice_index : int, optional
             Not needed where there is one slice.
-        gray : ndarray of float, shape (rows, columns)
+        gray : ndarray of float or GrayImage, shape (rows, columns)
             ``Radiograph.gray_image()``.
         """
         self._cloud, self._volume, self._index, self._gray = node, volume, slice_index, gray
@@ -129,8 +135,8 @@ class LinkedPicking:
         self._observe(interactor, "MouseMoveEvent", self._on_move)
         self._observe(interactor, "EnterEvent", self._held.clear)
         for button in _BUTTONS:
-            self._observe(interactor, f"{button}PressEvent", lambda button=button: self._held.add(button))
-            self._observe(interactor, f"{button}ReleaseEvent", lambda button=button: self._on_release(button))
+            self._observe(interactor, f"{button}PressEvent", partial(self._held.add, button))
+            self._observe(interactor, f"{button}ReleaseEvent", partial(self._on_release, button))
         crosshair = self._crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         if crosshair is not None:
             self._had_no_crosshair = crosshair.GetCrosshairMode() == crosshair.NoCrosshair
@@ -205,9 +211,9 @@ class LinkedPicking:
         row, column = cloud.pixel_of_point(self._cloud, point)
         if row >= self._gray.shape[0] or column >= self._gray.shape[1]:  # the volume was changed meanwhile
             return
-        place = moved(self._to_world(), [(column + 0.5, row + 0.5, 0.0)])[0]
+        right, front, up = moved(self._to_world(), [(column + 0.5, row + 0.5, 0.0)])[0].tolist()
         self._show(row, column)
-        views.show_place(slicer.mrmlScene, tuple(float(value) for value in place))
+        views.show_place(slicer.mrmlScene, (right, front, up))
 
     def _look_at_slice(self) -> None:
         place = [0.0, 0.0, 0.0]

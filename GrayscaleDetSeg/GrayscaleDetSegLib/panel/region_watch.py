@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import qt
@@ -65,11 +66,9 @@ class RegionWatch:
             self._let_go()
         markups = slicer.vtkMRMLMarkupsNode
         for identity, node in outcome.regions.items():
-            self._observers.add(
-                node, markups.PointStartInteractionEvent, lambda identity=identity: self._start(identity)
-            )
-            self._observers.add(node, markups.PointEndInteractionEvent, lambda identity=identity: self._end(identity))
-            self._observers.add(node, vtk.vtkCommand.ModifiedEvent, lambda identity=identity: self._changed(identity))
+            self._observers.add(node, markups.PointStartInteractionEvent, partial(self._start, identity))
+            self._observers.add(node, markups.PointEndInteractionEvent, partial(self._end, identity))
+            self._observers.add(node, vtk.vtkCommand.ModifiedEvent, partial(self._changed, identity))
 
     def later(self, identity: str) -> None:
         """Report a region once more after a while, because it could not be seen to now."""

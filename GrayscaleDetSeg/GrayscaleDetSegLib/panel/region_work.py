@@ -136,6 +136,7 @@ class RegionWork:
         """The region that was drawn becomes that of an object."""
         session = self._session
         session.machine.send(Event.DRAW_ENDED)
+        session.messages.say("")  # no more corners are asked for
         roi = regions.region_of(drawn, volume, grid)
         remove(slicer.mrmlScene, [drawn])
         if session.parameters is None or roi is None:

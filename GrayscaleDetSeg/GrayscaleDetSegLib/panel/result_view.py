@@ -158,7 +158,7 @@ class ResultView:
         session.selection = identity
         shown = None if identity is None else self.shown()
         item = None if shown is None else shown.object_of(identity)
-        if item is not None:
+        if shown is not None and identity is not None and item is not None:
             self._jump_to(item, self._results.nodes(node).volume, self._results.grid(node))
             if session.layout.shown:  # without its own view, the cloud would lie among the patient's organs
                 self._show_cloud(shown, identity)

@@ -32,8 +32,8 @@ class Runner:
         self._on_change = on_change
         self._job: Job | None = None
         self._stage = ""
-        self._done: Callable[[Any], object] | None = None
-        self._failed: Callable[[BaseException], object] | None = None
+        self._done: Callable[[Any], object]
+        self._failed: Callable[[BaseException], object]
         self._timer = qt.QTimer()
         self._timer.setInterval(INTERVAL)
         self._timer.connect("timeout()", self._look)

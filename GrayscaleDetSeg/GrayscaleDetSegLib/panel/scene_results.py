@@ -6,9 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
+<<<<<<< HEAD
 from ..core.radiograph import Spacing
+=======
+from ..core.post_processing import PostProcessing
+>>>>>>> main
 from ..core.result import SegmentationResult
 from ..logic import file_spacing
 from ..logic.drag import ThresholdDrag
@@ -208,6 +211,6 @@ class Results:
         """Bring back the state before the last change; whether there was one."""
         return self._workspace.undo(node)
 
-    def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None) -> ThresholdDrag:
+    def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None) -> ThresholdDrag:
         """Begin to move the thresholds of an object; it ends with the drag's ``finish`` or ``cancel``."""
         return self._workspace.drag(node, identity, clean_up)

@@ -86,7 +86,7 @@ class Session:
         self.messages, self.layout, self.runner = Messages(ui), CloudLayout(), Runner(self._on_stage)
         self.parameters: Parameters | None = None
         """The user's choices; None while the module is not in use."""
-        self.node = None
+        self.node: Any = None
         """The segmentation whose result is shown."""
         self.selection: str | None = None
         """The segment of the selected object."""
@@ -102,6 +102,12 @@ class Session:
     def state(self) -> State:
         """What is under way."""
         return self.machine.state
+
+    @property
+    def options(self) -> SegmentOptions:
+        """The options of a run, by the user's choices; the module has to be in use."""
+        assert self.parameters is not None
+        return options_of(self.parameters)
 
     @property
     def is_busy(self) -> bool:
@@ -168,7 +174,7 @@ class Session:
             return
         self.messages.drop_question()
         self.messages.say(text)
-        options, engine = options_of(self.parameters), self.segmenter.engine
+        options, engine = self.options, self.segmenter.engine
 
         def failed(error: BaseException) -> None:
             if isinstance(error, Cancelled):
@@ -197,7 +203,7 @@ class Session:
         """Whether PyTorch computes, or the chosen method needs it."""
         if self.parameters is None:
             return False
-        options = options_of(self.parameters)
+        options = self.options
         if wanted_engine(options.engine, options.device) == "torch":
             return True
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 import slicer
@@ -64,8 +65,8 @@ class SliceClicks:
 
     def __init__(self, on_click: Callable[[tuple[float, float, float]], object]) -> None:
         self._on_click = on_click
-        self._tags: list[tuple[object, int]] = []
-        self._pressed: tuple[object, tuple[int, int]] | None = None
+        self._tags: list[tuple[Any, int]] = []
+        self._pressed: tuple[Any, tuple[int, int]] | None = None
 
     def enable(self) -> None:
         """Watch the slice views as they are now; does nothing without a main window."""

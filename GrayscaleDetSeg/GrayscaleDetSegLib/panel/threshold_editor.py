@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..core.clean_up import CleanUp
-from ..core.gray import GRAY_MAX
+from ..core.gray import GRAY_MAX, GrayMapping
 from ..core.methods.registry import registry
+from ..core.post_processing import PostProcessing
 from ..core.result import SegmentedObject
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
@@ -39,7 +40,7 @@ class ThresholdEditor:
     session : Session
     ui : namespace
         The widgets grayRangeWidget, unitsRangeWidget and numbersLabel.
-    clean_up : callable (Shown, segment id) -> CleanUp or None
+    clean_up : callable (Shown, segment id) -> PostProcessing or None
         What cleans the final mask of an object.
 
     Attributes
@@ -48,12 +49,17 @@ class ThresholdEditor:
         Thresholds rest, and the mask is final.
     """
 
-    def __init__(self, session: Session, ui: SimpleNamespace, clean_up: Callable[[Shown, str], CleanUp | None]) -> None:
+    def __init__(
+        self, session: Session, ui: SimpleNamespace, clean_up: Callable[[Shown, str], PostProcessing | None]
+    ) -> None:
         self._gray, self._units, self._label = ui.grayRangeWidget, ui.unitsRangeWidget, ui.numbersLabel
         self._session, self._results, self._clean_up = session, session.results, clean_up
         self.finished = Signal()
         self._observers = Observers()
-        self._node = self._identity = self._item = self._mapping = None
+        self._node: Any = None
+        self._identity: str | None = None
+        self._item: SegmentedObject | None = None
+        self._mapping: GrayMapping | None = None
         self._last = (0.0, GRAY_MAX)
         self._said = [self._last, self._last]
         self._drag: ThresholdDrag | None = None
@@ -80,15 +86,15 @@ class ThresholdEditor:
         self._is_dragging = False
         shown = None if node is None or identity is None else self._results.shown_or_none(node)
         item = None if shown is None else shown.object_of(identity)
-        is_explained = item is not None and item.thresholds is not None
-        is_locked = is_explained and self._results.is_locked(node, identity)
-        self._node, self._identity, self._item = (node, identity, item) if is_explained else (None, None, None)
-        self._mapping = shown.result.radiograph.mapping if is_explained else None
-        for widget in (self._gray, self._units):
-            widget.enabled = is_explained and not is_locked
-        if not is_explained:
+        if shown is None or identity is None or item is None or item.thresholds is None:
+            self._node, self._identity, self._item, self._mapping = None, None, None, None
+            self._gray.enabled = self._units.enabled = False
             self._label.text = "" if item is None else unexplained(item)
             return
+        is_locked = self._results.is_locked(node, identity)
+        self._node, self._identity, self._item = node, identity, item
+        self._mapping = shown.result.radiograph.mapping
+        self._gray.enabled = self._units.enabled = not is_locked
         self._range_of_units()
         self._set(item.thresholds.interval)
         self._label.text = described(item)
@@ -140,11 +146,11 @@ class ThresholdEditor:
 
     def _set(self, interval: tuple[float, float]) -> None:
         """Show an interval of gray levels in both sliders, without taking it for the user's."""
-        self._last = tuple(map(float, interval))
+        self._last = float(interval[0]), float(interval[1])
         self._is_setting = True
         try:
             self._gray.setValues(*self._last)
-            self._units.setValues(*map(float, self._mapping.to_units(list(self._last))))
+            self._units.setValues(*map(float, self._mapping.to_units(np.array(self._last))))
         finally:
             self._is_setting = False
         self._said = [(widget.minimumValue, widget.maximumValue) for widget in (self._gray, self._units)]
@@ -155,7 +161,7 @@ class ThresholdEditor:
 
     def _units_changed(self, low: float, high: float) -> None:
         if not self._is_setting and self._item is not None:
-            gray = self._mapping.to_gray([low, high])
+            gray = self._mapping.to_gray(np.array([low, high])).tolist()
             self._want(self._meant(self._units, self._said[1], (low, high), gray), by_box=False)
 
     def _meant(
@@ -207,10 +213,10 @@ class ThresholdEditor:
         self._session.moved.emit(self._identity, numbers)
 
     def _begin(self) -> ThresholdDrag | None:
-        shown = self._results.shown_or_none(self._node)
-        if shown is None or shown.object_of(self._identity) is None:
+        shown, identity = self._results.shown_or_none(self._node), self._identity
+        if shown is None or identity is None or shown.object_of(identity) is None:
             return None
-        drag = self._results.drag(self._node, self._identity, self._clean_up(shown, self._identity))
+        drag = self._results.drag(self._node, identity, self._clean_up(shown, identity))
         self._session.machine.send(Event.DRAG)
         return drag
 

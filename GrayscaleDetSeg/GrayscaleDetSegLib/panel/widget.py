@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import qt
@@ -55,7 +57,7 @@ class Panel:
         for section in self.sections:
             section.attach(session, own[section])
         self.is_entered = False
-        self._disconnect = None  # unties the widgets from the parameters
+        self._disconnect: Callable[[], None] | None = None  # unties the widgets from the parameters
         segment, objects, draw = self.section("Segment"), self.section("Objects"), self.section("Draw")
         self._shortcuts = [
             self._shortcut("Ctrl+Shift+S", segment.segment_or_cancel),
@@ -66,8 +68,8 @@ class Panel:
         self._enable_shortcuts(False)
         self.update()
 
-    def section(self, name: str) -> Section:
-        """A section by the name of its class; KeyError where there is none."""
+    def section(self, name: str) -> Any:
+        """The :class:`Section` whose class is called so; KeyError where there is none."""
         return {type(each).__name__: each for each in self.sections}[name]
 
     @property

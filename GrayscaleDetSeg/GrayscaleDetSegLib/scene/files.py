@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..core.errors import OutputError
-from ..core.result import SegmentationResult
-from .seg_nrrd import encoded
+from . import seg_nrrd
 
 EXTENSION = ".seg.nrrd"
 
@@ -28,10 +27,10 @@ def quiet() -> Iterator[None]:
         vtk.vtkObject.SetGlobalWarningDisplay(before)
 
 
-def write_result(result: SegmentationResult, path: Path) -> None:
+def write_result(result: seg_nrrd.AnyResult, path: Path) -> None:
     """Write the segmentation of `result` to `path` (``.seg.nrrd``), complete or not at all; Slicer is not needed.
 
-    The file holds one image of the radiograph's size (columns x rows x 1) with the radiograph's geometry, with as many
+    The file holds one image of the size and geometry of the radiograph (columns x rows x 1) or volume, with as many
     layers as overlapping objects need. Where nothing was found it is an image of zeros without segments.
 
     Raises
@@ -42,7 +41,8 @@ def write_result(result: SegmentationResult, path: Path) -> None:
     path = Path(path)
     aside = path.with_name(f".{uuid.uuid4().hex}{EXTENSION}")
     try:
-        aside.write_bytes(encoded(result))
+        with open(aside, "wb") as file:
+            seg_nrrd.write(result, file)
         os.replace(aside, path)
     except FileNotFoundError as error:
         raise OutputError(f"The segmentation {path} cannot be written: there is no folder {path.parent}.") from error

@@ -1,4 +1,4 @@
-"""Segmentations as the bytes of a .seg.nrrd file, without Slicer: what its storage node would write of the same ones.
+"""Segmentations as .seg.nrrd files, without Slicer: what its storage node would write of the same ones.
 
 Everything Slicer reads from such a file stands in its header: for every segment its layer, its value there, name,
 colour and terminology, and the part of the image that its layer fills.
@@ -8,71 +8,85 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO, Union
 
 import numpy as np
 
 from ..core.labels import anatomy
 from ..core.radiograph import Geometry
 from ..core.result import SegmentationResult
+from ..core.volumes.result import VolumeResult
 from .geometry import ijk_to_ras
 from .nodes import color_of
 from .segmentation import segment_id, terminology_entry
+
+AnyResult = Union[SegmentationResult, VolumeResult]
 
 REPRESENTATION = "Binary labelmap"
 LEVEL = 1
 """Of the compression: label maps are long runs, which more effort hardly makes smaller."""
 
 
-def encoded(result: SegmentationResult) -> bytes:
-    """The file of a result: an image of the radiograph's size (columns x rows x 1) and geometry, of one or more layers.
+def write(result: AnyResult, file: BinaryIO) -> None:
+    """Write the file of a result: an image of the size and geometry of its radiograph (columns x rows x 1) or volume.
 
-    The objects have the values 1, 2, ... in their layer; where nothing was found there is one layer of zeros.
+    It has as many layers as overlapping objects need. The objects have the values 1, 2, ... in their layer; where
+    nothing was found there is one layer of zeros. No more than one slice is held beside the layers.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
-    layers = result.layers()
+    image = result.radiograph if isinstance(result, SegmentationResult) else result.volume
+    layers = [(values.reshape((-1, *values.shape[-2:])), indices) for values, indices in result.layers()]
     kind = np.dtype("<u2") if any(values.dtype == np.uint16 for values, _ in layers) else np.dtype("u1")
-    maps = [values.astype(kind, copy=False) for values, _ in layers]
-    image = np.stack(maps, axis=-1) if len(maps) > 1 else maps[0][..., None]  # the layers innermost
-    header = "\n".join([*_fields(image, result.radiograph.geometry), *_keys(result, layers)])
+    shape = layers[0][0].shape
+    header = "\n".join(
+        [*_fields(shape, len(layers), kind, image.geometry), *_keys(result, image.geometry, shape, layers)]
+    )
+    file.write(header.encode("utf-8") + b"\n\n")
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)  # gzip, without a date
-    data = np.ascontiguousarray(image).data
-    return header.encode("utf-8") + b"\n\n" + packer.compress(data) + packer.flush()
+    for number in range(shape[0]):
+        part = np.stack([values[number] for values, _ in layers], axis=-1)  # the layers innermost
+        file.write(packer.compress(np.ascontiguousarray(part, kind).data))
+    file.write(packer.flush())
 
 
-def _fields(image: np.ndarray, geometry: Geometry) -> Iterator[str]:
-    """The lines that say how the data are to be read and where they lie."""
-    rows, columns, layers = image.shape
+def _fields(shape: tuple[int, ...], count: int, kind: np.dtype, geometry: Geometry) -> Iterator[str]:
+    """The lines that say how the data (slices, rows, columns, in `count` layers) are to be read and where they lie."""
     matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras(geometry)  # LPS
-    several = layers > 1
+    several = count > 1
     yield "NRRD0004"
     yield "# Complete NRRD file format specification at:"
     yield "# http://teem.sourceforge.net/nrrd/format.html"
-    yield f"type: unsigned {'short' if image.dtype.itemsize == 2 else 'char'}"
+    yield f"type: unsigned {'short' if kind.itemsize == 2 else 'char'}"
     yield f"dimension: {4 if several else 3}"
     yield "space: left-posterior-superior"
-    yield f"sizes: {f'{layers} ' if several else ''}{columns} {rows} 1"
+    yield f"sizes: {f'{count} ' if several else ''}{' '.join(map(str, shape[::-1]))}"
     yield "space directions: " + ("none " if several else "") + " ".join(_vector(matrix[:3, n]) for n in range(3))
     yield f"kinds: {'list ' if several else ''}domain domain domain"
-    if image.dtype.itemsize == 2:
+    if kind.itemsize == 2:
         yield "endian: little"
     yield "encoding: gzip"
     yield f"space origin: {_vector(matrix[:3, 3])}"
 
 
-def _keys(result: SegmentationResult, layers: list[tuple[np.ndarray, tuple[int, ...]]]) -> list[str]:
+def _keys(
+    result: AnyResult, geometry: Geometry, shape: tuple[int, ...], layers: list[tuple[np.ndarray, tuple[int, ...]]]
+) -> list[str]:
     """The lines ``key:=value``, in the order of the keys."""
-    rows, columns = result.radiograph.shape
-    whole = 0, columns - 1, 0, rows - 1, 0, 0
+    whole = [edge for size in shape[::-1] for edge in (0, size - 1)]
     keys = {
         "Segmentation_ContainedRepresentationNames": f"{REPRESENTATION}|",
         "Segmentation_MasterRepresentation": REPRESENTATION,
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
     if result.objects:
-        numbers = [*ijk_to_ras(result.radiograph.geometry).ravel(), *whole]
-        geometry = "".join(f"{_number(number)};" for number in numbers)
-        keys["Segmentation_ConversionParameters"] = f"Reference image geometry|{geometry}|&"
+        numbers = "".join(f"{_number(number)};" for number in [*ijk_to_ras(geometry).ravel(), *whole])
+        keys["Segmentation_ConversionParameters"] = f"Reference image geometry|{numbers}|&"
     for layer, (values, indices) in enumerate(layers):
-        extent = whole if layer == 0 else _filled(values)
+        extent = _filled(values) if layer else whole
         for value, index in enumerate(indices, start=1):
             item = result.objects[index]
             kind = anatomy(item.label)
@@ -91,10 +105,10 @@ def _keys(result: SegmentationResult, layers: list[tuple[np.ndarray, tuple[int, 
     return [f"{key}:={_escaped(keys[key])}" for key in sorted(keys)]
 
 
-def _filled(values: np.ndarray) -> tuple[int, ...]:
+def _filled(values: np.ndarray) -> list[int]:
     """First and last column, row and slice that hold something; Slicer keeps no more of every layer but the first."""
-    rows, columns = (np.flatnonzero(values.any(axis=axis)) for axis in (1, 0))
-    return int(columns[0]), int(columns[-1]), int(rows[0]), int(rows[-1]), 0, 0
+    filled = [np.flatnonzero(values.any(axis=axes)) for axes in ((0, 1), (0, 2), (1, 2))]
+    return [int(indices[end]) for indices in filled for end in (0, -1)]
 
 
 def _vector(numbers: np.ndarray) -> str:

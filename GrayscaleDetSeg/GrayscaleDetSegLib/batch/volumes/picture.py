@@ -1,16 +1,19 @@
-"""One picture per volume: the middle slices of three views with outlines, and how the rounds agreed."""
+"""One picture per volume: the middle slices of three views with outlines, and how the method came to them."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ...core.explanations.base import Explanation
 from ...core.labels import anatomy, display_name
+from ...core.volumes.attention import AttentionBoxes
 from ...core.volumes.result import VolumeResult
 from ...core.volumes.rounds import Rounds
 from ...core.volumes.views import VIEWS
 from ...core.volumes.volume import canonical_view, stored_axes
 from .. import drawing
+from .located import HEIGHT, draw_boxes, draw_heat_maps, located
 
 SIDE = 420
 """Px of the longest side of all slices, shown at one scale."""
@@ -18,7 +21,7 @@ _MARGIN, _HEADER, _CURVE = 16, 46, 200
 
 
 def draw_picture(result: VolumeResult) -> Image.Image:
-    """The picture of a result, RGB.
+    """The picture of a result, RGB. Where a detector has looked at slices, its regions are drawn as rectangles.
 
     The slices go through the middle of the first object (of the volume where there is none). Axial slices are seen
     from below, the patient's left on the right; the two others have the head above, sagittal ones the front on the
@@ -43,8 +46,34 @@ def draw_picture(result: VolumeResult) -> Image.Image:
             shown = _upright(np.take(mask, index, axis), axis)
             coverage = Image.fromarray(shown.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
             drawing.paint_mask(picture, coverage, anatomy(item.label).color, 2.0, 0.18)
+            for rows, columns in _regions(item.explanation, result, view, index):
+                if axis != VIEWS["axial"]:
+                    rows = gray.shape[0] - rows[1], gray.shape[0] - rows[0]
+                y0, y1 = (value * down * scale for value in rows)
+                x0, x1 = (value * across * scale for value in columns)
+                ImageDraw.Draw(picture).rectangle((x0, y0, x1 - 1, y1 - 1), outline=anatomy(item.label).color)
+        draw_boxes(picture, result, view, index)
         pictures.append((f"{view} {index + 1} of {seen.shape[axis]}", picture))
     return _sheet(result, pictures)
+
+
+def _regions(
+    explanation: Explanation | None, result: VolumeResult, view: str, index: int
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Rows and columns, in voxels, of the regions that a detector has seen in a slice of its view."""
+    if not isinstance(explanation, AttentionBoxes) or explanation.view != view:
+        return []
+    found = []
+    axes, turned = stored_axes(result.volume.geometry)
+    for region in explanation.regions:
+        ends: list[tuple[float, float]] = []
+        for axis, turn in zip(axes, turned):
+            low, high, side = region.box[2 - axis], region.box[5 - axis], result.volume.shape[axis]
+            ends.append((side - high, side - low) if turn else (low, high))
+        low, high = ends.pop(VIEWS[view])
+        if low <= index + 0.5 < high:
+            found.append((ends[0], ends[1]))
+    return found
 
 
 def _upright(values: np.ndarray, axis: int) -> np.ndarray:
@@ -66,7 +95,9 @@ def _sheet(result: VolumeResult, pictures: list[tuple[str, Image.Image]]) -> Ima
     curves = [item for item in result.objects if isinstance(item.explanation, Rounds)]
     message = drawing.wrapped(drawing.plain(result.message), 14, width - 2 * _MARGIN)
     top = _HEADER + tallest + 26
-    below = top + (_CURVE + _MARGIN if curves else 0)
+    heats = located(result.objects)
+    middle = top + (_CURVE + _MARGIN if curves else 0)
+    below = middle + (HEIGHT + _MARGIN if heats else 0)
     sheet = Image.new("RGB", (width, below + 20 * len(message) + _MARGIN), drawing.BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     source = result.volume.source
@@ -79,6 +110,8 @@ def _sheet(result: VolumeResult, pictures: list[tuple[str, Image.Image]]) -> Ima
         x += picture.width + _MARGIN
     if curves:
         _curve(draw, (_MARGIN, top, width - _MARGIN, top + _CURVE), curves)
+    if heats:
+        draw_heat_maps(sheet, (_MARGIN, middle, width - _MARGIN, middle + HEIGHT), heats)
     for line, text in enumerate(message):
         drawing.write(draw, (_MARGIN, below + 20 * line), text, 14, drawing.FAINT)
     return sheet

@@ -11,20 +11,9 @@ from ...core.plugins import HERE, Plugin, Plugins
 from ...core.volumes.reading import read_volume
 from ...core.volumes.result import VolumeResult
 from .. import outputs
-from ..inputs import OVERLAY, REPORT, SEGMENTATION, Job
+from ..inputs import OVERLAY, REPORT, Job
+from ..writers import SegmentationWriter
 from .report import report
-
-
-class SegmentationWriter:
-    """A segmentation as 3D Slicer stores it."""
-
-    suffix, content = SEGMENTATION, "segmentation, opens in 3D Slicer"
-
-    def write(self, result: VolumeResult, path: Path) -> None:
-        """See ``writers.Writer``."""
-        from .segmentation_file import write_segmentation
-
-        write_segmentation(result, path)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ def operations_of(values: Any) -> ModuleType:
     """The operations for an array, or for a tensor."""
     if isinstance(values, np.ndarray):
         from . import operations
-    else:
-        from . import torch_operations as operations
-    return operations
+
+        return operations
+    from . import torch_operations
+
+    return torch_operations

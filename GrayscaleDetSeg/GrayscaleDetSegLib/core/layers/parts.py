@@ -27,7 +27,7 @@ class Part:
         return self.forward(*inputs)
 
     def forward(self, *inputs: Any) -> Any:
-        """The part's answer."""
+        """What the part computes of its inputs; NotImplementedError where a part lacks it."""
         raise NotImplementedError
 
     def children(self) -> dict[str, Part]:
@@ -144,13 +144,13 @@ class Convolution(Part):
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, bias: bool = True) -> None:
         self.inputs, self.outputs, self.size, self.stride, self.has_bias = inputs, outputs, size, stride, bias
-        self.kernel: np.ndarray | None = None  # (size, size, inputs, outputs)
+        self.kernel: np.ndarray  # (size, size, inputs, outputs); not before `take`
         self.bias: np.ndarray | None = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """See :class:`Part`."""
-        weight = {"weight": (self.outputs, self.inputs, self.size, self.size)}
-        return {**weight, "bias": (self.outputs,)} if self.has_bias else weight
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.outputs, self.inputs, self.size, self.size)}
+        return {**shapes, "bias": (self.outputs,)} if self.has_bias else shapes
 
     def take(self, tensors: Mapping[str, np.ndarray]) -> None:
         """See :class:`Part`."""
@@ -158,7 +158,7 @@ class Convolution(Part):
         self.bias = np.asarray(tensors["bias"], np.float32) if self.has_bias else None
 
     def scale(self, factor: np.ndarray, shift: np.ndarray) -> None:
-        """Multiply and shift what comes out, channel by channel."""
+        """Multiply and shift what comes out, by a factor and a shift (outputs,) for each channel."""
         self.kernel, self.bias = self.kernel * factor, shift if self.bias is None else self.bias * factor + shift
 
     def forward(self, maps):
@@ -177,13 +177,13 @@ class Linear(Part):
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         self.inputs, self.outputs, self.has_bias = inputs, outputs, bias
-        self.matrix: np.ndarray | None = None  # (inputs, outputs)
+        self.matrix: np.ndarray  # (inputs, outputs); not before `take`
         self.bias: np.ndarray | None = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """See :class:`Part`."""
-        weight = {"weight": (self.outputs, self.inputs)}
-        return {**weight, "bias": (self.outputs,)} if self.has_bias else weight
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.outputs, self.inputs)}
+        return {**shapes, "bias": (self.outputs,)} if self.has_bias else shapes
 
     def take(self, tensors: Mapping[str, np.ndarray]) -> None:
         """See :class:`Part`."""
@@ -191,7 +191,7 @@ class Linear(Part):
         self.bias = np.asarray(tensors["bias"], np.float32) if self.has_bias else None
 
     def scale(self, factor: np.ndarray, shift: np.ndarray) -> None:
-        """Multiply and shift what comes out, number by number."""
+        """Multiply and shift what comes out, by a factor and a shift (outputs,) for each number."""
         self.matrix, self.bias = self.matrix * factor, shift if self.bias is None else self.bias * factor + shift
 
     def forward(self, rows):
@@ -218,8 +218,8 @@ class BatchNorm(Part):
 
     def __init__(self, channels: int, axes: int = 2, momentum: float = 0.1) -> None:
         self.channels, self.axes, self.momentum = channels, axes, momentum
-        self.factor: np.ndarray | None = None
-        self.shift: np.ndarray | None = None
+        self.factor: np.ndarray  # not before `take`
+        self.shift: np.ndarray
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """See :class:`Part`."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import nn
 
 from . import parts, torch_operations
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 _LAYERS: dict[type, Callable[[Any], nn.Module]] = {
     parts.Same: lambda part: nn.Identity(),
@@ -74,11 +76,11 @@ class TorchPart(nn.Module):
         """Give a new network the weights to begin a training with, where they are not PyTorch's own."""
 
 
-def mirrors(kind: type[parts.Part]) -> Callable[[type[nn.Module]], type[nn.Module]]:
+def mirrors(kind: type[parts.Part]) -> Callable[[type[Layer]], type[Layer]]:
     """Marks a PyTorch layer that is made of one of our layers by its class method ``of``."""
 
-    def mark(layer: type[nn.Module]) -> type[nn.Module]:
-        _LAYERS[kind] = layer.of
+    def mark(layer: type[Layer]) -> type[Layer]:
+        _LAYERS[kind] = layer.of  # type: ignore[attr-defined]  # which mypy cannot ask of a PyTorch module
         return layer
 
     return mark

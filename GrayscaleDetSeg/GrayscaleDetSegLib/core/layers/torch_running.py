@@ -14,7 +14,7 @@ def ready(network: nn.Module) -> None:
     network.eval()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            module.to(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
 
 
 def run(network: nn.Module, inputs: tuple) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from ..radiograph import Radiograph
@@ -30,6 +30,10 @@ class Method(ABC):
     """What to say while each stage of its own runs, by the name that it gives the stopwatch."""
     dimensions: ClassVar[int] = 2
     """What kind of image it takes: 2 for radiographs, 3 for volumes, see ``volumetric.VolumeMethod``."""
+    also_takes: ClassVar[tuple[int, ...]] = ()
+    """Kinds of images that it takes as well; which one a model was trained for, its bundle says."""
+    finds_regions: ClassVar[bool] = False
+    """Whether it finds the regions of radiographs itself where a model has no 2D detector, see :meth:`localiser`."""
     networks: ClassVar[tuple[str, ...]] = ()
     """The networks of a model bundle that it needs, by their names in the manifest; none where it learns nothing."""
     needs_torch: ClassVar[bool] = False
@@ -49,6 +53,18 @@ class Method(ABC):
     def is_in(cls, bundle: Bundle) -> bool:
         """Whether a model bundle has what the method needs; only the manifest is looked at."""
         return all(name in bundle.manifest["networks"] for name in cls.networks)
+
+    @classmethod
+    def takes(cls, dimensions: int) -> bool:
+        """Whether it takes images of this kind: 2 or 3."""
+        return dimensions == cls.dimensions or dimensions in cls.also_takes
+
+    def localiser(self) -> Any:
+        """What finds the regions where a model has no 2D detector, if :attr:`finds_regions`.
+
+        It has `candidates` and `settings.score` as ``yolo.detector.RoiDetector``.
+        """
+        raise NotImplementedError
 
     @classmethod
     @abstractmethod

@@ -28,6 +28,8 @@ BUILT_IN = {
     "rstn": "rstn:Rstn",
     "step_wise": "step_wise:StepWise",
     "organ_then_part": "organ_then_part:OrganThenPart",
+    "lsnet": "lsnet:LSNet",
+    "detection_attention": "detection_attention:DetectionAttention",
 }
 """Modules beside this one, which need no installation; a model's own method is the first here that it has."""
 
@@ -167,7 +169,7 @@ def methods_of(bundle: Bundle, known: Registry | None = None) -> list[type[Metho
     Methods for volumes are in bundles that say so, and no others.
     """
     kind, usable = bundle.dimensions, (known or registry()).usable()
-    methods = [method for method in usable if method.dimensions == kind and method.is_in(bundle)]
+    methods = [method for method in usable if method.takes(kind) and method.is_in(bundle)]
     named = bundle.manifest.get("method")
     methods.sort(key=lambda method: (method.name != named, not method.networks))
     has_own = bool(methods) and (methods[0].name == named or bool(methods[0].networks))

@@ -41,6 +41,11 @@ def decoding(*faults: type[Exception]) -> Iterator[None]:
 
     It is put around decoders alone, because what our own code raises otherwise is a fault of the program, which must
     not be taken for a damaged file.
+
+    Raises
+    ------
+    Undecodable
+        In place of the `faults`. RadiographError, ImportError and MemoryError pass through.
     """
     try:
         yield

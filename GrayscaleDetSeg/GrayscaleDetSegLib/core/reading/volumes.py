@@ -196,7 +196,13 @@ def _nifti_values(path: Path, copy: Path, header: Header, notes: list[str]) -> V
 
 
 def check_nifti_length(path: Path, header: Header) -> None:
-    """ITK fills what is missing in a NIfTI file with zeros, so count the bytes here."""
+    """Count the bytes of a NIfTI file, because ITK fills with zeros what is missing.
+
+    Raises
+    ------
+    RadiographError
+        If the file is shorter than its header says, or damaged.
+    """
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)

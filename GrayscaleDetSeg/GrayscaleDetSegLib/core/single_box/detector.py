@@ -10,6 +10,7 @@ from .. import boxes
 from ..engines import answer, prepared
 from ..gray_image import GrayImage
 from ..point_cloud import normalise, sample_points
+from ..types import AnyBox2D
 from .anchors import AnchorConfig
 from .description import PointNet
 from .detected import DetectedBox
@@ -66,7 +67,7 @@ class BoxDetector:
         """The classes it can find the box of."""
         return tuple(self.network.config.classes)
 
-    def anchor_scores(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def anchor_scores(self, gray: np.ndarray | GrayImage, roi: AnyBox2D) -> tuple[np.ndarray, np.ndarray]:
         """Class probabilities (anchors, 1 + classes) and pooled features (anchors, features) of a ROI's anchors.
 
         Parameters
@@ -81,8 +82,15 @@ class BoxDetector:
         scores, pooled = answer(self.network, cloud, levels, self.anchors, self.settings.separate)
         return scores[0], pooled[0]
 
-    def proposals(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> list[DetectedBox]:
+    def proposals(self, gray: np.ndarray | GrayImage, roi: AnyBox2D, label: str) -> list[DetectedBox]:
         """All boxes of a class that survive non-maximum suppression with 3D IoU, refined, best score first.
+
+        Parameters
+        ----------
+        gray, roi
+            As for :meth:`anchor_scores`.
+        label : str
+            The class of the object.
 
         Raises
         ------
@@ -102,6 +110,6 @@ class BoxDetector:
             for proposal, box, index in zip(before, after, kept)
         ]
 
-    def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> DetectedBox:
+    def detect(self, gray: np.ndarray | GrayImage, roi: AnyBox2D, label: str) -> DetectedBox:
         """The best box of a class in a ROI: per class one survives (Ge et al. 2022, "NMS with 3D IoU")."""
         return self.proposals(gray, roi, label)[0]

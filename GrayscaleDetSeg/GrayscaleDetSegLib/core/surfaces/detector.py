@@ -9,6 +9,7 @@ from ..explanations.threshold_map import ThresholdMap
 from ..gray import GRAY_MAX
 from ..gray_image import GrayImage
 from ..point_cloud import stratified_places
+from ..types import Box2D
 from .description import SurfaceNetwork
 
 REACH = 2.0
@@ -38,11 +39,11 @@ class SurfaceDetector:
         return label in self.network.config.classes
 
     def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> ThresholdMap:
-        """The field of one ROI, see :meth:`detect_all`."""
+        """The threshold map of one ROI (x0, y0, x1, y1) in px, as :meth:`detect_all`."""
         return self.detect_all(gray, [roi], [label])[0]
 
     def detect_all(self, gray: np.ndarray | GrayImage, rois: list, labels: list[str]) -> list[ThresholdMap]:
-        """The fields of several ROIs of one image.
+        """The threshold maps of several ROIs of one image.
 
         Parameters
         ----------
@@ -68,7 +69,7 @@ class SurfaceDetector:
         numbers = [config.classes.index(label) for label in labels]
         fields = answer(self.network, points)[np.arange(len(rois)), numbers]
         fields = fields.clip(-REACH, 1.0 + REACH) * np.float32(GRAY_MAX)
-        return [ThresholdMap(tuple(map(float, roi)), *field) for roi, field in zip(rois, fields)]
+        return [ThresholdMap(Box2D(*map(float, roi)), *field) for roi, field in zip(rois, fields)]
 
     def points(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""

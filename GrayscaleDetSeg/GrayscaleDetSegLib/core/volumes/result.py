@@ -9,6 +9,7 @@ import numpy as np
 
 from ..explanations.base import Explanation
 from ..types import Count
+from ..windowed import WindowedMask, label_maps, layer_members
 from .volume import Volume
 
 
@@ -23,62 +24,14 @@ class VolumeBox(NamedTuple):
     z1: float
 
 
-@dataclass(frozen=True)
-class VolumeMask:
-    """A mask that holds nothing but the part of a volume around its voxels.
-
-    Parameters
-    ----------
-    shape : tuple of 3 int
-        Of the whole volume.
-    window : tuple of 3 slice
-        Where the part lies.
-    crop : ndarray of bool
-        Its voxels.
-    """
-
-    shape: tuple[int, int, int]
-    window: tuple[slice, ...]
-    crop: np.ndarray
-
-    @classmethod
-    def of(cls, mask: np.ndarray) -> VolumeMask:
-        """The mask (bool) of a whole volume."""
-        window = []
-        for axis in range(3):
-            used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-            window.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0))
-        return cls(mask.shape, tuple(window), mask[tuple(window)].copy())
-
-    def whole(self) -> np.ndarray:
-        """The mask of the whole volume, made anew at each call."""
-        mask = np.zeros(self.shape, bool)
-        mask[self.window] = self.crop
-        return mask
-
-    @property
-    def count(self) -> int:
-        """Voxels."""
-        return int(np.count_nonzero(self.crop))
+class VolumeMask(WindowedMask):
+    """The voxels of an object: of (slices, rows, columns)."""
 
     @property
     def box(self) -> VolumeBox:
-        """The smallest box around them."""
+        """The smallest box around them, of no size where there are none."""
         z, y, x = self.window
         return VolumeBox(*map(float, (x.start, y.start, z.start, x.stop, y.stop, z.stop)))
-
-    def meets(self, other: VolumeMask) -> bool:
-        """Whether the two share voxels."""
-        shared = [
-            slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.window, other.window)
-        ]
-        if any(part.stop <= part.start for part in shared):
-            return False
-        parts = [
-            mask.crop[tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(shared, mask.window))]
-            for mask in (self, other)
-        ]
-        return bool((parts[0] & parts[1]).any())
 
 
 @dataclass(frozen=True)
@@ -164,7 +117,7 @@ class VolumeResult:
         return " ".join([found, *self.notes])
 
     def layers(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
-        """As few label maps (uint8, slices x rows x columns) as hold all objects without overlaps in one of them.
+        """As few label maps (slices, rows, columns) as hold all objects without overlaps in one of them.
 
         Returns
         -------
@@ -172,19 +125,8 @@ class VolumeResult:
             Each with the indices of its objects, which have the values 1, 2, ... in this order. One map without
             objects where there are none.
         """
-        members: list[list[int]] = [[]]
-        for index, item in enumerate(self.objects):
-            for layer in members:
-                if not any(item.voxels.meets(self.objects[other].voxels) for other in layer):
-                    layer.append(index)
-                    break
-            else:
-                members.append([index])
-        found = []
-        for layer in members:
-            values = np.zeros(self.volume.shape, np.uint8)
-            for value, index in enumerate(layer, start=1):
-                mask = self.objects[index].voxels
-                values[mask.window][mask.crop] = value
-            found.append((values, tuple(layer)))
-        return found
+        return label_maps([item.voxels for item in self.objects], self.volume.shape)
+
+    def layer_members(self) -> list[tuple[int, ...]]:
+        """The indices of the objects in each of the :meth:`layers`, without their label maps."""
+        return layer_members([item.voxels for item in self.objects])

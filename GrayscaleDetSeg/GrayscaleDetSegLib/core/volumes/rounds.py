@@ -95,18 +95,6 @@ class SaliencyRounds(Rounds):
 
     Parameters
     ----------
-    rounds : tuple of Round
-        The coarse stage first; the last one made the mask.
-    threshold : float
-        The DSC of two rounds that ended it.
-    most : int
-        Rounds after which it would have ended in any case.
-    converged : bool
-        Whether the last two rounds agreed.
-    margin : float
-        What was added to each box on every side, as a share of the image's side.
-    within : str or None
-        The object around which alone it was looked for.
     maps : tuple of SaliencyMap
     """
 

@@ -30,6 +30,7 @@ class OutputLayer(nn.Conv2d):
         super().__init__(inputs, anchors * (5 + classes), 1)
         self.anchors, self.classes = anchors, classes
         with torch.no_grad():  # objects are rare among cells: start from a low objectness, so that training is calm
+            assert self.bias is not None
             self.bias.view(anchors, -1)[:, 4] = -4.0
 
     @classmethod

@@ -10,7 +10,8 @@ import numpy as np
 from .. import boxes
 from ..content_crop import content_window
 from ..engines import answer, prepared
-from ..result import RegionProposal
+from ..regions import RegionProposal
+from ..types import Box2D
 from .decode import decode
 from .description import Yolo
 from .letterbox import Letterbox
@@ -118,7 +119,7 @@ class RoiDetector:
             kept = items[survivors[classes[survivors] == index]][:most]
             for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
                 if boxes.volume(roi) >= 4.0:
-                    candidates.append(RegionProposal(label, float(score[item]), tuple(map(float, roi))))
+                    candidates.append(RegionProposal(label, float(score[item]), Box2D(*map(float, roi))))
         return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
 
     def _one_per_place(self, candidates: list[RegionProposal]) -> list[RegionProposal]:

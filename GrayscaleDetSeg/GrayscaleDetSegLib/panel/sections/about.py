@@ -1,4 +1,4 @@
-"""The first lines of the panel: what the chosen model knows, and on what it was shown to work."""
+"""The first lines of the panel: what the chosen model knows, and on what it was shown to work; one beside a result."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ class About(Section):
     def attach(self, session: Session, ui: SimpleNamespace) -> None:
         """As :meth:`Section.attach`."""
         super().attach(session, ui)
-        self._said: Model | None = None
+        self._said: tuple[Model | None, bool] = (None, False)
 
     def update(self, state: State) -> bool:
         """As :meth:`Section.update`."""
         model = self.session.model
         if model is None or model.problem:
-            self._said = None
+            self._said = None, False
             return False
-        if model != self._said:
-            self._said = model
+        briefly = self.session.node is not None  # the result needs the place
+        if (model, briefly) != self._said:
+            self._said = model, briefly
             evidence = evidence_of(model.folder, model.classes)
-            self.ui.knowsLabel.text = known(model, evidence)
-            self.ui.knowsLabel.toolTip = figures(model, evidence)
+            whole = known(model, evidence)
+            self.ui.knowsLabel.text = in_brief(model) if briefly else whole
+            numbers = figures(model, evidence)
+            self.ui.knowsLabel.toolTip = f"{whole}\n{numbers}" if briefly else numbers
         return True
 
 
@@ -51,6 +54,12 @@ def known(model: Model, evidence: Evidence) -> str:
             if labels:
                 lines.append(title.format(classes=", ".join(labels)))
         text = "\n".join(lines)
+    return f"{text} {_('Use: {use}.').format(use=model.use)}" if model.use else text
+
+
+def in_brief(model: Model) -> str:
+    """The same in one line, which points to the tooltip."""
+    text = _("Knows {number} kinds of objects (point here to read which).").format(number=len(model.classes))
     return f"{text} {_('Use: {use}.').format(use=model.use)}" if model.use else text
 
 

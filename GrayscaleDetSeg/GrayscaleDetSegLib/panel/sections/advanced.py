@@ -1,4 +1,4 @@
-"""Which model finds the objects and what else can be set: polarity, method, device, score, clean-up."""
+"""Which model finds the objects and what else can be set: polarity, method, device, score, post-processing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from slicer.i18n import tr as _
 from ...core.errors import GrayscaleDetSegError
 from ...core.methods.registry import registry
 from ...logic.models import Model, labels
-from ..parameters import options_of
 from ..section import Section
 from ..session import Session
 from ..state import State
@@ -59,7 +58,7 @@ class Advanced(Section):
 
     def _problem(self) -> str:
         """Why the chosen model cannot be used, or not by the chosen method; or nothing."""
-        method = options_of(self.session.parameters).method
+        method = self.session.options.method
         if self.chosen.problem or method is None or method in self.chosen.methods:
             return self.chosen.problem
         return _("{model} has no method '{method}'; choose another method or another model.").format(
@@ -73,14 +72,15 @@ class Advanced(Section):
         chosen = self._models.get(parameters.model, listed)
         if not any(each.key == chosen.key for each in listed):  # a scene's, from another computer
             listed.append(chosen)
-        self._listed, self.session.model = listed, next(each for each in listed if each.key == chosen.key)
+        chosen = next(each for each in listed if each.key == chosen.key)
+        self._listed, self.session.model = listed, chosen
         self.session.model_problem = self._problem()
         combo.clear()
         for index, (model, text) in enumerate(zip(listed, labels(listed))):
             combo.addItem(_("{name} (not available)").format(name=text) if model.problem else text)
             combo.setItemData(index, described(model), qt.Qt.ToolTipRole)
-        combo.currentIndex = listed.index(self.chosen)
-        combo.toolTip = described(self.chosen)
+        combo.currentIndex = listed.index(chosen)
+        combo.toolTip = described(chosen)
         if self.session.model_problem:
             self.session.messages.say(self.session.model_problem)
         if not self.chosen.problem:
@@ -90,7 +90,7 @@ class Advanced(Section):
     def _show_methods(self) -> None:
         """The methods of the model, its own first; and the one that was chosen, though the model lacks it."""
         combo, methods, title = self.ui.methodComboBox, self.chosen.methods, registry().title
-        wanted = options_of(self.session.parameters).method
+        wanted = self.session.options.method
         combo.clear()
         for number, name in enumerate(methods):
             combo.addItem(_("{name} (the model's own)").format(name=title(name)) if number == 0 else title(name), name)

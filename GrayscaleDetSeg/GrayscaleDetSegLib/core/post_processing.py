@@ -1,4 +1,4 @@
-"""What is done to a mask after the rule: smoothing, the largest parts, holes; each step can be switched off."""
+"""Post-processing of a mask after the rule: smoothing, the largest parts, holes; each step can be switched off."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def components(mask: np.ndarray, corners: bool) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class CleanUp:
+class PostProcessing:
     """What is done to a mask after the rule; every step can be switched off.
 
     Parameters
@@ -114,7 +114,7 @@ class CleanUp:
     fill_holes: bool = True
 
     @classmethod
-    def from_dict(cls, values: dict) -> CleanUp:
+    def from_dict(cls, values: dict) -> PostProcessing:
         """The inverse of :meth:`to_dict`, from parsed JSON."""
         return cls(**values)
 

@@ -1,0 +1,1 @@
+"""L-SNet: a network that locates objects by their centres, and one that segments regions brought to one size."""

@@ -1,0 +1,141 @@
+"""The 2D stage: from a radiograph to the regions of its objects.
+
+Polarity is settled by the picture, the picture is looked at as it is hung, regions go back to the stored grid, and
+their sides follow from the file's tags or the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import boxes, sides
+from .orientation import Orientation
+from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
+from .radiograph import Radiograph
+from .regions import RegionProposal, Regions
+from .stopwatch import Stopwatch
+from .types import Box2D
+from .yolo.detector import RoiDetector
+
+LEAST_SIDE = 32
+"""px that an image needs on its shorter side for anything to be known in it."""
+CLEARLY = 1.5
+"""Factor by which the stored grid's scores must exceed those of the view that its directions ask for."""
+
+
+def find(
+    radiograph: Radiograph,
+    detector: RoiDetector,
+    threshold: float,
+    check: PolarityCheck | None,
+    stopwatch: Stopwatch,
+) -> tuple[Radiograph, Regions]:
+    """The radiograph, bone bright by the picture, and the regions of its objects.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+    detector : RoiDetector
+    threshold : float
+        Score that a region needs.
+    check : PolarityCheck or None
+        None takes the file's polarity as it is.
+    stopwatch : Stopwatch
+    """
+    with stopwatch("polarity"):
+        is_known = min(radiograph.shape) >= LEAST_SIDE
+        settled = settled_polarity(radiograph, check) if is_known else radiograph
+    with stopwatch("regions"):
+        regions = find_regions(settled, detector, threshold)
+        if settled.polarity != radiograph.polarity and not regions.found:
+            # a picture in which nothing is known, whichever way round, is no reason to doubt its file
+            settled = radiograph
+            regions = find_regions(settled, detector, threshold)
+    return settled, regions
+
+
+def settled_polarity(radiograph: Radiograph, check: PolarityCheck | None) -> Radiograph:
+    """The radiograph, turned over if it plainly looks as if bone were dark, and a note that says so; a note alone
+    where it may be so."""
+    if check is None:
+        return radiograph
+    probability = check.inverted_probability(radiograph.upright.view_of(radiograph.gray_image()).thinned()[0])
+    if probability < DOUBTFUL:
+        return radiograph
+    if probability < CONFIDENT:
+        note = f"Polarity is not certain: the picture may be inverted (probability {probability:.2f}), so check it."
+        return replace(radiograph, notes=(*radiograph.notes, note))
+    reason = f"the picture looks inverted (probability {probability:.3f}), whatever the file says"
+    turned = radiograph.inverted(reason)
+    return replace(turned, notes=(*turned.notes, f"Polarity turned over: {reason}."))
+
+
+def find_regions(radiograph: Radiograph, detector: RoiDetector, threshold: float) -> Regions:
+    """The regions of interest, in px of the stored grid.
+
+    A grid that the file's tags or directions say is flipped or turned is looked at both as stored and as it would be
+    hung. The second counts, as it is what the file says, unless the first has clearly higher scores: files with wrong
+    tags and directions are common too. Sides are as the tags say, see ``sides``.
+    """
+    if min(radiograph.shape) < LEAST_SIDE:
+        return Regions((), None, Orientation(), (_too_small(radiograph.shape),))
+    stored = hung = _seen(radiograph, Orientation(), detector, threshold)
+    if radiograph.upright != stored.orientation:
+        hung = _seen(radiograph, radiograph.upright, detector, threshold)
+    # where nothing passes, the best candidate decides, because it is named to the user
+    chosen = stored if (stored.passing, stored.best) > (CLEARLY * hung.passing, hung.best) else hung
+    candidates = chosen.candidates
+    found = tuple(item for item in candidates if item.score >= threshold)
+    notes = _view_notes(radiograph, chosen.orientation) if found else ()
+    regions = Regions(found, candidates[0] if candidates else None, chosen.orientation, notes)
+    return sides.settled(regions, radiograph, candidates)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the detector sees in one view: all candidates, best first, in px of the stored grid; the sum of the scores
+    that pass, and the best score."""
+
+    orientation: Orientation
+    candidates: list[RegionProposal]
+    passing: float
+    best: float
+
+
+def _seen(radiograph: Radiograph, view: Orientation, detector: RoiDetector, threshold: float) -> _Seen:
+    across, down, _ = radiograph.geometry.spacing
+    shape = radiograph.shape[::-1] if view.transpose else radiograph.shape
+    gray, step = view.view_of(radiograph.gray_image()).thinned()
+    aspect = down / across
+    candidates = detector.candidates(gray, 1.0 / aspect if view.transpose else aspect, threshold)
+    passing = sum(item.score for item in candidates if item.score >= threshold)
+    best = candidates[0].score if candidates else 0.0
+    stored = [
+        replace(item, roi=Box2D(*view.roi_to_stored(_enlarged(item.roi, step, shape), radiograph.shape)))
+        for item in candidates
+    ]
+    return _Seen(view, stored, passing, best)
+
+
+def _too_small(shape: tuple[int, int]) -> str:
+    return (f"The image has {shape[1]} x {shape[0]} pixels, too few to know anything in it: at least {LEAST_SIDE} on "
+            f"each side are needed.")  # fmt: skip
+
+
+def _view_notes(radiograph: Radiograph, orientation: Orientation) -> tuple[str, ...]:
+    """How the picture was looked at, where that is not as stored or not as its file says."""
+    by = radiograph.lie.said_by or "the file's directions"
+    if orientation != radiograph.upright:
+        return (f"Looked at {orientation.words}, where much more was found than {radiograph.upright.words} as {by} "
+                f"{'says' if radiograph.lie.said_by else 'say'}: check them.",)  # fmt: skip
+    if orientation.is_identity:
+        return ()
+    return (f"Looked at {orientation.words}, as {by} {'says' if radiograph.lie.said_by else 'say'}; masks and boxes "
+            f"lie on the stored grid.",)  # fmt: skip
+
+
+def _enlarged(roi: tuple[float, ...], step: int, shape: tuple[int, int]) -> Box2D:
+    """A ROI in px of the thinned image in px of the radiograph of `shape`."""
+    return Box2D(*(roi if step == 1 else map(float, boxes.clip(np.asarray(roi) * step, shape))))

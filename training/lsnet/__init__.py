@@ -1,0 +1,1 @@
+"""Training of L-SNet, on radiographs and on slices of volumes."""

@@ -84,7 +84,7 @@ TAGGED = Lie(Orientation(), "PatientOrientation L\\F", (1, 0))
 def notes(gray: np.ndarray, found=LUNGS, lie: Lie = TAGGED, orientation: Orientation | None = None) -> tuple[str, ...]:
     image = replace(Radiograph.from_array(gray.astype(np.uint8)), lie=lie)
     regions = Regions(tuple(found), found[0] if found else None, orientation or Orientation(), ("before",))
-    before, *after = with_markers(regions, image, (orientation or Orientation()).view(gray), 1).notes
+    before, *after = with_markers(regions, image).notes
     assert before == "before"
     return tuple(after)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .clean_up import components
 from .layers.resizing import reduced
+from .post_processing import components
 
 LONGEST = 768
 """px of a film's longer side in which letters are looked for."""

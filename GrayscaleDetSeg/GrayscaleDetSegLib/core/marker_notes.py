@@ -20,19 +20,19 @@ OFF = 0.15
 """Share of the distance between right and left objects by which a letter must lie off their middle to tell a side."""
 
 
-def with_markers(regions: Regions, radiograph: Radiograph, gray: np.ndarray, step: int) -> Regions:
+def with_markers(regions: Regions, radiograph: Radiograph) -> Regions:
     """The regions with what letters on the film contradict.
 
     Parameters
     ----------
     regions : Regions
-        In px of the stored grid, their sides settled.
-    gray : ndarray
-        Gray levels 0..255 of the view that they were found in, every `step`-th pixel.
+        In px of the stored grid, their sides settled. The film is read in the view that they were found in.
+    radiograph : Radiograph
     """
     lie = radiograph.lie
     if lie.sideless or not (lie.laterality or any(side_in(item.label) for item in regions.found)):
         return regions
+    gray, step = regions.orientation.view_of(radiograph.gray_image()).thinned()
     markers = find_markers(gray)
     return replace(regions, notes=(*regions.notes, *_notes(markers, regions, radiograph, step))) if markers else regions
 

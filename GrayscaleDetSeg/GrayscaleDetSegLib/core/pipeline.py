@@ -5,35 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-<<<<<<< HEAD
-import numpy as np
-
-from . import boxes, crowds, sides
-from .assembly import assemble
-from .clean_up import CleanUp
-from .doubles import without_doubles
-from .errors import MethodError, UnknownClassError
-from .exclusive import made_exclusive
-from .labels import of_class
-from .marker_notes import with_markers
-=======
-from . import region_finding
+from . import crowds, region_finding
 from .assembly import finish
 from .exclusive import made_exclusive
->>>>>>> main
 from .methods.base import Method
 from .methods.choice import MethodChoice
 from .overlaps import EXCLUSIVE, Overlaps
-<<<<<<< HEAD
-from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
-from .radiograph import Radiograph, Spacing
-from .regions import RegionMask, RegionProposal, Regions
-=======
 from .polarity_check import PolarityCheck
 from .post_processing import PostProcessing
 from .radiograph import Radiograph
-from .regions import RegionMask, Regions
->>>>>>> main
+from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
 from .yolo.detector import RoiDetector
@@ -133,43 +114,8 @@ class Pipeline:
         return region_finding.settled_polarity(radiograph, self.polarity_check)
 
     def find_regions(self, radiograph: Radiograph, score_threshold: float | None = None) -> Regions:
-<<<<<<< HEAD
-        """The regions of interest, in px of the stored grid.
-
-        A grid that the file's tags or directions say is flipped or turned is looked at both as stored and as it would
-        be hung. The second counts, as it is what the file says, unless the first has clearly higher scores: files
-        with wrong tags and directions are common too. Sides are as the tags say, see ``sides``.
-        """
-        if min(radiograph.shape) < LEAST_SIDE:
-            return Regions((), None, Orientation(), (_too_small(radiograph.shape),))
-        image = radiograph.gray_image()
-        threshold = self.roi_detector.settings.score if score_threshold is None else score_threshold
-        column, row, _ = radiograph.geometry.spacing
-        aspect = row / column if Spacing(row, column, "").is_plausible else 1.0
-        outcomes = []
-        for orientation in {Orientation(): None, radiograph.upright: None}:
-            seen_aspect = 1.0 / aspect if orientation.transpose else aspect
-            gray, step = orientation.view_of(image).thinned()
-            candidates = self.roi_detector.candidates(gray, seen_aspect, threshold)
-            passing = sum(item.score for item in candidates if item.score >= threshold)
-            best = candidates[0].score if candidates else 0.0
-            outcomes.append((passing, best, orientation, candidates, gray))
-        # where nothing passes, the best candidate decides, because it is named to the user
-        stored, hung = outcomes[0], outcomes[-1]
-        *_, orientation, candidates, gray = stored if stored[:2] > (CLEARLY * hung[0], hung[1]) else hung
-        seen_shape = radiograph.shape[::-1] if orientation.transpose else radiograph.shape
-        candidates = [
-            replace(item, roi=Box2D(*orientation.roi_to_stored(roi, radiograph.shape)))
-            for item, roi in ((item, _enlarged(item.roi, step, seen_shape)) for item in candidates)
-        ]
-        found = tuple(item for item in candidates if item.score >= threshold)
-        notes = _view_notes(radiograph, orientation) if found else ()
-        regions = Regions(found, candidates[0] if candidates else None, orientation, notes)
-        return with_markers(sides.settled(regions, radiograph, candidates), radiograph, gray, step)
-=======
         """The regions of interest, in px of the stored grid, see ``region_finding.find_regions``."""
         return region_finding.find_regions(radiograph, self.roi_detector, self._threshold(score_threshold))
->>>>>>> main
 
     def segment_regions(
         self,
@@ -185,18 +131,6 @@ class Pipeline:
 
         Parameters and errors as for :meth:`segment`.
         """
-<<<<<<< HEAD
-        self.check_method(method)
-        stopwatch = Stopwatch(progress)
-        parts, notes = self.masks_of(radiograph, regions, method, stopwatch)
-        parts = self._crowds_settled(radiograph, parts, regions, method, stopwatch)
-        parts, doubles = without_doubles(parts, radiograph.shape)
-        notes += doubles
-        deviation = smoothing_for(radiograph.noise)
-        if deviation:
-            notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {deviation:.1f} px.",)
-        objects = assemble(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
-=======
         choice = MethodChoice(self.methods, self.model, method)
         return self._segmented(radiograph, regions, choice, clean_up, exclusive, Stopwatch(progress))
 
@@ -210,8 +144,8 @@ class Pipeline:
         stopwatch: Stopwatch,
     ) -> SegmentationResult:
         parts, unknown = choice.masks(radiograph, regions, stopwatch)
+        parts = self._rows_settled(radiograph, parts, regions, choice, stopwatch)
         objects, notes = finish(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
->>>>>>> main
         result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,
@@ -228,6 +162,22 @@ class Pipeline:
         )
         return made_exclusive(result) if exclusive else result
 
+    def _rows_settled(
+        self,
+        radiograph: Radiograph,
+        parts: list[RegionMask],
+        regions: Regions,
+        choice: MethodChoice,
+        stopwatch: Stopwatch,
+    ) -> list[RegionMask]:
+        """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
+        shared = self.roi_detector.settings.shared if self.roi_detector else {}
+
+        def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
+            return choice.masks(radiograph, replace(regions, found=tuple(moved)), stopwatch)[0]
+
+        return crowds.settled(parts, radiograph.shape, shared, again) if shared else parts
+
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None
     ) -> tuple[list[RegionMask], tuple[str, ...]]:
@@ -237,24 +187,6 @@ class Pipeline:
         asked for, are left out.
         """
         return MethodChoice(self.methods, self.model, method).masks(radiograph, regions, stopwatch or Stopwatch())
-
-    def _crowds_settled(
-        self,
-        radiograph: Radiograph,
-        parts: list[RegionMask],
-        regions: Regions,
-        method: str | None,
-        stopwatch: Stopwatch,
-    ) -> list[RegionMask]:
-        """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
-        settings = getattr(self.roi_detector, "settings", None)
-        if settings is None or not settings.shared:
-            return parts
-
-        def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
-            return self.masks_of(radiograph, replace(regions, found=tuple(moved)), method, stopwatch)[0]
-
-        return crowds.settled(parts, radiograph.shape, settings.shared, again)
 
     def mask_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

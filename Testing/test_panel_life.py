@@ -342,7 +342,8 @@ def test_the_panel_goes_for_good(done):
     done.rig.gate.set()
     view, editor = panel.session.view, panel.section("Thresholds").editor
     timers = [panel.session.choices._gone, panel.runner._timer, view._later, view._pixels, view.picking._timer]
-    timers += [panel.section("Draw").regions.watch._timer, editor._live, editor._rest, panel.layout._camera._timer]
+    timers += [panel.section("Draw").regions.watch._timer, editor._live, editor._rest]
+    timers.append(panel.layout._camera._size._timer)
     assert all(isinstance(timer, qt.QTimer) and not timer.isActive() for timer in timers)
     add_volume(done.scene, picture())
     done.scene.Clear(0)

@@ -234,3 +234,30 @@ def test_without_a_main_window():
         drawing.start("region", None, None, print, print)
         drawing.cancel()
         assert not drawing.active and ids(slicer.mrmlScene) == before
+
+
+def test_the_image_fills_its_view_when_that_gets_its_size(layout, panel_session):
+    """Slicer keeps the height that is shown: an image that was fitted too early would be cut off at its sides."""
+    import slicer
+
+    volume = add_volume(slicer.mrmlScene, np.zeros((580, 480), np.uint16), GEOMETRIES["plain"])
+    columns = 480 * volume.GetSpacing()[0]
+    layout.show()
+    widget = manager().sliceWidget("Red")
+    node, interactor = widget.mrmlSliceNode(), widget.sliceView().interactor()
+
+    def resize(width: int, height: int) -> None:
+        field = node.GetFieldOfView()
+        node.SetDimensions(width, height, 1)
+        node.SetFieldOfView(field[1] * width / height, field[1], field[2])  # as Slicer does
+        interactor.InvokeEvent("ConfigureEvent")
+        panel_session.wait(lambda: False, 0.1)
+
+    resize(800, 600)
+    layout.show_volume(volume)
+    resize(380, 650)
+    assert node.GetFieldOfView()[0] == pytest.approx(columns, rel=0.02), "It is cut off, or small."
+    node.SetFieldOfView(19.0, 32.5, 1.0)  # the user zooms
+    resize(760, 650)
+    assert node.GetFieldOfView()[1] == pytest.approx(32.5)
+    layout.restore()

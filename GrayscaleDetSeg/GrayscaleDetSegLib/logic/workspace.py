@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..core.clean_up import CleanUp
 from ..core.editing import leaving, without_object
 from ..core.errors import GrayscaleDetSegError
+from ..core.post_processing import PostProcessing
 from ..core.result import SegmentationResult
 from ..scene import outcome as outcomes
 from ..scene import record, segmentation, table, volumes
@@ -288,7 +288,7 @@ class Workspace:
             self._refresh(node, store.save(result, identities, store.grid, before.stamp))
 
     def drag(
-        self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None = None
+        self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None = None
     ) -> ThresholdDrag:
         """Begin to move the thresholds of an object; what is dragged already is finished first.
 

@@ -12,6 +12,7 @@ from ..core.errors import RadiographError
 from ..core.gray import GrayMapping
 from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
+from ..core.strangers import stranger_note
 from .geometry import PixelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
 from .volume_source import lie_of, modality_note, polarity_of, source_of, spacing_of
@@ -127,6 +128,7 @@ def read_volume(
     chosen, remark = polarity_of(values, polarity, context)
     spacing, remarks = spacing_of(grid.geometry, context, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
     said: list[str] = []
+    strange = stranger_note(values)
     pixels = chosen.apply(values)
     lie = lie_of(context, file, grid.geometry, said)
     return Radiograph(
@@ -137,7 +139,7 @@ def read_volume(
         grid.geometry,
         source_of(file, modality, context),
         modality,
-        (*notes, *more, *remark, *remarks, *said),
+        (*notes, *more, *remark, *remarks, *said, *filter(None, [strange])),
         lie,
     )
 

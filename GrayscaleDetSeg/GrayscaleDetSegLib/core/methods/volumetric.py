@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..radiograph import Radiograph
     from ..regions import RegionMask, Regions
     from ..stopwatch import Stopwatch
+    from ..volumes.given import WorkingBoxes
     from ..volumes.grid import Grid
     from ..volumes.iteration import IterationSettings
     from ..volumes.networks import Networks
@@ -36,13 +37,15 @@ class Found:
     label : str
     outcome : Outcome or None
         Of other methods whatever has its `mask` and `probability`. None where it was not looked for, because what it
-        lies in was not found.
+        lies in was not found, or there was no place to look at.
     settings : IterationSettings or None
         None of a method that does not iterate.
     within : str or None
         The label that it lies in, and may share voxels with.
     explain : callable (Grid) -> Explanation, optional
         What explains it, in voxels of the stored grid; asked where it was found. By default its rounds do.
+    note : str
+        Why it was not looked for, where that is not because of `within`; one sentence.
     """
 
     label: str
@@ -50,6 +53,7 @@ class Found:
     settings: IterationSettings | None = None
     within: str | None = None
     explain: Callable[[Grid], Explanation] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,18 @@ class VolumeMethod(Method):
             In the working grid, (superior, posterior, left).
         stopwatch : Stopwatch
         """
+
+    def segment_given(
+        self, working: np.ndarray, stopwatch: Stopwatch, given: Mapping[str, WorkingBoxes]
+    ) -> list[Found]:
+        """As :meth:`segment_volume`, where somebody has drawn boxes of some labels; for methods that take any.
+
+        Raises
+        ------
+        MethodError
+            If the method takes none, or knows no such label.
+        """
+        raise MethodError(f"The method '{self.name}' takes no boxes; choose another method, or give none.")
 
     def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
         """Nothing: there is no such thing as a region of a radiograph here."""

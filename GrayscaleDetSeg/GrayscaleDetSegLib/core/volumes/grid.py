@@ -119,6 +119,19 @@ class Grid:
             low[axis], high[axis] = first, last
         return (*low[::-1].tolist(), *high[::-1].tolist())
 
+    def box_to_working(self, box: Corners) -> Corners:
+        """A box (x0, y0, z0, x1, y1, z1) of the stored grid as (z0, y0, x0, z1, y1, x1) of the working one."""
+        stored = (*box[2::-1], *box[:2:-1])
+        low, high = np.zeros(3), np.zeros(3)
+        for number, axis in enumerate(self.axes):
+            first, last = stored[axis], stored[axis + 3]
+            if self.turned[number]:
+                first, last = self.seen[number] - last, self.seen[number] - first
+            factor = self.size[number] / self.seen[number]
+            low[number], high[number] = first * factor, last * factor
+        (z0, y0, x0), (z1, y1, x1) = low.tolist(), high.tolist()
+        return z0, y0, x0, z1, y1, x1
+
     def _turned(self, seen: np.ndarray) -> np.ndarray:
         return seen[tuple(slice(None, None, -1 if turn else 1) for turn in self.turned)]
 

@@ -123,9 +123,9 @@ def test_slices_whose_box_has_not_moved_are_not_looked_at_again():
     fixed_point(image, networks, IterationSettings(1.0, 1, 0.1))
     once = len(networks["axial"].fine.sizes)
     view = iteration._View(np.moveaxis(image, 0, 0), networks["axial"], "cpu")
-    reference = image > 0.5
-    first = view.fine(reference, image, 0.1)
-    again = view.fine(reference, image, 0.1)
+    boxes = view.boxes(image > 0.5, IterationSettings(margin=0.1))
+    first = view.fine(boxes, image)
+    again = view.fine(boxes, image)
     assert np.array_equal(first, again) and len(networks["axial"].fine.sizes) == 2 * once
 
 

@@ -44,8 +44,9 @@ class VolumeSettings:
 
     Parameters
     ----------
-    spacing : float or None
-        Of the working grid in mm; the finest of the volume if None.
+    spacing : float, tuple of 3 float, or None
+        Of the working grid in mm, in all directions or along (superior, posterior, left), as for thick slices; the
+        finest of the volume if None.
     longest : int
         Voxels that the longest side of the working grid has at most.
     window : tuple of 2 float or None
@@ -54,7 +55,7 @@ class VolumeSettings:
         That it has learnt from: "MR", "CT" or "US".
     """
 
-    spacing: float | None = None
+    spacing: float | tuple[float, float, float] | None = None
     longest: int = 256
     window: tuple[float, float] | None = None
     modality: str | None = None
@@ -62,7 +63,9 @@ class VolumeSettings:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> VolumeSettings:
         """Of a manifest or a configuration file."""
-        return cls(**{**content, "window": tuple(content["window"]) if content.get("window") else None})
+        spacing = content.get("spacing")
+        given = {"window": tuple(content["window"]) if content.get("window") else None}
+        return cls(**{**content, **given, "spacing": tuple(spacing) if isinstance(spacing, (list, tuple)) else spacing})
 
 
 class VolumePipeline:

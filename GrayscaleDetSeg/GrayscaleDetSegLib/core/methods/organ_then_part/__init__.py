@@ -41,7 +41,7 @@ class OrganThenPart(VolumeMethod):
     @property
     def classes(self) -> tuple[str, ...]:
         """The organs, then their parts."""
-        return (*self.organs, *self.parts)
+        return (*self.organs, *(label for part in self.parts.values() for label in part.labels))
 
     @classmethod
     def is_in(cls, bundle: Bundle) -> bool:
@@ -55,12 +55,13 @@ class OrganThenPart(VolumeMethod):
         organs: dict[str, Part] = {}
         for name in entries(bundle, None, lambda entry: "within" in entry):
             entry = bundle.network(name)
-            parts[entry["label"]] = load_part(bundle, name, _explanation(entry["method"]), device)
+            part = load_part(bundle, name, _explanation(entry["method"]), device)
+            parts[part.label] = part
             of_organ = [
                 (other["method"] != entry["method"], each)
                 for each in entries(bundle, None, lambda other: "within" not in other and _iterates(other["method"]))
                 for other in [bundle.network(each)]
-                if other["label"] == entry["within"]
+                if other.get("label") == entry["within"]
             ]
             if of_organ:
                 _, each = min(of_organ)
@@ -76,7 +77,7 @@ class OrganThenPart(VolumeMethod):
             found.append(self._organ(label, working, stopwatch))
             masks[label] = _mask_of(found[-1])
         for part in self.parts.values():
-            found.append(self._part(part, masks[str(part.within)], working, stopwatch))
+            found += self._part(part, masks[str(part.within)], working, stopwatch)
         return found
 
     def segment_from_box(
@@ -86,14 +87,16 @@ class OrganThenPart(VolumeMethod):
         if label in self.organs:
             organ = self._organ(label, working, stopwatch, box)
             inside = [part for part in self.parts.values() if part.within == label]
-            return [organ, *(self._part(part, _mask_of(organ), working, stopwatch) for part in inside)]
-        part = self.parts[label]
+            following = [self._part(part, _mask_of(organ), working, stopwatch) for part in inside]
+            return [organ, *(each for found in following for each in found)]
+        part = next(part for part in self.parts.values() if label in part.labels)
         within, more = str(part.within), []
         mask = known.get(within)
         if mask is None or not mask.any():
             more = [self._organ(within, working, stopwatch)]
             mask = _mask_of(more[0])
-        return [self._part(part, mask, working, stopwatch, box), *more]
+        (found,) = self._part(part, mask, working, stopwatch, label, box)
+        return [found, *more]
 
     def _organ(
         self, label: str, working: np.ndarray, stopwatch: Stopwatch, box: np.ndarray | None = None
@@ -107,14 +110,20 @@ class OrganThenPart(VolumeMethod):
         return Found(label, outcome, organ.settings, drawn=box is not None)
 
     def _part(
-        self, part: Part, mask: np.ndarray, working: np.ndarray, stopwatch: Stopwatch, box: np.ndarray | None = None
-    ) -> Found:
-        """A part near the mask (bool) of its organ; not looked for where that is empty."""
-        from ...volumes.iteration import fixed_point
+        self,
+        part: Part,
+        mask: np.ndarray,
+        working: np.ndarray,
+        stopwatch: Stopwatch,
+        label: str | None = None,
+        box: np.ndarray | None = None,
+    ) -> list[Found]:
+        """A part near the mask (bool) of its organ; not looked for where that is empty. Of a box, its label alone."""
+        from ...volumes.iteration import fixed_points
         from ...volumes.views import bounding_box, near
 
         if not mask.any():
-            return Found(part.label, None, part.settings, part.within)
+            return [Found(each, None, part.settings, part.within) for each in part.labels if label in (None, each)]
         with stopwatch("around"):
             around = near(mask, part.reach * max(working.shape))
             z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
@@ -122,11 +131,16 @@ class OrganThenPart(VolumeMethod):
             cut = np.where(around[window], working[window], np.float32(0.0))
         start = None if box is None else (box & around)[window]
         if start is not None and not start.any():
-            raise MethodError(f"The box of the {part.label} lies away from the {part.within}; move it onto that.")
-        outcome = fixed_point(
-            cut, part.networks, part.settings, stopwatch.of(part.label), self.device, start=start
-        )
-        return Found(part.label, outcome.placed(window, working.shape), part.settings, part.within, box is not None)
+            raise MethodError(f"The box of the {label} lies away from the {part.within}; move it onto that.")
+        outcomes = fixed_points(
+            cut, part.networks, part.settings, stopwatch.of(part.label), self.device, start=start,
+            started=0 if label is None else part.labels.index(label),
+        )  # fmt: skip
+        return [
+            Found(each, outcome.placed(window, working.shape), part.settings, part.within, box is not None)
+            for each, outcome in zip(part.labels, outcomes)
+            if label in (None, each)
+        ]
 
 
 def _mask_of(found: Found) -> np.ndarray:

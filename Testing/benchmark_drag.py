@@ -1,8 +1,9 @@
 """What a drag of thresholds costs, here and in another checkout: python -m Testing.benchmark_drag [--against FOLDER]
 
 Prints CPU time in ms, which a busy machine does not change, of a drag as the panel does it, on a square image with one
-object that covers about half of it (64 x 64 boxes, clean-up) and others beside it: its begin, one move (median and 95th
-percentile), and its end, once as a whole and once without the computation of the final mask, which leaves the storing.
+object that covers about half of it (64 x 64 boxes, post-processing) and others beside it: its begin, one move (median
+and 95th percentile), and its end, once as a whole and once without the computation of the final mask, which leaves the
+storing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def objects_on(image, count: int) -> tuple:
 
 def measured(size: int, count: int, moves: int, drags: int) -> dict[str, float]:
     """Medians over some drags, in ms."""
-    from GrayscaleDetSegLib.core.clean_up import CleanUp
+    from GrayscaleDetSegLib.core.post_processing import PostProcessing
     from GrayscaleDetSegLib.logic import drag as drags_module
     from GrayscaleDetSegLib.logic.workspace import Workspace
     from Testing.benchmark_live import VIEW_IDS, femur_like
@@ -65,7 +66,7 @@ def measured(size: int, count: int, moves: int, drags: int) -> dict[str, float]:
     is_former = not hasattr(space, "drag")
     spent: dict[str, list[float]] = {"begin": [], "move": [], "end": [], "storing": []}
     for number in range(drags + 1):  # the first one is for what is made once
-        (low, high), clean_up = space.shown(node).object_of("femur").thresholds.interval, CleanUp()
+        (low, high), clean_up = space.shown(node).object_of("femur").thresholds.interval, PostProcessing()
         start = time.process_time()
         if is_former:
             shown, parts = space.shown(node), space.outcome(node)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.result import SegmentationResult
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.logic.workspace import Workspace
@@ -67,7 +67,7 @@ class Drag:
         record.keep_result(node, self.result, self.grid)
         self.frame = show_thresholds(self.parts, self.result, "femur", VIEW_IDS)
         self.item, self.start = self.result.objects[0], time.perf_counter()
-        self.drag = Workspace(scene).drag(node, "femur", CleanUp())
+        self.drag = Workspace(scene).drag(node, "femur", PostProcessing())
         self.begin = 1000.0 * (time.perf_counter() - self.start)
 
     def parts_of_a_move(self) -> Iterator[tuple[str, Callable[[float], object]]]:

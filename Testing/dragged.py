@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from GrayscaleDetSegLib.core import boxes, editing
-from GrayscaleDetSegLib.core.clean_up import CleanUp
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Spacing
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import cloud, masks, record, segmentation, threshold_box
@@ -16,7 +16,7 @@ from Testing.test_threshold_view import Case
 
 START = {"right_lung": (120.0, 230.0), "femur_2": (120.0, 255.0)}
 NAMES = {"right_lung": "right lung", "femur_2": "femur 2"}
-CLEAN = CleanUp(smooth=0.0)
+CLEAN = PostProcessing(smooth=0.0)
 
 
 class Dragged(Case):

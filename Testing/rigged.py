@@ -8,7 +8,7 @@ from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.workspace import Workspace
-from GrayscaleDetSegLib.scene import masks, record, regions, segmentation
+from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from Testing.fakes import GEOMETRIES, result
 from Testing.scene_nodes import add_transform, add_volume, ids
 from Testing.test_pipeline import BoxFake, RoiFake, picture, pipeline
@@ -147,3 +147,9 @@ class Bench:
     def drag(self, identity="femur", bottom=190.0):
         with self.space.drag(self.node, identity) as drag:
             drag.finish((bottom, 255.0))
+
+
+def box(scene, volume, roi=(60.0, 50.0, 125.0, 85.0), index=0):
+    """A region drawn by hand over a slice of a volume, (x0, y0, x1, y1) in px."""
+    grid = volumes.grid_of(volume, index)
+    return regions.add_region(scene, volume, grid, roi, "drawn", (1, 2, 3))

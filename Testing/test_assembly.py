@@ -10,13 +10,13 @@ import pytest
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import assemble, made_object
-from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.explain import confidence, stability
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import PROBES, ThresholdRule, explained, probes
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask, rule_mask
 from GrayscaleDetSegLib.core.overlaps import Overlaps
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
@@ -132,7 +132,7 @@ def test_clean_up_runs_in_the_window_of_each_object():
     image = Radiograph(pixels, radiograph().mapping)
     given = [finding("box", low=150.0), finding("box", "tibia", (70.0, 55.0, 125.0, 80.0), low=150.0)]
     bare = assembled(image, given, None)
-    clean = assembled(image, given, CleanUp(smooth=0.0))
+    clean = assembled(image, given, PostProcessing(smooth=0.0))
     assert bare[0].mask[10, 55] and not bare[0].mask[21, 21]
     np.testing.assert_array_equal(clean[0].mask, letter_l())
     np.testing.assert_array_equal(clean[1].mask, bar())
@@ -151,18 +151,18 @@ def test_masks_that_clean_up_lets_grow_into_each_other_are_parted():
         finding("box", "tibia", (40.0, 25.0, 80.0, 55.0), low=210.0, high=255.0),
         finding("box", roi=(15.0, 5.0, 110.0, 80.0), low=190.0, high=210.0),
     ]
-    inner, ring = assembled(image, given, CleanUp(smooth=0.0))
+    inner, ring = assembled(image, given, PostProcessing(smooth=0.0))
     assert inner.mask.sum() == 20 * 25 and not (inner.mask & ring.mask).any()
     assert (inner.mask | ring.mask).sum() == 60 * 80
 
 
 def test_nothing_found_makes_no_objects():
-    assert assembled(noisy(), [], CleanUp()) == ()
+    assert assembled(noisy(), [], PostProcessing()) == ()
 
 
 def test_an_object_can_come_out_empty():
     closed = ThresholdMap(GROWN, np.full((2, 2), 90), np.full((2, 2), 80))
-    (item,) = assembled(noisy(), [finding(field=closed)], CleanUp())
+    (item,) = assembled(noisy(), [finding(field=closed)], PostProcessing())
     assert item.pixel_count == item.thresholds.rule_pixel_count == 0 and item.thresholds.confidence == 0.0
     assert item.thresholds.box_agreement == 0.0 and item.thresholds.stability.value == 1.0
 
@@ -240,15 +240,15 @@ def test_masks_overlap_where_their_classes_may():
     labels = ("femur", "hip bone")
     named = [(replace(region, label=label), rule) for label, (region, rule, _) in zip(labels, findings)]
     made = explained(image, named)
-    first, second = assemble(image, made, CleanUp(smooth=0.0), overlaps=Overlaps(True))
+    first, second = assemble(image, made, PostProcessing(smooth=0.0), overlaps=Overlaps(True))
     assert (first.pixel_count, second.pixel_count) == (60 * 50, 70 * 60) and (first.mask & second.mask).any()
 
 
 def test_stages_are_timed_and_named():
     named, stopwatch = [], Stopwatch()
     stopwatch.progress = named.append
-    assembled(noisy(), [finding()], CleanUp(), stopwatch)
-    assert named == list(stopwatch.seconds) == ["masks", "explanation", "overlaps", "clean-up"]
+    assembled(noisy(), [finding()], PostProcessing(), stopwatch)
+    assert named == list(stopwatch.seconds) == ["masks", "explanation", "overlaps", "post-processing"]
     assert all(seconds > 0 for seconds in stopwatch.seconds.values())
 
 

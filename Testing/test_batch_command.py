@@ -177,7 +177,8 @@ def test_options_reach_the_pipeline(call, pipeline):
         loaded.append((folder, device))
         return pipeline
 
-    arguments = ["a.dcm", "-o", "out", "--no-clean-up", "--score-threshold", "0.25", "--model", "m", "--device", "cpu"]
+    arguments = ["a.dcm", "-o", "out", "--no-post-processing", "--score-threshold", "0.25", "--model", "m"]
+    arguments += ["--device", "cpu"]
     assert call(*arguments, load=load) == 0
     assert loaded == [(Path("m"), "cpu")]
     assert pipeline.calls[0][1:] == (None, False, 0.25)
@@ -271,7 +272,24 @@ def test_info(call, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["modality"] == "CR"
     assert command.main(["info", "a.dcm", "bad.dcm", "--json"], read=fake_reader) == 3
     assert len(json.loads(capsys.readouterr().out)) == 2
+    assert command.main(["info", "--json", "-", "a.dcm"], read=fake_reader) == 0
+    assert json.loads(capsys.readouterr().out)["modality"] == "CR"
+    assert command.main(["info", "-"], read=fake_reader) == 2, "a file of this name, where no JSON is asked for"
     assert command.main(["info", "missing"], read=fake_reader) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no control characters in names")
+def test_a_name_with_a_line_break_breaks_no_line(call, capsys):
+    name = "a\nb\x1b[31m.dcm"
+    Path(name).touch()
+    assert call(name, "-o", "out") == 0
+    printed = capsys.readouterr().out
+    (line,) = (line for line in printed.splitlines() if "[1/1]" in line)
+    assert "\\x1b[31m" in line and "a\\nb" in line and "\x1b" not in printed
+    assert command.main(["info", name], read=fake_reader) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("b")] == []
+    assert call("missing\nfile", "-o", "out") == 2
+    assert "Failed: missing\\nfile" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["info", "--help"], ["--version"]])

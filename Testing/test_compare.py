@@ -210,4 +210,4 @@ def test_the_benchmark_tells_stages_growth_and_memory(monkeypatch):
     assert 50.0 < benchmark.peak_memory(benchmark.chest(128), "box") < 2000.0
     monkeypatch.setattr(benchmark, "peak_memory", lambda radiograph, method: 1.0)
     text = benchmark.report(benchmark.load_pipeline(None, "cpu"), [128, 256], 1, baselines=False)
-    assert "| box | 256 |" in text and "| 128 to 256 |" in text and "clean-up" in text
+    assert "| box | 256 |" in text and "| 128 to 256 |" in text and "post-processing" in text

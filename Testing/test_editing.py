@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import assemble
-from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import (
     drawn_regions,
     live_mask,
@@ -25,6 +24,7 @@ from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, explained
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import field_mask
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.result import SegmentationResult
@@ -182,7 +182,7 @@ def test_a_mask_of_another_window_is_refused():
 
 
 @pytest.mark.parametrize("method", ["surfaces", "box"])
-@pytest.mark.parametrize("clean_up", [None, CleanUp(smooth=0.02)])
+@pytest.mark.parametrize("clean_up", [None, PostProcessing(smooth=0.02)])
 def test_the_edited_object_follows_its_thresholds_and_the_others_keep_theirs(method, clean_up):
     before = result(method)
     pixels = [item.mask.copy() for item in before.objects]
@@ -259,7 +259,7 @@ class SurfaceFake:
 
 
 def pipeline():
-    return rigged(None, BoxFake(), clean_up=CleanUp(smooth=0.02), surfaces=SurfaceFake(), margin=0.3)
+    return rigged(None, BoxFake(), clean_up=PostProcessing(smooth=0.02), surfaces=SurfaceFake(), margin=0.3)
 
 
 @pytest.mark.parametrize("method", ["surfaces", "box"])

@@ -1,4 +1,4 @@
-"""A plain label map where the model lets objects overlap: the more confident object keeps a pixel, and it is said."""
+"""A plain label map where the model lets objects overlap: the object of higher precedence keeps a pixel; it is said."""
 
 import itertools
 import json
@@ -45,7 +45,7 @@ def test_the_confidence_of_the_mask_counts_where_thresholds_say_one():
     sure = found(radiograph(), "a", "femur", mask, score=0.8)
     unsure = found(radiograph(), "b", "tibia", mask, score=0.9)
     unsure = replace(unsure, explanation=replace(unsure.explanation, confidence=0.5))
-    assert (sure.confidence, unsure.confidence) == (pytest.approx(0.8 * 0.9), pytest.approx(0.45))
+    assert (sure.precedence, unsure.precedence) == (pytest.approx(0.8 * 0.9), pytest.approx(0.45))
     first, second = made_exclusive(fake_result(objects=[unsure, sure])).objects
     assert (first.pixel_count, second.pixel_count) == (0, 900)
 
@@ -73,7 +73,7 @@ def test_no_pixel_is_lost_or_has_two_objects_and_no_more_confident_one_was_passe
     np.testing.assert_array_equal(whole, held)
     for first, second in itertools.permutations(range(len(masks)), 2):
         lost = masks[first] & before.objects[second].mask
-        assert not lost.any() or before.objects[first].confidence >= before.objects[second].confidence
+        assert not lost.any() or before.objects[first].precedence >= before.objects[second].precedence
     if any(item.windowed.meets(other.windowed) for item, other in itertools.combinations(before.objects, 2)):
         assert after.notes
 

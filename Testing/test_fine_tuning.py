@@ -169,25 +169,26 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(place, knees, start, unb
         if (self.folder.name, trainer.current_epoch) == place:
             raise PowerCut
 
-    order = tuning.Order([knees], tmp_path / "bundle", start, config=config, workers=0)
+    request = tuning.TrainingRequest([knees], tmp_path / "bundle", start, config=config, workers=0)
     with monkeypatch.context() as patch:
         patch.setattr(fitting.Progress, "on_train_batch_end", interrupted)
         with pytest.raises(PowerCut):
-            tuning.tune(order, lambda text: None, lambda *_: None)
-    assert not order.output.exists() and (tmp_path / "bundle.work" / place[0] / "checkpoints" / "last.ckpt").exists()
+            tuning.tune(request, lambda text: None, lambda *_: None)
+    assert not request.output.exists() and (tmp_path / "bundle.work" / place[0] / "checkpoints" / "last.ckpt").exists()
     said = []
-    tuning.tune(order, said.append, lambda *_: None)
+    tuning.tune(request, said.append, lambda *_: None)
     assert any("finished before" in line for line in said) == (place[0] != "detector")
-    assert weights(order.output) == unbroken
+    assert weights(request.output) == unbroken
 
 
 @pytest.fixture(scope="module")
 def unbroken(knees, start, tmp_path_factory) -> dict[str, str]:
     """The weights of a run of `configuration()` that nothing stopped."""
     folder = tmp_path_factory.mktemp("unbroken")
-    order = tuning.Order([knees], folder / "bundle", start, config=configuration(folder / "mine.toml"), workers=0)
-    tuning.tune(order, lambda text: None, lambda *_: None)
-    return weights(order.output)
+    config = configuration(folder / "mine.toml")
+    request = tuning.TrainingRequest([knees], folder / "bundle", start, config=config, workers=0)
+    tuning.tune(request, lambda text: None, lambda *_: None)
+    return weights(request.output)
 
 
 def test_one_method_alone(knees, start, tmp_path, monkeypatch, capsys):
@@ -198,7 +199,7 @@ def test_one_method_alone(knees, start, tmp_path, monkeypatch, capsys):
         network = moved_pointnet(
             context.start,
             PointNetConfig.from_dict({**entry["config"], "classes": context.classes}),
-            context.mover("box_detector"),
+            context.head_transfer("box_detector"),
         )
         rows = context.start.tensors("refinement")
         refinement = {label: rows.get(label, rows["femur"]).clone() for label in context.classes}
@@ -207,7 +208,7 @@ def test_one_method_alone(knees, start, tmp_path, monkeypatch, capsys):
 
     def detector(context):
         config = {**context.start.network("roi_detector")["config"], "classes": context.classes}
-        return moved_detector(context.start, YoloConfig.from_dict(config), context.mover("roi_detector"))
+        return moved_detector(context.start, YoloConfig.from_dict(config), context.head_transfer("roi_detector"))
 
     monkeypatch.setattr(networks, "BOX", Step("box", ("box_detector", "refinement"), untrained))
     monkeypatch.setattr(tuning, "tune_detector", detector)

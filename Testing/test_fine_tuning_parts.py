@@ -23,7 +23,7 @@ from training.fine_tuning import heads, result  # noqa: E402
 from training.fine_tuning.context import Budget, Context  # noqa: E402
 from training.fine_tuning.errors import FineTuningError  # noqa: E402
 from training.fine_tuning.fitting import Plan, Timing, plan  # noqa: E402
-from training.fine_tuning.material import gather  # noqa: E402
+from training.fine_tuning.gathered_data import gather  # noqa: E402
 from training.fine_tuning.settings import DEFAULTS, read_settings  # noqa: E402
 from training.networks import PointNetConfig, SurfaceConfig, YoloConfig  # noqa: E402
 
@@ -54,22 +54,22 @@ def shipped() -> Bundle:
 def test_rows_of_known_classes_are_copied_and_new_ones_are_made():
     rows, fresh = torch.arange(15.0).view(5, 3), -torch.ones(3, 3)
     new = ("tibia", "patella", "femur")
-    moved = heads.mover(OLD, new)(rows, fresh)
+    moved = heads.head_transfer(OLD, new)(rows, fresh)
     assert torch.equal(moved, torch.stack([rows[3], rows.mean(0), rows[2]]))
-    moved = heads.mover(OLD, new, forgotten=("femur",))(rows, fresh)
+    moved = heads.head_transfer(OLD, new, forgotten=("femur",))(rows, fresh)
     assert torch.equal(moved, torch.stack([rows[3], rows[[0, 1, 3, 4]].mean(0), rows[[0, 1, 3, 4]].mean(0)]))
-    assert torch.equal(heads.mover(OLD, new, OLD)(rows, fresh), fresh)
-    assert torch.equal(heads.mover(OLD, new, mean=False)(rows, fresh)[1], fresh[1])
+    assert torch.equal(heads.head_transfer(OLD, new, OLD)(rows, fresh), fresh)
+    assert torch.equal(heads.head_transfer(OLD, new, mean=False)(rows, fresh)[1], fresh[1])
 
 
 def test_moved_networks_say_the_same_of_known_classes(shipped):
     """Also with other anchors, boxes stay where they were."""
     new = ("tibia", "patella", "right lung")
-    move, order = heads.mover(OLD, new), [3, 0]
+    move, order = heads.head_transfer(OLD, new), [3, 0]
     image = torch.rand(1, 1, 256, 256, generator=torch.Generator().manual_seed(1))
     old = YoloConfig.from_dict(shipped.network("roi_detector")["config"])
     other = YoloConfig.from_dict({**old.to_dict(), "classes": new, "anchors": [(w + 9, 2 * h) for w, h in old.anchors]})
-    before = heads.moved_detector(shipped, old, heads.mover(OLD, OLD)).eval()
+    before = heads.moved_detector(shipped, old, heads.head_transfer(OLD, OLD)).eval()
     after = heads.moved_detector(shipped, other, move).eval()
     with torch.inference_mode():
         boxes_before, scores_before = decode(before, before(image))
@@ -80,7 +80,9 @@ def test_moved_networks_say_the_same_of_known_classes(shipped):
     entry = shipped.network("box_detector")["config"]
     pooled = torch.rand(1, 4, 768, generator=torch.Generator().manual_seed(2))
     nets = [
-        heads.moved_pointnet(shipped, PointNetConfig.from_dict({**entry, "classes": names}), heads.mover(OLD, names))
+        heads.moved_pointnet(
+            shipped, PointNetConfig.from_dict({**entry, "classes": names}), heads.head_transfer(OLD, names)
+        )
         for names in (OLD, new)
     ]
     logits = [net.eval().classify(pooled) for net in nets]
@@ -95,7 +97,7 @@ def test_moved_networks_say_the_same_of_known_classes(shipped):
     with torch.inference_mode():
         fields = [
             heads.moved_surfaces(
-                shipped, SurfaceConfig.from_dict({**entry, "classes": classes}), heads.mover(OLD, classes)
+                shipped, SurfaceConfig.from_dict({**entry, "classes": classes}), heads.head_transfer(OLD, classes)
             ).eval()(points)
             for classes in (OLD, new)
         ]
@@ -117,10 +119,10 @@ def write(folder, labels, names=("a", "b")):
 def test_sets_that_mark_all_they_show(tmp_path):
     folders = [write(tmp_path / "one", ["femur"]), write(tmp_path / "two", ["patella", "fibula"])]
     for is_complete in (False, True):
-        material = gather(folders, is_complete)
-        assert material.labels == ("femur", "patella", "fibula") and not material.errors
-        assert all(item.is_settled("femur") == (is_complete or item.set_name == "one") for item in material.cases)
-        assert material.counts() == {"femur": 2, "patella": 2, "fibula": 2}, "none is there that was not marked"
+        gathered = gather(folders, is_complete)
+        assert gathered.labels == ("femur", "patella", "fibula") and not gathered.errors
+        assert all(item.is_settled("femur") == (is_complete or item.set_name == "one") for item in gathered.cases)
+        assert gathered.counts() == {"femur": 2, "patella": 2, "fibula": 2}, "none is there that was not marked"
     assert gather(folders).fingerprint() == gather(folders).fingerprint() != gather(folders, True).fingerprint()
 
 
@@ -133,8 +135,8 @@ def test_labels_that_differ_in_capitals_alone(tmp_path):
 def test_new_classes_start_undecided_in_the_2d_detector(shipped):
     context = Context(shipped, ("femur", "meniscus"), (), (), [], [], read_settings(), Path(), None, None)
     rows, fresh = torch.arange(60.0).view(20, 3), torch.zeros(2, 3)
-    assert torch.equal(context.mover("roi_detector")(rows, fresh), torch.stack([rows[2], fresh[1]]))
-    assert torch.equal(context.mover("surfaces")(rows, fresh), torch.stack([rows[2], rows.mean(0)]))
+    assert torch.equal(context.head_transfer("roi_detector")(rows, fresh), torch.stack([rows[2], fresh[1]]))
+    assert torch.equal(context.head_transfer("surfaces")(rows, fresh), torch.stack([rows[2], rows.mean(0)]))
 
 
 def test_one_side_alone_is_not_mirrored(shipped):

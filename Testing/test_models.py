@@ -128,7 +128,10 @@ BROKEN = {
     "no box": (lambda folder: change_manifest(folder, lambda m: m["networks"].pop("box_detector")), "incomplete"),
     "classes": (lambda folder: change_manifest(folder, lambda m: m.update(classes="femur")), "incomplete"),
     "numbers": (lambda folder: change_manifest(folder, lambda m: m.update(classes=[1])), "incomplete"),
-    "clean-up": (lambda folder: change_manifest(folder, lambda m: m.update(clean_up={"magic": 1})), "incomplete"),
+    "post-processing": (
+        lambda folder: change_manifest(folder, lambda m: m.update(clean_up={"magic": 1})),
+        "incomplete",
+    ),
     "score": (
         lambda folder: change_manifest(folder, lambda m: m["networks"]["roi_detector"].update(settings={"score": "x"})),
         "incomplete",

@@ -308,7 +308,7 @@ def test_a_region_is_drawn_for_a_class_of_the_chosen_model(done, knees):
 
 def test_a_drag_is_cleaned_up_as_the_objects_own_model_says(done, knees, tmp_path):
     """That is called "rig", and another one is chosen meanwhile."""
-    from GrayscaleDetSegLib.core.clean_up import CleanUp
+    from GrayscaleDetSegLib.core.post_processing import PostProcessing
 
     seen = []
     models = done.panel.segmenter.models
@@ -323,7 +323,7 @@ def test_a_drag_is_cleaned_up_as_the_objects_own_model_says(done, knees, tmp_pat
     done.choose_model("radiographs")
     done.ui.grayRangeWidget.minimumValue = 190.0
     done.rest()
-    assert seen == [("femur", "rig", "")] and asked(*seen[0]) == CleanUp(smooth=0.0, fill_holes=False)
+    assert seen == [("femur", "rig", "")] and asked(*seen[0]) == PostProcessing(smooth=0.0, fill_holes=False)
     done.ui.cleanUpCheckBox.checked = False
     done.ui.grayRangeWidget.minimumValue = 180.0
     done.rest()

@@ -16,7 +16,7 @@ if reason:
 
 @pytest.fixture
 def done(bench):
-    """A bench with a result of the single box, without clean-up, so that masks are the thresholds'."""
+    """A bench with a result of the single box, without post-processing, so that masks are the thresholds'."""
     bench.ui.cleanUpCheckBox.checked = False
     bench.volume()
     bench.run()

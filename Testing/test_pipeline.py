@@ -10,12 +10,12 @@ import torch
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import unique_names
-from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.polarity_check import PolarityCheck
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import RegionProposal
@@ -86,7 +86,7 @@ class PolarityFake:
         return self.probability
 
 
-UNSMOOTHED = CleanUp(smooth=0.0)
+UNSMOOTHED = PostProcessing(smooth=0.0)
 
 
 def pipeline(roi=None, box=None, polarity=None, clean_up=None) -> Pipeline:
@@ -110,7 +110,8 @@ def test_objects_lie_on_their_pixels_and_carry_their_numbers():
     assert first.area_mm2 == pytest.approx(letter_l().sum() * 0.02)
     assert result.message == "Found femur, femur 2."
     assert result.best_candidate.score == 0.9 and result.orientation == "stored" and result.model == "rigged 1"
-    assert set(result.seconds) == {"polarity", "regions", "boxes", "masks", "explanation", "overlaps", "clean-up"}
+    last = {"masks", "explanation", "overlaps", "post-processing"}
+    assert set(result.seconds) == {"polarity", "regions", "boxes", *last}
     assert np.unique(result.label_map()).tolist() == [0, 1, 2]
 
 
@@ -148,7 +149,7 @@ def test_without_clean_up_the_masks_are_the_rule():
     pixels[20:24, 20:22] = 500  # a hole in the L
     pixels[85, 5] = 2005  # a speck, which widens the region
     image = radiograph(pixels)
-    bare, clean = (pipeline(clean_up=CleanUp()).segment(image, clean_up=on) for on in (False, True))
+    bare, clean = (pipeline(clean_up=PostProcessing()).segment(image, clean_up=on) for on in (False, True))
     roi = bare.objects[0].region
     rows, columns = boxes.pixel_slices(roi, SHAPE)
     rule = np.zeros(SHAPE, bool)
@@ -156,9 +157,9 @@ def test_without_clean_up_the_masks_are_the_rule():
     np.testing.assert_array_equal(bare.objects[0].mask | (bare.objects[1].mask & rule), rule)
     assert bare.objects[0].mask[85, 5] and not bare.objects[0].mask[20:24, 20:22].any()
     assert clean.objects[0].mask[20:24, 20:22].all() and not clean.objects[0].mask[85, 5]
-    assert bare.clean_up == () and clean.clean_up == CleanUp().steps()
+    assert bare.clean_up == () and clean.clean_up == PostProcessing().steps()
     assert bare.objects[0].thresholds.rule_pixel_count == clean.objects[0].thresholds.rule_pixel_count == rule.sum()
-    assert "clean-up" not in bare.seconds
+    assert "post-processing" not in bare.seconds
 
 
 def test_masks_never_overlap_even_after_holes_were_filled():
@@ -323,13 +324,13 @@ def test_a_region_drawn_by_hand_needs_no_2d_detector():
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())
     assert (result.objects[0].name, result.objects[0].score) == ("tibia", 1.0)
     assert result.best_candidate is None and [label for _, label in box.calls] == ["tibia"]
-    assert set(result.seconds) == {"boxes", "masks", "explanation", "overlaps", "clean-up"}
+    assert set(result.seconds) == {"boxes", "masks", "explanation", "overlaps", "post-processing"}
 
 
 def test_progress_names_the_stages_in_order():
     stages = []
     pipeline().segment(radiograph(), progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "masks", "explanation", "overlaps", "clean-up"]
+    assert stages == ["polarity", "regions", "boxes", "masks", "explanation", "overlaps", "post-processing"]
     stages.clear()
     pipeline().segment(radiograph(), clean_up=False, progress=stages.append)
     assert stages == ["polarity", "regions", "boxes", "masks", "explanation", "overlaps"]

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.editing import with_object, with_region
 from GrayscaleDetSegLib.core.errors import MethodError, UnknownClassError
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import RegionProposal
@@ -34,7 +34,7 @@ LEVEL = 60 + np.add.outer(0.5 * np.arange(SHAPE[0]), 0.9 * np.arange(SHAPE[1]))
 MARKS = {"femur": 5, "tibia": 7}
 MASKS = {"femur": letter_l(), "tibia": bar()}
 TURNS = [Orientation(*turn) for turn in itertools.product([False, True], repeat=3)]
-OFF = CleanUp(smooth=0.0, keep_largest=False, fill_holes=False)
+OFF = PostProcessing(smooth=0.0, keep_largest=False, fill_holes=False)
 INTERVAL = (90.0, 200.0)
 
 
@@ -270,8 +270,8 @@ def test_a_method_that_was_asked_for_is_never_replaced_by_another(turn):
 
 def test_stages_are_named_and_timed_in_order():
     stages = []
-    result = pipeline(clean_up=CleanUp(smooth=0.0)).segment(stored(), progress=stages.append)
-    assert stages == ["polarity", "regions", "boxes", "surfaces", "masks", "explanation", "overlaps", "clean-up"]
+    result = pipeline(clean_up=PostProcessing(smooth=0.0)).segment(stored(), progress=stages.append)
+    assert stages == ["polarity", "regions", "boxes", "surfaces", "masks", "explanation", "overlaps", "post-processing"]
     assert list(result.seconds) == stages
 
 

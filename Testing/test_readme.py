@@ -152,7 +152,7 @@ def described() -> list[str]:
 def test_the_panels_controls_are_found():
     found = controls()
     assert len(found) > 20 and found["inputSelector"] == "Image" and found["grayRangeWidget"] == "Gray levels"
-    assert found["cloudCheckBox"].startswith("Show the point cloud") and found["cleanUpCheckBox"] == "Clean-up"
+    assert found["cloudCheckBox"].startswith("Show the point cloud") and found["cleanUpCheckBox"] == "Post-processing"
 
 
 @pytest.mark.parametrize("name", controls())
@@ -186,7 +186,7 @@ def test_every_choice_of_the_panel_is_described():
 
 def test_every_method_for_volumes_is_described():
     methods = [method for method in built_in_methods() if method.dimensions == 3]
-    assert len(methods) == 4
+    assert len(methods) == 5
     for method in methods:
         assert f"**{method.title}** (`{method.name}`)" in section("volumes", "The methods")
 

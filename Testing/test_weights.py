@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import GrayscaleDetSegLib
-from GrayscaleDetSegLib.core.clean_up import CleanUp
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.weights import MANIFEST, Bundle
 from training.networks import PointNet, PointNetConfig, PolarityNetwork, YoloConfig, build_yolo
@@ -87,7 +87,7 @@ def test_a_whole_pipeline(bundle):
     box = pipeline.methods["box"].detector
     assert pipeline.roi_detector.settings.score == 0.4 and box.settings.side == 8
     assert pipeline.roi_detector.network.config == YOLO and box.network.config == POINTNET
-    assert box.anchors == ANCHORS and pipeline.clean_up == CleanUp(smooth=0.5)
+    assert box.anchors == ANCHORS and pipeline.clean_up == PostProcessing(smooth=0.5)
     assert (box.refinement["tibia"] == 0.25).all()
     assert box.refinement["femur"].dtype == np.float64
     assert pipeline.polarity_check is not None

@@ -38,7 +38,7 @@ from .baselines.training import SIZE, predict
 from .data import CLASSES
 from .simulate import simulate
 
-MASK_STAGES = ("masks", "clean-up")
+MASK_STAGES = ("masks", "post-processing")
 """The stages that touch every pixel of a ROI; all others look at a fixed number of points."""
 
 
@@ -109,7 +109,7 @@ def report(pipeline: Pipeline, sizes: list[int], repeats: int, baselines: bool =
             parts = ", ".join(f"{stage} {milliseconds:.0f}" for stage, milliseconds in stages.items())
             memory = f"{peak_memory(radiograph, method):.0f} MB"
             lines.append(f"| {method} | {size} | {found} | {whole:.0f} | {parts} | {memory} |")
-    lines += ["", "| growth | mask and clean-up | everything else |", "|---|---|---|"]
+    lines += ["", "| growth | mask and post-processing | everything else |", "|---|---|---|"]
     for small, large in zip(sizes, sizes[1:]):
         masks, others = [], []
         for size in (small, large):

@@ -31,6 +31,7 @@ MORE_TERMS = {
 """What else the weights have seen."""
 DETECTION = {
     "per_class": 4, "suppression": 0.3, "across": 0.7, "voting": 0.5, "numerous": ["vertebra", "tooth"], "context": 0.4,
+    "shared": {"vertebra": 0.2},
     "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0,
 }  # fmt: skip
 """Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees. Chosen on val
@@ -42,7 +43,7 @@ FEW = 5
 APART = (("right lung", "left lung"), ("right clavicle", "left clavicle"), ("teeth", "tooth"))
 """Classes that never lie over each other, where bones of other names may."""
 MANY_PARTS = ("teeth", "hand", "foot")
-"""Classes whose objects consist of many separate parts, which the clean-up keeps."""
+"""Classes whose objects consist of many separate parts, which the post-processing keeps."""
 
 CARD = """# Model card: {name} {version}
 

@@ -111,7 +111,7 @@ def evaluate_case(pipeline: Pipeline, case: Case) -> list[dict]:
 
 
 def _results(pipeline: Pipeline, radiograph: Radiograph) -> dict[tuple[str, bool], SegmentationResult]:
-    """(method, whether the clean-up ran) -> result; regions are looked for once."""
+    """(method, whether the post-processing ran) -> result; regions are looked for once."""
     first = pipeline.segment(radiograph, method="box", clean_up=False)
     found = tuple(RegionProposal(item.label, item.score, item.region) for item in first.objects)
     regions = Regions(found, first.best_candidate, first.view)

@@ -33,7 +33,7 @@ def multi_otsu(gray: np.ndarray, label: str, parts: int = 1) -> np.ndarray:
 
 
 class ThresholdDetector:
-    """Otsu's thresholds in the place of the 3D detector: the same ROIs, the same rule, the same clean-up.
+    """Otsu's thresholds in the place of the 3D detector: the same ROIs, the same rule, the same post-processing.
 
     Parameters
     ----------

@@ -189,7 +189,7 @@ def _of_pipeline(name: str, pipeline: Pipeline, method: str, rate=None, folder: 
     else:
         networks.append(box.network)
         refinement, settings["box"] = box.refinement, (box.anchors, box.settings)
-    settings["regions"], settings["clean-up"] = pipeline.roi_detector.settings, pipeline.clean_up
+    settings["regions"], settings["post-processing"] = pipeline.roi_detector.settings, pipeline.clean_up
     depends = {
         "weights": weights_digest(*networks, refinement),
         "settings": str(settings),

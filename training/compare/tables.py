@@ -108,10 +108,10 @@ def legend(has_shipped: bool) -> str:
         "- surfaces: the whole pipeline with threshold surfaces trained here, on as many images as the baselines.",
         "- single box: the article's method: the whole pipeline with one box for each object, of the model bundle.",
         "- Otsu, multi-Otsu: their thresholds in the place of the 3D detector, in the same regions, with the same"
-        " clean-up. Of the three gray classes of multi-Otsu, one or two are the object: what is best on train.",
+        " post-processing. Of the three gray classes of multi-Otsu, one or two are the object: what is best on train.",
         "- FCN, U-Net, U-Net++, Res-UNet, Attention U-Net: networks that label every pixel (MONAI's blocks).",
         f"- {' and '.join(ORACLE_BOUNDS)}: the most that the rule of these boxes can reach in the true region, known"
-        " from the truth. No methods; a clean-up after the rule can exceed them.",
+        " from the truth. No methods; post-processing after the rule can exceed them.",
         "- The 2D detector, which finds the regions of all pipelines, and the single box are those of the model bundle:"
         " trained on the same train part and on simulated radiographs.",
     ]

@@ -9,14 +9,14 @@ from typing import Any
 
 from ..evaluate import FINAL, SINGLE, table
 from .errors import FineTuningError
-from .tuning import BadData, Order, tune
+from .tuning import BadData, TrainingRequest, tune
 
 OK, BAD_ARGUMENTS, INPUTS_FAILED = 0, 2, 3
 
 
 def run(arguments: argparse.Namespace, console: Any) -> int:
     """Train as the arguments say, with messages on a ``batch.console.Console``; returns the exit code."""
-    order = Order(
+    request = TrainingRequest(
         data=arguments.data,
         output=Path(os.path.abspath(arguments.output)),  # "." has no name
         start=arguments.start,
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, console: Any) -> int:
         workers=arguments.workers,
     )
     try:
-        rows = tune(order, console.say, console.progress)
+        rows = tune(request, console.say, console.progress)
     except BadData as error:
         console.complain(str(error))
         return INPUTS_FAILED
@@ -44,5 +44,5 @@ def run(arguments: argparse.Namespace, console: Any) -> int:
         return BAD_ARGUMENTS
     if rows:
         console.say(f"\nOn val:\n\n{table(rows, FINAL)}\n\nThe single box:\n\n{table(rows, SINGLE)}\n")
-    console.say(f"The model lies in {order.output}: grayscale-detseg segment --model {order.output} ...")
+    console.say(f"The model lies in {request.output}: grayscale-detseg segment --model {request.output} ...")
     return OK

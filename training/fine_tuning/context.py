@@ -14,7 +14,7 @@ from GrayscaleDetSegLib.core.labels import mirrored
 from GrayscaleDetSegLib.core.weights import Bundle
 
 from ..data import Case
-from .heads import Mover, mover
+from .heads import HeadTransfer, head_transfer
 from .settings import Settings
 
 
@@ -136,7 +136,7 @@ class Context:
     budget: Budget | None
     workers: int = 1
 
-    def mover(self, network: str) -> Mover:
+    def head_transfer(self, network: str) -> HeadTransfer:
         """How rows of a network (its name in the bundle) become those of `classes`.
 
         The 2D detector asks of each class by itself whether it is there. Known classes deny what is none of them, and
@@ -144,7 +144,7 @@ class Context:
         """
         old = tuple(self.start.network(network)["config"]["classes"])
         is_mean = self.settings.new_classes == "mean" and network != "roi_detector"
-        return mover(old, self.classes, self.forgotten, is_mean)
+        return head_transfer(old, self.classes, self.forgotten, is_mean)
 
     def without_flip(self, augmentation: dict[str, Any]) -> dict[str, Any]:
         """Settings of an augmentation; images are not mirrored where a side has no class for the other one."""

@@ -25,11 +25,13 @@ from ..networks import (
     build_yolo,
 )
 
-Mover = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+HeadTransfer = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From (rows of the old classes, rows of a new network), one row per class, to the rows to start from."""
 
 
-def mover(old: Sequence[str], new: Sequence[str], forgotten: Sequence[str] = (), mean: bool = True) -> Mover:
+def head_transfer(
+    old: Sequence[str], new: Sequence[str], forgotten: Sequence[str] = (), mean: bool = True
+) -> HeadTransfer:
     """How the rows of `old` classes become those of `new` ones.
 
     Parameters
@@ -55,7 +57,7 @@ def mover(old: Sequence[str], new: Sequence[str], forgotten: Sequence[str] = (),
     return move
 
 
-def moved_detector(bundle: Bundle, config: YoloConfig, move: Mover) -> YoloV3 | YoloV3Tiny:
+def moved_detector(bundle: Bundle, config: YoloConfig, move: HeadTransfer) -> YoloV3 | YoloV3Tiny:
     """The bundle's 2D detector with the classes and anchors of `config`.
 
     Where anchors differ, the output layers' biases make up for it: they say the same boxes as before.
@@ -84,7 +86,7 @@ def _output_layers(network: YoloV3 | YoloV3Tiny) -> list[tuple[str, int]]:
     return [(name, scale) for scale, name in enumerate(names)]
 
 
-def moved_pointnet(bundle: Bundle, config: PointNetConfig, move: Mover) -> PointNet:
+def moved_pointnet(bundle: Bundle, config: PointNetConfig, move: HeadTransfer) -> PointNet:
     """The bundle's PointNet with the classes of `config`; the background stays."""
     network, tensors = PointNet(config), bundle.tensors("box_detector")
     for kind in ("weight", "bias"):
@@ -94,7 +96,7 @@ def moved_pointnet(bundle: Bundle, config: PointNetConfig, move: Mover) -> Point
     return network
 
 
-def moved_offsets(bundle: Bundle, layer: torch.nn.Linear, move: Mover) -> None:
+def moved_offsets(bundle: Bundle, layer: torch.nn.Linear, move: HeadTransfer) -> None:
     """Start the training's linear layer (two outputs a class) from the bundle's refinement: they say the same."""
     classes = bundle.network("box_detector")["config"]["classes"]
     refinement = bundle.tensors("refinement")
@@ -106,7 +108,7 @@ def moved_offsets(bundle: Bundle, layer: torch.nn.Linear, move: Mover) -> None:
         layer.bias.copy_(moved[:, -1])
 
 
-def moved_surfaces(bundle: Bundle, config: SurfaceConfig, move: Mover) -> SurfaceNetwork:
+def moved_surfaces(bundle: Bundle, config: SurfaceConfig, move: HeadTransfer) -> SurfaceNetwork:
     """The bundle's threshold surfaces with the classes of `config`."""
     network, tensors = SurfaceNetwork(config), bundle.tensors("surfaces")
     for kind in ("weight", "bias"):

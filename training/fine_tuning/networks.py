@@ -85,7 +85,7 @@ def tune_detector(context: Context) -> YoloV3 | YoloV3Tiny:
     done, started, name = _done(context, "detector"), _begin(context), "detector"
     if done:
         config = YoloConfig.from_dict(done["config"])
-        network = moved_detector(context.start, config, context.mover("roi_detector"))
+        network = moved_detector(context.start, config, context.head_transfer("roi_detector"))
         network.load_state_dict(_trained(context, name))
         return network.eval()
     settings = context.settings.networks[name]
@@ -96,7 +96,7 @@ def tune_detector(context: Context) -> YoloV3 | YoloV3Tiny:
         folder=context.work / name / SAMPLES,
     )  # fmt: skip
     config = _fitting_anchors(context, config, dataset)
-    network = moved_detector(context.start, config, context.mover("roi_detector"))
+    network = moved_detector(context.start, config, context.head_transfer("roi_detector"))
     module = DetectorTraining(config, LossWeights(**settings.loss), [], 1)
     module.network.load_state_dict(network.state_dict())
     before = _copied(module.network)
@@ -146,9 +146,9 @@ def tune_box(context: Context) -> tuple[PointNet, AnchorConfig, dict[str, np.nda
     anchors = _fitting_scales(context, AnchorConfig.from_dict(entry["anchors"]), dataset)
     module = _OneLayer(config, anchors, BoxLoss(**settings.loss), [], 1)
     module.network.load_state_dict(
-        moved_pointnet(context.start, config, context.mover("box_detector")).state_dict()
+        moved_pointnet(context.start, config, context.head_transfer("box_detector")).state_dict()
     )
-    moved_offsets(context.start, module.offsets, context.mover("box_detector"))
+    moved_offsets(context.start, module.offsets, context.head_transfer("box_detector"))
     before = _copied(module.network)
     judged = BoxDataset(_judges(context) or context.training, context.classes, side, folder=folder)
     passes = int(np.clip(DRAWS // len(dataset), 1, 30))
@@ -209,7 +209,7 @@ def tune_surfaces(context: Context, detector: YoloV3 | YoloV3Tiny) -> SurfaceNet
         context.settings.seed,
         folder=context.work / name / SAMPLES,
     )
-    network = moved_surfaces(context.start, config, context.mover("surfaces"))
+    network = moved_surfaces(context.start, config, context.head_transfer("surfaces"))
     module = SurfaceTraining(network, [], 1, SurfaceLoss(**settings.loss))
     before = _copied(module.network)
     cases = _judges(context)

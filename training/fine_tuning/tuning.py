@@ -19,7 +19,7 @@ from ..runs.record import Record, code_version
 from .context import Budget, Context, Reporter
 from .errors import FineTuningError
 from .fitting import duration
-from .material import Material, gather
+from .gathered_data import TrainingData, gather
 from .networks import tune_detector
 from .result import foreign, write
 from .settings import DEFAULTS, Settings, read_settings
@@ -30,7 +30,7 @@ _RESERVE = 20.0
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingRequest:
     """What was asked for, see the help of ``grayscale-detseg train``."""
 
     data: Sequence[Path]
@@ -55,7 +55,7 @@ class BadData(FineTuningError):
     """Some of the data cannot be used; the message is the report of what is wrong."""
 
 
-def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str], None]) -> list[dict]:
+def tune(request: TrainingRequest, say: Callable[[str], None], draw: Callable[[int, int, str], None]) -> list[dict]:
     """Do it all, or go on with it; returns the figures on val, see ``evaluate.summarise``.
 
     Raises
@@ -66,32 +66,32 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
         If the bundle to start from is missing or damaged.
     """
     began = time.monotonic()
-    settings = read_settings(order.config, minutes=order.minutes, seed=order.seed)
-    _check_output(order)
-    start = Bundle.open(order.start)
-    steps = steps_of(chosen_methods(start, order.method))
+    settings = read_settings(request.config, minutes=request.minutes, seed=request.seed)
+    _check_output(request)
+    start = Bundle.open(request.start)
+    steps = steps_of(chosen_methods(start, request.method))
     _check_start(start, steps)
-    torch.set_num_threads(order.threads)
-    work = order.work or order.output.with_name(order.output.name + ".work")
-    material = gather(list(order.data), order.is_complete, work)
-    _report_problems(material, order.skip_bad, say)
+    torch.set_num_threads(request.threads)
+    work = request.work or request.output.with_name(request.output.name + ".work")
+    gathered = gather(list(request.data), request.is_complete, work)
+    _report_problems(gathered, request.skip_bad, say)
     try:
-        sides = split(material.cases, settings.validation_share, settings.seed)
+        sides = split(gathered.cases, settings.validation_share, settings.seed)
     except SplitError as error:
         raise FineTuningError(str(error)) from error
-    classes, kept, forgotten = _classes(start, material, order)
-    record = _open_work(work, order, settings, start, material, classes)
+    classes, kept, forgotten = _classes(start, gathered, request)
+    record = _open_work(work, request, settings, start, gathered, classes)
     reporter = Reporter(work / "log.txt", say, draw)
     validation = sides.validation or sides.training
     context = Context(
-        start, classes, kept, forgotten, sides.training, validation, settings, work, reporter, None, order.workers
+        start, classes, kept, forgotten, sides.training, validation, settings, work, reporter, None, request.workers
     )
     if not settings.is_fixed:
         reserve = _RESERVE + _SECONDS_PER_IMAGE * len(validation) + time.monotonic() - began
         timed = ("detector", *(step.name for step in steps))
         shares = {name: settings.networks[name].share for name in timed if name in settings.networks}
         context.budget = Budget(60.0 * settings.minutes, reserve, shares)
-    _introduce(context, material, sides)
+    _introduce(context, gathered, sides)
 
     detector = tune_detector(context)
     trained = {"roi_detector": Trained(detector.state_dict(), {"config": detector.config.to_dict()})}
@@ -103,29 +103,29 @@ def tune(order: Order, say: Callable[[str], None], draw: Callable[[int, int, str
     if left:
         reporter.say(f"Not trained, and not in the new model: {', '.join(left)}")
     facts = {
-        "name": order.name or order.output.name,
+        "name": request.name or request.output.name,
         "version": "1",
         "code": _said(code_version()),
         "date": datetime.date.today().isoformat(),
         "how": sides.how,
     }
     reporter.say("Measuring on val.")
-    rows = write(context, trained, order.method, order.output, facts)
+    rows = write(context, trained, request.method, request.output, facts)
     record.note(outcome="finished")
     reporter.note(f"done after {duration(time.monotonic() - began)}")
     return rows
 
 
-def _check_output(order: Order) -> None:
-    for folder in (order.output, order.work):
+def _check_output(request: TrainingRequest) -> None:
+    for folder in (request.output, request.work):
         if folder is not None and folder.exists() and not folder.is_dir():
             raise FineTuningError(f"{folder} is a file; give a folder.")
-    if order.output.exists() and any(order.output.iterdir()):
-        if not order.overwrite:
-            raise FineTuningError(f"{order.output} exists already: use another output folder, or --overwrite.")
-        reason = foreign(order.output)
+    if request.output.exists() and any(request.output.iterdir()):
+        if not request.overwrite:
+            raise FineTuningError(f"{request.output} exists already: use another output folder, or --overwrite.")
+        reason = foreign(request.output)
         if reason is not None:
-            raise FineTuningError(f"{order.output} {reason} and is not replaced: use another output folder.")
+            raise FineTuningError(f"{request.output} {reason} and is not replaced: use another output folder.")
 
 
 def _check_start(start: Bundle, steps: Sequence[Step]) -> None:
@@ -135,18 +135,18 @@ def _check_start(start: Bundle, steps: Sequence[Step]) -> None:
         raise WeightsError(f"The networks of {start.folder} know different classes; start from another bundle.")
 
 
-def _report_problems(material: Material, skip_bad: bool, say: Callable[[str], None]) -> None:
+def _report_problems(gathered: TrainingData, skip_bad: bool, say: Callable[[str], None]) -> None:
     """Show what there is and what is wrong with it; errors stop it here, unless they are to be left out."""
-    if material.errors and not skip_bad:
-        number = f"{material.errors} error{'s' * (material.errors > 1)}"
+    if gathered.errors and not skip_bad:
+        number = f"{gathered.errors} error{'s' * (gathered.errors > 1)}"
         raise BadData(
-            f"{material.report}\nThe data have {number}: correct them, or leave out what they name with --skip-bad."
+            f"{gathered.report}\nThe data have {number}: correct them, or leave out what they name with --skip-bad."
         )
-    say(material.report)
+    say(gathered.report)
 
 
 def _classes(
-    start: Bundle, material: Material, order: Order
+    start: Bundle, gathered: TrainingData, request: TrainingRequest
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """The new bundle's classes, and which of the start's are kept without data, or forgotten.
 
@@ -155,15 +155,15 @@ def _classes(
     FineTuningError
         If there are no objects, or a name is not known.
     """
-    old, shown = tuple(start.network("roi_detector")["config"]["classes"]), material.labels
+    old, shown = tuple(start.network("roi_detector")["config"]["classes"]), gathered.labels
     if not shown:
         raise FineTuningError("No image has an object marked: there is nothing to learn.")
-    for option, names in (("--keep", order.keep), ("--forget", order.forget)):
+    for option, names in (("--keep", request.keep), ("--forget", request.forget)):
         unknown = [name for name in names if name not in old and name != "all"]
         if unknown:
             raise FineTuningError(f"{option}: {start.name} does not know '{unknown[0]}', only {', '.join(old)}.")
-    forgotten = old if "all" in order.forget else tuple(name for name in old if name in order.forget)
-    wanted = old if "all" in order.keep else order.keep
+    forgotten = old if "all" in request.forget else tuple(name for name in old if name in request.forget)
+    wanted = old if "all" in request.keep else request.keep
     kept = tuple(name for name in old if name in wanted and name not in shown)
     both = [name for name in kept if name in forgotten]
     if both:
@@ -173,7 +173,12 @@ def _classes(
 
 
 def _open_work(
-    work: Path, order: Order, settings: Settings, start: Bundle, material: Material, classes: tuple[str, ...]
+    work: Path,
+    request: TrainingRequest,
+    settings: Settings,
+    start: Bundle,
+    gathered: TrainingData,
+    classes: tuple[str, ...],
 ) -> Record:
     """Make the run's folder with all that the run is made of, or check that the one that is there is of this run.
 
@@ -182,17 +187,17 @@ def _open_work(
     FineTuningError
         If it belongs to another training.
     """
-    config = (order.config or DEFAULTS).read_text(encoding="utf-8")
+    config = (request.config or DEFAULTS).read_text(encoding="utf-8")
     made_of = {
         "configuration": config,
         "seed": settings.seed,
         "start": {name: entry["sha256"] for name, entry in start.manifest["networks"].items()},
-        "data": material.fingerprint(),
+        "data": gathered.fingerprint(),
         "classes": list(classes),
-        "keep": list(order.keep),
-        "forget": list(order.forget),
-        "complete": order.is_complete,
-        **({"method": order.method} if order.method else {}),
+        "keep": list(request.keep),
+        "forget": list(request.forget),
+        "complete": request.is_complete,
+        **({"method": request.method} if request.method else {}),
     }
     record = Record(work)
     before = record.content.get("made_of")
@@ -207,9 +212,9 @@ def _open_work(
     else:
         work.mkdir(parents=True, exist_ok=True)
         (work / "config.toml").write_text(config, encoding="utf-8")
-        (work / "data.txt").write_text(material.report + "\n", encoding="utf-8")
-    material.checked.keep(work)
-    folders = [str(folder) for folder in order.data]
+        (work / "data.txt").write_text(gathered.report + "\n", encoding="utf-8")
+    gathered.checked.keep(work)
+    folders = [str(folder) for folder in request.data]
     record.begin({"made_of": made_of, "data": folders, "start": start.name, "minutes": settings.minutes})
     return record
 
@@ -220,7 +225,7 @@ def _said(version: dict[str, Any]) -> str:
     return f"{version['version']}{commit}{', changed since' if version['dirty'] else ''}"
 
 
-def _introduce(context: Context, material: Material, sides: Split) -> None:
+def _introduce(context: Context, gathered: TrainingData, sides: Split) -> None:
     reporter, old = context.reporter, context.start.network("roi_detector")["config"]["classes"]
     if sides.validation:
         reporter.say(f"{len(sides.training)} to learn from, {len(sides.validation)} for validation: {sides.how}")
@@ -237,7 +242,7 @@ def _introduce(context: Context, material: Material, sides: Split) -> None:
     if dropped:
         parts.append(f"dropped, as the data do not show them (--keep): {', '.join(dropped)}")
     reporter.say("; ".join(parts))
-    unsettled = [label for label in trained if not all(case.is_settled(label) for case in material.cases)]
+    unsettled = [label for label in trained if not all(case.is_settled(label) for case in gathered.cases)]
     if unsettled:
         reporter.say(
             f"Not marked in all images, so where it is unmarked nothing is learnt of it: {', '.join(unsettled)}. If it "

@@ -37,14 +37,22 @@ class VolumeRun(Run):
     volumes : tuple of VolumeCase
         Of both splits.
     target : Target or None
+    extra : Namespace
+        The whole command line.
     """
 
     volumes: tuple[VolumeCase, ...] = ()
     target: Target | None = field(default=None)
+    extra: argparse.Namespace = field(default_factory=argparse.Namespace)
 
     @classmethod
-    def of(cls, module: str, description: str, arguments: list[str] | None) -> VolumeRun:
+    def of(
+        cls, module: str, description: str, arguments: list[str] | None,
+        more: Callable[[argparse.ArgumentParser], None] | None = None,
+    ) -> VolumeRun:  # fmt: skip
         """Read the command line of ``python -m MODULE``, look for the data, seed everything and make the folder.
+
+        `more` adds options of a training's own to the parser; their values are in :attr:`extra`.
 
         Raises
         ------
@@ -61,6 +69,8 @@ class VolumeRun(Run):
         parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
         parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples (default 0)")
         Machine.add_to(parser)
+        if more is not None:
+            more(parser)
         options = parser.parse_args(arguments)
         torch.set_num_threads(options.threads)
         text = options.config.read_text(encoding="utf-8")
@@ -71,7 +81,7 @@ class VolumeRun(Run):
             raise VolumeDataError(f"The sets {', '.join(settings['sets'])} need volumes for train and for val.")
         run = cls(
             options.data, options.output, options.start, settings, options.workers, machine=Machine.of(options),
-            volumes=tuple(cases), target=target_of(settings, folders[0]),
+            volumes=tuple(cases), target=target_of(settings, folders[0]), extra=options,
         )  # fmt: skip
         run._begin(text)
         lightning.seed_everything(settings["seed"], workers=True, verbose=False)

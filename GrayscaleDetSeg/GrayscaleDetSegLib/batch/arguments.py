@@ -113,16 +113,19 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         "is printed to standard error. With --json no output folder is needed",
     )
     command.add_argument(
+        "--post-processing",
         "--clean-up",
         action=argparse.BooleanOptionalAction,
+        dest="clean_up",
         default=True,
-        help="clean the masks up after the rule of the thresholds (default: yes)",
+        help="smooth masks, keep their largest parts and fill holes (default: yes); --clean-up is its former name",
     )
     command.add_argument(
         "--exclusive",
         action="store_true",
-        help="give every pixel to one object at most, the more confident of those that overlap; NAME.json and the "
-        "console say who won (default: objects of different classes may overlap where the model allows it)",
+        help="give every pixel to one object at most: of those that overlap, to that with the higher score x "
+        "confidence; NAME.json and the console say who won (default: objects of different classes may overlap where "
+        "the model allows it)",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to compute on")
     command.add_argument(
@@ -188,7 +191,8 @@ def _info(commands) -> None:
     )
     command.add_argument("inputs", nargs="+", type=Path, metavar="FILE", help="files, or folders with all below them")
     command.add_argument(
-        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several"
+        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several (a - "
+        "behind it, for standard output, changes nothing)"
     )
     _reading(command)
 

@@ -106,7 +106,7 @@ class Settings:
     score_threshold : float
         The score that a region needed.
     clean_up : tuple of str
-        The clean-up steps that ran; empty if the masks are as the method made them.
+        The post-processing steps that ran; empty if the masks are as the method made them.
     orientation : str
         stored, canonical or upright: which view of the pixels the detectors saw, the file's, one by the directions
         of its axes, or one by its tags.
@@ -125,14 +125,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class SegmentReference:
-    """Where the object's pixels are in NAME.seg.nrrd.
+    """Where the object's pixels or voxels are in NAME.seg.nrrd.
 
     Parameters
     ----------
     id : str
         Of the segment.
     label_value : int
-        Value of the object's pixels in its layer, from 1 on.
+        Their value in the layer, from 1 on.
     layer : int
         Of the layers of the file, from 0 on: there are several where objects overlap.
     """

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .clean_up import CleanUp
 from .doubles import without_doubles
 from .mask import settle_overlaps, without_overlaps
 from .overlaps import EXCLUSIVE, Overlaps
+from .post_processing import PostProcessing
 from .radiograph import Radiograph, area_of
 from .regions import RegionMask
 from .result import SegmentedObject
@@ -22,7 +22,7 @@ from .windowed import WindowedMask
 def finish(
     radiograph: Radiograph,
     parts: Sequence[RegionMask],
-    clean_up: CleanUp | None,
+    clean_up: PostProcessing | None,
     stopwatch: Stopwatch | None = None,
     overlaps: Overlaps = EXCLUSIVE,
 ) -> tuple[tuple[SegmentedObject, ...], tuple[str, ...]]:
@@ -40,7 +40,7 @@ def finish(
 def assemble(
     radiograph: Radiograph,
     parts: Sequence[RegionMask],
-    clean_up: CleanUp | None,
+    clean_up: PostProcessing | None,
     stopwatch: Stopwatch | None = None,
     overlaps: Overlaps = EXCLUSIVE,
 ) -> tuple[SegmentedObject, ...]:
@@ -50,7 +50,7 @@ def assemble(
     ----------
     radiograph : Radiograph
     parts : sequence of RegionMask
-    clean_up : CleanUp or None
+    clean_up : PostProcessing or None
         None leaves the masks as the method makes them.
     stopwatch : Stopwatch, optional
     overlaps : Overlaps
@@ -65,7 +65,7 @@ def assemble(
     with stopwatch("overlaps"):
         masks = settle_overlaps([part.mask for part in parts], [part.extent for part in parts], shape, may)
     if clean_up is not None:
-        with stopwatch("clean-up"):
+        with stopwatch("post-processing"):
             masks = [clean_up.apply(mask, part.region.label) for mask, part in zip(masks, parts)]
             masks = without_overlaps(masks, windows, may)
     names = unique_names([part.region.label for part in parts])

@@ -14,12 +14,12 @@ import numpy as np
 
 from . import boxes
 from .assembly import made_object
-from .clean_up import CleanUp
 from .errors import MethodError, UnknownClassError
 from .explanations.threshold_map import ThresholdMap
 from .explanations.thresholds import explained
 from .labels import side_in
 from .mask import field_mask
+from .post_processing import PostProcessing
 from .radiograph import Radiograph
 from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult, SegmentedObject
@@ -37,7 +37,7 @@ def live_mask(
     mask: np.ndarray | None = None,
     cell: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """The mask of a field in the window of its ROI, fast enough to follow a drag: the rule alone, no clean-up.
+    """The mask of a field in the window of its ROI, fast enough to follow a drag: the rule alone, no post-processing.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def with_thresholds(
     bottom: float = 0.0,
     top: float = 0.0,
     cell: tuple[int, int] | None = None,
-    clean_up: CleanUp | None = None,
+    clean_up: PostProcessing | None = None,
     taken: np.ndarray | None = None,
 ) -> SegmentationResult:
     """The result after the thresholds of one object were moved, see ``ThresholdRule.moved``; the others keep their
@@ -116,7 +116,7 @@ def with_thresholds(
     ----------
     name : str
         Of the object.
-    clean_up : CleanUp, optional
+    clean_up : PostProcessing, optional
         None leaves the object's mask as the rule makes it.
     taken : ndarray of bool, shape (rows, columns), optional
         Further pixels that the object must leave alone.
@@ -275,7 +275,7 @@ def _replaced(
     result: SegmentationResult,
     item: SegmentedObject,
     part: RegionMask,
-    clean_up: CleanUp | None,
+    clean_up: PostProcessing | None,
     taken: np.ndarray | None = None,
 ) -> SegmentationResult:
     """The result with another mask for one object; pixels of the others are left to them."""
@@ -289,7 +289,7 @@ def _made(
     part: RegionMask,
     name: str,
     others: Iterable[SegmentedObject],
-    clean_up: CleanUp | None,
+    clean_up: PostProcessing | None,
     taken: np.ndarray | None = None,
 ) -> SegmentedObject:
     """What a method says of a region as an object.

@@ -30,15 +30,15 @@ class Settlement:
     def text(self) -> str:
         """A part of a sentence."""
         return (
-            f"{self.winner.name} ({self.winner.confidence:.2f}) over {self.loser.name} ({self.loser.confidence:.2f}), "
+            f"{self.winner.name} ({self.winner.precedence:.2f}) over {self.loser.name} ({self.loser.precedence:.2f}), "
             f"{self.pixel_count} px"
         )
 
 
 def made_exclusive(result: SegmentationResult) -> SegmentationResult:
-    """The result in which no two objects share a pixel; a shared one stays with the more confident object.
+    """The result in which no two objects share a pixel; a shared one stays with the object of higher precedence.
 
-    Of equally confident objects the first one wins. Objects that lose all of their pixels stay, without any. A note
+    Of equal ones the first wins. Objects that lose all of their pixels stay, without any. A note
     says who won; later edits keep the objects apart, too, because the result's `overlaps` say so.
     """
     objects, settled = disjoint(result.objects)
@@ -49,7 +49,7 @@ def made_exclusive(result: SegmentationResult) -> SegmentationResult:
     notes = result.notes
     if settled:
         said = "; ".join(item.text for item in settled)
-        notes = (*notes, f"Shared pixels went to the more confident object: {said}.")
+        notes = (*notes, f"Shared pixels went to the object with the higher score x confidence: {said}.")
     lost = [old.name for old, new in zip(result.objects, changed) if old.pixel_count and not new.pixel_count]
     if lost:
         notes = (*notes, f"Nothing is left of {', '.join(lost)}.")
@@ -58,7 +58,7 @@ def made_exclusive(result: SegmentationResult) -> SegmentationResult:
 
 def disjoint(objects: Sequence[SegmentedObject]) -> tuple[list[WindowedMask], list[Settlement]]:
     """The masks of objects without shared pixels, and who kept which, see :func:`made_exclusive`."""
-    order = sorted(range(len(objects)), key=lambda index: -objects[index].confidence)
+    order = sorted(range(len(objects)), key=lambda index: -objects[index].precedence)
     masks, settled = [item.windowed for item in objects], []
     for place, index in enumerate(order):
         for other in order[:place]:

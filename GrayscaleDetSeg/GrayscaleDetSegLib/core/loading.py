@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .clean_up import CleanUp
 from .devices import Device, resolve_device
 from .engines import chosen_engine, need_of_torch, torch_is_there
 from .errors import DependencyError, DeviceError, GrayscaleDetSegError, MethodError, WeightsError
@@ -15,6 +14,7 @@ from .methods.registry import BUILT_IN, Registry, methods_of
 from .overlaps import Overlaps
 from .pipeline import Pipeline
 from .polarity_check import PolarityCheck, PolarityNetwork
+from .post_processing import PostProcessing
 from .weights import Bundle
 from .yolo.description import YoloConfig, described_yolo
 from .yolo.detector import DetectionSettings, RoiDetector
@@ -55,7 +55,7 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
         methods.load_default()
         if roi_detector is None:
             roi_detector = next(iter(methods.values())).localiser()
-        clean_up = CleanUp.from_dict(bundle.manifest.get("clean_up", {}))
+        clean_up = PostProcessing.from_dict(bundle.manifest.get("clean_up", {}))
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
             polarity = PolarityCheck(bundle.ready(PolarityNetwork(), "polarity", chosen.name))
@@ -118,7 +118,13 @@ class ModelMethods(Mapping):
         return len(self._classes)
 
     def load_default(self) -> None:
-        """Load the model's own method, so that what is wrong with its weights is said at once."""
+        """Load the model's own method, so that what is wrong with its weights is said at once.
+
+        Raises
+        ------
+        WeightsError
+            If the bundle has networks for no method, or they are missing or damaged.
+        """
         if not self:
             raise WeightsError(f"The model bundle {self._bundle.folder} has networks for no method; reinstall it.")
         self[next(iter(self))]

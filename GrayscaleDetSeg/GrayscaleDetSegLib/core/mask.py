@@ -10,6 +10,7 @@ from . import boxes
 from .explanations.threshold_map import ThresholdMap
 from .radiograph import Radiograph
 from .types import AnyBox2D, Window
+from .windowed import shared_parts
 
 May = Callable[[int, int], bool]
 """Whether two masks, by their places in a list, may share pixels."""
@@ -112,18 +113,6 @@ def without_overlaps(masks: list[np.ndarray], windows: list[Window], may: May | 
             if parts is not None and not (may is not None and may(first, second)):
                 disjoint[second][parts[1]] &= ~masks[first][parts[0]]
     return disjoint
-
-
-def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
-    """The slices into each of two windows of what they share; None if nothing."""
-    parts: list[list[slice]] = [[], []]
-    for a, b in zip(first, second):
-        start, stop = max(a.start, b.start), min(a.stop, b.stop)
-        if stop <= start:
-            return None
-        for part, own in zip(parts, (a, b)):
-            part.append(slice(start - own.start, stop - own.start))
-    return tuple(parts[0]), tuple(parts[1])
 
 
 def _between(radiograph: Radiograph, window: Window, low: float, high: float) -> np.ndarray:

@@ -30,8 +30,8 @@ class SegmentOptions:
         ``"percentile"`` or ``"voi"``: which values of a file become gray levels 0 to 255, see ``read_radiograph``.
         Volumes of a scene have no VOI window.
     exclusive : bool
-        Whether every pixel has one object at most, whatever the model allows: the more confident one of those that
-        overlap keeps it, see ``core.exclusive``.
+        Whether every pixel has one object at most, whatever the model allows: of those that overlap, the one of
+        higher precedence keeps it, see ``core.exclusive``.
     """
 
     method: str | None = None

@@ -49,7 +49,7 @@ class Orientation:
         return Orientation(self.transpose, self.flip_rows ^ rows, self.flip_columns ^ columns)
 
     def view(self, image: np.ndarray) -> np.ndarray:
-        """The image as the detectors should see it; a view, no copy."""
+        """An image (rows, columns) as the detectors should see it; a view, no copy. Transposing swaps its shape."""
         image = image.T if self.transpose else image
         return image[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
 

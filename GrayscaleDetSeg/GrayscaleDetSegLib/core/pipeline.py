@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import region_finding
+from . import crowds, region_finding
 from .assembly import finish
-from .clean_up import CleanUp
 from .exclusive import made_exclusive
 from .methods.base import Method
 from .methods.choice import MethodChoice
 from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import PolarityCheck
+from .post_processing import PostProcessing
 from .radiograph import Radiograph
-from .regions import RegionMask, Regions
+from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
 from .yolo.detector import RoiDetector
@@ -32,7 +32,7 @@ class Pipeline:
     methods : mapping of str to Method
         What can turn a region into a mask, by name; the first is the model's own. A plain list will do.
     polarity_check : PolarityCheck or None
-    clean_up : CleanUp
+    clean_up : PostProcessing
     model : str
         Name and version of the bundle, for the record.
     device : str
@@ -49,7 +49,7 @@ class Pipeline:
         roi_detector: RoiDetector | None,
         methods: Mapping[str, Method] | Sequence[Method],
         polarity_check: PolarityCheck | None = None,
-        clean_up: CleanUp | None = None,
+        clean_up: PostProcessing | None = None,
         model: str = "",
         device: str = "cpu",
         device_note: str | None = None,
@@ -59,7 +59,7 @@ class Pipeline:
         self.roi_detector: RoiDetector = roi_detector  # type: ignore[assignment]  # None only without find_regions
         self.polarity_check = polarity_check
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
-        self.clean_up, self.model = clean_up or CleanUp(), model
+        self.clean_up, self.model = clean_up or PostProcessing(), model
         self.device, self.device_note, self.overlaps, self.engine = device, device_note, overlaps, engine
 
     @property
@@ -93,7 +93,7 @@ class Pipeline:
         check_polarity : bool
             Whether a picture that plainly looks inverted is turned over (a note then says so).
         exclusive : bool
-            Whether every pixel has one object at most: the more confident one, see ``core.exclusive``.
+            Whether every pixel has one object at most, see ``core.exclusive``.
         progress : callable or None
             Called with the name of each stage as it starts.
 
@@ -144,6 +144,7 @@ class Pipeline:
         stopwatch: Stopwatch,
     ) -> SegmentationResult:
         parts, unknown = choice.masks(radiograph, regions, stopwatch)
+        parts = self._rows_settled(radiograph, parts, regions, choice, stopwatch)
         objects, notes = finish(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
         result = SegmentationResult(
             radiograph=radiograph,
@@ -160,6 +161,22 @@ class Pipeline:
             overlaps=self.overlaps,
         )
         return made_exclusive(result) if exclusive else result
+
+    def _rows_settled(
+        self,
+        radiograph: Radiograph,
+        parts: list[RegionMask],
+        regions: Regions,
+        choice: MethodChoice,
+        stopwatch: Stopwatch,
+    ) -> list[RegionMask]:
+        """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
+        shared = self.roi_detector.settings.shared if self.roi_detector else {}
+
+        def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
+            return choice.masks(radiograph, replace(regions, found=tuple(moved)), stopwatch)[0]
+
+        return crowds.settled(parts, radiograph.shape, shared, again) if shared else parts
 
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

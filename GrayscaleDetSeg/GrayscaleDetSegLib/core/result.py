@@ -71,10 +71,10 @@ class SegmentedObject:
         return self.windowed.count
 
     @property
-    def confidence(self) -> float:
-        """How sure the object is, 0..1: its region's score, times the confidence of its mask where thresholds say one.
+    def precedence(self) -> float:
+        """Which of two objects keeps a pixel that may have one only, see ``core.exclusive``: the one with more, 0..1.
 
-        It decides who keeps a pixel where each may have one object only, see ``core.exclusive``.
+        The region's score, times the confidence of the mask where thresholds say one.
         """
         return self.score if self.thresholds is None else self.score * self.thresholds.confidence
 
@@ -108,7 +108,7 @@ class SegmentationResult:
     score_threshold : float
         The ROI score an object needed.
     clean_up : tuple of str
-        The names of the clean-up steps that ran; empty if the masks are the pure rule.
+        The names of the post-processing steps that ran; empty if the masks are the pure rule.
     orientation : str
         Which view of the pixels the detectors saw: ``"stored"``, ``"canonical"`` (as the directions of the axes say) or
         ``"upright"`` (as tags say).

@@ -62,26 +62,26 @@ class WindowedMask:
     def part(self, window: Window) -> np.ndarray:
         """The mask (bool, writeable) in a window of the image."""
         mask = np.zeros([part.stop - part.start for part in window], bool)
-        shared = _shared(window, self.window)
+        shared = shared_parts(window, self.window)
         if shared is not None:
             mask[shared[0]] = self.crop[shared[1]]
         return mask
 
     def take_from(self, mask: np.ndarray, window: Window) -> None:
         """Take these pixels out of a mask (bool) of a window of the image, in place."""
-        shared = _shared(window, self.window)
+        shared = shared_parts(window, self.window)
         if shared is not None:
             mask[shared[0]] &= ~self.crop[shared[1]]
 
     def add_to(self, mask: np.ndarray, window: Window) -> None:
         """Add these pixels to a mask (bool) of a window of the image, in place, as far as they lie in it."""
-        shared = _shared(window, self.window)
+        shared = shared_parts(window, self.window)
         if shared is not None:
             mask[shared[0]] |= self.crop[shared[1]]
 
     def meets(self, other: WindowedMask) -> bool:
         """Whether the two masks share a pixel."""
-        shared = _shared(self.window, other.window)
+        shared = shared_parts(self.window, other.window)
         return shared is not None and bool((self.crop[shared[0]] & other.crop[shared[1]]).any())
 
     def without(self: Own, others: Iterable[WindowedMask]) -> Own:
@@ -132,7 +132,7 @@ def label_maps(masks: Sequence[WindowedMask], shape: tuple[int, ...]) -> list[tu
     return found
 
 
-def _shared(first: Window, second: Window) -> tuple[Window, Window] | None:
+def shared_parts(first: Window, second: Window) -> tuple[Window, Window] | None:
     """The slices into each of two windows of what they share; None if nothing."""
     parts: tuple[list[slice], list[slice]] = ([], [])
     for one, other in zip(first, second):

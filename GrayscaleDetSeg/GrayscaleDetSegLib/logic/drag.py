@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.clean_up import CleanUp
 from ..core.editing import MovingThresholds, with_thresholds
 from ..core.explanations.threshold_map import ThresholdMap
 from ..core.gray import GRAY_MAX
+from ..core.post_processing import PostProcessing
 from ..core.radiograph import area_of
 from ..core.result import SegmentationResult, SegmentedObject
 from ..scene import record, threshold_box
@@ -71,7 +71,7 @@ class ThresholdDrag:
     context manager it finishes with the last move, or is cancelled by an exception.
 
     Nothing is written before the interval changes, and an interval that ends where it began leaves all as it was, edits
-    by hand included. What a move shows is what stays: the mask after the clean-up, without the pixels of others. These
+    by hand included. What a move shows is what stays: the mask after post-processing, without pixels of others. These
     are other objects, as their segments are, and visible segments that somebody added, unless they overlapped the
     object already, or Slicer's Segment Editor is set to allow overlap. Where the object was edited by hand, its segment
     is kept as a hidden copy, see ``scene.kept_copies``, because thresholds know nothing of such edits.
@@ -81,7 +81,7 @@ class ThresholdDrag:
     store : ResultStore
         Of the segmentation. No transaction may be open.
     segment_id : str
-    clean_up : CleanUp or None
+    clean_up : PostProcessing or None
         What is done to the mask; None leaves it as the thresholds make it.
     writing : callable () -> context manager
         Put around all changes of nodes.
@@ -99,7 +99,7 @@ class ThresholdDrag:
         self,
         store: ResultStore,
         segment_id: str,
-        clean_up: CleanUp | None = None,
+        clean_up: PostProcessing | None = None,
         writing: Callable[[], AbstractContextManager] = nullcontext,
     ) -> None:
         node = store.node

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core import weights
-from ..core.clean_up import CleanUp
 from ..core.errors import WeightsError
 from ..core.methods.registry import methods_of
+from ..core.post_processing import PostProcessing
 from ..core.result import is_among_makers
 from ..core.weights import MANIFEST, Bundle
 
@@ -69,7 +69,7 @@ class Model:
         Score that a region needs by the model's own settings, 0..1.
     use : str
         What it may be used for, in its maker's words.
-    clean_up : CleanUp
+    clean_up : PostProcessing
         What it does to masks.
     problem : str
         Why it cannot be used and what to do, one sentence; nothing where it can.
@@ -86,7 +86,7 @@ class Model:
     methods: tuple[str, ...] = ()
     score: float = SCORE
     use: str = ""
-    clean_up: CleanUp = field(default_factory=CleanUp)
+    clean_up: PostProcessing = field(default_factory=PostProcessing)
     problem: str = ""
     is_added: bool = False
     dimensions: int = 2
@@ -137,7 +137,7 @@ def _understood(bundle: Bundle) -> Model:
         methods,
         min(max(float(detector.get("settings", {}).get("score", SCORE)), 0.0), 1.0),
         str(manifest.get("use", "")),
-        CleanUp.from_dict(manifest.get("clean_up", {})),
+        PostProcessing.from_dict(manifest.get("clean_up", {})),
         problem,
         dimensions=bundle.dimensions,
     )
@@ -234,7 +234,7 @@ class Models:
         """What a model takes: 2 for radiographs, 3 for volumes; 2 where it cannot be read, which loading it says."""
         return 2 if folder is None else read_model(folder).dimensions
 
-    def clean_up_of(self, label: str, makers: str, present: str) -> CleanUp:
+    def clean_up_of(self, label: str, makers: str, present: str) -> PostProcessing:
         """What cleans the mask of an object up when it is edited.
 
         As the model says that made it, because another one need not know its class; where that is not installed, as

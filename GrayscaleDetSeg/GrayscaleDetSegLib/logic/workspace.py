@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
+from ..core.post_processing import PostProcessing
 from ..core.results import AnyResult, image_of
 from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
@@ -281,7 +281,7 @@ class Workspace:
         object_changes.remove_object(self, node, identity)
 
     def drag(
-        self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None = None
+        self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None = None
     ) -> ThresholdDrag:
         """Begin to move the thresholds of an object; what is dragged already is finished first.
 

@@ -75,6 +75,8 @@ class Choices:
             parameters.volume = own  # a result was chosen that belongs to another image
             return
         if not before or before[0] is not volume:
+            if before and not session.is_busy:
+                session.messages.say("")  # what was said was about the other image
             self._on_volume(volume)
             if session.parameters.segmentation is not node:
                 return  # choosing the volume's result has brought us here again

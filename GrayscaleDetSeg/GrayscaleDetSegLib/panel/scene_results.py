@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from ..core.clean_up import CleanUp
 from ..core.errors import GrayscaleDetSegError
+from ..core.post_processing import PostProcessing
+from ..core.radiograph import Spacing
 from ..core.results import AnyResult
 from ..core.volumes.editing import changed_names
 from ..core.volumes.result import VolumeResult
+from ..logic import file_spacing
 from ..logic.drag import ThresholdDrag
 from ..logic.drawn import DrawnRegion
 from ..logic.shown import AnyReading, Reading, Shown, WholeReading
@@ -180,6 +182,24 @@ class Results:
             else:
                 segment.RemoveTag(LOCKED)
 
+    # the spacing of the image
+
+    @staticmethod
+    def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None) -> Spacing | None:
+        """The spacing of a volume's file, where Slicer has loaded it with another one; None where there is none."""
+        return file_spacing.offered_spacing(volume, slice_index)
+
+    @staticmethod
+    def has_file_spacing(volume: vtkMRMLScalarVolumeNode) -> bool:
+        """Whether a volume was given the spacing of its file, which can be taken back."""
+        return file_spacing.can_take_back(volume)
+
+    def set_file_spacing(self, volume: vtkMRMLScalarVolumeNode, slice_index: int | None, on: bool) -> bool:
+        """Give a volume the spacing of its file, or take it back; whether there was anything to do."""
+        if on:
+            return file_spacing.give_file_spacing(self._workspace, volume, slice_index) is not None
+        return file_spacing.take_file_spacing_back(self._workspace, volume)
+
     # changes
 
     def would_lose_work(self, node: vtkMRMLSegmentationNode) -> bool:
@@ -227,6 +247,6 @@ class Results:
         """Bring back the state before the last change; whether there was one."""
         return self._workspace.undo(node)
 
-    def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: CleanUp | None) -> ThresholdDrag:
+    def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None) -> ThresholdDrag:
         """Begin to move the thresholds of an object; it ends with the drag's ``finish`` or ``cancel``."""
         return self._workspace.drag(node, identity, clean_up)

@@ -12,9 +12,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..core.clean_up import CleanUp
 from ..core.gray import GRAY_MAX, GrayMapping
 from ..core.methods.registry import registry
+from ..core.post_processing import PostProcessing
 from ..core.result import SegmentedObject
 from ..core.results import AnyObject, size_text
 from ..logic.drag import Numbers, ThresholdDrag
@@ -41,7 +41,7 @@ class ThresholdEditor:
     session : Session
     ui : namespace
         The widgets grayRangeWidget, unitsRangeWidget and numbersLabel.
-    clean_up : callable (Shown, segment id) -> CleanUp or None
+    clean_up : callable (Shown, segment id) -> PostProcessing or None
         What cleans the final mask of an object.
 
     Attributes
@@ -50,7 +50,9 @@ class ThresholdEditor:
         Thresholds rest, and the mask is final.
     """
 
-    def __init__(self, session: Session, ui: SimpleNamespace, clean_up: Callable[[Shown, str], CleanUp | None]) -> None:
+    def __init__(
+        self, session: Session, ui: SimpleNamespace, clean_up: Callable[[Shown, str], PostProcessing | None]
+    ) -> None:
         self._gray, self._units, self._label = ui.grayRangeWidget, ui.unitsRangeWidget, ui.numbersLabel
         self._session, self._results, self._clean_up = session, session.results, clean_up
         self.finished = Signal()

@@ -13,6 +13,7 @@ from ..core.gray import GrayMapping
 from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
 from ..core.results import AnyImage
+from ..core.strangers import stranger_note
 from ..core.volumes.volume import Volume
 from .geometry import WHOLE, PixelGrid, VoxelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
@@ -135,6 +136,7 @@ def read_volume(
     chosen, remark = polarity_of(values, polarity, context)
     spacing, remarks = spacing_of(grid.geometry, context, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
     said: list[str] = []
+    strange = stranger_note(values)
     pixels = chosen.apply(values)
     lie = lie_of(context, file, grid.geometry, said)
     return Radiograph(
@@ -145,7 +147,7 @@ def read_volume(
         grid.geometry,
         source_of(file, modality, context),
         modality,
-        (*notes, *more, *remark, *remarks, *said),
+        (*notes, *more, *remark, *remarks, *said, *filter(None, [strange])),
         lie,
     )
 

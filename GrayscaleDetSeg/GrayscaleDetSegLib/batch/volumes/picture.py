@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ...core.explanations.base import Explanation
 from ...core.labels import anatomy, display_name
+from ...core.volumes.attention import AttentionBoxes
 from ...core.volumes.result import VolumeResult
 from ...core.volumes.rounds import Rounds
 from ...core.volumes.views import VIEWS
@@ -19,7 +21,7 @@ _MARGIN, _HEADER, _CURVE = 16, 46, 200
 
 
 def draw_picture(result: VolumeResult) -> Image.Image:
-    """The picture of a result, RGB.
+    """The picture of a result, RGB. Where a detector has looked at slices, its regions are drawn as rectangles.
 
     The slices go through the middle of the first object (of the volume where there is none). Axial slices are seen
     from below, the patient's left on the right; the two others have the head above, sagittal ones the front on the
@@ -44,9 +46,34 @@ def draw_picture(result: VolumeResult) -> Image.Image:
             shown = _upright(np.take(mask, index, axis), axis)
             coverage = Image.fromarray(shown.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
             drawing.paint_mask(picture, coverage, anatomy(item.label).color, 2.0, 0.18)
+            for rows, columns in _regions(item.explanation, result, view, index):
+                if axis != VIEWS["axial"]:
+                    rows = gray.shape[0] - rows[1], gray.shape[0] - rows[0]
+                y0, y1 = (value * down * scale for value in rows)
+                x0, x1 = (value * across * scale for value in columns)
+                ImageDraw.Draw(picture).rectangle((x0, y0, x1 - 1, y1 - 1), outline=anatomy(item.label).color)
         draw_boxes(picture, result, view, index)
         pictures.append((f"{view} {index + 1} of {seen.shape[axis]}", picture))
     return _sheet(result, pictures)
+
+
+def _regions(
+    explanation: Explanation | None, result: VolumeResult, view: str, index: int
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Rows and columns, in voxels, of the regions that a detector has seen in a slice of its view."""
+    if not isinstance(explanation, AttentionBoxes) or explanation.view != view:
+        return []
+    found = []
+    axes, turned = stored_axes(result.volume.geometry)
+    for region in explanation.regions:
+        ends: list[tuple[float, float]] = []
+        for axis, turn in zip(axes, turned):
+            low, high, side = region.box[2 - axis], region.box[5 - axis], result.volume.shape[axis]
+            ends.append((side - high, side - low) if turn else (low, high))
+        low, high = ends.pop(VIEWS[view])
+        if low <= index + 0.5 < high:
+            found.append((ends[0], ends[1]))
+    return found
 
 
 def _upright(values: np.ndarray, axis: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from ...core.schemas import schema_of
 from ...core.types import Count, Share
 from ...core.volumes.result import VolumeBox, VolumeObject, VolumeResult
 from ...scene.segmentation import segment_id
-from ..documents import MadeWith, Software
+from ..documents import MadeWith, SegmentReference, Software
 from ..plain import printable
 
 SCHEMA, SCHEMA_VERSION = "grayscale-detseg/volume-result", 1
@@ -68,31 +68,13 @@ class VolumeInput:
 
 
 @dataclass(frozen=True)
-class VolumeSegment:
-    """Where the object's voxels are in NAME.seg.nrrd.
-
-    Parameters
-    ----------
-    id : str
-    layer : int
-        From 0 on; objects of different layers may overlap.
-    label_value : int
-        In the layer.
-    """
-
-    id: str
-    layer: Count
-    label_value: Count
-
-
-@dataclass(frozen=True)
 class ReportedVolumeObject:
     """One object.
 
     Parameters
     ----------
     name, label : str
-    segment : VolumeSegment
+    segment : SegmentReference
     color : tuple of 3 int
         sRGB.
     box : VolumeBox
@@ -108,7 +90,7 @@ class ReportedVolumeObject:
 
     name: str
     label: str
-    segment: VolumeSegment
+    segment: SegmentReference
     color: tuple[int, int, int]
     box: VolumeBox
     voxel_count: Count
@@ -185,8 +167,8 @@ def report(result: VolumeResult, made_with: dict[str, Any] | None = None) -> dic
 
 def _object(item: VolumeObject, layer: int, value: int) -> ReportedVolumeObject:
     return ReportedVolumeObject(
-        item.name, item.label, VolumeSegment(segment_id(item.name), layer, value), anatomy(item.label).color, item.box,
-        item.voxel_count, item.volume_mm3, item.confidence, item.method, item.explanation,
+        item.name, item.label, SegmentReference(segment_id(item.name), value, layer), anatomy(item.label).color,
+        item.box, item.voxel_count, item.volume_mm3, item.confidence, item.method, item.explanation,
     )  # fmt: skip
 
 

@@ -182,7 +182,7 @@ class ThresholdMap:
         return reach[0], reach[1]
 
     def after_moves(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Interpolated bottoms and tops, as they are without this field's moves, after these; changed in place."""
+        """Bottoms and tops (float32, one shape, gray levels) with this map's moves carried out; changed in place."""
         if self.bottom:
             np.maximum(low, np.float32(self.ends[0]), out=low)
             low += np.float32(self.bottom)

@@ -122,12 +122,12 @@ class Thresholds:
     Parameters
     ----------
     rule : ThresholdRule
-        What makes the mask, before overlaps are settled and the clean-up runs.
+        What makes the mask, before overlaps are settled and the post-processing runs.
     interval_units, interval_file : Interval
         Bottom and top of the single box in the image's own units, bone-bright, and as values of the file (they differ
         where the polarity was inverted). Infinite at an open end.
     rule_pixel_count : int
-        Pixels by the rule alone, before overlaps were settled and the clean-up ran.
+        Pixels by the rule alone, before overlaps were settled and the post-processing ran.
     confidence : float
         The IoU to expect by how far the gray levels of the pixels lie from their thresholds, 0..1; no test against a
         true outline. See ``explain.confidence``.

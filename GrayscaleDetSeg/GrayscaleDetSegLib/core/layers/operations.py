@@ -83,12 +83,12 @@ def _gathered(seen: np.ndarray, memory: np.ndarray, by_place: bool) -> np.ndarra
 
 
 def relu(values: np.ndarray) -> np.ndarray:
-    """0 in place of what is negative, in the memory of `values`."""
+    """Negative numbers set to 0. Float32 of any shape; changed in place and returned."""
     return np.maximum(values, 0.0, out=values)
 
 
 def leaky_relu(values: np.ndarray, slope: float) -> np.ndarray:
-    """What is negative times `slope`, 0..1, in the memory of `values`."""
+    """Negative numbers multiplied by `slope` (0..1). Float32 of any shape; changed in place and returned."""
     return np.maximum(values, values * np.float32(slope), out=values)
 
 
@@ -112,7 +112,10 @@ def _largest(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def same_size_max_pool(maps: np.ndarray) -> np.ndarray:
-    """The maximum of 2 x 2 places, 1 apart; right of and below the last ones there is nothing."""
+    """The maximum of 2 x 2 places with stride 1, of maps (batch, channels, rows, columns); the same shape.
+
+    In the last row and column only the places that exist are compared.
+    """
     found = maps.copy("K")
     np.maximum(found[:, :, :-1], maps[:, :, 1:], out=found[:, :, :-1])
     high = found.copy("K")
@@ -127,7 +130,7 @@ def mean_pool(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def enlarged(maps: np.ndarray, factor: int) -> np.ndarray:
-    """Every place repeated `factor` times down and across."""
+    """Maps (batch, channels, rows, columns) enlarged by repetition: rows and columns times `factor`."""
     batch, rows, columns, channels = (values := inner(maps)).shape
     found = np.empty((batch, rows, factor, columns, factor, channels), maps.dtype)
     found[:] = values[:, :, None, :, None]
@@ -135,19 +138,19 @@ def enlarged(maps: np.ndarray, factor: int) -> np.ndarray:
 
 
 def joined(parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """Arrays behind each other along an axis."""
+    """Arrays concatenated along an existing axis; their other axes agree."""
     if parts[0].ndim == 4 and axis == 1:  # of maps
         return outer(np.concatenate([inner(part) for part in parts], axis=3))
     return np.concatenate(list(parts), axis=axis)
 
 
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays along a new last axis."""
+    """Arrays of one shape stacked along a new last axis."""
     return np.stack(list(parts), axis=-1)
 
 
 def permuted(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The axes in another order, as a view."""
+    """The array with its axes in the order `axes`; a view, no copy."""
     return values.transpose(axes)
 
 
@@ -162,22 +165,22 @@ def spread(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def largest(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The maxima along axes, which go."""
+    """The maxima over some axes; these axes are dropped."""
     return values.max(axis=axes)
 
 
 def larger(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The larger of two numbers, for each place."""
+    """The element-wise maximum of two arrays of one shape."""
     return np.maximum(one, other)
 
 
 def at_most(values: np.ndarray, limit: float) -> np.ndarray:
-    """The numbers, `limit` in place of larger ones."""
+    """The element-wise minimum of an array and a number."""
     return np.minimum(values, np.float32(limit))
 
 
 def exponential(values: np.ndarray) -> np.ndarray:
-    """e to the power of the numbers."""
+    """The exponential of every number; the same shape."""
     return np.exp(values)
 
 
@@ -193,22 +196,22 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 
 def counted(count: int, like: np.ndarray) -> np.ndarray:
-    """0, 1, ... `count` - 1, of the type of `like` (and where it lies)."""
+    """0, 1, ... `count` - 1, of the dtype of `like` (and on its device)."""
     return np.arange(count, dtype=like.dtype)
 
 
 def identity(size: int, like: np.ndarray) -> np.ndarray:
-    """The identity matrix, of the type of `like`."""
+    """The identity matrix (size, size), of the dtype of `like`."""
     return np.eye(size, dtype=like.dtype)
 
 
 def array(values: Sequence, like: np.ndarray) -> np.ndarray:
-    """Numbers as an array of the type of `like`."""
+    """Nested sequences of numbers as an array of the dtype of `like`."""
     return np.asarray(values, like.dtype)
 
 
 def whole(values: np.ndarray) -> np.ndarray:
-    """Numbers, 0 or more, cut off to whole ones that can count places."""
+    """Non-negative numbers rounded down, int64; the same shape."""
     return values.astype(np.int64)
 
 

@@ -27,7 +27,7 @@ class Part:
         return self.forward(*inputs)
 
     def forward(self, *inputs: Any) -> Any:
-        """The part's answer."""
+        """What the part computes of its inputs; NotImplementedError where a part lacks it."""
         raise NotImplementedError
 
     def children(self) -> dict[str, Part]:
@@ -158,7 +158,7 @@ class Convolution(Part):
         self.bias = np.asarray(tensors["bias"], np.float32) if self.has_bias else None
 
     def scale(self, factor: np.ndarray, shift: np.ndarray) -> None:
-        """Multiply and shift what comes out, channel by channel."""
+        """Multiply and shift what comes out, by a factor and a shift (outputs,) for each channel."""
         self.kernel, self.bias = self.kernel * factor, shift if self.bias is None else self.bias * factor + shift
 
     def forward(self, maps):
@@ -191,7 +191,7 @@ class Linear(Part):
         self.bias = np.asarray(tensors["bias"], np.float32) if self.has_bias else None
 
     def scale(self, factor: np.ndarray, shift: np.ndarray) -> None:
-        """Multiply and shift what comes out, number by number."""
+        """Multiply and shift what comes out, by a factor and a shift (outputs,) for each number."""
         self.matrix, self.bias = self.matrix * factor, shift if self.bias is None else self.bias * factor + shift
 
     def forward(self, rows):

@@ -29,6 +29,7 @@ BUILT_IN = {
     "step_wise": "step_wise:StepWise",
     "organ_then_part": "organ_then_part:OrganThenPart",
     "lsnet": "lsnet:LSNet",
+    "detection_attention": "detection_attention:DetectionAttention",
 }
 """Modules beside this one, which need no installation; a model's own method is the first here that it has."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..radiograph import Radiograph
     from ..regions import RegionMask, Regions
     from ..stopwatch import Stopwatch
+    from ..volumes.given import WorkingBoxes
     from ..volumes.grid import Grid
     from ..volumes.iteration import IterationSettings
     from ..volumes.networks import Networks
@@ -36,7 +37,7 @@ class Found:
     label : str
     outcome : Outcome or None
         Of other methods whatever has its `mask` and `probability`. None where it was not looked for, because what it
-        lies in was not found.
+        lies in was not found, or there was no place to look at.
     settings : IterationSettings or None
         None of a method that does not iterate.
     within : str or None
@@ -45,6 +46,8 @@ class Found:
         Whether it was looked for in a box given by hand.
     explain : callable (Grid) -> Explanation, optional
         What explains it, in voxels of the stored grid; asked where it was found. By default its rounds do.
+    note : str
+        Why it was not looked for, where that is not because of `within`; one sentence.
     """
 
     label: str
@@ -53,6 +56,7 @@ class Found:
     within: str | None = None
     drawn: bool = False
     explain: Callable[[Grid], Explanation] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,18 @@ class VolumeMethod(Method):
             If the method knows no way to begin from a box, or not from this one.
         """
         raise MethodError(f"{self.title} looks for its boxes itself and takes none; choose another method.")
+
+    def segment_given(
+        self, working: np.ndarray, stopwatch: Stopwatch, given: Mapping[str, WorkingBoxes]
+    ) -> list[Found]:
+        """As :meth:`segment_volume`, where somebody has drawn boxes of some labels; for methods that take any.
+
+        Raises
+        ------
+        MethodError
+            If the method takes none, or knows no such label.
+        """
+        raise MethodError(f"The method '{self.name}' takes no boxes; choose another method, or give none.")
 
     def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
         """Nothing: there is no such thing as a region of a radiograph here."""

@@ -16,6 +16,7 @@ from ..errors import RadiographError
 from ..gray import GrayMapping, Polarity
 from ..lie import UNSAID, Lie
 from ..radiograph import Geometry, Radiograph, Source, Spacing
+from ..strangers import stranger_note
 
 WINDOWS = ("percentile", "voi")
 POLARITIES = ("auto", "as-is", "inverted")
@@ -40,6 +41,11 @@ def decoding(*faults: type[Exception]) -> Iterator[None]:
 
     It is put around decoders alone, because what our own code raises otherwise is a fault of the program, which must
     not be taken for a damaged file.
+
+    Raises
+    ------
+    Undecodable
+        In place of the `faults`. RadiographError, ImportError and MemoryError pass through.
     """
     try:
         yield
@@ -263,5 +269,6 @@ def finish(values: np.ndarray, polarity: Polarity, *, source: Source, mapping: G
     pixels = polarity.apply(values)
     if mapping is None:
         mapping = GrayMapping.from_percentiles(pixels if counted is None else pixels[counted])
+    strange = stranger_note(values)
     return Radiograph(pixels, mapping, polarity, spacing, geometry or Geometry(), source, source.modality,
-                      tuple(notes or ()), lie)
+                      (*(notes or ()), *filter(None, [strange])), lie)

@@ -49,7 +49,7 @@ class Lut:
         return cls(first, data.astype(np.uint8 if bits <= 8 else np.uint16), bits)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """The table's outputs for integer `values`; those beyond its ends get its first and last entry."""
+        """The table's outputs (uint8 or uint16) for integers of any shape; beyond its ends its first and last entry."""
         index = np.clip(values, self.first, self.first + len(self.data) - 1).astype(np.int64) - self.first
         return self.data[index]
 

@@ -85,6 +85,13 @@ class BoxDetector:
     def proposals(self, gray: np.ndarray | GrayImage, roi: AnyBox2D, label: str) -> list[DetectedBox]:
         """All boxes of a class that survive non-maximum suppression with 3D IoU, refined, best score first.
 
+        Parameters
+        ----------
+        gray, roi
+            As for :meth:`anchor_scores`.
+        label : str
+            The class of the object.
+
         Raises
         ------
         KeyError

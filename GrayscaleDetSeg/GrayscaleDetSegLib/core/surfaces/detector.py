@@ -39,11 +39,11 @@ class SurfaceDetector:
         return label in self.network.config.classes
 
     def detect(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...], label: str) -> ThresholdMap:
-        """The field of one ROI, see :meth:`detect_all`."""
+        """The threshold map of one ROI (x0, y0, x1, y1) in px, as :meth:`detect_all`."""
         return self.detect_all(gray, [roi], [label])[0]
 
     def detect_all(self, gray: np.ndarray | GrayImage, rois: list, labels: list[str]) -> list[ThresholdMap]:
-        """The fields of several ROIs of one image.
+        """The threshold maps of several ROIs of one image.
 
         Parameters
         ----------

@@ -128,18 +128,29 @@ class Grid:
         What lies outside of the volume is cut off; nothing is left of a box beside it.
         """
         mask = np.zeros(self.size, bool)
+        working = self.box_to_working(box)
         window = []
-        for number, axis in enumerate(self.axes):
-            side, factor = self.seen[number], self.size[number] / self.seen[number]
-            first, last = sorted((float(box[2 - axis]), float(box[5 - axis])))
+        for number, side in enumerate(self.size):
+            first, last = sorted((working[number], working[number + 3]))
             if last <= 0.0 or first >= side:
                 return mask
-            if self.turned[number]:
-                first, last = side - last, side - first
-            start = min(max(int(round(first * factor)), 0), self.size[number] - 1)
-            window.append(slice(start, max(start + 1, int(round(last * factor)))))
+            start = min(max(int(round(first)), 0), side - 1)
+            window.append(slice(start, max(start + 1, int(round(last)))))
         mask[tuple(window)] = True
         return mask
+
+    def box_to_working(self, box: Corners) -> Corners:
+        """A box (x0, y0, z0, x1, y1, z1) of the stored grid as (z0, y0, x0, z1, y1, x1) of the working one."""
+        stored = (*box[2::-1], *box[:2:-1])
+        low, high = np.zeros(3), np.zeros(3)
+        for number, axis in enumerate(self.axes):
+            first, last = stored[axis], stored[axis + 3]
+            if self.turned[number]:
+                first, last = self.seen[number] - last, self.seen[number] - first
+            factor = self.size[number] / self.seen[number]
+            low[number], high[number] = first * factor, last * factor
+        (z0, y0, x0), (z1, y1, x1) = low.tolist(), high.tolist()
+        return z0, y0, x0, z1, y1, x1
 
     def _turned(self, seen: np.ndarray) -> np.ndarray:
         return seen[tuple(slice(None, None, -1 if turn else 1) for turn in self.turned)]

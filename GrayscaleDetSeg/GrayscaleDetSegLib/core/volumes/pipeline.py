@@ -24,6 +24,7 @@ from ..methods.registry import check_method
 from ..methods.volumetric import Found, VolumeMethod
 from ..stopwatch import Progress, Stopwatch
 from ..weights import Bundle
+from .given import GivenBoxes, in_working_grid
 from .grid import Grid
 from .result import VolumeBox, VolumeMask, VolumeObject, VolumeResult
 from .rounds import Round, Rounds, SaliencyRounds
@@ -116,6 +117,7 @@ class VolumePipeline:
         check_polarity: bool = True,
         exclusive: bool = False,
         progress: Progress | None = None,
+        given: Mapping[str, GivenBoxes] | None = None,
     ) -> VolumeResult:
         """Segment a volume.
 
@@ -128,16 +130,22 @@ class VolumePipeline:
             As for radiographs; methods for volumes have none of these.
         progress : callable or None
             Called with the name of each stage, view and round as it starts.
+        given : mapping of str to GivenBoxes, optional
+            By label: boxes in the place of what the method would detect, or around it. Not all methods take any.
 
         Raises
         ------
         MethodError
-            If the model has no such method, or the image is no volume.
+            If the model has no such method, the image is no volume, or the method can't use the boxes.
         """
         chosen, stopwatch = self._chosen(volume, method), Stopwatch(progress)
         notes = list(self._doubts(volume))
         volume, grid, working = self._seen(volume, stopwatch)
-        found = chosen.segment_volume(working, stopwatch)
+        if given:
+            boxes = {label: in_working_grid(each, grid, label) for label, each in given.items()}
+            found = chosen.segment_given(working, stopwatch, boxes)
+        else:
+            found = chosen.segment_volume(working, stopwatch)
         with stopwatch("masks"):
             objects, more = assemble(volume, grid, found, chosen.name)
         return VolumeResult(
@@ -263,7 +271,7 @@ def assemble(
     notes: list[str] = []
     for item in found:
         if item.outcome is None:
-            notes.append(f"No {item.within} was found, so {item.label} was not looked for.")
+            notes.append(item.note or f"No {item.within} was found, so {item.label} was not looked for.")
             continue
         mask = masks[item.label]
         stored = VolumeMask.of(grid.mask_to_stored(mask)) if mask.any() else None

@@ -1,4 +1,4 @@
-"""Which model finds the objects and what else can be set: polarity, method, device, score, clean-up."""
+"""Which model finds the objects and what else can be set: polarity, method, device, score, post-processing."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ STAGES = {
     "masks": "Comparing pixels",
     "explanation": "Explaining",
     "overlaps": "Settling overlaps",
-    "clean-up": "Cleaning up",
+    "post-processing": "Smoothing and filling masks",
 }
 """What the panel says of the stages that all methods share; each method says its own, see ``Method.stages``."""
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 from slicer.i18n import tr as _
 
-from ...core.clean_up import CleanUp
 from ...core.labels import display_name
+from ...core.post_processing import PostProcessing
 from ...logic.drag import ThresholdDrag
 from ...logic.shown import Shown
 from ..section import Section
@@ -50,7 +50,7 @@ class Thresholds(Section):
     def _on_pixel(self, text: str) -> None:
         self.ui.pointLabel.text = text
 
-    def _clean_up(self, shown: Shown, identity: str) -> CleanUp | None:
+    def _clean_up(self, shown: Shown, identity: str) -> PostProcessing | None:
         """What cleans the mask of an object up when its thresholds were moved; None leaves it as they make it."""
         parameters = self.session.parameters
         if parameters is None or not parameters.cleanUp:

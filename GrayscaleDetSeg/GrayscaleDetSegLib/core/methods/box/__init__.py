@@ -83,7 +83,13 @@ class Box(Method):
 
 
 def load_box_detector(bundle: Bundle, device: str = "cpu") -> BoxDetector:
-    """The 3D detector of a bundle: PointNet, anchors and the refinement's T of every class."""
+    """The 3D detector of a bundle: PointNet, anchors and the refinement's T of every class.
+
+    Raises
+    ------
+    WeightsError
+        If weights are missing or damaged, or the refinement lacks a class.
+    """
     from ...single_box.anchors import AnchorConfig
     from ...single_box.description import PointNet, PointNetConfig
     from ...single_box.detector import BoxDetector, BoxSettings

@@ -10,7 +10,7 @@ from ...errors import MethodError
 from ...stopwatch import Stopwatch
 from ...volumes.rounds import Rounds
 from ...weights import Bundle
-from ..volumetric import Found, Part, VolumeMethod, entries, load_part
+from ..volumetric import Found, Iterating, Part, VolumeMethod, entries, load_part
 
 
 class OrganThenPart(VolumeMethod):
@@ -59,7 +59,7 @@ class OrganThenPart(VolumeMethod):
             parts[part.label] = part
             of_organ = [
                 (other["method"] != entry["method"], each)
-                for each in entries(bundle, None, lambda other: "within" not in other)
+                for each in entries(bundle, None, lambda other: "within" not in other and _iterates(other["method"]))
                 for other in [bundle.network(each)]
                 if other.get("label") == entry["within"]
             ]
@@ -152,3 +152,10 @@ def _explanation(method: str) -> type:
     from ..registry import registry
 
     return registry().get(method).explanation or Rounds
+
+
+def _iterates(method: str) -> bool:
+    """Whether a method's networks are of those that find a fixed point; others have networks of other kinds."""
+    from ..registry import registry
+
+    return issubclass(registry().get(method), Iterating)

@@ -1,4 +1,4 @@
-"""The clean-up: each step by itself, and large masks, which are smoothed by blocks, against every pixel's own count."""
+"""Post-processing: each step by itself, and large masks, smoothed by blocks, against every pixel's own count."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from GrayscaleDetSegLib.core import boxes
-from GrayscaleDetSegLib.core.clean_up import BLOCKS, CleanUp, block_shares, box_mean, enlarged, filled, majority
 from GrayscaleDetSegLib.core.orientation import Orientation
+from GrayscaleDetSegLib.core.post_processing import (
+    BLOCKS,
+    PostProcessing,
+    block_shares,
+    box_mean,
+    enlarged,
+    filled,
+    majority,
+)
 from Testing.fakes import letter_l
 
-OFF = CleanUp(smooth=0.0, keep_largest=False, fill_holes=False)
+OFF = PostProcessing(smooth=0.0, keep_largest=False, fill_holes=False)
 EVERYWHERE = np.ones((3, 3), bool)
 TURNS = [Orientation(*turn) for turn in itertools.product([False, True], repeat=3)]
 
@@ -39,7 +47,7 @@ def test_each_step_does_its_own_part_and_no_other():
     no_speck[10, 70] = False
 
     def apply(**on):
-        return CleanUp(**{**OFF.to_dict(), **on}).apply(mask, "femur")
+        return PostProcessing(**{**OFF.to_dict(), **on}).apply(mask, "femur")
 
     np.testing.assert_array_equal(apply(fill_holes=True), filled)
     np.testing.assert_array_equal(apply(keep_largest=True, largest_parts={"femur": 1}), largest)
@@ -53,7 +61,7 @@ def test_the_radius_of_smoothing_grows_with_the_object():
     large = np.zeros((200, 200), bool)
     large[20:180, 20:180] = True
     large[100:103, 20:100] = False  # a crack 3 px wide
-    settings = CleanUp(smooth=0.03, largest_parts={"femur": 0}, fill_holes=False)
+    settings = PostProcessing(smooth=0.03, largest_parts={"femur": 0}, fill_holes=False)
     assert settings.apply(large, "femur")[101, 40:90].all()
     small = large[95:108, 60:73]
     assert not settings.apply(small, "femur")[6, 5]
@@ -62,23 +70,23 @@ def test_the_radius_of_smoothing_grows_with_the_object():
 def test_smoothing_never_removes_an_object():
     mask = np.zeros((20, 20), bool)
     mask[4:18, 9] = True  # one pixel wide: no majority anywhere
-    assert CleanUp(smooth=0.2).apply(mask, "femur").any()
+    assert PostProcessing(smooth=0.2).apply(mask, "femur").any()
 
 
 def test_parts_that_touch_at_a_corner_are_one():
     mask = np.zeros((9, 9), bool)
     mask[1:4, 1:4] = mask[4:6, 4:6] = True
-    np.testing.assert_array_equal(CleanUp(smooth=0.0).apply(mask, "femur"), mask)
+    np.testing.assert_array_equal(PostProcessing(smooth=0.0).apply(mask, "femur"), mask)
 
 
 def test_an_empty_mask_stays_empty():
-    assert not CleanUp().apply(np.zeros((5, 6), bool), "femur").any()
+    assert not PostProcessing().apply(np.zeros((5, 6), bool), "femur").any()
 
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_an_object_without_symmetry_stays_in_place(turn):
     mask = turn.view(letter_l((90, 130)))
-    cleaned = CleanUp().apply(mask, "femur")
+    cleaned = PostProcessing().apply(mask, "femur")
     assert cleaned.shape == mask.shape
     assert (cleaned & mask).sum() / (cleaned | mask).sum() > 0.98
 
@@ -98,18 +106,18 @@ def test_filling_is_that_of_scipy():
 def test_objects_at_the_edge_of_the_image_keep_their_edge():
     mask = np.zeros((40, 50), bool)
     mask[:25, 30:] = True
-    cleaned = CleanUp(smooth=0.05).apply(mask, "femur")
+    cleaned = PostProcessing(smooth=0.05).apply(mask, "femur")
     assert cleaned[0, 35:].all() and cleaned[:20, -1].all()
 
 
 def test_names_of_the_steps_that_ran():
-    assert CleanUp().steps() == ("smooth", "keep largest parts", "fill holes")
-    assert CleanUp(smooth=0.0, fill_holes=False).steps() == ("keep largest parts",)
+    assert PostProcessing().steps() == ("smooth", "keep largest parts", "fill holes")
+    assert PostProcessing(smooth=0.0, fill_holes=False).steps() == ("keep largest parts",)
 
 
 def test_configuration_survives_json():
-    settings = CleanUp(0.01, True, {"right lung": 2}, False)
-    assert CleanUp.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+    settings = PostProcessing(0.01, True, {"right lung": 2}, False)
+    assert PostProcessing.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
 def phantom(shape: tuple[int, int], specks: float = 0.02) -> np.ndarray:
@@ -126,8 +134,8 @@ def phantom(shape: tuple[int, int], specks: float = 0.02) -> np.ndarray:
     return mask ^ (np.random.default_rng(0).random(shape) < specks)
 
 
-def by_every_pixel(clean_up: CleanUp, mask: np.ndarray, keep: int) -> tuple[np.ndarray, int]:
-    """The clean-up without blocks, by scipy; and how many px across a block is."""
+def by_every_pixel(clean_up: PostProcessing, mask: np.ndarray, keep: int) -> tuple[np.ndarray, int]:
+    """The post-processing without blocks, by scipy; and how many px across a block is."""
     x0, y0, x1, y1 = boxes.of_mask(mask).astype(int)
     size = 2 * int(round(clean_up.smooth * min(x1 - x0, y1 - y0))) + 1
     smoothed = ndimage.uniform_filter(mask.astype(float), size, mode="nearest") > 0.5
@@ -142,7 +150,7 @@ def by_every_pixel(clean_up: CleanUp, mask: np.ndarray, keep: int) -> tuple[np.n
     "shape, smooth", [((600, 500), 0.015), ((611, 733), 0.03), ((900, 1300), 0.015), ((400, 420), 0.05)]
 )
 def test_blocks_differ_from_every_pixel_by_a_thin_rim(shape, smooth, keep):
-    settings = CleanUp(smooth=smooth, largest_parts={"femur": keep})
+    settings = PostProcessing(smooth=smooth, largest_parts={"femur": keep})
     mask = phantom(shape)
     expected, block = by_every_pixel(settings, mask, keep)
     assert block >= 2, "else no blocks are in use"
@@ -157,7 +165,7 @@ def test_blocks_differ_from_every_pixel_by_a_thin_rim(shape, smooth, keep):
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_blocks_keep_their_place_and_what_touches_the_edges(turn):
-    settings = CleanUp(largest_parts={"femur": 3})
+    settings = PostProcessing(largest_parts={"femur": 3})
     mask = phantom((607, 802), specks=0.0)
     found = turn.stored(settings.apply(turn.view(mask), "femur"))
     expected = ndimage.binary_fill_holes(mask)
@@ -173,14 +181,14 @@ def test_what_is_added_away_from_an_object_does_not_move_it():
     mask[:2] = mask[-2:] = mask[:, :2] = mask[:, -2:] = False  # what touches the edges of an image goes on beyond them
     around = np.zeros((700, 640), bool)
     around[67:667, 93:593] = mask
-    found = CleanUp().apply(around, "femur")[67:667, 93:593]
-    np.testing.assert_array_equal(found, CleanUp().apply(mask, "femur"))
+    found = PostProcessing().apply(around, "femur")[67:667, 93:593]
+    np.testing.assert_array_equal(found, PostProcessing().apply(mask, "femur"))
 
 
 def test_thin_lines_that_smoothing_would_take_away_stay():
     mask = np.zeros((900, 1000), bool)
     mask[30:850, 40:46] = mask[850:856, 40:960] = True
-    found = CleanUp().apply(mask, "femur")
+    found = PostProcessing().apply(mask, "femur")
     np.testing.assert_array_equal(found, mask)
 
 
@@ -188,7 +196,7 @@ def test_thin_lines_that_smoothing_would_take_away_stay():
 def test_the_least_majority_of_blocks_is_not_lost_between_their_middles(seed):
     mask = np.zeros((60, 70), bool)
     mask[20:40, 22:44] = np.random.default_rng(seed).random((20, 22)) < 0.555
-    assert CleanUp(smooth=0.37, keep_largest=False, fill_holes=False).apply(mask, "femur").any()
+    assert PostProcessing(smooth=0.37, keep_largest=False, fill_holes=False).apply(mask, "femur").any()
 
 
 @settings(max_examples=60, deadline=None)
@@ -240,7 +248,7 @@ def test_the_mask_itself_is_not_changed():
     for shape in ((60, 80), (600, 700)):
         mask = phantom(shape)
         before = mask.copy()
-        CleanUp().apply(mask, "femur")
+        PostProcessing().apply(mask, "femur")
         np.testing.assert_array_equal(mask, before)
 
 
@@ -248,5 +256,5 @@ def test_without_smoothing_large_masks_are_cleaned_by_the_pixel():
     mask = phantom((600, 500), specks=0.001)
     parts, _ = ndimage.label(mask, EVERYWHERE)
     largest = parts == 1 + np.argmax(np.bincount(parts[mask])[1:])
-    found = CleanUp(smooth=0.0).apply(mask, "femur")
+    found = PostProcessing(smooth=0.0).apply(mask, "femur")
     np.testing.assert_array_equal(found, ndimage.binary_fill_holes(largest))

@@ -18,7 +18,7 @@ _NOWHERE = -1
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """What was read.
 
     Parameters
@@ -56,7 +56,7 @@ class Material:
         return digest.hexdigest()
 
 
-def gather(folders: list[Path], is_complete: bool = False, work: Path | None = None) -> Material:
+def gather(folders: list[Path], is_complete: bool = False, work: Path | None = None) -> TrainingData:
     """Read and check all folders.
 
     Parameters
@@ -80,14 +80,14 @@ def gather(folders: list[Path], is_complete: bool = False, work: Path | None = N
     if not found.cases:
         reasons = " ".join(f"{problem.set_name}: {problem.text}" for problem in found.errors[:3])
         raise FineTuningError(f"There is no image to train on. {reasons}".strip())
-    material = Material(list(found.cases), found.text(), len(found.errors), found)
-    _check_spelling(material.labels)
+    gathered = TrainingData(list(found.cases), found.text(), len(found.errors), found)
+    _check_spelling(gathered.labels)
     if is_complete:
-        absent = dict.fromkeys(material.labels, _NOWHERE)
+        absent = dict.fromkeys(gathered.labels, _NOWHERE)
         # those that are there stay first, in their order: it is that of the objects
-        cases = [changed(case, labels={**case.labels, **absent, **case.labels}) for case in material.cases]
-        material = replace(material, cases=cases)
-    return material
+        cases = [changed(case, labels={**case.labels, **absent, **case.labels}) for case in gathered.cases]
+        gathered = replace(gathered, cases=cases)
+    return gathered
 
 
 def changed(case: Case, **values: Any) -> Case:

@@ -1,4 +1,4 @@
-"""What is done to a mask after the rule: smoothing, the largest parts, holes; each step can be switched off."""
+"""Post-processing of a mask after the rule: smoothing, the largest parts, holes; each step can be switched off."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def filled(mask: np.ndarray) -> np.ndarray:
     By the components of the background, whose time does not grow with the number of holes.
     """
     background = np.pad(~mask, 1, constant_values=True)
-    parts = _components(background, False)
+    parts = components(background, False)
     return (parts != parts[0, 0])[1:-1, 1:-1]
 
 
-def _components(mask: np.ndarray, corners: bool) -> np.ndarray:
+def components(mask: np.ndarray, corners: bool) -> np.ndarray:
     """The connected components of a mask, numbered from 1; `corners` says whether pixels join at their corners."""
     import SimpleITK as sitk
 
@@ -94,7 +94,7 @@ def _components(mask: np.ndarray, corners: bool) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class CleanUp:
+class PostProcessing:
     """What is done to a mask after the rule; every step can be switched off.
 
     Parameters
@@ -114,7 +114,7 @@ class CleanUp:
     fill_holes: bool = True
 
     @classmethod
-    def from_dict(cls, values: dict) -> CleanUp:
+    def from_dict(cls, values: dict) -> PostProcessing:
         """The inverse of :meth:`to_dict`, from parsed JSON."""
         return cls(**values)
 
@@ -164,7 +164,7 @@ class CleanUp:
         """The largest parts, holes filled."""
         keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:
-            parts = _components(mask, True)
+            parts = components(mask, True)
             sizes = np.bincount(parts.ravel())
             sizes[0] = 0
             largest = np.argsort(-sizes, kind="stable")[:keep]  # of equal ones, the first

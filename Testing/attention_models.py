@@ -1,0 +1,108 @@
+"""Sets of bright blocks, and a model of segmentation by detection that learns them in seconds, for tests."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from GrayscaleDetSegLib.core.volumes.cascade import CascadeConfig, CascadeNetworks
+from GrayscaleDetSegLib.core.volumes.proposals import SliceRegions
+from GrayscaleDetSegLib.core.volumes.rpn import RpnConfig
+from Testing.volume_models import block
+from training.volumes import detection_attention
+
+CONFIG = """
+seed = 2
+sets = ["blocks"]
+batch_size = 1
+epoch_length = {length}
+validate_every = 5
+[target]
+label = "block"
+[volume]
+spacing = 1.0
+modality = "MR"
+[network]
+attention = "slices"
+view = "axial"
+channels = [4, 8]
+[network.detector]
+side = 28
+channels = [8, 8, 16]
+width = 16
+[regions]
+most = 1
+score = 0.3
+margin = 0.05
+[training]
+slices = 8
+negatives = 10.0
+[training.variation]
+degrees = 0.0
+scale = 0.05
+[[stages]]
+trainable = "detector"
+learning_rate = 5e-3
+epochs = {detector}
+decay = "cosine"
+[[stages]]
+trainable = "segmentation"
+learning_rate = 1e-2
+epochs = {segmentation}
+decay = "cosine"
+"""
+
+
+def write_blocks(folder: Path, count: int = 5) -> Path:
+    """A set of volumes with a bright block at another place in each; the last one is for val."""
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        voxels, old, _ = block()
+        plain, mask = np.where(old, 200, voxels), np.zeros(old.shape, bool)
+        z, y, x = np.random.default_rng(number).integers(3, 9, 3)
+        mask[z : z + 10, y : y + 8, x : x + 12] = True  # alike in all slices: its anchors fit without being moved
+        noise = np.random.default_rng(100 + number).normal(0.0, 15.0, mask.shape)
+        values = (np.where(mask, 900, plain) + noise).astype(np.int16)
+        for part, content in (("images", values), ("labels", mask.astype(np.uint8))):
+            sitk.WriteImage(sitk.GetImageFromArray(content), str(folder / part / f"p{number}.nrrd"))
+        rows.append((f"p{number}", "val" if number == count - 1 else "train"))
+    with open(folder / "split.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("name", "split"), *rows])
+    (folder / "labels.json").write_text(json.dumps({"block": 1}))
+    return folder
+
+
+def write_config(path: Path, length: int = 8, detector: int = 1, segmentation: int = 1, **changed: str) -> Path:
+    """The configuration of a short run; `changed` are texts to put in the place of others, under any name."""
+    text = CONFIG.format(length=length, detector=detector, segmentation=segmentation)
+    for change in changed.values():
+        before, _, after = change.partition(" -> ")
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def trained(data: Path, config: Path, output: Path, *more: str) -> int:
+    """The exit code of a run."""
+    order = ["--data", str(data), "--config", str(config), "--output", str(output), *more]
+    return detection_attention.main(order)
+
+
+def cascade_networks(attention: str = "slices", view: str = "axial", **detector) -> CascadeNetworks:
+    """Networks with weights that nobody trained, in evaluation mode."""
+    config = CascadeConfig(
+        attention, view, (4, 8), RpnConfig(**{"channels": (4, 4, 8), "side": None, "width": 8, **detector})
+    )
+    return CascadeNetworks(config).eval()
+
+
+def regions(*rows: tuple[int, tuple[float, ...], float]) -> SliceRegions:
+    """Of (slice, box, score)."""
+    return SliceRegions.of(rows)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from GrayscaleDetSegLib.core import marker
+from GrayscaleDetSegLib.core.gray import GrayMapping
 from GrayscaleDetSegLib.core.lie import Lie
 from GrayscaleDetSegLib.core.marker import find_markers
 from GrayscaleDetSegLib.core.marker_notes import with_markers
@@ -82,7 +83,8 @@ TAGGED = Lie(Orientation(), "PatientOrientation L\\F", (1, 0))
 
 
 def notes(gray: np.ndarray, found=LUNGS, lie: Lie = TAGGED, orientation: Orientation | None = None) -> tuple[str, ...]:
-    image = replace(Radiograph.from_array(gray.astype(np.uint8)), lie=lie)
+    mapping = GrayMapping((0.0, 255.0), (0.0, 255.0), "full range")
+    image = replace(Radiograph.from_array(gray.astype(np.uint8)), mapping=mapping, lie=lie)
     regions = Regions(tuple(found), found[0] if found else None, orientation or Orientation(), ("before",))
     before, *after = with_markers(regions, image).notes
     assert before == "before"

@@ -158,7 +158,7 @@ def _read(mask: np.ndarray) -> tuple[str, bool, float] | None:
     seen = _normalised(np.asarray(reduced(mask.astype(np.float32), SHAPE), np.float32))
     names, letters = _templates()
     likeness = letters @ seen
-    best = {}
+    best: dict[tuple[str, bool], float] = {}
     for name, value in zip(names, likeness):
         best[name] = max(best.get(name, -1.0), float(value))
     (name, value), (_, second) = sorted(best.items(), key=lambda item: -item[1])[:2]

@@ -42,6 +42,8 @@ class Found:
         None of a method that does not iterate.
     within : str or None
         The label that it lies in, and may share voxels with.
+    drawn : bool
+        Whether it was looked for in a box given by hand.
     explain : callable (Grid) -> Explanation, optional
         What explains it, in voxels of the stored grid; asked where it was found. By default its rounds do.
     note : str
@@ -52,6 +54,7 @@ class Found:
     outcome: Any
     settings: IterationSettings | None = None
     within: str | None = None
+    drawn: bool = False
     explain: Callable[[Grid], Explanation] | None = None
     note: str = ""
 
@@ -98,6 +101,35 @@ class VolumeMethod(Method):
             In the working grid, (superior, posterior, left).
         stopwatch : Stopwatch
         """
+
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """What comes after the first look for one label, from a box given by hand in its place.
+
+        Parameters
+        ----------
+        working : ndarray, float32, 0..1
+            In the working grid.
+        label : str
+            One of :attr:`classes`.
+        box : ndarray of bool
+            Its voxels in the working grid; there are some.
+        known : mapping of str to ndarray of bool
+            The voxels that other labels have, looked up when they are needed.
+        stopwatch : Stopwatch
+
+        Returns
+        -------
+        list of Found
+            Of the label first, then of those that follow from it.
+
+        Raises
+        ------
+        MethodError
+            If the method knows no way to begin from a box, or not from this one.
+        """
+        raise MethodError(f"{self.title} looks for its boxes itself and takes none; choose another method.")
 
     def segment_given(
         self, working: np.ndarray, stopwatch: Stopwatch, given: Mapping[str, WorkingBoxes]
@@ -150,10 +182,23 @@ class Iterating(VolumeMethod):
         """Each label by itself."""
         from ..volumes.iteration import fixed_point
 
-        return [
-            Found(label, fixed_point(working, part.networks, part.settings, stopwatch, self.device), part.settings)
-            for label, part in self.parts.items()
-        ]
+        several = len(self.parts) > 1
+        found = []
+        for label, part in self.parts.items():
+            watch = stopwatch.of(label) if several else stopwatch
+            outcome = fixed_point(working, part.networks, part.settings, watch, self.device)
+            found.append(Found(label, outcome, part.settings))
+        return found
+
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """The rounds of the fine networks, from the box."""
+        from ..volumes.iteration import fixed_point
+
+        part = self.parts[label]
+        outcome = fixed_point(working, part.networks, part.settings, stopwatch, self.device, start=box)
+        return [Found(label, outcome, part.settings, drawn=True)]
 
 
 def entries(bundle: Bundle, method: str | None, wanted) -> Iterator[str]:

@@ -119,6 +119,23 @@ class Grid:
             low[axis], high[axis] = first, last
         return (*low[::-1].tolist(), *high[::-1].tolist())
 
+    def box_mask(self, box: Corners) -> np.ndarray:
+        """The voxels (bool) of the working grid in a box (x0, y0, z0, x1, y1, z1) of the stored one, one at least.
+
+        What lies outside of the volume is cut off; nothing is left of a box beside it.
+        """
+        mask = np.zeros(self.size, bool)
+        working = self.box_to_working(box)
+        window = []
+        for number, side in enumerate(self.size):
+            first, last = sorted((working[number], working[number + 3]))
+            if last <= 0.0 or first >= side:
+                return mask
+            start = min(max(int(round(first)), 0), side - 1)
+            window.append(slice(start, max(start + 1, int(round(last)))))
+        mask[tuple(window)] = True
+        return mask
+
     def box_to_working(self, box: Corners) -> Corners:
         """A box (x0, y0, z0, x1, y1, z1) of the stored grid as (z0, y0, x0, z1, y1, x1) of the working one."""
         stored = (*box[2::-1], *box[:2:-1])

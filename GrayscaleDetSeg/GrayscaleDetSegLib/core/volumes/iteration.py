@@ -11,6 +11,7 @@ import torch
 
 from ..stopwatch import Stopwatch
 from .networks import Networks, ViewNetworks
+from .result import VolumeBox
 from .rounds import SaliencyMap, saliency_map
 from .views import VIEWS, along, dsc, largest_part, margin_px, stack, windows
 
@@ -85,11 +86,18 @@ class Outcome:
             result[window] = values
             return result
 
+        def moved_by(box: VolumeBox | None) -> VolumeBox | None:
+            starts = [part.start or 0 for part in window[::-1]] * 2
+            return None if box is None else VolumeBox(*(value + start for value, start in zip(box, starts)))
+
         return replace(
             self,
             masks=[whole(mask) for mask in self.masks],
             probability=whole(self.probability),
-            maps=[replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0)) for each in self.maps],
+            maps=[
+                replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0), box=moved_by(each.box))
+                for each in self.maps
+            ],
         )
 
 
@@ -101,6 +109,7 @@ def fixed_point(
     stopwatch: Stopwatch | None = None,
     device: str = "cpu",
     boxes_of: np.ndarray | None = None,
+    start: np.ndarray | None = None,
 ) -> Outcome:
     """The coarse stage, then rounds of the fine one in the boxes of the round before, until two agree.
 
@@ -112,16 +121,26 @@ def fixed_point(
         In evaluation mode.
     boxes_of : ndarray of bool, optional
         A mask that the boxes are taken of in every round, instead of those of the round before (an oracle).
+    start : ndarray of bool, optional
+        A box given by hand, which stands in the place of the coarse stage's mask; one round at least follows. A
+        recurrent method first weighs the image by the coarse stage's probabilities in the box, or, where that finds
+        nothing there, by the box.
     """
     stopwatch = stopwatch or Stopwatch()
     views = {view: _View(along(volume, view), networks[view], device) for view in VIEWS}
     found: dict[str, np.ndarray] = {}
-    for view, each in views.items():
-        with stopwatch(f"coarse, {view}"):
-            found[view] = each.whole()
-    probability, mask = _together(found, settings)
+    is_recurrent = any(networks[view].saliency is not None for view in VIEWS)
+    if start is None or is_recurrent:
+        for view, each in views.items():
+            with stopwatch(f"coarse, {view}"):
+                found[view] = each.whole()
+        probability, mask = _together(found, settings)
+    if start is not None:
+        inside = probability * start if is_recurrent else start.astype(np.float32)
+        probability, mask = (inside if (inside >= 0.5).any() else start.astype(np.float32)), start
     outcome = Outcome([mask], [], probability, False)
-    for number in range(1, settings.rounds + 1):
+    rounds = settings.rounds if start is None else max(settings.rounds, 1)
+    for number in range(1, rounds + 1):
         reference = outcome.mask if boxes_of is None else boxes_of
         if not reference.any():
             break
@@ -132,7 +151,7 @@ def fixed_point(
         outcome.probability, mask = _together(found, settings)
         outcome.similarities.append(dsc(outcome.mask, mask))
         outcome.masks.append(mask)
-        last = number == settings.rounds or outcome.similarities[-1] >= settings.threshold
+        last = number == rounds or outcome.similarities[-1] >= settings.threshold
         if last and mask.any():
             for view, each in views.items():
                 seen = along(mask, view), along(reference, view), along(before, view)
@@ -222,7 +241,12 @@ class _View:
         if self.networks.saliency is None or boxes[index, 2] <= 0:
             return []
         weights = self.networks.saliency(self._windows(probability, [index], boxes))[0].cpu().numpy()
-        return [saliency_map(view, index, channel, each) for channel, each in enumerate(weights)]
+        top, left, bottom, right = boxes[index].tolist()
+        low, high = [top, left], [bottom, right]
+        low.insert(VIEWS[view], index)
+        high.insert(VIEWS[view], index + 1)
+        box = VolumeBox(*map(float, (*low[::-1], *high[::-1])))
+        return [saliency_map(view, index, channel, each, box) for channel, each in enumerate(weights)]
 
     def _windows(self, slices: np.ndarray, indices: list[int], boxes: np.ndarray) -> torch.Tensor:
         count = self.networks.slices

@@ -85,6 +85,12 @@ class Image(Section):
 
 def reading_text(volume) -> str:
     """How a volume was understood when it was segmented last; nothing before."""
+    if volume is not None and attribute(volume, "Window") is not None:
+        return _("values {window} from black to white, by {source}; {spacing}.").format(
+            window=attribute(volume, "Window"),
+            source=attribute(volume, "GraySource"),
+            spacing=attribute(volume, "Spacing"),
+        )
     if volume is None or attribute(volume, "Polarity") is None:
         return ""
     spacing, source = attribute(volume, "Spacing"), attribute(volume, "SpacingSource")

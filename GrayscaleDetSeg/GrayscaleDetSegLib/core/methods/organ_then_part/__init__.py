@@ -71,27 +71,67 @@ class OrganThenPart(VolumeMethod):
 
     def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
         """Organs on the whole volume; each part around its organ, or not at all where that was not found."""
+        found, masks = [], {}
+        for label in self.organs:
+            found.append(self._organ(label, working, stopwatch))
+            masks[label] = _mask_of(found[-1])
+        for part in self.parts.values():
+            found.append(self._part(part, masks[str(part.within)], working, stopwatch))
+        return found
+
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """An organ from the box, and what lies in it anew; or a part from the box, around its organ as that is."""
+        if label in self.organs:
+            organ = self._organ(label, working, stopwatch, box)
+            inside = [part for part in self.parts.values() if part.within == label]
+            return [organ, *(self._part(part, _mask_of(organ), working, stopwatch) for part in inside)]
+        part = self.parts[label]
+        within, more = str(part.within), []
+        mask = known.get(within)
+        if mask is None or not mask.any():
+            more = [self._organ(within, working, stopwatch)]
+            mask = _mask_of(more[0])
+        return [self._part(part, mask, working, stopwatch, box), *more]
+
+    def _organ(
+        self, label: str, working: np.ndarray, stopwatch: Stopwatch, box: np.ndarray | None = None
+    ) -> Found:
+        from ...volumes.iteration import fixed_point
+
+        organ = self.organs[label]
+        outcome = fixed_point(
+            working, organ.networks, organ.settings, stopwatch.of(label), self.device, start=box
+        )
+        return Found(label, outcome, organ.settings, drawn=box is not None)
+
+    def _part(
+        self, part: Part, mask: np.ndarray, working: np.ndarray, stopwatch: Stopwatch, box: np.ndarray | None = None
+    ) -> Found:
+        """A part near the mask (bool) of its organ; not looked for where that is empty."""
         from ...volumes.iteration import fixed_point
         from ...volumes.views import bounding_box, near
 
-        found, masks = [], {}
-        for label, organ in self.organs.items():
-            outcome = fixed_point(working, organ.networks, organ.settings, stopwatch, self.device)
-            found.append(Found(label, outcome, organ.settings))
-            masks[label] = outcome.mask
-        for label, part in self.parts.items():
-            mask = masks[str(part.within)]
-            if not mask.any():
-                found.append(Found(label, None, part.settings, part.within))
-                continue
-            with stopwatch("around"):
-                around = near(mask, part.reach * max(working.shape))
-                z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
-                window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
-                cut = np.where(around[window], working[window], np.float32(0.0))
-            outcome = fixed_point(cut, part.networks, part.settings, stopwatch, self.device)
-            found.append(Found(label, outcome.placed(window, working.shape), part.settings, part.within))
-        return found
+        if not mask.any():
+            return Found(part.label, None, part.settings, part.within)
+        with stopwatch("around"):
+            around = near(mask, part.reach * max(working.shape))
+            z0, y0, x0, z1, y1, x1 = bounding_box(around) or (0,) * 6
+            window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
+            cut = np.where(around[window], working[window], np.float32(0.0))
+        start = None if box is None else (box & around)[window]
+        if start is not None and not start.any():
+            raise MethodError(f"The box of the {part.label} lies away from the {part.within}; move it onto that.")
+        outcome = fixed_point(
+            cut, part.networks, part.settings, stopwatch.of(part.label), self.device, start=start
+        )
+        return Found(part.label, outcome.placed(window, working.shape), part.settings, part.within, box is not None)
+
+
+def _mask_of(found: Found) -> np.ndarray:
+    assert found.outcome is not None
+    return found.outcome.mask
 
 
 def _explanation(method: str) -> type:

@@ -135,12 +135,16 @@ class GrayscaleDetSegLogic(ScriptedLoadableModuleLogic):
         self.segmenter = Segmenter(slicer.mrmlScene, models=application_models())
 
     def segment(self, volumeNode, **options):
-        """Segment a radiograph: ``Segmenter.segment``, whose options these are."""
+        """Segment a radiograph, or a volume by a model for volumes: ``Segmenter.segment``, whose options these are."""
         return self.segmenter.segment(volumeNode, **options)
 
     def segmentRegion(self, volumeNode, regionNode, label, **options):
         """Segment one object in a region drawn by hand: ``Segmenter.segment_region``."""
         return self.segmenter.segment_region(volumeNode, regionNode, label, **options)
+
+    def moveBox(self, segmentationNode, name, regionNode, **options):
+        """Find one object of a volume again, from another box: ``Segmenter.move_box``."""
+        return self.segmenter.move_box(segmentationNode, name, regionNode, **options)
 
     def undo(self, segmentationNode) -> bool:
         """Bring back what a segmentation showed before the last change; whether there was such a state."""

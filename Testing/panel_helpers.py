@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
+from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import GEOMETRIES, radiograph
 from Testing.pipelines import rigged
 from Testing.scene_nodes import add_volume
@@ -32,7 +32,7 @@ class Rigged:
     classes = ("femur", "tibia", "right lung")
 
     def __init__(self) -> None:
-        self.found, self.settings, self.error = list(FOUND), SimpleNamespace(score=0.3), None
+        self.found, self.settings, self.error = list(FOUND), DetectionSettings(score=0.3), None
         self.gate, self.began, self.searches = threading.Event(), threading.Event(), []
         self.gate.set()
         self.device, self.note, self.loads, self.models = "cpu", None, [], []

@@ -272,7 +272,24 @@ def test_info(call, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["modality"] == "CR"
     assert command.main(["info", "a.dcm", "bad.dcm", "--json"], read=fake_reader) == 3
     assert len(json.loads(capsys.readouterr().out)) == 2
+    assert command.main(["info", "--json", "-", "a.dcm"], read=fake_reader) == 0
+    assert json.loads(capsys.readouterr().out)["modality"] == "CR"
+    assert command.main(["info", "-"], read=fake_reader) == 2, "a file of this name, where no JSON is asked for"
     assert command.main(["info", "missing"], read=fake_reader) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no control characters in names")
+def test_a_name_with_a_line_break_breaks_no_line(call, capsys):
+    name = "a\nb\x1b[31m.dcm"
+    Path(name).touch()
+    assert call(name, "-o", "out") == 0
+    printed = capsys.readouterr().out
+    (line,) = (line for line in printed.splitlines() if "[1/1]" in line)
+    assert "\\x1b[31m" in line and "a\\nb" in line and "\x1b" not in printed
+    assert command.main(["info", name], read=fake_reader) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("b")] == []
+    assert call("missing\nfile", "-o", "out") == 2
+    assert "Failed: missing\\nfile" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["info", "--help"], ["--version"]])

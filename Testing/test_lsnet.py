@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.lsnet.heat_maps import KeyPoint, box_at, key_points, surest
-from GrayscaleDetSegLib.core.lsnet.networks import LNet, Networks, SNet
+from GrayscaleDetSegLib.core.lsnet.networks import LNet, Networks, SNet, with_content
 from GrayscaleDetSegLib.core.lsnet.recalibration import (
     LEAST,
     inverse,
@@ -169,6 +169,18 @@ def test_networks_have_the_articles_forms(structure):
     assert networks.segmenter(images).shape == (2, 2, 64, 64)
     kernels = [layer.kernel_size[0] for layer in networks.locator.distances if hasattr(layer, "kernel_size")]
     assert kernels == [3, 3, 13]
+
+
+def test_boxes_of_l_net_are_never_inside_out():
+    raw = torch.tensor([0.3, 0.1, 0.2, 0.25, -0.4, 0.1, 0.2, -0.5]).reshape(1, 2, 4, 1, 1).requires_grad_()
+    found = with_content(raw)
+    assert torch.allclose(found[0, 0], raw[0, 0], atol=1e-3), "what has a size is left as it is"
+    left, right, top, bottom = found[0, 1, :, 0, 0].detach()
+    assert left + right > 0 and top + bottom > 0 and float(left - right) == pytest.approx(-0.5)
+    true = torch.tensor([[0.1, 0.1, 0.1, 0.1]])
+    distance_iou(found[:, 1, :, 0, 0], true).sum().backward()
+    slope = raw.grad[0, 1, :, 0, 0]
+    assert slope[0] < 0 < slope[1], "back to where the object is"
 
 
 def test_full_layouts_have_as_many_parameters_as_the_article_counts():

@@ -241,19 +241,23 @@ def test_complete_results_are_left_as_they_are(call, capsys):
 
 
 @pytest.mark.parametrize(
-    ("change", "options"),
+    ("change", "said"),
     [
-        (lambda: Path("b.dcm").write_bytes(b"another"), []),
-        (lambda: os.utime("b.dcm", (1, 1)), []),
-        (lambda: Path("out/b.seg.nrrd").unlink(), []),
-        (lambda: Path("out/b.json").write_text("{}"), []),
-        (lambda: Path("out/b.json").write_text("["), []),
+        (lambda: Path("b.dcm").write_bytes(b"another"), "made with another file"),
+        (lambda: os.utime("b.dcm", (1, 1)), "made with another file"),
+        (lambda: Path("out/b.seg.nrrd").unlink(), "not complete (b.seg.nrrd is missing"),
+        (lambda: Path("out/b.seg.nrrd").write_bytes(b""), "not complete (b.seg.nrrd is missing or empty"),
+        (lambda: Path("out/b.json").unlink(), "not complete (b.json is missing"),
+        (lambda: Path("out/b.json").write_text("{}"), "b.json is damaged"),
+        (lambda: Path("out/b.json").write_text("["), "b.json is damaged"),
     ],
 )
-def test_what_is_not_the_same_is_made_again_if_it_may_be(change, options, call, capsys):
+def test_what_is_not_the_same_is_made_again_if_it_may_be(change, said, call, capsys):
     assert call(*ALL) == (0, ["a.dcm", "b.dcm", "c.dcm"])
     change()
-    assert call(*ALL) == (3, []) and "exists already" in capsys.readouterr().err
+    assert call(*ALL) == (3, [])
+    error = capsys.readouterr().err
+    assert said in error and "--overwrite" in error
     assert call(*ALL, "--overwrite") == (0, ["b.dcm"])
     assert call(*ALL) == (0, [])
 

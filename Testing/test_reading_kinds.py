@@ -261,13 +261,6 @@ def test_the_sign_of_a_jpeg_2000_stream_is_believed(stream_signed, ramp, tmp_pat
 # ---- what cannot be read
 
 
-@pytest.mark.parametrize("syntax", [f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203)])
-def test_high_throughput_jpeg_2000_that_nothing_here_decodes(syntax, tmp_path):
-    stream = lossless_stream(DEEP, tmp_path, "JPEG2000")
-    text = sentence(written(tmp_path / "a.dcm", dicom_bytes(encapsulated(DEEP, syntax, stream[:60], bits=12))))
-    assert "export it uncompressed" in text and "pylibjpeg-openjpeg" in text
-
-
 @pytest.mark.parametrize("syntax", ["1.2.840.113619.5.2", "1.3.46.670589.9.1", "1.2.3.4.5"])
 def test_private_transfer_syntaxes(syntax, tmp_path):
     data = dicom_bytes(dataset(DEEP, bits=12)).replace(b"1.2.840.10008.1.2.1\0", syntax.encode().ljust(20, b"\0"), 1)

@@ -16,6 +16,8 @@ import pytest
 
 from GrayscaleDetSegLib.batch import arguments
 from GrayscaleDetSegLib.core.methods.registry import Registry, built_in
+from Testing.scene_nodes import add_volume
+from Testing.volume_models import block, write_model
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,6 +63,7 @@ NAMES = {
     "findLineEdit": "Find",
     "filterComboBox": "Class beside Find",
     "logText": "Log",
+    "roundsTable": "Table of rounds",
 }
 """What the documentation calls the controls that have no text in the panel."""
 ANSWERS = {"questionFirstButton", "questionSecondButton", "questionThirdButton"}
@@ -216,6 +219,22 @@ def test_the_examples_for_the_console_run(panel_session, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert found_in(lines) >= {"femur", "tibia"}
     assert "Simulated knee segmentation Simulated knee segmentation results" in lines
+
+
+def test_the_examples_for_volumes_in_the_console_run(panel_session, tmp_path, capsys):
+    import slicer
+
+    panel_session.load(ROOT / "GrayscaleDetSeg" / "GrayscaleDetSeg.py")
+    from GrayscaleDetSeg import GrayscaleDetSegLogic
+
+    voxels, mask, geometry = block()
+    volume = add_volume(slicer.mrmlScene, voxels, geometry)
+    model = write_model(tmp_path / "model", [{"method": "step_wise", "label": "heart"}], name="heart-mr")
+    code = examples(section("console", "Volumes")).replace("/models/heart-mr", model.as_posix())
+    names = {"logic": GrayscaleDetSegLogic(), "volume": volume}
+    exec(compile(code, "console.md", "exec"), names)
+    assert names["again"].objects[0].voxel_count == mask.sum() and "round 1, axial" in capsys.readouterr().out
+
 
 
 def found_in(lines: list[str]) -> set[str]:

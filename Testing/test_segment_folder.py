@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 
 from GrayscaleDetSegLib.batch import arguments
 from GrayscaleDetSegLib.core import loading, reading
 from GrayscaleDetSegLib.core.errors import WeightsError
 from Testing import standins
 from Testing.fakes import FakePipeline, fake_reader
+from Testing.volume_models import block, write_model
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -43,6 +45,20 @@ def test_a_real_radiograph_with_the_shipped_model(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["leg.json", "leg.png", "leg.seg.nrrd"]
     assert {item["label"] for item in json.loads((tmp_path / "all.json").read_text())["objects"]} >= {"femur", "tibia"}
     assert "1 done, 0 failed." in done.stdout
+
+
+def test_volumes_with_a_model_that_takes_them(tmp_path):
+    voxels, mask, _geometry = block()
+    (tmp_path / "data").mkdir()
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / "data" / "heart.nii.gz"))
+    model = write_model(tmp_path / "model")
+    done = script("data", "--output", "out", "--model", str(model), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 done, 0 failed." in done.stdout and "Found block." in done.stdout
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["heart.json", "heart.png", "heart.seg.nrrd"]
+    found = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "heart.seg.nrrd")))
+    assert found.shape == mask.shape and (found > 0).sum() == mask.sum()
 
 
 def test_help_is_that_of_segment(tmp_path):

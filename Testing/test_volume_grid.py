@@ -107,3 +107,20 @@ def test_weights_keep_what_is_even_and_what_rises(before, after):
     np.testing.assert_allclose(matrix.sum(1), 1.0, atol=1e-6)
     rising = matrix @ np.arange(before, dtype=np.float32)
     assert (np.diff(rising) >= -1e-6).all() and (before != after or np.array_equal(matrix, np.eye(before)))
+
+
+def test_a_box_goes_to_the_stored_grid_and_back_in_all_orders():
+    voxels, _, geometry = block((12, 20, 28), (1.0, 1.2, 3.0))
+    for spacing in (None, 1.5):
+        for values, placed, _turn in copies(voxels, geometry):
+            grid = Grid.of(Volume.from_array(values, placed), spacing)
+            z0, y0, x0, z1, y1, x1 = box = (3, 5, 8, 9, 11, 20)
+            wanted = np.zeros(grid.size, bool)
+            wanted[z0:z1, y0:y1, x0:x1] = True
+            stored = grid.box_to_stored(box)
+            assert np.array_equal(grid.box_mask(stored), wanted)
+            assert np.array_equal(grid.box_mask((*stored[3:], *stored[:3])), wanted), "corners in any order"
+    grid = Grid.of(Volume.from_array(voxels, geometry))
+    assert not grid.box_mask((28.0, 0.0, 0.0, 40.0, 5.0, 5.0)).any(), "beside the volume"
+    assert grid.box_mask((-5.0, -5.0, -5.0, 90.0, 90.0, 90.0)).all(), "cut off at the edges"
+    assert grid.box_mask((3.1, 3.1, 3.1, 3.2, 3.2, 3.2)).sum() >= 1, "one voxel at least"

@@ -19,7 +19,7 @@ from GrayscaleDetSegLib.core.volumes.pipeline import VolumePipeline, VolumeSetti
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds, SaliencyRounds
 from GrayscaleDetSegLib.core.volumes.views import VIEWS, dsc, largest_part, margin_px, near, slice_boxes, windows
 from GrayscaleDetSegLib.core.volumes.volume import Volume
-from GrayscaleDetSegLib.core.weights import Bundle
+from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle
 from GrayscaleDetSegLib.logic.models import read_model
 from Testing.fakes import radiograph
 from Testing.test_volume_grid import copies, oblique
@@ -123,9 +123,9 @@ def test_slices_whose_box_has_not_moved_are_not_looked_at_again():
     fixed_point(image, networks, IterationSettings(1.0, 1, 0.1))
     once = len(networks["axial"].fine.sizes)
     view = iteration._View(np.moveaxis(image, 0, 0), networks["axial"], "cpu")
-    reference = image > 0.5
-    first = view.fine(reference, image, 0.1)
-    again = view.fine(reference, image, 0.1)
+    boxes = view.boxes(image > 0.5, IterationSettings(margin=0.1))
+    first = view.fine(boxes, image)
+    again = view.fine(boxes, image)
     assert np.array_equal(first, again) and len(networks["axial"].fine.sizes) == 2 * once
 
 
@@ -304,7 +304,9 @@ def test_models_of_volumes_and_of_radiographs_have_methods_of_their_own(tmp_path
     for call in (pipeline.segment, pipeline.find_regions):
         with pytest.raises(MethodError, match="takes volumes, not radiographs"):
             call(radiograph())
-    assert "takes volumes, which the panel does not offer yet" in read_model(tmp_path).problem
+    listed = read_model(tmp_path)
+    assert listed.dimensions == 3 and not listed.problem and listed.classes == ("heart", "ventricle")
+    assert listed.methods == ("organ_then_part", "step_wise") and read_model(shipped_bundle()).dimensions == 2
     with pytest.raises(MethodError, match="takes volumes, not radiographs"):
         StepWise({}).segment(radiograph(), None, None)
 
@@ -336,3 +338,25 @@ def test_a_volume_of_another_kind_than_the_model_has_learnt_from():
     assert "learnt from MR and the volume is CT (it holds the values of air" in note
     fixed = VolumePipeline([StepWise({})], VolumeSettings(window=(0.0, 500.0)))
     assert fixed.segment(Volume.from_array(voxels, geometry)).volume.mapping.source == "the model's window"
+
+
+def test_what_the_networks_see_is_made_once_for_boxes_of_the_same_volume(tmp_path, monkeypatch):
+    from GrayscaleDetSegLib.core.volumes.grid import Grid
+
+    calls, plain = [], Grid.working
+    monkeypatch.setattr(Grid, "working", lambda self, volume: (calls.append(volume.shape), plain(self, volume))[1])
+    voxels, mask, geometry = block()
+    for number, window in enumerate((None, [0.0, 1000.0])):
+        pipeline = load_pipeline(write_model(tmp_path / str(number), volume={"window": window}), "cpu")
+        volume = Volume.from_array(voxels, geometry)
+        pipeline.segment(volume)
+        assert pipeline.segment(volume).objects and len(calls) == 2, "nobody has asked for a fingerprint"
+        _ = volume.fingerprint
+        result = pipeline.segment(volume)
+        box = pipeline.segment_from_box(result.volume, "block", (9, 7, 5, 24, 16, 15))
+        assert box.objects[0].voxel_count == mask.sum() and len(calls) == 3
+        other = Volume.from_array(voxels + 1, geometry)
+        _ = other.fingerprint
+        pipeline.segment(other)
+        assert len(calls) == 4
+        calls.clear()

@@ -108,7 +108,7 @@ def test_slices_that_show_enough_of_the_target_are_learnt_from():
     dataset = SliceDataset([Prepared(gray, mask)], 3, seed=1, least=2 / (30 * 40))
     assert sorted(index for _, view, index in dataset.items if view == "axial") == [5, 6, 7]
     sample = dataset[0]
-    assert sample.image.shape == sample.truth.shape and sample.image.shape[0] == 3 and sample.image.max() <= 1.0
+    assert (1, *sample.image.shape) == sample.truth.shape and sample.image.shape[0] == 3 and sample.image.max() <= 1.0
     again = SliceDataset([Prepared(gray, mask)], 3, seed=1, least=2 / (30 * 40))
     assert torch.equal(again[7].image, dataset[7].image) and again[7].window == dataset[7].window
     later = dataset[7 + 5 * len(dataset)]
@@ -145,7 +145,7 @@ def unrolled(by_truth: bool):
     torch.manual_seed(0)
     networks = Networks(NetworkConfig(channels=(4,), saliency="3x3"))
     module = rstn.RstnTraining(networks, [], 1, rounds=2, margin=0.0)
-    truth = torch.zeros(1, 3, 24, 32)
+    truth = torch.zeros(1, 1, 3, 24, 32)
     truth[..., 8:16, 8:24] = 1.0
     return module, networks, module.unrolled(networks["axial"], torch.rand(1, 3, 24, 32), truth, by_truth), truth
 
@@ -164,9 +164,10 @@ def test_rounds_are_unrolled_into_one_graph():
 def test_windows_come_from_the_predictions_later_and_from_the_truth_where_there_are_none():
     module, _, said, truth = unrolled(False)
     nothing, elsewhere = torch.zeros_like(truth), torch.zeros_like(truth)
-    elsewhere[:, 1, 0:8, 0:8] = 0.9
-    assert module.window(elsewhere, truth) == (0, 0, 8, 8)
-    assert module.window(nothing, truth) == module.window(truth, truth) == (8, 8, 16, 24)
+    elsewhere[:, :, 1, 0:8, 0:8] = 0.9
+    assert module.window(elsewhere[0], truth[0]) == (0, 0, 8, 8)
+    assert module.window(nothing[0], truth[0]) == module.window(truth[0], truth[0]) == (8, 8, 16, 24)
+    assert module.window(nothing[0], nothing[0]) is None
 
 
 @pytest.mark.parametrize("module", [step_wise, rstn], ids=["step_wise", "rstn"])

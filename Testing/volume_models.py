@@ -72,7 +72,7 @@ def write_model(
         file = f"networks_{number}.safetensors"
         digest = save_weights(made.state_dict(), folder / file, half=False)
         entries[f"part {number}"] = {"config": config, "settings": SETTINGS, "file": file, "sha256": digest, **part}
-        labels += [part["label"]] if part["label"] not in labels else []
+        labels += [label for label in part.get("labels", [part.get("label")]) if label not in labels]
     manifest = {
         "format": FORMAT, "name": "bright", "version": "1", "dimensions": 3, "classes": labels,
         "volume": volume or {}, "networks": entries, **more,

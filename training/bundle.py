@@ -31,6 +31,7 @@ MORE_TERMS = {
 """What else the weights have seen."""
 DETECTION = {
     "per_class": 4, "suppression": 0.3, "across": 0.7, "voting": 0.5, "numerous": ["vertebra", "tooth"], "context": 0.4,
+    "shared": {"vertebra": 0.2},
     "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0,
 }  # fmt: skip
 """Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees. Chosen on val

@@ -2,10 +2,11 @@
 
     python -m training.lies [--count 1000] [--seed 0] [--model BUNDLE] [--folder DIR]
 
-Two simulated films, a chest and a knee, are written in random combinations: of eight ways to store the picture, of
-formats and depths, of tags that say how it lies (rightly, wrongly, or not at all), of ways to say which values are
-bright, and of spacings. Each file is read and segmented; what comes out is compared with what the film shows. An error
-of side, scale or polarity counts as silent where the result has no note about it. Wanted are none.
+Three simulated films, a chest, a knee, and the chest with the letter R on it, are written in random combinations: of
+eight ways to store the picture, of formats and depths, of tags that say how it lies (rightly, wrongly, or not at all),
+of ways to say which values are bright, and of spacings. Each file is read and segmented; what comes out is compared
+with what the film shows. An error of side, scale or polarity counts as silent where the result has no note about it.
+Wanted are none.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from GrayscaleDetSegLib.core.result import SegmentationResult
 
 from .lying_files import FORMATS, SPACING, Film, Said, write
 from .remembering import remembering
+from .simulate.acquisition import add_marker
 
 SURE = 0.6
 """Score from which an object of the film as it is hung must be found in every file."""
@@ -87,7 +89,7 @@ class Judgement:
 
 
 def films() -> list[Film]:
-    """Chest and knee, small, as they are hung: 12 bit values, bone bright."""
+    """Chest, knee, and a chest with a letter, small, as they are hung: 12 bit values, bone bright."""
     found = []
     for name, step in (("chest", 2), ("knee", 3)):
         pixels = read_radiograph(SAMPLES / f"{name}.nrrd").pixels.astype(np.float64)
@@ -95,7 +97,16 @@ def films() -> list[Film]:
         small = pixels[: rows * step, : columns * step].reshape(rows, step, columns, step).mean((1, 3))
         low, high = small.min(), small.max()
         found.append(Film(name, np.round((small - low) / (high - low) * 4095).astype(np.uint16)))
-    return found
+    return [*found, Film("chest R", with_letter(found[0].pixels, "R"))]
+
+
+def with_letter(pixels: np.ndarray, letter: str) -> np.ndarray:
+    """A film with a letter of lead in its upper corner on the patient's right, on a patch that is as dark as air."""
+    marked = pixels / 4095.0
+    size = round(0.08 * max(pixels.shape))
+    marked[: 2 * size, : 2 * size] = 0.1
+    place = size / 2 / pixels.shape[0], size / 2 / pixels.shape[1]
+    return np.round(np.clip(add_marker(marked, letter, place, size, 0.95), 0, 1) * 4095).astype(np.uint16)
 
 
 def random_combination(rng: np.random.Generator, film: Film) -> Combination:

@@ -13,23 +13,47 @@ from pathlib import Path
 
 import torch
 
-from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
+from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST, shipped_bundle
 
 from ..weights import save_weights
+from .cards import figures_table, limits, sets_table
 from .cases import VolumeDataError
+
+KEPT = ("method", "label", "labels", "config", "settings", "within", "reach")
+"""What a manifest takes over from a run's network.json."""
 
 CARD = """# Model card: {name} {version}
 
 **Research use only.** Not a medical device; not tested for any clinical purpose.
 
-Segments in volumes{modality}: {classes}.
+Segments in volumes{modality}: {classes}. Terms: [LICENSE.md](LICENSE.md).
 
 | networks | method | label | lies in | parameters | file |
 |---|---|---|---|---|---|
 {networks}
 
-Learnt from the train part of: {sets}. {terms}
+## Training data
+
+The train part of:
+
+{sets}
+
+Images and masks are not part of this bundle.{terms}
+
+## Figures on the validation part
+
+{figures}
+
+DSC of the whole volume; the interval is of a bootstrap over patients. "As shipped" is what the model does; "oracle
+boxes" looks into the true boxes once. Settings were chosen on this same validation part. Made with
+`python -m training.volumes.table`.
+
+## Known limits
+
+{limits}
 """
+LICENSE = shipped_bundle() / "LICENSE.md"
+"""Of the weights that come with the software; it says that the terms of the sets apply."""
 
 
 def write_bundle(
@@ -65,14 +89,13 @@ def write_bundle(
             raise VolumeDataError(f"The run {run} is not finished: it has no network.pt.")
         tensors = torch.load(run / "network.pt", weights_only=True, map_location="cpu")
         file = f"networks_{number}.safetensors"
-        kept = {key: each[key] for key in ("method", "label", "config", "settings", "within", "reach") if key in each}
+        kept = {key: each[key] for key in KEPT if key in each}
         entries[f"{each['method']} {number}"] = {
-            "what": f"{each['label']}: {each.get('what', 'coarse and fine networks of three views')}", **kept,
-            "file": file,
+            "what": f"{', '.join(_labels(each))}: {each.get('what', 'coarse and fine networks')}", **kept, "file": file,
             "sha256": save_weights(tensors, output / file, half=half),
             "parameters": sum(tensor.numel() for tensor in tensors.values()),
         }  # fmt: skip
-        classes += [each["label"]] if each["label"] not in classes else []
+        classes += [label for label in _labels(each) if label not in classes]
     within = any("within" in each for each in described)
     manifest = {
         "format": FORMAT, "name": name, "version": version, "use": "research only", "dimensions": 3,
@@ -81,20 +104,35 @@ def write_bundle(
         "training_data": sorted({each for one in described for each in one["sets"]}),
     }  # fmt: skip
     rows = "\n".join(
-        f"| {key} | {each['method']} | {each['label']} | {each.get('within', '')} | {each['parameters']:,} | "
-        f"`{each['file']}` |"
+        f"| {key} | {each['method']} | {', '.join(_labels(each))} | {each.get('within', '')} | "
+        f"{each['parameters']:,} | `{each['file']}` |"
         for key, each in entries.items()
     )
     modality = described[0]["volume"].get("modality")
     card = CARD.format(
-        name=name, version=version, classes=", ".join(classes), networks=rows, terms=terms,
-        sets=", ".join(manifest["training_data"]), modality=f" ({modality})" if modality else "",
+        name=name, version=version, classes=", ".join(classes), networks=rows, terms=f" {terms}" if terms else "",
+        sets=sets_table(manifest["training_data"]), modality=f" ({modality})" if modality else "",
+        figures=figures_table(_tables(runs, described)), limits=limits(manifest["training_data"]),
     )  # fmt: skip
+    (output / "LICENSE.md").write_bytes(LICENSE.read_bytes())
     (output / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     aside = output / (MANIFEST + ".part")
     aside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     os.replace(aside, output / MANIFEST)
     return manifest
+
+
+def _tables(runs: list[Path], described: list[dict]) -> dict[str, list[dict]]:
+    """The rows of ``training.volumes.table`` of the runs that it has looked at, by method."""
+    kept = {each["method"]: run / "table.json" for run, each in zip(runs, described)}
+    return {
+        method: json.loads(path.read_text(encoding="utf-8")) for method, path in kept.items() if path.is_file()
+    }
+
+
+def _labels(each: dict) -> list[str]:
+    """What the networks of a run find."""
+    return each.get("labels") or [each["label"]]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from GrayscaleDetSegLib.core.volumes.grid import Grid
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
 from GrayscaleDetSegLib.core.volumes.views import VIEWS, along, bounding_box, grown, near, slice_boxes, stack
 
+from .augmentation import Augmentation, augmented
 from .cases import VolumeCase, VolumeDataError
 
 LEAST = 100 / 512**2
@@ -37,6 +38,8 @@ class Target:
     within_values : tuple of int
     reach : float
         As a share of the longest side.
+    several : tuple of (str, tuple of int)
+        Names and values of labels that one network learns together, none of which shares a voxel with another.
     """
 
     label: str
@@ -44,19 +47,37 @@ class Target:
     within: str | None = None
     within_values: tuple[int, ...] = ()
     reach: float = 15 / 512
+    several: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Name and values of all labels."""
+        return self.several or ((self.label, self.values),)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case in the working grid: gray uint8 and the target's mask, both (superior, posterior, left)."""
+    """A case in the working grid: gray uint8 and the labels, both (superior, posterior, left).
+
+    The labels are bool, or uint8 and count from 1 in the order of :attr:`Target.parts`.
+    """
 
     gray: np.ndarray
-    mask: np.ndarray
+    labels: np.ndarray
 
     @property
     def working(self) -> np.ndarray:
         """float32, 0..1, as the methods see it."""
         return self.gray.astype(np.float32) / np.float32(GRAY_MAX)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Where any of the labels is."""
+        return self.labels > 0
+
+    def mask_of(self, number: int) -> np.ndarray:
+        """Where a label is; the first is 0."""
+        return self.labels == number + 1
 
 
 def prepared(case: VolumeCase, target: Target, settings: VolumeSettings) -> Prepared:
@@ -66,7 +87,9 @@ def prepared(case: VolumeCase, target: Target, settings: VolumeSettings) -> Prep
         volume = volume.windowed(*settings.window)
     grid = Grid.of(volume, settings.spacing, settings.longest)
     working = grid.working(volume)
-    mask = grid.of_mask(case.mask(target.values))
+    labels = np.zeros(working.shape, np.uint8)
+    for number, (_, values) in enumerate(target.parts):
+        labels[grid.of_mask(case.mask(values))] = number + 1
     if target.within is not None:
         organ = grid.of_mask(case.mask(target.within_values))
         if not organ.any():
@@ -74,8 +97,9 @@ def prepared(case: VolumeCase, target: Target, settings: VolumeSettings) -> Prep
         around = near(organ, target.reach * max(working.shape))
         z0, y0, x0, z1, y1, x1 = bounding_box(around)
         window = slice(z0, z1), slice(y0, y1), slice(x0, x1)
-        working, mask = np.where(around[window], working[window], np.float32(0.0)), mask[window] & around[window]
-    return Prepared(np.rint(working * GRAY_MAX).astype(np.uint8), np.ascontiguousarray(mask))
+        working = np.where(around[window], working[window], np.float32(0.0))
+        labels = np.where(around[window], labels[window], np.uint8(0))
+    return Prepared(np.rint(working * GRAY_MAX).astype(np.uint8), np.ascontiguousarray(labels))
 
 
 @dataclass
@@ -85,8 +109,10 @@ class Sample:
     Parameters
     ----------
     view : str
-    image, truth : Tensor, (slices, rows, columns)
-        0..1, and 0 or 1.
+    image : Tensor, (slices, rows, columns)
+        0..1.
+    truth : Tensor, (labels, slices, rows, columns)
+        0..1.
     window : tuple of 4 int
         (top, left, bottom, right) of the true box with random margins.
     """
@@ -98,7 +124,7 @@ class Sample:
 
 
 class SliceDataset(Dataset):
-    """All slices of all views that show enough of the target.
+    """All slices of the views that show enough of the target; with augmentation, some others as well.
 
     Parameters
     ----------
@@ -113,6 +139,12 @@ class SliceDataset(Dataset):
         Share of the slice that the target fills at least.
     contrast : float
         Gray levels are raised to a power from 1 - this to 1 + this, and shifted by up to a fifth of it.
+    augmentation : Augmentation, optional
+        Then all slices of a view are brought to one size, and may be turned, scaled, bent, blurred.
+    views : sequence of str
+    labels : int
+    boxes : str
+        Of each slice, or of the whole volume; see ``IterationSettings``.
     """
 
     def __init__(
@@ -123,18 +155,29 @@ class SliceDataset(Dataset):
         margin: float = MARGIN,
         least: float = LEAST,
         contrast: float = 0.2,
+        augmentation: Augmentation | None = None,
+        views: Sequence[str] = tuple(VIEWS),
+        labels: int = 1,
+        boxes: str = "slice",
     ) -> None:
         self.cases, self.slices, self.seed = list(cases), slices, seed
-        self.margin, self.contrast = margin, contrast
+        self.margin, self.contrast, self.augmentation = margin, contrast, augmentation
+        self.labels, self.boxes = labels, boxes
         self.items: list[tuple[int, str, int]] = []
+        shows: list[bool] = []
         for number, case in enumerate(self.cases):
-            for view in VIEWS:
+            for view in views:
                 shown = along(case.mask, view)
                 enough = max(1.0, least * shown.shape[1] * shown.shape[2])
-                chosen = np.flatnonzero(shown.sum((1, 2)) >= enough)
+                seen = shown.sum((1, 2)) >= enough
+                chosen = np.flatnonzero(seen) if augmentation is None or not augmentation.empty else range(len(seen))
                 self.items += [(number, view, int(index)) for index in chosen]
-        if not self.items:
+                shows += [bool(seen[index]) for index in chosen]
+        if not any(shows):
             raise VolumeDataError("No slice shows enough of the target; check the labels in the configuration.")
+        if augmentation is not None:
+            self.weights = self._weights(np.array(shows), augmentation.empty)
+            self.sides = {view: self._side(view) for view in views}
 
     @property
     def set_names(self) -> list[str]:
@@ -149,19 +192,44 @@ class SliceDataset(Dataset):
         random = np.random.default_rng([self.seed, index])
         case = self.cases[number]
         image = stack(along(case.gray, view), position, self.slices).astype(np.float32) / np.float32(GRAY_MAX)
-        truth = stack(along(case.mask, view), position, self.slices)
+        seen = along(case.labels, view)
+        values = stack(seen, position, self.slices)
+        truth = np.stack([values == label + 1 for label in range(self.labels)]).astype(np.float32)
+        shown = (values[self.slices // 2] > 0) if self.boxes == "slice" else np.zeros((), bool)
+        around = shown if shown.any() else (seen > 0).any(0)
+        if self.augmentation is not None:
+            image, truth, around = augmented(
+                image, truth, around, view, self.sides[view], self.augmentation, random
+            )  # fmt: skip
         power, shift = 1.0 + self.contrast * random.uniform(-1, 1), 0.2 * self.contrast * random.uniform(-1, 1)
         black = image == 0.0  # what lies beyond an organ stays black
         image = np.where(black, np.float32(0.0), np.clip(image ** np.float32(power) + np.float32(shift), 0.0, 1.0))
-        window = random_window(truth[self.slices // 2], self.margin, random)
-        return Sample(
-            view, torch.from_numpy(image.astype(np.float32)), torch.from_numpy(truth.astype(np.float32)), window
-        )
+        window = random_window(around, self.margin, random)
+        return Sample(view, torch.from_numpy(image.astype(np.float32)), torch.from_numpy(truth), window)
+
+    def _weights(self, shows: np.ndarray, empty: float) -> np.ndarray:
+        """How often each slice is drawn: views alike, and slices without the target in a share of `empty`."""
+        names = np.array(self.set_names)
+        weights = np.zeros(len(names))
+        for view in np.unique(names):
+            for wanted, share in ((shows, 1.0 - empty), (~shows, empty)):
+                chosen = (names == view) & wanted
+                if chosen.any():
+                    weights[chosen] = share / chosen.sum()
+        return weights
+
+    def _side(self, view: str) -> tuple[int, int]:
+        """The size that all slices of a view get: the median of what there is, to multiples of 16."""
+        sizes = np.median([along(case.gray, view).shape[1:] for case in self.cases], axis=0)
+        down, across = (int(-(-size // 16) * 16) for size in sizes)
+        return down, across
 
 
 def random_window(mask: np.ndarray, margin: float, random: np.random.Generator) -> tuple[int, int, int, int]:
     """The box of a mask (rows, columns) with a random margin on each side, up to a share of the image's side."""
     (box,) = slice_boxes(mask[None]).tolist()
+    if box[2] <= 0:  # nothing of it is left in the picture
+        return 0, 0, mask.shape[0], mask.shape[1]
     ends = []
     for axis in (0, 1):
         side = mask.shape[axis]

@@ -1,8 +1,11 @@
-"""The article's loss: one minus the soft Dice coefficient."""
+"""The article's loss, one minus the soft Dice coefficient, and one that adds the cross entropy."""
 
 from __future__ import annotations
 
 import torch
+
+KINDS = ("dsc", "dsc+ce")
+"""The article's, of each slice by itself; and the coefficient of a batch with the cross entropy of its pixels."""
 
 
 def dsc_loss(likely: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -17,6 +20,25 @@ def dsc_loss(likely: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """
     total = likely.sum() + truth.sum()
     return 1.0 - 2.0 * (likely * truth).sum() / total.clamp_min(1e-6)
+
+
+def slices_loss(likely: torch.Tensor, truth: torch.Tensor, kind: str = "dsc") -> torch.Tensor:
+    """The loss of slices with their neighbours.
+
+    Parameters
+    ----------
+    likely, truth : Tensor, (n, labels, slices, rows, columns)
+    kind : str
+        One of `KINDS`.
+    """
+    labels = truth.shape[1]
+    if kind == "dsc":
+        each = [dsc_loss(one[label], true[label]) for one, true in zip(likely, truth) for label in range(labels)]
+        return torch.stack(each).mean()
+    overlap = torch.stack([dsc_loss(likely[:, label], truth[:, label]) for label in range(labels)]).mean()
+    nothing, empty = 1.0 - likely.sum(1), 1.0 - truth.sum(1)
+    entropy = (truth * likely.clamp_min(1e-4).log()).sum(1) + empty * nothing.clamp_min(1e-4).log()
+    return overlap - entropy.mean()
 
 
 def round_weights(rounds: int) -> list[float]:

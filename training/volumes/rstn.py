@@ -14,15 +14,15 @@ import sys
 from functools import partial
 
 import torch
-from torch.nn import functional
 
 from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, ViewNetworks
 from GrayscaleDetSegLib.core.volumes.views import margin_px, windows
 
 from ..runs import StagedTraining, command
+from .batches import alike, cut, groups, placed
 from .data import Sample
-from .losses import dsc_loss, round_weights
+from .losses import round_weights, slices_loss
 from .run import VolumeRun, train
 
 DEFAULTS = {"threshold": 0.99, "margin": 20 / 512, "vote": "mean"}
@@ -50,45 +50,59 @@ class RstnTraining(StagedTraining):
         rounds: int = 2,
         margin: float = DEFAULTS["margin"],
         predictions_from: float = 0.6,
+        loss: str = "dsc",
     ) -> None:
         super().__init__(network, stages, steps_per_epoch, weight_decay=1e-4)
-        self.rounds, self.margin = rounds, margin
+        self.rounds, self.margin, self.loss = rounds, margin, loss
         self.change = predictions_from * steps_per_epoch * sum(stage.epochs for stage in stages)
 
     def training_step(self, batch: list[Sample], batch_idx: int) -> torch.Tensor:
         by_truth = self.global_step < self.change
-        losses = []
-        for sample in batch:
-            image, truth = sample.image[None].to(self.device), sample.truth[None].to(self.device)
-            said = self.unrolled(self.network[sample.view], image, truth, by_truth)
-            losses.append(torch.stack([dsc_loss(likely, truth) for likely in said]))
-        each = torch.stack(losses).mean(0)
+        losses, counts = [], []
+        for view, image, truth, otherwise in groups(batch, self.device):
+            said = self.unrolled(self.network[view], image, truth, by_truth, otherwise)
+            losses.append(torch.stack([slices_loss(likely, truth, self.loss) for likely in said]))
+            counts.append(len(image) / len(batch))
+        each = (torch.tensor(counts, device=self.device)[:, None] * torch.stack(losses)).sum(0)
         weights = torch.tensor(round_weights(self.rounds), device=each.device)
         self.log_dict({f"train/round_{number}": value for number, value in enumerate(each)}, batch_size=len(batch))
         return (weights * each).sum()
 
     def unrolled(
-        self, networks: ViewNetworks, image: torch.Tensor, truth: torch.Tensor, by_truth: bool
+        self,
+        networks: ViewNetworks,
+        image: torch.Tensor,
+        truth: torch.Tensor,
+        by_truth: bool,
+        otherwise: list | None = None,
     ) -> list[torch.Tensor]:
-        """The probabilities of the coarse stage and of each round, (1, slices, rows, columns), 0 beyond the windows."""
+        """The probabilities (as `truth`) of the coarse stage and of each round, 0 beyond the windows.
+
+        `otherwise` are windows for slices that do not show the target.
+        """
         rows, columns = image.shape[-2:]
-        said = [networks.coarse(image).sigmoid()]
+        said = [networks.likely(networks.coarse(image))]
         for _ in range(self.rounds):
-            top, left, bottom, right = self.window(truth if by_truth else said[-1], truth)
-            seen, before = (each[..., top:bottom, left:right] for each in (image, said[-1]))
-            likely = networks.fine(networks.weighted(seen, before)).sigmoid()
-            said.append(functional.pad(likely, (left, columns - right, top, rows - bottom)))
+            reference = truth if by_truth else said[-1].detach()
+            each = [self.window(*pair) for pair in zip(reference, truth)]
+            if otherwise is not None:
+                each = [box or window for box, window in zip(each, otherwise)]
+            windows = alike([box or (0, 0, rows, columns) for box in each], rows, columns)
+            seen, before = cut(image, windows), cut(said[-1].sum(1), windows)
+            likely = networks.likely(networks.fine(networks.weighted(seen, before)))
+            said.append(placed(likely, windows, rows, columns))
         return said
 
-    def window(self, reference: torch.Tensor, truth: torch.Tensor) -> tuple[int, int, int, int]:
-        """Around the middle slice of a reference map, or of the truth where that finds nothing."""
+    def window(self, reference: torch.Tensor, truth: torch.Tensor) -> tuple[int, int, int, int] | None:
+        """Around the middle slice of reference maps (labels, slices, rows, columns), or of the truth where those find
+        nothing; None where that shows nothing either."""
         middle = reference.shape[1] // 2
         for each in (reference, truth):
-            mask = (each[:, middle].detach() >= 0.5).cpu().numpy()
+            mask = (each[:, middle] >= 0.5).any(0)[None].cpu().numpy()
             (box,) = windows(mask, margin_px(self.margin, mask.shape[1:])).tolist()
             if box[2] > 0:
                 return tuple(box)
-        return 0, 0, *truth.shape[-2:]
+        return None
 
 
 @command
@@ -96,13 +110,14 @@ def main(arguments: list[str] | None = None) -> int:
     run = VolumeRun.of("training.volumes.rstn", __doc__, arguments)
     settings = run.settings
     settings["iteration"] = {**DEFAULTS, **settings.get("iteration", {})}
-    config = NetworkConfig.from_dict({"saliency": "3x3 3x3", **settings.get("network", {})})
+    config = NetworkConfig.from_dict({"saliency": "3x3 3x3", **run.network_settings})
     own = settings.get("training", {})
     module_of = partial(
         RstnTraining,
         rounds=own.get("rounds", 2),
         margin=IterationSettings.from_dict(settings["iteration"]).margin,
         predictions_from=own.get("predictions_from", 0.6),
+        loss=run.loss,
     )
     train(run, "rstn", module_of, config)
     run.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,17 @@ import numpy as np
 import tomllib
 import torch
 
-from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_point
+from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
 from GrayscaleDetSegLib.core.volumes.views import dsc
 
 from ..runs import CHECKPOINT, Machine, Run, RunError, StagedTraining, Validation, is_first
 from ..runs.record import Record, open_log, say
+from .augmentation import Augmentation
 from .cases import VolumeCase, VolumeDataError, fingerprint_of, label_values, read_volume_set
 from .data import LEAST, MARGIN, Prepared, Sample, SliceDataset, Target, prepared
+from .losses import KINDS
 
 CONFIG = "config.toml"
 
@@ -118,21 +120,38 @@ class VolumeRun(Run):
         """How the method will iterate."""
         return IterationSettings.from_dict(self.settings.get("iteration", {}))
 
+    @property
+    def network_settings(self) -> dict[str, Any]:
+        """The table ``[network]``, with the number of labels."""
+        return {**self.settings.get("network", {}), "labels": len(self.target.parts)}
+
+    @property
+    def loss(self) -> str:
+        """One of ``losses.KINDS``."""
+        kind = self.settings.get("training", {}).get("loss", KINDS[0])
+        if kind not in KINDS:
+            raise VolumeDataError(f"There is no loss '{kind}': choose one of {', '.join(KINDS)}.")
+        return kind
+
     def dataset(self, config: NetworkConfig) -> SliceDataset:
         """The train part."""
-        own = self.settings.get("training", {})
+        own, change = self.settings.get("training", {}), self.settings.get("augmentation")
         return SliceDataset(
             self.prepared("train"), config.slices, self.settings["seed"], own.get("margin", MARGIN),
-            own.get("least", LEAST), own.get("contrast", 0.2),
+            own.get("least", LEAST), own.get("contrast", 0.2 if change is None else 0.0),
+            None if change is None else Augmentation.from_dict(change), config.views, config.labels,
+            self.iteration.boxes,
         )  # fmt: skip
 
-    def keep(self, method: str, config: NetworkConfig) -> None:
+    def keep(self, method: str, config: dict[str, Any]) -> None:
         """Write ``network.json``: all that a bundle says of these networks."""
         target, given = self.target, self.settings.get("iteration", {})
         content: dict[str, Any] = {
-            "method": method, "label": target.label, "config": config.to_dict(), "settings": given,
+            "method": method, "config": config, "settings": given,
             "volume": self.settings.get("volume", {}), "sets": self.settings["sets"],
         }  # fmt: skip
+        names = [name for name, _ in target.parts]
+        content |= {"labels": names} if target.several else {"label": names[0]}
         if target.within is not None:
             content |= {"within": target.within, "reach": target.reach}
         self.describe(content)
@@ -141,8 +160,9 @@ class VolumeRun(Run):
 def target_of(settings: dict[str, Any], folder: Path) -> Target:
     """What a configuration wants to be learnt: its table ``[target]``.
 
-    ``label`` is its name, ``of`` the labels of the set that make it up (the one of its name by default); ``within`` and
-    ``within_of`` are the same of what it lies in, and ``reach`` how far around that it is looked for.
+    ``label`` is its name, ``of`` the labels of the set that make it up (the one of its name by default); ``labels`` are
+    several that are learnt together; ``within`` and ``within_of`` are the same of what it lies in, and ``reach`` how
+    far around that it is looked for.
     """
     given, values = settings["target"], label_values(folder, settings.get("labels"))
 
@@ -158,6 +178,9 @@ def target_of(settings: dict[str, Any], folder: Path) -> Target:
     }  # fmt: skip
     if "reach" in given:
         more["reach"] = given["reach"]
+    if len(given.get("labels", ())) > 1:
+        several = tuple((name, chosen([name])) for name in given["labels"])
+        return Target(", ".join(given["labels"]), chosen(given["labels"]), **more, several=several)
     return Target(given["label"], chosen(given.get("of", [given["label"]])), **more)
 
 
@@ -170,33 +193,63 @@ class VolumeValidation(Validation):
 
     def figures(self, module: StagedTraining) -> tuple[dict[str, float], list[str]]:
         rows = [case_figures(case, module.network, self.settings, str(module.device)) for case in self.cases]
-        coarse, final, rounds = np.mean(rows, axis=0)
-        return {"dsc_coarse": float(coarse), "dsc": float(final), "rounds": float(rounds)}, []
+        coarse, final = (np.mean([row[name] for row in rows], axis=0) for name in ("coarse", "final"))
+        figures = {"dsc_coarse": float(np.mean(coarse)), "dsc": float(np.mean(final))}
+        figures["rounds"] = float(np.mean([row["rounds"] for row in rows]))
+        each = ", ".join(f"{one:.4f} -> {other:.4f}" for one, other in zip(coarse, final))
+        return figures, [each] if len(coarse) > 1 else []
 
 
 def case_figures(
     case: Prepared, networks: Networks, settings: IterationSettings, device: str = "cpu"
-) -> tuple[float, float, float]:
-    """DSC of the coarse stage, DSC at the end, and the rounds that it took."""
-    outcome = fixed_point(case.working, networks, settings, device=device)
-    return dsc(outcome.masks[0], case.mask), dsc(outcome.mask, case.mask), float(len(outcome.similarities))
+) -> dict[str, Any]:
+    """DSC of each label by the coarse stage (``coarse``) and at the end (``final``), and the ``rounds`` used."""
+    outcomes = fixed_points(case.working, networks, settings, device=device)
+    truths = [case.mask_of(number) for number in range(len(outcomes))]
+    return {
+        "coarse": [dsc(outcome.masks[0], truth) for outcome, truth in zip(outcomes, truths)],
+        "final": [dsc(outcome.mask, truth) for outcome, truth in zip(outcomes, truths)],
+        "rounds": len(outcomes[0].similarities),
+    }
 
 
 def train(
     run: VolumeRun, method: str, module_of: Callable[[Networks, list, int], StagedTraining], config: NetworkConfig
 ) -> None:
     """Train the networks of a method to the end of the schedule."""
-    run.keep(method, config)
+    run.keep(method, config.to_dict())
     dataset = run.dataset(config)
     say(f"{len(dataset)} slices of {len(dataset.cases)} volumes show {run.target.label}")
-    loader = run.loader(dataset, _as_list)
-    module = module_of(Networks(config), run.stages, len(loader))
+    loader = run.loader(dataset, as_list)
+    network = Networks(config)
+    if run.start is not None:
+        begin_from(network, run.start)
+        run = replace(run, start=None)
+    module = module_of(network, run.stages, len(loader))
     validation = VolumeValidation(
         run.prepared("val", run.settings.get("validate_with")), run.iteration, run.settings["validate_every"]
     )
     run.fit(module, loader, validation, clip=run.settings.get("clip", 5.0), quiet=True)
 
 
-def _as_list(samples: list[Sample]) -> list[Sample]:
-    """A batch is a list: slices differ in size, and each is looked at alone, as in the article."""
+def begin_from(network: Networks, folder: Path) -> None:
+    """Load the weights of a finished run; a recurrent network may begin with those of a step-wise one.
+
+    Raises
+    ------
+    VolumeDataError
+        If the run has networks of another kind.
+    """
+    try:
+        missing, unknown = network.load_state_dict(torch.load(folder / "network.pt", weights_only=True), strict=False)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise VolumeDataError(f"{folder} is no finished run with such networks ({reason}).") from error
+    other = [*unknown, *(key for key in missing if ".saliency." not in key)]
+    if other:
+        raise VolumeDataError(f"{folder} has networks of another kind: {', '.join(other[:3])} do not fit.")
+
+
+def as_list(samples: list[Sample]) -> list[Sample]:
+    """A batch is a list: slices differ in view and size."""
     return samples

@@ -10,33 +10,42 @@ loss in common; one loop and one checkpoint hold them all.
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import torch
 
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig
 
 from ..runs import StagedTraining, command
+from .batches import alike, coarse_pair, cut, groups
 from .data import Sample
-from .losses import dsc_loss
+from .losses import slices_loss
 from .run import VolumeRun, train
 
 
 class StepWiseTraining(StagedTraining):
     """The networks of all views with their losses."""
 
-    def __init__(self, network: torch.nn.Module, stages: list, steps_per_epoch: int) -> None:
+    def __init__(
+        self, network: torch.nn.Module, stages: list, steps_per_epoch: int, loss: str = "dsc"
+    ) -> None:
         super().__init__(network, stages, steps_per_epoch, weight_decay=1e-4)
+        self.loss = loss
 
     def training_step(self, batch: list[Sample], batch_idx: int) -> torch.Tensor:
-        coarse, fine = [], []
-        for sample in batch:
-            networks = self.network[sample.view]
-            image, truth = sample.image[None].to(self.device), sample.truth[None].to(self.device)
-            coarse.append(dsc_loss(networks.coarse(image).sigmoid(), truth))
-            top, left, bottom, right = sample.window
-            seen, true = image[..., top:bottom, left:right], truth[..., top:bottom, left:right]
-            fine.append(dsc_loss(networks.fine(seen.contiguous()).sigmoid(), true))
-        losses = {"train/coarse": torch.stack(coarse).mean(), "train/fine": torch.stack(fine).mean()}
+        coarse, fine, counts = [], [], []
+        for view, image, truth, windows in groups(batch, self.device):
+            networks = self.network[view]
+            coarse.append(slices_loss(*coarse_pair(networks, image, truth), self.loss))
+            windows = alike(windows, *image.shape[-2:])
+            seen, true = cut(image, windows), cut(truth, windows)
+            fine.append(slices_loss(networks.likely(networks.fine(seen)), true, self.loss))
+            counts.append(len(image) / len(batch))
+        shares = torch.tensor(counts, device=self.device)
+        losses = {
+            "train/coarse": (shares * torch.stack(coarse)).sum(),
+            "train/fine": (shares * torch.stack(fine)).sum(),
+        }
         self.log_dict(losses, batch_size=len(batch))
         return losses["train/coarse"] + losses["train/fine"]
 
@@ -44,8 +53,8 @@ class StepWiseTraining(StagedTraining):
 @command
 def main(arguments: list[str] | None = None) -> int:
     run = VolumeRun.of("training.volumes.step_wise", __doc__, arguments)
-    config = NetworkConfig.from_dict({**run.settings.get("network", {}), "saliency": None})
-    train(run, "step_wise", StepWiseTraining, config)
+    config = NetworkConfig.from_dict({**run.network_settings, "saliency": None})
+    train(run, "step_wise", partial(StepWiseTraining, loss=run.loss), config)
     run.end()
     return 0
 

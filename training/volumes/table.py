@@ -1,8 +1,9 @@
-"""The article's Table 3.1 of a finished run: DSC on val by when the rounds end.
+"""How a finished run does on val: DSC by when the rounds end, as the article's Table 3.1, for every label.
 
     python -m training.volumes.table --run runs/organ --data DATA [--output runs/organ/table.json]
 
-All rounds are done once; every row is read from them. The oracle takes the boxes of the truth in every round.
+All rounds are done once; every row is read from them. The oracle takes the boxes of the truth in every round. Intervals
+are of a bootstrap over patients.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,66 +21,145 @@ import numpy as np
 import tomllib
 import torch
 
-from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_point
+from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
 from GrayscaleDetSegLib.core.volumes.views import dsc
 
+from ..compare.statistics import DRAWS
 from ..files import write_aside
 from ..runs import command
-from .cases import read_volume_set
-from .data import Prepared, prepared
+from .cases import VolumeCase, read_volume_set
+from .data import Prepared, Target, prepared
 from .run import CONFIG, target_of
 
 ROUNDS, THRESHOLDS, MOST = (1, 2, 3, 5, 10), (0.90, 0.95, 0.99), 10
+OWN = "as shipped"
+"""The row that ends as the run's own settings say."""
+
+Scores = dict[str, tuple[list[float], float]]
+"""Row -> DSC of each label with the truth, and the rounds that it took."""
 
 
-def case_rows(case: Prepared, networks: Networks, settings: IterationSettings) -> dict[str, tuple[float, float]]:
-    """Row -> (DSC with the truth, rounds used) of one volume."""
+def case_rows(case: Prepared, networks: Networks, settings: IterationSettings) -> Scores:
+    """All rows of one volume."""
     every = replace(settings, threshold=2.0, rounds=MOST)  # no two rounds agree so well
-    outcome = fixed_point(case.working, networks, every)
-    scores = [dsc(mask, case.mask) for mask in outcome.masks]
-    last = len(scores) - 1  # fewer where a round has lost the target
-    rows = {"coarse": (scores[0], 0.0)}
+    outcomes = fixed_points(case.working, networks, every)
+    truths = [case.mask_of(number) for number in range(len(outcomes))]
+    scores = np.array([[dsc(mask, truth) for mask in each.masks] for each, truth in zip(outcomes, truths)])
+    agreeing = np.min([each.similarities or [0.0] for each in outcomes], axis=0)
+    last = scores.shape[1] - 1  # fewer where a round has lost the target
+
+    def row(used: int) -> tuple[list[float], float]:
+        return scores[:, used].tolist(), float(used)
+
+    def agreed(threshold: float, most: int) -> tuple[list[float], float]:
+        found = [number for number, value in enumerate(agreeing, start=1) if value >= threshold]
+        return row(min(found[0] if found else last, most, last))
+
+    rows = {"coarse": row(0)}
     for count in ROUNDS:
-        used = min(count, last)
-        rows[f"after {count} round{'s' if count > 1 else ''}"] = (scores[used], float(used))
+        rows[f"after {count} round{'s' if count > 1 else ''}"] = row(min(count, last))
     for threshold in THRESHOLDS:
-        agreed = [number for number, value in enumerate(outcome.similarities, start=1) if value >= threshold]
-        used = agreed[0] if agreed else last
-        rows[f"after d > {threshold:.2f}"] = (scores[used], float(used))
-    best = int(np.argmax(scores))
-    rows["best of all rounds"] = (scores[best], float(best))
-    oracle = fixed_point(case.working, networks, replace(settings, threshold=2.0, rounds=1), boxes_of=case.mask)
-    rows["oracle boxes"] = (dsc(oracle.mask, case.mask), 1.0)
+        rows[f"after d > {threshold:.2f}"] = agreed(threshold, MOST)
+    rows[OWN] = agreed(settings.threshold, settings.rounds)
+    rows["best of all rounds"] = row(int(np.argmax(scores.mean(0))))
+    once = replace(settings, threshold=2.0, rounds=1)
+    oracle = fixed_points(case.working, networks, once, boxes_of=case.mask)
+    rows["oracle boxes"] = [dsc(each.mask, truth) for each, truth in zip(oracle, truths)], 1.0
     return rows
 
 
-def summary(cases: Iterable[dict[str, tuple[float, float]]]) -> list[dict[str, Any]]:
-    """The table: mean, standard deviation, best and worst DSC, and the mean number of rounds."""
-    cases = list(cases)
-    rows = []
-    for name in cases[0]:
-        scores, used = np.array([case[name] for case in cases]).T
-        rows.append(
-            {
-                "row": name, "mean": float(scores.mean()), "deviation": float(scores.std()),
-                "best": float(scores.max()), "worst": float(scores.min()), "rounds": float(used.mean()),
-                "volumes": len(cases),
-            }
-        )  # fmt: skip
-    return rows
+@dataclass(frozen=True)
+class Judged:
+    """What a run has done on val.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    patients : tuple of str
+        Of each volume.
+    cases : tuple of dict
+        The rows of each volume, as :func:`case_rows`.
+    parameters : int
+    seconds : float
+        That a volume took on average by the run's own settings, without reading it.
+    """
+
+    labels: tuple[str, ...]
+    patients: tuple[str, ...]
+    cases: tuple[Scores, ...]
+    parameters: int
+    seconds: float
+
+    def summary(self) -> list[dict[str, Any]]:
+        """The table; where there are several labels, their mean first."""
+        rows = []
+        each = [("mean of all", slice(None))] if len(self.labels) > 1 else []
+        for label, chosen in [*each, *((label, slice(at, at + 1)) for at, label in enumerate(self.labels))]:
+            for name in self.cases[0]:
+                scores = np.array([np.mean(case[name][0][chosen]) for case in self.cases])
+                low, high = interval(scores, self.patients)
+                rows.append(
+                    {
+                        "label": label, "row": name, "mean": float(scores.mean()), "deviation": float(scores.std()),
+                        "low": low, "high": high, "best": float(scores.max()), "worst": float(scores.min()),
+                        "rounds": float(np.mean([case[name][1] for case in self.cases])),
+                        "volumes": len(self.cases), "patients": len(set(self.patients)),
+                        "parameters": self.parameters, "seconds": self.seconds,
+                    }
+                )  # fmt: skip
+        return rows
+
+
+def interval(scores: np.ndarray, patients: Iterable[str]) -> tuple[float, float]:
+    """The 95 % interval of a mean over volumes, by a bootstrap over patients; NaN where there is one alone."""
+    names, index = np.unique(list(patients), return_inverse=True)
+    if len(names) < 2:
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1.0 / len(names)), DRAWS)
+    counts = drawn[:, index]
+    low, high = np.percentile((counts @ scores) / counts.sum(1), (2.5, 97.5))
+    return float(low), float(high)
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The table as text, DSC in percent."""
-    lines = ["| | DSC | rounds | best | worst |", "|---|---|---|---|---|"]
+    lines = ["| label | | DSC | 95 % | best | worst | rounds |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         lines.append(
-            f"| {row['row']} | {100 * row['mean']:.2f} ± {100 * row['deviation']:.2f} | {row['rounds']:.2f} | "
-            f"{100 * row['best']:.2f} | {100 * row['worst']:.2f} |"
+            f"| {row['label']} | {row['row']} | {100 * row['mean']:.2f} ± {100 * row['deviation']:.2f} | "
+            f"{100 * row['low']:.1f} to {100 * row['high']:.1f} | {100 * row['best']:.2f} | "
+            f"{100 * row['worst']:.2f} | {row['rounds']:.2f} |"
         )
     return "\n".join(lines)
+
+
+def judge(run: Path, data: Path) -> Judged:
+    """All rows of a finished run on val of its sets."""
+    described, target, cases, seen = opened(run, data)
+    networks = Networks(NetworkConfig.from_dict(described["config"]))
+    networks.load_state_dict(torch.load(run / "network.pt", weights_only=True))
+    networks.eval()
+    how, rows, spent = IterationSettings.from_dict(described["settings"]), [], 0.0
+    for case in cases:
+        ready = prepared(case, target, seen)
+        rows.append(case_rows(ready, networks, how))
+        began = time.perf_counter()
+        fixed_points(ready.working, networks, how)
+        spent += time.perf_counter() - began
+    labels = tuple(name for name, _ in target.parts)
+    parameters = sum(each.numel() for each in networks.parameters())
+    return Judged(labels, tuple(case.patient for case in cases), tuple(rows), parameters, spent / len(cases))
+
+
+def opened(run: Path, data: Path) -> tuple[dict[str, Any], Target, list[VolumeCase], VolumeSettings]:
+    """What a finished run is, what it has learnt, the cases of val, and how it sees them."""
+    settings = tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
+    described = json.loads((run / "network.json").read_text(encoding="utf-8"))
+    folders = [data / name for name in settings["sets"]]
+    cases = [case for folder in folders for case in read_volume_set(folder) if case.split == "val"]
+    return described, target_of(settings, folders[0]), cases, VolumeSettings.from_dict(settings.get("volume", {}))
 
 
 @command
@@ -90,18 +171,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    settings = tomllib.loads((options.run / CONFIG).read_text(encoding="utf-8"))
-    described = json.loads((options.run / "network.json").read_text(encoding="utf-8"))
-    networks = Networks(NetworkConfig.from_dict(described["config"]))
-    networks.load_state_dict(torch.load(options.run / "network.pt", weights_only=True))
-    networks.eval()
-    folders = [options.data / name for name in settings["sets"]]
-    target, seen = target_of(settings, folders[0]), VolumeSettings.from_dict(settings.get("volume", {}))
-    how = IterationSettings.from_dict(described["settings"])
-    cases = [case for folder in folders for case in read_volume_set(folder) if case.split == "val"]
-    rows = summary(case_rows(prepared(case, target, seen), networks, how) for case in cases)
+    judged = judge(options.run, options.data)
+    rows = judged.summary()
     write_aside(options.output or options.run / "table.json", json.dumps(rows, indent=1).encode())
     print(markdown(rows))
+    print(f"{judged.parameters:,} parameters, {judged.seconds:.2f} s a volume, {len(judged.cases)} volumes")
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import __version__
 from ..core.methods.registry import registry
 from ..core.options import SegmentOptions
+from ..core.weights import bundle_folder, shipped_bundles
 
 OK, FAULT, BAD_ARGUMENTS, INPUTS_FAILED, WEIGHTS, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 
@@ -133,7 +134,13 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="what computes: numpy, which is always there, or PyTorch (default: auto, PyTorch where a GPU is used)",
     )
-    command.add_argument("--model", type=_path, metavar="FOLDER", help="another model than the one that comes with it")
+    command.add_argument(
+        "--model",
+        type=_model,
+        metavar="MODEL",
+        help=f"what finds the objects: one of {', '.join(shipped_bundles())}, or the folder of another model (default: "
+        "radiographs)",
+    )
     command.add_argument(
         "--score-threshold",
         type=_score,
@@ -184,7 +191,8 @@ def _info(commands) -> None:
     )
     command.add_argument("inputs", nargs="+", type=Path, metavar="FILE", help="files, or folders with all below them")
     command.add_argument(
-        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several"
+        "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several (a - "
+        "behind it, for standard output, changes nothing)"
     )
     _reading(command)
 
@@ -271,6 +279,11 @@ def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
+
+
+def _model(text: str) -> Path:
+    """The folder of a model that comes with the software, by its name, or of another one."""
+    return bundle_folder(_path(text))
 
 
 def _score(text: str) -> float:

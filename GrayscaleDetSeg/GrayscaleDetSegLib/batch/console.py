@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TextIO
 
+from ..core.errors import one_line
 from .plain import printable
 
 _BAR = 24
@@ -48,12 +49,12 @@ class Console:
     def done(self, text: str) -> None:
         """One input is segmented."""
         self._done += 1
-        self._line(self._lines, f"[{self._done}/{self._total}] {text}")
+        self._line(self._lines, f"[{self._done}/{self._total}] {one_line(text)}")
 
     def failed(self, text: str) -> None:
         """One input has failed."""
         self._done += 1
-        self._line(self._errors, f"[{self._done}/{self._total}] Failed: {text}")
+        self._line(self._errors, f"[{self._done}/{self._total}] Failed: {one_line(text)}")
 
     def say(self, text: str) -> None:
         """A line about the run as a whole."""
@@ -81,6 +82,6 @@ class Console:
         filled = round(_BAR * self._done / self._total)
         head = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total} "
         room = shutil.get_terminal_size().columns - len(head) - 1
-        self._errors.write(f"\r\x1b[K{head}{printable(text)[: max(0, room)]}")
+        self._errors.write(f"\r\x1b[K{head}{one_line(printable(text))[: max(0, room)]}")
         self._errors.flush()
         self._drawn = True

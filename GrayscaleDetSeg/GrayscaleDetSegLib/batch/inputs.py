@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.errors import one_line
 from ..core.reading.readers import extensions
 
 SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
@@ -130,7 +131,7 @@ def collected(
     """As :func:`collect`, or what takes its place, after the paths that hold no input have been named."""
     inputs, problems = search(paths, suffixes)
     for problem in problems:
-        complain(f"Failed: {problem.path}: {problem.reason}")
+        complain(one_line(f"Failed: {problem.path}: {problem.reason}"))
     if not inputs:
         complain("There is nothing to do: no inputs were found.")
     return inputs, problems

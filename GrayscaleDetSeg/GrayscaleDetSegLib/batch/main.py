@@ -8,7 +8,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, MethodError, OutputError, WeightsError
+from ..core.errors import (
+    DependencyError,
+    DeviceError,
+    GrayscaleDetSegError,
+    MethodError,
+    OutputError,
+    WeightsError,
+    one_line,
+)
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
 from .plain import dumps, failure
@@ -93,7 +101,9 @@ def _info(arguments: argparse.Namespace, console: Console, read) -> int:
     from ..core.reading import describe, describe_text, read_radiograph
     from .inputs import collected
 
-    inputs, problems = collected(arguments.inputs, console.complain)
+    # with --json, - is where the text goes, as everywhere: standard output
+    paths = [path for path in arguments.inputs if not (arguments.json and str(path) == "-")]
+    inputs, problems = collected(paths, console.complain)
     if not inputs:
         return BAD_ARGUMENTS
     read, failed, documents, has_fault = read or read_radiograph, len(problems), [], False
@@ -105,7 +115,7 @@ def _info(arguments: argparse.Namespace, console: Console, read) -> int:
             reason = f"A fault of the program: {type(error).__name__}: {error}" if is_fault else str(error)
             failed, has_fault = failed + 1, has_fault or is_fault
             documents.append(failure(item.path, reason))
-            console.complain(f"Failed: {item.path}: {reason}")
+            console.complain(one_line(f"Failed: {item.path}: {reason}"))
             if is_fault or arguments.verbose:
                 _trace(console, error, arguments.verbose)
             continue

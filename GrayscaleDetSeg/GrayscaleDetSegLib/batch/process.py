@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from .. import __version__
 from ..core.devices import within_memory
-from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, WeightsError
+from ..core.errors import DependencyError, DeviceError, GrayscaleDetSegError, OutputError, WeightsError
 from ..core.options import SegmentOptions
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
@@ -146,6 +146,8 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
             return kept
         chosen = writers()
         suffixes = [writer.suffix for writer in chosen.parts]
+        if job.resume and not job.overwrite:
+            _check_unfinished(job, suffixes, made_with)
         outputs.check_free(job.outputs(job.root / job.directory, suffixes), job.overwrite)  # before the work
     pipeline = _pipeline(options, load)
     if getattr(pipeline, "dimensions", 2) == 3:
@@ -212,6 +214,36 @@ def finished(job: Job, made_with: dict[str, Any]) -> JobResult | None:
     return JobResult(job, document, str(document.get("message", "")), names, is_kept=True)
 
 
+def _check_unfinished(job: Job, suffixes: list[str], made_with: dict[str, Any]) -> None:
+    """Say of a result that is there, and is not as it would be made now, what is the matter with it.
+
+    Raises
+    ------
+    OutputError
+        If there is one.
+    """
+    assert job.directory is not None
+    files = job.outputs(job.root / job.directory, suffixes)
+    missing = [path for path in files if not _is_there(path)]
+    if not any(os.path.lexists(path) for path in files):
+        return
+    (place,) = (path for path in files if path.name.endswith(REPORT))
+    again = "use another output folder, or --overwrite to make it again."
+    try:
+        before = {**json.loads(place.read_text(encoding="utf-8"))["made_with"], "run": ""}
+    except FileNotFoundError:
+        before = {}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise OutputError(f"{place} is damaged, or no report of a result: {again}") from None
+    if missing:
+        raise OutputError(f"The result of {job.path} is not complete ({missing[0].name} is missing or empty): {again}")
+    different = [name for name in made_with if name != "run" and before.get(name) != made_with[name]]
+    words = {"version": "another version", "model_sha256": "another model", "options": "other options",
+             "file": "another file, or one that was changed since"}  # fmt: skip
+    said = " and ".join(words[name] for name in different if name in words) or "something else"
+    raise OutputError(f"{place} exists already and was made with {said}: {again}")
+
+
 def _finished(job: Job, names: tuple[Path, ...], made_with: dict[str, Any]) -> dict | None:
     try:
         (place,) = (path for path in names if path.name.endswith(REPORT))
@@ -220,7 +252,11 @@ def _finished(job: Job, names: tuple[Path, ...], made_with: dict[str, Any]) -> d
         is_same = {**before, "run": ""} == {**made_with, "run": ""} and (job.resume or before["run"] == job.run != "")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return document if is_same and all((job.root / path).is_file() for path in names) else None
+    return document if is_same and all(map(_is_there, (job.root / path for path in names))) else None
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 _kept: tuple[tuple, SegmentationPipeline] | None = None

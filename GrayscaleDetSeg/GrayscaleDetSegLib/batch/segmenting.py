@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.engines import TITLES
-from ..core.errors import OutputError, WeightsError
+from ..core.errors import OutputError, WeightsError, one_line
 from ..core.methods.registry import check_method, methods_of, registry
 from ..core.reading.readers import readers
 from ..core.weights import Bundle
@@ -145,7 +145,7 @@ class Tally:
             self.failed += 1
             console.failed(f"{name}: {result.message}")
         for problem in result.problems:
-            console.complain(f"{name}: {problem}")
+            console.complain(one_line(f"{name}: {problem}"))
         self.has_fault |= result.is_fault
         if result.trace and self._verbose:
             console.complain(result.trace)

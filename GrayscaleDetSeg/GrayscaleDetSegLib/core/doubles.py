@@ -52,12 +52,15 @@ def without_doubles(
 
 
 def _are_one(first: RegionMask, second: RegionMask, shape: tuple[int, int]) -> bool:
-    if first.region.label == second.region.label:
-        return False
+    return first.region.label != second.region.label and mask_iou(first, second, shape) > SAME_THING
+
+
+def mask_iou(first: RegionMask, second: RegionMask, shape: tuple[int, int]) -> float:
+    """IoU of the masks of two regions of an image of `shape` (rows, columns)."""
     windows = first.window(shape), second.window(shape)
     common = shared_parts(*windows)
     if common is None:
-        return False
+        return 0.0
     shared = int(np.count_nonzero(first.mask[common[0]] & second.mask[common[1]]))
     whole = int(np.count_nonzero(first.mask)) + int(np.count_nonzero(second.mask)) - shared
-    return shared > SAME_THING * max(1, whole)
+    return shared / max(1, whole)

@@ -1,5 +1,16 @@
 """Every error a user can cause or meet, each carrying one sentence that says what is wrong and what to do."""
 
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: object) -> str:
+    """`text` on one line: control characters, which names of files may hold, as Python writes them ("\\n")."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+
 
 class GrayscaleDetSegError(Exception):
     """Base class of all errors with a message meant for the user."""

@@ -66,6 +66,10 @@ _KNOWN = {
         Anatomy("patella", (204, 235, 197), ANATOMICAL_STRUCTURE, ("SCT", "64234005", "Patella")),
         Anatomy("fibula", (255, 180, 120), ANATOMICAL_STRUCTURE, ("SCT", "87342007", "Fibula")),
         Anatomy("foot", (190, 186, 218), ANATOMICAL_STRUCTURE, ("SCT", "56459004", "Foot")),
+        Anatomy("left ventricle", (200, 80, 80), ANATOMICAL_STRUCTURE, ("SCT", "87878005", "Left ventricle")),
+        Anatomy("right ventricle", (86, 130, 220), ANATOMICAL_STRUCTURE, ("SCT", "53085002", "Right ventricle")),
+        Anatomy("myocardium", (240, 180, 100), ANATOMICAL_STRUCTURE, ("SCT", "74281007", "Myocardium")),
+        Anatomy("prostate", (216, 150, 200), ANATOMICAL_STRUCTURE, ("SCT", "41216001", "Prostate")),
     )
 }
 

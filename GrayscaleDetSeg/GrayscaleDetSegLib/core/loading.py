@@ -26,7 +26,7 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
     Parameters
     ----------
     folder : Path, str or None
-        The bundle's folder; None takes the bundle that comes with the software.
+        The bundle's folder, or the name of one that comes with the software ("heart-mr"); None takes "radiographs".
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     engine : str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import region_finding
+from . import crowds, region_finding
 from .assembly import finish
 from .exclusive import made_exclusive
 from .methods.base import Method
@@ -14,7 +14,7 @@ from .overlaps import EXCLUSIVE, Overlaps
 from .polarity_check import PolarityCheck
 from .post_processing import PostProcessing
 from .radiograph import Radiograph
-from .regions import RegionMask, Regions
+from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult
 from .stopwatch import Progress, Stopwatch
 from .yolo.detector import RoiDetector
@@ -144,6 +144,7 @@ class Pipeline:
         stopwatch: Stopwatch,
     ) -> SegmentationResult:
         parts, unknown = choice.masks(radiograph, regions, stopwatch)
+        parts = self._rows_settled(radiograph, parts, regions, choice, stopwatch)
         objects, notes = finish(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
         result = SegmentationResult(
             radiograph=radiograph,
@@ -160,6 +161,22 @@ class Pipeline:
             overlaps=self.overlaps,
         )
         return made_exclusive(result) if exclusive else result
+
+    def _rows_settled(
+        self,
+        radiograph: Radiograph,
+        parts: list[RegionMask],
+        regions: Regions,
+        choice: MethodChoice,
+        stopwatch: Stopwatch,
+    ) -> list[RegionMask]:
+        """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
+        shared = self.roi_detector.settings.shared if self.roi_detector else {}
+
+        def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
+            return choice.masks(radiograph, replace(regions, found=tuple(moved)), stopwatch)[0]
+
+        return crowds.settled(parts, radiograph.shape, shared, again) if shared else parts
 
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

@@ -79,11 +79,11 @@ def filled(mask: np.ndarray) -> np.ndarray:
     By the components of the background, whose time does not grow with the number of holes.
     """
     background = np.pad(~mask, 1, constant_values=True)
-    parts = _components(background, False)
+    parts = components(background, False)
     return (parts != parts[0, 0])[1:-1, 1:-1]
 
 
-def _components(mask: np.ndarray, corners: bool) -> np.ndarray:
+def components(mask: np.ndarray, corners: bool) -> np.ndarray:
     """The connected components of a mask, numbered from 1; `corners` says whether pixels join at their corners."""
     import SimpleITK as sitk
 
@@ -164,7 +164,7 @@ class PostProcessing:
         """The largest parts, holes filled."""
         keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:
-            parts = _components(mask, True)
+            parts = components(mask, True)
             sizes = np.bincount(parts.ravel())
             sizes[0] = 0
             largest = np.argsort(-sizes, kind="stable")[:keep]  # of equal ones, the first

@@ -15,6 +15,9 @@ from .lie import UNSAID, Lie
 from .noise import noise_level, smoothed, smoothing_for
 from .orientation import Orientation, canonical
 
+MOST_UNEQUAL = 5.0
+"""Row over column spacing, or the reverse, up to which a spacing can be a radiograph's."""
+
 
 @dataclass(frozen=True)
 class Spacing:
@@ -44,6 +47,11 @@ class Spacing:
     def pixel_area(self) -> float:
         """Area of a pixel in mm2."""
         return self.row * self.column
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether a radiograph can have it: detectors have square pixels, or nearly so."""
+        return max(self.row, self.column) <= MOST_UNEQUAL * min(self.row, self.column)
 
 
 def corrected_area(area: float | None, spacing: Spacing | None) -> float | None:

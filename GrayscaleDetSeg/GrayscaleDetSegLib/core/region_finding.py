@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import boxes, sides
+from .marker_notes import with_markers
 from .orientation import Orientation
 from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
-from .radiograph import Radiograph
+from .radiograph import Radiograph, Spacing
 from .regions import RegionProposal, Regions
 from .stopwatch import Stopwatch
 from .types import Box2D
@@ -90,7 +91,7 @@ def find_regions(radiograph: Radiograph, detector: RoiDetector, threshold: float
     found = tuple(item for item in candidates if item.score >= threshold)
     notes = _view_notes(radiograph, chosen.orientation) if found else ()
     regions = Regions(found, candidates[0] if candidates else None, chosen.orientation, notes)
-    return sides.settled(regions, radiograph, candidates)
+    return with_markers(sides.settled(regions, radiograph, candidates), radiograph)
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,10 @@ class _Seen:
 
 
 def _seen(radiograph: Radiograph, view: Orientation, detector: RoiDetector, threshold: float) -> _Seen:
-    across, down, _ = radiograph.geometry.spacing
+    column, row, _ = radiograph.geometry.spacing
     shape = radiograph.shape[::-1] if view.transpose else radiograph.shape
     gray, step = view.view_of(radiograph.gray_image()).thinned()
-    aspect = down / across
+    aspect = row / column if Spacing(row, column, "").is_plausible else 1.0
     candidates = detector.candidates(gray, 1.0 / aspect if view.transpose else aspect, threshold)
     passing = sum(item.score for item in candidates if item.score >= threshold)
     best = candidates[0].score if candidates else 0.0

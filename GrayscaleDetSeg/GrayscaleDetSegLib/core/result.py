@@ -164,6 +164,10 @@ class SegmentationResult:
             f"the threshold of {self.score_threshold:.2f}. Check the polarity and that the image shows a known object."
         )
 
+    def repainted(self, item: SegmentedObject, mask: np.ndarray | WindowedMask) -> SegmentedObject:
+        """One of the objects with other pixels."""
+        return item.with_mask(mask, self.radiograph.spacing)
+
     def also_by(self, model: str) -> SegmentationResult:
         """The same result, naming `model` (name and version) among those that have made objects of it."""
         if not model or is_among_makers(model, self.model):

@@ -31,6 +31,21 @@ def shipped_bundle() -> Path:
     return Path(__file__).resolve().parents[1] / "Models" / "radiographs"
 
 
+def shipped_bundles() -> dict[str, Path]:
+    """All bundles that come with the software, by name: their folders. Nothing in them is read."""
+    first = shipped_bundle()
+    try:
+        beside = sorted(path for path in first.parent.iterdir() if path != first and (path / MANIFEST).is_file())
+    except OSError:
+        beside = []
+    return {path.name: path for path in (first, *beside)}
+
+
+def bundle_folder(wanted: Path | str) -> Path:
+    """The folder of a bundle: of one that comes with the software by its name, else the folder itself."""
+    return shipped_bundles().get(str(wanted)) or Path(wanted)
+
+
 @dataclass(frozen=True)
 class Bundle:
     """An opened manifest; weights are read, and checked, when they are asked for.
@@ -50,7 +65,7 @@ class Bundle:
 
     @classmethod
     def open(cls, folder: Path | str | None = None, engine: str = "numpy") -> Bundle:
-        """Open a bundle folder, the shipped one by default.
+        """Open a bundle folder, or a bundle that comes with the software by its name; radiographs by default.
 
         Raises
         ------
@@ -58,7 +73,7 @@ class Bundle:
             If the manifest is missing, unreadable, or of a format this version does not know.
         """
         is_named = folder is not None
-        folder = Path(folder) if folder is not None else shipped_bundle()
+        folder = bundle_folder(folder) if folder is not None else shipped_bundle()
         path = folder / MANIFEST
         if is_named and not folder.exists():
             raise WeightsError(f"There is no model bundle in {folder}: there is no such folder; check the path.")

@@ -84,12 +84,12 @@ class WindowedMask:
         shared = shared_parts(self.window, other.window)
         return shared is not None and bool((self.crop[shared[0]] & other.crop[shared[1]]).any())
 
-    def without(self, others: Iterable[WindowedMask]) -> WindowedMask:
+    def without(self: Own, others: Iterable[WindowedMask]) -> Own:
         """These pixels but those of other masks; the same mask where they share none."""
         mask = self.crop.copy()
         for other in others:
             other.take_from(mask, self.window)
-        return self if np.array_equal(mask, self.crop) else WindowedMask.within(mask, self.window, self.shape)
+        return self if np.array_equal(mask, self.crop) else type(self).within(mask, self.window, self.shape)
 
     def is_of(self, mask: np.ndarray) -> bool:
         """Whether the mask (bool) of a whole image has exactly these pixels."""

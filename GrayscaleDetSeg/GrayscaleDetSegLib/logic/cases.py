@@ -23,7 +23,7 @@ from ..core.radiograph import Geometry, Radiograph
 from ..core.result import SegmentationResult
 from ..core.training_case import IMAGE_EXTENSION, MARK, SEGMENTATION_EXTENSION, class_of, safe_name
 from ..scene.files import quiet, write_node
-from ..scene.geometry import PixelGrid, ijk_to_ras, vtk_matrix
+from ..scene.geometry import WHOLE, PixelGrid, ijk_to_ras, vtk_matrix
 from ..scene.masks import binary, mask_of
 from ..scene.nodes import attribute, set_attribute
 from ..scene.record import kept_result, kept_slice
@@ -115,6 +115,8 @@ def save_case(
     RadiographError
         If the volume holds no pixels any more, or is not the one that was segmented.
     """
+    if grid.index == WHOLE:
+        raise OutputError("Training cases are single slices; save the volume and its segmentation (File, Save Data).")
     segments, kept = case_segments(segmentation_node, volume, grid, classes), _kept(segmentation_node, volume, grid)
     if radiograph is None:
         radiograph = _understood(volume, grid) if kept is None else kept.radiograph
@@ -196,7 +198,8 @@ def _kept(
     node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> SegmentationResult | None:
     """The result of ours that a segmentation shows on this slice, if there is one."""
-    return kept_result(node, volume) if kept_slice(node) == grid.index else None
+    kept = kept_result(node, volume) if kept_slice(node) == grid.index else None
+    return kept if isinstance(kept, SegmentationResult) else None
 
 
 def _counted(node: vtkMRMLSegmentationNode) -> list[str]:

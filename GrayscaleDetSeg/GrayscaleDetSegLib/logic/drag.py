@@ -111,7 +111,8 @@ class ThresholdDrag:
             raise KeyError(f"{node.GetName()} has no object '{segment_id}'.")
         if item.thresholds is None:
             raise KeyError(f"The object '{segment_id}' of {node.GetName()} has no thresholds.")
-        self.result, self.segment_id = shown.result, segment_id
+        self.result: SegmentationResult = shown.of_radiograph
+        self.segment_id = segment_id
         self.item: SegmentedObject = item
         self.kept_edited: str | None = None
         """The id of the hidden copy of the segment as it was edited by hand; None if there is no need of it."""
@@ -347,7 +348,8 @@ class ThresholdDrag:
         """Bring segment, table, and what is stored, up to the interval; the other objects are as their segments are."""
         store, identity = self._store, self.segment_id
         now = store.load((identity,))
-        result = with_thresholds(now.result, self.item.name, *shift, clean_up=self._clean_up, taken=self._added)
+        film = now.of_radiograph
+        result = with_thresholds(film, self.item.name, *shift, clean_up=self._clean_up, taken=self._added)
         item = dict(zip(now.identities, result.objects))[identity]
         self._is_storing = True
         self._live.finish(item.windowed.part(self._moving.window), self._moving.window)

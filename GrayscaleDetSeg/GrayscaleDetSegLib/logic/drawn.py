@@ -87,7 +87,7 @@ def occupant_of(shown: Shown, label: str, roi: Box2D | tuple[float, float, float
     Occupant or None
         Of several, one of the same class, else that with the most pixels in the region. None where there is room.
     """
-    result = shown.result
+    result = shown.of_radiograph
     window = boxes.pixel_slices(boxes.clip(roi, result.radiograph.shape), result.radiograph.shape)
     size = max(1, (window[0].stop - window[0].start) * (window[1].stop - window[1].start))
     apart = []
@@ -166,7 +166,7 @@ class DrawnRegion:
 
     def compute(self, engine: Engine, options: SegmentOptions, progress: Progress | None = None) -> SegmentationResult:
         """Look for the object; may be called from a thread. Errors as ``Engine.add_region``."""
-        result, occupant = self.shown.result, self.occupant
+        result, occupant = self.shown.of_radiograph, self.occupant
         if occupant is None:
             added = engine.add_region(result, self.roi, self.label, options, progress)
             return replace(added, notes=(*added.notes, self.note)) if self.note else added
@@ -175,7 +175,7 @@ class DrawnRegion:
             return engine.add_region(rest, self.roi, self.label, options, progress)
         x0, y0, x1, y1 = roi = self.roi
         if self.is_extended:
-            a0, b0, a1, b1 = self.shown.object_of(occupant.identity).region
+            a0, b0, a1, b1 = dict(zip(self.shown.identities, result.objects))[occupant.identity].region
             roi = (min(x0, x1, a0), min(y0, y1, b0), max(x0, x1, a1), max(y0, y1, b1))
         return engine.replace_region(result, occupant.name, roi, options, progress)
 

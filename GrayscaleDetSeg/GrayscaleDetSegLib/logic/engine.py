@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.engines import TITLES
+from ..core.errors import MethodError
 from ..core.options import SegmentOptions
 from ..core.radiograph import Radiograph
 from ..core.result import SegmentationResult
+from ..core.results import AnyImage, AnyResult
 from ..core.stopwatch import Progress
+from ..core.volumes.result import VolumeBox, VolumeResult
+from ..core.volumes.volume import Volume
 from ..core.weights import MANIFEST, shipped_bundle
 
 if TYPE_CHECKING:
@@ -77,11 +81,18 @@ class Engine:
         return None if self._kept is None else self._kept[1].device_note
 
     def segment(
-        self, radiograph: Radiograph, options: SegmentOptions, progress: Progress | None = None
-    ) -> SegmentationResult:
-        """Find the objects of a radiograph and segment them; errors as :meth:`pipeline`."""
-        return self.pipeline(options, progress).segment(
-            radiograph,
+        self, image: AnyImage, options: SegmentOptions, progress: Progress | None = None
+    ) -> AnyResult:
+        """Find the objects of a radiograph, or of a volume, and segment them; errors as :meth:`pipeline`.
+
+        Raises
+        ------
+        MethodError
+            Also if the image is of another kind than the model takes.
+        """
+        kind = "volumes" if isinstance(image, Volume) else "radiographs"
+        return self._of(kind, options, progress).segment(
+            image,
             method=options.method,
             clean_up=options.clean_up,
             score_threshold=options.score_threshold,
@@ -111,7 +122,7 @@ class Engine:
         """
         from ..core.editing import drawn_regions
 
-        pipeline = self.pipeline(options, progress)
+        pipeline = self._of("radiographs", options, progress)
         if options.polarity == "auto":
             radiograph = pipeline.settle_polarity(radiograph)
         regions = drawn_regions(pipeline, radiograph, label, roi, options.method)
@@ -141,7 +152,7 @@ class Engine:
         """
         from ..core.editing import with_object
 
-        pipeline = self.pipeline(options, progress)
+        pipeline = self._of("radiographs", options, progress)
         return with_object(pipeline, result, label, roi, options.method, options.clean_up, progress)
 
     def replace_region(
@@ -165,7 +176,41 @@ class Engine:
         """
         from ..core.editing import with_region
 
-        return with_region(self.pipeline(options, progress), result, name, roi, options.clean_up, progress)
+        pipeline = self._of("radiographs", options, progress)
+        return with_region(pipeline, result, name, roi, options.clean_up, progress)
+
+
+    def segment_box(
+        self, volume: Volume, box: VolumeBox, label: str, options: SegmentOptions, progress: Progress | None = None
+    ) -> VolumeResult:
+        """Segment one object of a volume from a box given by hand; errors as ``VolumePipeline.segment_from_box``."""
+        pipeline = self._of("volumes", options, progress)
+        result: VolumeResult = pipeline.segment_from_box(volume, label, box, method=options.method, progress=progress)
+        return result
+
+    def replace_box(
+        self,
+        result: VolumeResult,
+        name: str,
+        box: VolumeBox,
+        options: SegmentOptions,
+        progress: Progress | None = None,
+    ) -> VolumeResult:
+        """A result of a volume after the box of one object was dragged, or drawn for a label that it lacks.
+
+        Errors as ``core.volumes.editing.with_box``; what has changed, ``changed_names`` there says.
+        """
+        from ..core.volumes.editing import with_box
+
+        return with_box(self._of("volumes", options, progress), result, name, box, progress)
+
+    def _of(self, kind: str, options: SegmentOptions, progress: Progress | None) -> Any:
+        """The pipeline, where it takes "radiographs", or "volumes"; MethodError where it takes the other."""
+        pipeline: Any = self.pipeline(options, progress)
+        takes = "volumes" if getattr(pipeline, "dimensions", 2) == 3 else "radiographs"
+        if takes != kind:
+            raise MethodError(f"The model {pipeline.model} takes {takes}, not {kind}; choose another model.")
+        return pipeline
 
 
 def _manifest_of(model: Path | None) -> bytes | None:

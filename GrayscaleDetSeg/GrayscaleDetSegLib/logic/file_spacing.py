@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.radiograph import Spacing
+from ..core.volumes.result import VolumeResult
 from ..scene import volumes
 from ..scene.nodes import attribute, folded, set_attribute
 from ..scene.volume_source import is_a_readers, spacing_of
 from .dicom_context import context_of
-from .shown import Reading
+from .shown import Reading, WholeReading
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -91,10 +92,14 @@ def _change(workspace: Workspace, volume: vtkMRMLScalarVolumeNode, spacing: list
     with workspace.writing(), folded(volume):
         volume.SetSpacing(*spacing)
     for node, index, result in shown:
-        grid = volumes.grid_of(volume, index)
-        image = replace(result.radiograph, geometry=grid.geometry)
+        grid, stamp = volumes.grid_of(volume, index), volumes.stamp_of(volume)
         workspace.forget(node)
-        reading = Reading(volume, grid, image, volumes.stamp_of(volume))
-        workspace.show(reading, replace(result, radiograph=image), node)
+        if isinstance(result, VolumeResult):
+            whole = replace(result, volume=replace(result.volume, geometry=grid.geometry))
+            whole = replace(whole, objects=tuple(whole.repainted(item, item.voxels) for item in whole.objects))
+            workspace.show(WholeReading(volume, grid, whole.volume, stamp), whole, node)
+        else:
+            image = replace(result.radiograph, geometry=grid.geometry)
+            workspace.show(Reading(volume, grid, image, stamp), replace(result, radiograph=image), node)
         while workspace.history.pop(node) is not None:
             pass

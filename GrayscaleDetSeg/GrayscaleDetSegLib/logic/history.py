@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.volumes.volume import Volume
+
 if TYPE_CHECKING:
     from slicer import vtkMRMLSegmentationNode
 
@@ -111,6 +113,8 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
     """All arrays in a value made of dataclasses, tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         yield value
+    elif isinstance(value, Volume):
+        return  # its voxels are the scene's, which holds them anyway
     elif is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
             yield from _arrays(getattr(value, each.name))

@@ -75,6 +75,8 @@ class Model:
         Why it cannot be used and what to do, one sentence; nothing where it can.
     is_added : bool
         Whether it is on the list because somebody added its path.
+    dimensions : int
+        What it takes: 2 for radiographs, 3 for volumes.
     """
 
     folder: Path
@@ -87,6 +89,7 @@ class Model:
     clean_up: PostProcessing = field(default_factory=PostProcessing)
     problem: str = ""
     is_added: bool = False
+    dimensions: int = 2
 
     @property
     def full_name(self) -> str:
@@ -106,9 +109,6 @@ def read_model(folder: Path) -> Model:
     except WeightsError as error:
         is_gone = not _has_manifest(folder) and not _is_same(folder, weights.shipped_bundle())
         return Model(folder, folder.name, problem=_missing(folder) if is_gone else str(error))
-    if bundle.dimensions == 3:
-        problem = f"The model {bundle.name} takes volumes, which the panel does not offer yet; use grayscale-detseg."
-        return Model(folder, bundle.name, problem=problem)
     try:
         return _understood(bundle)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -123,7 +123,10 @@ def _understood(bundle: Bundle) -> Model:
     if not methods:
         raise KeyError("networks for a method")
     own = known[0].finds_regions  # then there may be no 2D detector, and its score is that of the method's networks
-    detector = next(iter(networks.values())) if own and "roi_detector" not in networks else networks["roi_detector"]
+    if bundle.dimensions == 3:
+        detector: dict[str, Any] = {}  # methods for volumes have no score
+    else:
+        detector = next(iter(networks.values())) if own and "roi_detector" not in networks else networks["roi_detector"]
     absent = [entry["file"] for entry in networks.values() if not (bundle.folder / entry["file"]).is_file()]
     problem = f"The model in {bundle.folder} lacks {', '.join(absent)}; copy it again." if absent else ""
     return Model(
@@ -136,6 +139,7 @@ def _understood(bundle: Bundle) -> Model:
         str(manifest.get("use", "")),
         PostProcessing.from_dict(manifest.get("clean_up", {})),
         problem,
+        dimensions=bundle.dimensions,
     )
 
 
@@ -225,6 +229,10 @@ class Models:
             return folder
         names = ", ".join(model.full_name for model in models if not model.problem)
         raise WeightsError(f"There is no model '{wanted}': choose one of {names}, or give the folder of a model.")
+
+    def dimensions(self, folder: Path | None) -> int:
+        """What a model takes: 2 for radiographs, 3 for volumes; 2 where it cannot be read, which loading it says."""
+        return 2 if folder is None else read_model(folder).dimensions
 
     def clean_up_of(self, label: str, makers: str, present: str) -> PostProcessing:
         """What cleans the mask of an object up when it is edited.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from ..core.results import objects_of
 from ..scene import regions, segmentation
 from ..scene.geometry import PixelGrid
 from ..scene.outcome import Outcome, remove_regions, volume_of
@@ -45,7 +46,7 @@ def place_regions(
     """
     remove_regions(found, [each for each in found.regions if each not in shown.identities])
     scene = found.segmentation.GetScene()
-    for identity, item in zip(shown.identities, shown.result.objects):
+    for identity, item in zip(shown.identities, objects_of(shown.result)):
         node = found.regions.get(identity)
         if node is None:
             color = color_of_object(found.segmentation, identity, item)

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError, RadiographError
 from ..core.options import SegmentOptions
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.results import AnyObject, AnyResult
 from ..core.stopwatch import Progress
+from ..core.types import Box2D
+from ..core.volumes.editing import changed_names
+from ..core.volumes.result import VolumeBox, VolumeResult
 from ..scene import regions
 from ..scene.outcome import Outcome
 from .dependencies import require
 from .drawn import KEEP, DrawnRegion
 from .engine import Engine
 from .models import Models
-from .shown import Reading
+from .shown import AnyReading, WholeReading
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,13 +38,13 @@ class Segmented:
 
     Parameters
     ----------
-    result : SegmentationResult
+    result : SegmentationResult or VolumeResult
         All numbers and masks.
     outcome : Outcome or None
         The nodes that show it; None where nothing was found, because then there is nothing to show.
     """
 
-    result: SegmentationResult
+    result: AnyResult
     outcome: Outcome | None = None
 
     @property
@@ -50,7 +53,7 @@ class Segmented:
         return self.result.message
 
     @property
-    def objects(self) -> tuple[SegmentedObject, ...]:
+    def objects(self) -> tuple[AnyObject, ...]:
         """The objects, highest score first."""
         return self.result.objects
 
@@ -96,14 +99,16 @@ class Segmenter:
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
-        """Find the objects of a radiograph, segment them, and show them beside the volume.
+        """Find the objects of a radiograph, or of a whole volume, segment them, and show them beside the volume.
+
+        The model says which of the two it takes; its name or folder is `model`.
 
         Parameters
         ----------
         volume : vtkMRMLScalarVolumeNode
             Or of a derived class, such as the colour volumes that pictures are loaded as.
         slice_index : int, optional
-            Needed where the volume has more than one slice.
+            Needed for a radiograph where the volume has more than one slice.
         segmentation : vtkMRMLSegmentationNode, optional
             Where to show the result; a new node by default.
         replace_edits : bool
@@ -111,7 +116,7 @@ class Segmenter:
         model : str or Path, optional
             An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
         polarity, method, clean_up, exclusive, score_threshold, device, engine
-            See ``core.options.SegmentOptions``.
+            See ``core.options.SegmentOptions``; models for volumes heed method and device alone.
         progress : callable, optional
             Called with the name of each stage as it starts.
 
@@ -123,12 +128,12 @@ class Segmenter:
             If there is no such method or polarity.
         """
         options = self._options(method, polarity, clean_up, score_threshold, device, engine, model, exclusive)
-        reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
+        reading = self._read(_volume(volume), options, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
             self._check_edits(segmentation, replace_edits)
-        require()
-        return self._shown(reading, self.engine.segment(reading.radiograph, options, progress), segmentation)
+        require(self.models.dimensions(options.model) == 3)
+        return self._shown(reading, self.engine.segment(reading.image, options, progress), segmentation)
 
     def segment_region(
         self,
@@ -149,6 +154,10 @@ class Segmenter:
         progress: Progress | None = None,
     ) -> Segmented:
         """Segment one object in a region drawn by hand, without the 2D detector.
+
+        With a model for volumes the region is a box in the volume, and what comes after the method's first look begins
+        from it. An object of `segmentation` with this label is found anew; `slice_index`, `existing` and the options
+        that are for radiographs have no effect.
 
         Parameters
         ----------
@@ -171,19 +180,21 @@ class Segmenter:
             object has the region's pixels and `existing` is None.
         """
         options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
-        reading = self.workspace.read(_volume(volume), options.polarity, slice_index)
+        reading = self._read(_volume(volume), options, slice_index)
         if segmentation is not None:
             self.workspace.check_place(segmentation, reading)
         roi = regions.region_of(_region(region), volume, reading.grid)
         if roi is None:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
-        require()
+        require(isinstance(reading, WholeReading))
+        if isinstance(reading, WholeReading):
+            return self._from_box(reading, VolumeBox(*roi), label, options, progress, segmentation)
         is_new = segmentation is None or self.workspace.shown(segmentation) is None
         try:
             if is_new:
-                result = self.engine.segment_region(reading.radiograph, roi, label, options, progress)
+                result = self.engine.segment_region(reading.radiograph, Box2D(*roi), label, options, progress)
                 return self._shown(reading, result, segmentation)
-            drawn = DrawnRegion.of(self.workspace, segmentation, label, roi, existing)
+            drawn = DrawnRegion.of(self.workspace, segmentation, label, Box2D(*roi), existing)
             result = drawn.compute(self.engine, options, progress)
         except ValueError as error:
             raise GrayscaleDetSegError(str(error)) from error
@@ -194,6 +205,68 @@ class Segmenter:
         """Bring back what a segmentation showed before the last change; whether there was such a state."""
         return self.workspace.undo(segmentation)
 
+    def move_box(
+        self,
+        segmentation: vtkMRMLSegmentationNode,
+        name: str,
+        region: vtkMRMLMarkupsROINode,
+        *,
+        device: str = "auto",
+        model: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> Segmented:
+        """Find one object of a result of a volume again, from another box; what follows from it, such as parts, too.
+
+        Parameters
+        ----------
+        segmentation : vtkMRMLSegmentationNode
+        name : str
+            Of the object.
+        region : vtkMRMLMarkupsROINode
+            Any box over the volume; it is only read.
+        model : str or Path, optional
+            The model, as for :meth:`segment`; it must have the object's class.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If `segmentation` shows no result of a volume, or no object of this name, or nothing is found from the box.
+        """
+        shown = self.workspace.shown(segmentation)
+        if shown is None or not isinstance(shown.result, VolumeResult):
+            raise GrayscaleDetSegError(f"{segmentation.GetName()} shows no result of a volume; segment one first.")
+        if all(item.name != name for item in shown.result.objects):
+            names = ", ".join(item.name for item in shown.result.objects)
+            raise GrayscaleDetSegError(f"{segmentation.GetName()} has no object '{name}', but {names}.")
+        options = self._options(None, "auto", True, None, device, "auto", model, False)
+        volume, grid = self.workspace.outcome(segmentation).volume, self.workspace.grid(segmentation)
+        roi = regions.region_of(_region(region), volume, grid)
+        if roi is None:
+            raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
+        require(True)
+        return self._replaced(segmentation, shown.result, name, VolumeBox(*roi), options, progress)
+
+    def _from_box(self, reading, box, label, options, progress, segmentation) -> Segmented:
+        shown = None if segmentation is None else self.workspace.shown(segmentation)
+        if shown is None:
+            return self._shown(
+                reading, self.engine.segment_box(reading.image, box, label, options, progress), segmentation
+            )
+        return self._replaced(segmentation, shown.result, label, box, options, progress)
+
+    def _replaced(self, segmentation, result, name, box, options, progress) -> Segmented:
+        after = self.engine.replace_box(result, name, box, options, progress)
+        self.workspace.write_objects(segmentation, after, changed_names(result, after))
+        return Segmented(after, self.workspace.outcome(segmentation))
+
+    def _read(self, volume: vtkMRMLScalarVolumeNode, options: SegmentOptions, slice_index: int | None) -> AnyReading:
+        """What the model takes of a volume: one slice, or all of them."""
+        if self.models.dimensions(options.model) == 3:
+            if slice_index is not None:
+                raise RadiographError("This model takes whole volumes: leave the slice out, or choose another model.")
+            return self.workspace.read_whole(volume)
+        return self.workspace.read(volume, options.polarity, slice_index)
+
     def _check_edits(self, segmentation: vtkMRMLSegmentationNode, replace_edits: bool) -> None:
         if not replace_edits and self.workspace.would_lose_edits(segmentation):
             raise GrayscaleDetSegError(
@@ -201,7 +274,7 @@ class Segmenter:
                 "(replace_edits=True)."
             )
 
-    def _shown(self, reading: Reading, result: SegmentationResult, into: vtkMRMLSegmentationNode | None) -> Segmented:
+    def _shown(self, reading: AnyReading, result: AnyResult, into: vtkMRMLSegmentationNode | None) -> Segmented:
         if not result.objects:
             return Segmented(result)
         return Segmented(result, self.workspace.show(reading, result, into))

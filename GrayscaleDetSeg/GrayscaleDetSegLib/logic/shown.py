@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
+from ..core.errors import GrayscaleDetSegError
 from ..core.radiograph import Radiograph
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.result import SegmentationResult
+from ..core.results import AnyObject, AnyResult, objects_of
+from ..core.volumes.result import VolumeResult
+from ..core.volumes.volume import Volume
 from ..scene.geometry import PixelGrid
 
 if TYPE_CHECKING:
@@ -23,16 +27,52 @@ class Reading:
     stamp: int | None = None
     """Which pixels the volume had then, ``volumes.stamp_of``."""
 
+    @property
+    def image(self) -> Radiograph:
+        """The same as `radiograph`."""
+        return self.radiograph
+
+
+@dataclass(frozen=True, eq=False)
+class WholeReading:
+    """A whole volume, and where its voxels lie."""
+
+    volume: vtkMRMLScalarVolumeNode
+    grid: PixelGrid
+    image: Volume
+    stamp: int | None = None
+    """Which pixels the volume had then, ``volumes.stamp_of``."""
+
+
+AnyReading = Union[Reading, WholeReading]
+
 
 @dataclass(frozen=True, eq=False)
 class Shown:
     """What a segmentation shows: a result, and the id of the segment of each of its objects."""
 
-    result: SegmentationResult
+    result: AnyResult
     identities: tuple[str, ...]
     stamp: int | None = None
     """Which pixels the image had then, ``scene.volumes.stamp_of``."""
 
-    def object_of(self, identity: str | None) -> SegmentedObject | None:
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the result of a whole volume."""
+        return isinstance(self.result, VolumeResult)
+
+    @property
+    def of_radiograph(self) -> SegmentationResult:
+        """The result, where it is one of a radiograph; GrayscaleDetSegError where it is one of a volume."""
+        if isinstance(self.result, VolumeResult):
+            raise GrayscaleDetSegError("This is the result of a volume, which has no thresholds and no regions in px.")
+        return self.result
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        """The ids of the segments by the names of their objects."""
+        return {item.name: each for each, item in zip(self.identities, objects_of(self.result))}
+
+    def object_of(self, identity: str | None) -> AnyObject | None:
         """The object that a segment shows; None where it shows none of them."""
-        return None if identity is None else dict(zip(self.identities, self.result.objects)).get(identity)
+        return None if identity is None else dict(zip(self.identities, objects_of(self.result))).get(identity)

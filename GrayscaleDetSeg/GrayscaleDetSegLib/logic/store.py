@@ -8,11 +8,11 @@ the modification times (MTime) that they had; so Segment Editor, scripts and oth
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..core.errors import RadiographError
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.results import AnyObject, AnyResult, objects_of, repainted, with_objects
 from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
 from ..scene.kept_copies import keep_copy
@@ -55,7 +55,7 @@ class _Kept:
         Of the slice.
     base : Shown
         The result as it was stored, the masks included.
-    seen : dict of str to (tuple or None, SegmentedObject)
+    seen : dict of str to (tuple or None, AnyObject)
         The object that each segment showed when it was looked at last, and ``masks.stamp_of`` then.
     shown : Shown
         What :meth:`ResultStore.load` gave last.
@@ -65,7 +65,7 @@ class _Kept:
     stamp: int | None
     index: int | None
     base: Shown
-    seen: dict[str, tuple[Stamp | None, SegmentedObject]] = field(default_factory=dict)
+    seen: dict[str, tuple[Stamp | None, AnyObject]] = field(default_factory=dict)
     shown: Shown | None = None
 
 
@@ -151,7 +151,7 @@ class ResultStore:
 
     def save(
         self,
-        result: SegmentationResult,
+        result: AnyResult,
         identities: Sequence[str],
         grid: PixelGrid,
         stamp: int | None,
@@ -178,7 +178,7 @@ class ResultStore:
         self._note(kept, self.volume, [each for each in base.identities if each in written])
         return self._as_it_is(kept, self.volume)
 
-    def unchanged(self, identity: str, item: SegmentedObject) -> None:
+    def unchanged(self, identity: str, item: AnyObject) -> None:
         """A segment has the pixels of an object again, which it had when it was looked at last."""
         if self._kept is not None and self.volume is not None:
             segments = self.node.GetSegmentation()
@@ -193,14 +193,14 @@ class ResultStore:
     def _note(self, kept: _Kept, volume: vtkMRMLScalarVolumeNode, identities: Collection[str]) -> None:
         """Note that these segments have the pixels of their objects."""
         node, grid = self.node, volumes.grid_of(volume, kept.index)
-        for identity, item in zip(kept.base.identities, kept.base.result.objects):
+        for identity, item in zip(kept.base.identities, objects_of(kept.base.result)):
             if identity in identities and node.GetSegmentation().GetSegment(identity) is not None:
                 kept.seen[identity] = masks.stamp_of(node, identity, volume, grid), item
 
     def _as_it_is(self, kept: _Kept, volume: vtkMRMLScalarVolumeNode, unread: Collection[str] = ()) -> Shown:
         """The stored result with the masks of now; objects whose segment is gone are left out."""
         grid, segments, base = volumes.grid_of(volume, kept.index), self.node.GetSegmentation(), kept.base
-        pairs = list(zip(base.identities, base.result.objects))
+        pairs = list(zip(base.identities, objects_of(base.result)))
         present = [pair for pair in pairs if segments.GetSegment(pair[0]) is not None]
         objects = tuple(self._object(kept, *pair, volume, grid, pair[0] in unread) for pair in present)
         identities = tuple(identity for identity, _item in present)
@@ -208,18 +208,18 @@ class ResultStore:
             if known is not None and known.identities == identities and _same(known.result.objects, objects):
                 kept.shown = known
                 return known
-        kept.shown = Shown(replace(base.result, objects=objects), identities, kept.stamp)
+        kept.shown = Shown(with_objects(base.result, objects), identities, kept.stamp)
         return kept.shown
 
     def _object(
         self,
         kept: _Kept,
         identity: str,
-        item: SegmentedObject,
+        item: AnyObject,
         volume: vtkMRMLScalarVolumeNode,
         grid: PixelGrid,
         is_unread: bool,
-    ) -> SegmentedObject:
+    ) -> AnyObject:
         """An object with the pixels of its segment, which are read where its label map is another one by now."""
         stamp, last = kept.seen.get(identity, (None, item))
         if is_unread or (stamp is not None and stamp == masks.stamp_of(self.node, identity, volume, grid)):
@@ -229,7 +229,7 @@ class ResultStore:
             if known.windowed.is_of(mask):
                 break
         else:
-            known = item.with_mask(mask, kept.base.result.radiograph.spacing)
+            known = repainted(kept.base.result, item, mask)
         kept.seen[identity] = masks.stamp_of(self.node, identity, volume, grid), known
         return known
 

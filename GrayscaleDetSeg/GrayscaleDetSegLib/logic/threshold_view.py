@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..core.labels import anatomy
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.result import SegmentedObject
+from ..core.results import AnyObject, AnyResult
+from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
 from ..scene.axis import add_axis, set_axis
 from ..scene.cloud import add_cloud, set_cloud
@@ -29,7 +31,7 @@ _SURFACES = ("bottoms", "tops")
 
 
 def show_thresholds(
-    outcome: Outcome, result: SegmentationResult, segment_id: str, view_ids: Sequence[str] = ()
+    outcome: Outcome, result: AnyResult, segment_id: str, view_ids: Sequence[str] = ()
 ) -> CloudFrame | None:
     """Show the points and the thresholds of an object, in the nodes that are there as far as they are.
 
@@ -39,7 +41,7 @@ def show_thresholds(
     ----------
     outcome : Outcome
         Its nodes that somebody deleted are taken out, and new ones entered.
-    result : SegmentationResult
+    result : SegmentationResult or VolumeResult
     segment_id : str
         Of the segment that shows the object; it may be gone.
     view_ids : sequence of str
@@ -54,7 +56,7 @@ def show_thresholds(
     scene = outcome.segmentation.GetScene()
     _leave_out_deleted(outcome)
     item = objects_by_segment(outcome.segmentation, result).get(segment_id)
-    if scene is None or item is None or item.thresholds is None:
+    if scene is None or isinstance(result, VolumeResult) or item is None or item.thresholds is None:
         hide_thresholds(outcome)
         return None
     before = outcome.threshold_nodes
@@ -108,7 +110,7 @@ def set_interactive(outcome: Outcome, on: bool) -> None:
 
 
 def color_of_object(
-    segmentation: vtkMRMLSegmentationNode, segment_id: str, item: SegmentedObject
+    segmentation: vtkMRMLSegmentationNode, segment_id: str, item: AnyObject
 ) -> tuple[int, int, int]:
     """The colour of an object, 0..255: that of its segment, which may have been chosen by hand, else its class's."""
     segment = segmentation.GetSegmentation().GetSegment(segment_id)
@@ -161,6 +163,6 @@ def _leave_out_deleted(outcome: Outcome) -> None:
             setattr(outcome, part, None)
     outcome.surfaces = tuple(node for node in outcome.surfaces if kept(node))
     outcome.regions = {identity: node for identity, node in outcome.regions.items() if kept(node, False)}
-    for part in ("volume", "table"):
+    for part in ("volume", "table", "rounds"):
         if not kept(getattr(outcome, part), False):
             setattr(outcome, part, None)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..core.editing import leaving, without_object
 from ..core.errors import GrayscaleDetSegError
 from ..core.post_processing import PostProcessing
-from ..core.result import SegmentationResult
+from ..core.results import AnyResult, image_of
+from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
-from ..scene import record, segmentation, table, volumes
+from ..scene import record, rounds_table, segmentation, table, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
-from ..scene.geometry import PixelGrid
+from ..scene.geometry import WHOLE, PixelGrid
+from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
+from ..scene.whole_volumes import read_whole
+from . import object_changes
 from .dicom_context import context_of
 from .drag import ThresholdDrag
 from .history import History
 from .placing import adopt, place_regions
-from .shown import Reading, Shown
+from .shown import AnyReading, Reading, Shown, WholeReading
 from .store import ResultStore
 from .threshold_view import set_interactive, show_thresholds
 
@@ -104,10 +106,15 @@ class Workspace:
         image = volumes.read_volume(volume, grid.index, polarity, context_of(volume, grid))
         return Reading(volume, grid, image, stamp)
 
+    def read_whole(self, volume: vtkMRMLScalarVolumeNode) -> WholeReading:
+        """All slices of a volume; errors as ``whole_volumes.read_whole``."""
+        stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, WHOLE)
+        return WholeReading(volume, grid, read_whole(volume, context_of(volume)), stamp)
+
     def show(
         self,
-        reading: Reading,
-        result: SegmentationResult,
+        reading: AnyReading,
+        result: AnyResult,
         into: vtkMRMLSegmentationNode | None = None,
     ) -> Outcome:
         """Show a result beside its volume.
@@ -126,7 +133,7 @@ class Workspace:
         if into is not None:
             self.check_place(into, reading)
         volume, grid = reading.volume, reading.grid
-        with self._change(into):
+        with self.change(into):
             if into is None:
                 node = segmentation.add_segmentation_for(volume, grid, result, self.scene)
             else:
@@ -136,18 +143,20 @@ class Workspace:
             identities = segmentation.segment_ids(node)
             outcomes.refer_to_volume(node, volume)
             shown = self.store(node).save(result, identities, grid, reading.stamp, written=identities)
-            found = self._refresh(node, shown)
-            volumes.note_reading(volume, result.radiograph)
+            found = self.refresh(node, shown)
+            volumes.note_reading(volume, image_of(result))
+            if isinstance(result, VolumeResult) and not has_surface(node):
+                make_surface(node)
         return found
 
-    def fits(self, node: vtkMRMLSegmentationNode, reading: Reading) -> bool:
+    def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
         """Whether a segmentation can show results on this slice: it shows one, or none of ours yet."""
         held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
         if held is None:  # what belonged to an image that is gone belongs to no other
             return index is None
         return held is reading.volume and index in (None, reading.grid.index)
 
-    def check_place(self, node: vtkMRMLSegmentationNode, reading: Reading) -> None:
+    def check_place(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> None:
         """See to it that a segmentation can show a result on a slice.
 
         Raises
@@ -200,7 +209,7 @@ class Workspace:
         found = outcomes.outcomes_of(self.scene, volume)
         return [each.segmentation for each in found if record.kept_slice(each.segmentation) is not None]
 
-    def takes(self, node: vtkMRMLSegmentationNode, reading: Reading) -> bool:
+    def takes(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
         """Whether another result on the same image can be shown in a segmentation; what it shows can be brought back.
 
         Not where it belongs to another image or slice, or to other pixels than the volume has now.
@@ -227,7 +236,7 @@ class Workspace:
     def write_object(
         self,
         node: vtkMRMLSegmentationNode,
-        result: SegmentationResult,
+        result: AnyResult,
         name: str,
         identity: str | None = None,
         instead_of: str | None = None,
@@ -251,41 +260,25 @@ class Workspace:
         GrayscaleDetSegError
             If the image is gone or shows other pixels.
         """
-        store = self.store(node)
-        self.settle(node)
-        before = store.load()
-        if before is None:
-            raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
-        volume, grid = store.volume, store.grid
-        (item,) = (each for each in result.objects if each.name == name)
-        pairs = list(zip(before.identities, before.result.objects))
-        kept = {each.name: other for other, each in pairs if other != instead_of}
-        order = {each.name: each for each in before.result.objects if each.name in kept}
-        item = leaving(item, [each for each in order.values() if each.name != name], result)
-        result = replace(before.result, model=result.model, objects=tuple({**order, name: item}.values()))
-        with self._change(node):
-            for each in filter(None, (identity, instead_of)):
-                store.keep_edited(each, name if before.object_of(each) is None else before.object_of(each).name)
-            if instead_of is not None:
-                segmentation.remove_object(node, instead_of)
-            written = segmentation.write_object(node, volume, grid, item, identity)
-            identities = [written if each is item else kept[each.name] for each in result.objects]
-            self._refresh(node, store.save(result, identities, grid, before.stamp, written=(written,)))
-        return written
+        return object_changes.write_object(self, node, result, name, identity, instead_of)
+
+    def write_objects(
+        self, node: vtkMRMLSegmentationNode, result: AnyResult, names: Sequence[str]
+    ) -> dict[str, str]:
+        """Show several objects of a new result in their segments, as :meth:`write_object`; one change for undo.
+
+        Objects of these names that the new result lacks go, with their segments.
+
+        Returns
+        -------
+        dict of str to str
+            The ids of the segments that were written, by the names of their objects.
+        """
+        return object_changes.write_objects(self, node, result, names)
 
     def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
         """Take an object out of a result, with its segment and its region; nothing where it is not there."""
-        store = self.store(node)
-        self.settle(node)
-        before = store.load()
-        item = None if before is None else before.object_of(identity)
-        if item is None:
-            return
-        with self._change(node):
-            segmentation.remove_object(node, identity)
-            identities = [each for each in before.identities if each != identity]
-            result = without_object(before.result, item.name)
-            self._refresh(node, store.save(result, identities, store.grid, before.stamp))
+        object_changes.remove_object(self, node, identity)
 
     def drag(
         self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None = None
@@ -350,7 +343,7 @@ class Workspace:
             show_only(self.scene, node)
 
     @contextmanager
-    def _change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
+    def change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
         """Around a change that can be undone, or the making of a new node: all of it happens, or nothing."""
         store = None if node is None else self.store(node)
         with self.writing():
@@ -372,21 +365,26 @@ class Workspace:
         """Bring the other nodes of a result up to what segments and document were set back to."""
         shown, found = self.store(node).loaded(), outcomes.outcome_of(node)
         if shown is not None:
-            volumes.note_reading(found.volume, shown.result.radiograph)
-            self._refresh(node, shown)
+            volumes.note_reading(found.volume, image_of(shown.result))
+            self.refresh(node, shown)
         else:  # it showed no result, or the image of that is another one now
             outcomes.remove_helpers(found)
             found.volume = None if record.kept_document(node) is None else found.volume
             outcomes.connect(found)
 
-    def _refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
+    def refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
         """Bring all that belongs to a segmentation up to the result that it shows, and has stored, already."""
         found, result, identities = outcomes.outcome_of(node), shown.result, shown.identities
+        outcomes.remove_weights(found)  # which are those of what was there before
         place_regions(found, self.grid(node), shown, self.held(), self.image_views)
         if found.table is None:
             found.table = table.add_table(self.scene, result, f"{node.GetName()} results")
         else:
             table.fill_table(found.table, result)
+        if found.rounds is not None:
+            rounds_table.fill_rounds(found.rounds, result)
+        elif rounds_table.has_rounds(result):
+            found.rounds = rounds_table.add_rounds(self.scene, result, f"{node.GetName()} rounds")
         if node.GetDisplayNode() is not None:
             show_in(node.GetDisplayNode(), self.image_views)
         outcomes.connect(found)

@@ -9,6 +9,7 @@ import slicer
 import vtk
 
 from ..logic.observers import Observers
+from ..scene.geometry import WHOLE
 
 if TYPE_CHECKING:
     from .session import Session
@@ -74,6 +75,8 @@ class Choices:
             parameters.volume = own  # a result was chosen that belongs to another image
             return
         if not before or before[0] is not volume:
+            if before and not session.is_busy:
+                session.messages.say("")  # what was said was about the other image
             self._on_volume(volume)
             if session.parameters.segmentation is not node:
                 return  # choosing the volume's result has brought us here again
@@ -90,7 +93,7 @@ class Choices:
         if volume is not None:  # it may get its pixels later, or another name
             self._of_volume.add(volume, volume.ImageDataModifiedEvent, session.changed.emit)
             self._of_volume.add(volume, vtk.vtkCommand.ModifiedEvent, session.changed.emit)
-        session.layout.show_volume(volume)
+        session.layout.show_volume(volume, WHOLE if session.takes_volumes else None)
         known = [] if volume is None else session.results.on(volume)
         if session.parameters.segmentation not in known:
             session.parameters.segmentation = known[-1] if known else None

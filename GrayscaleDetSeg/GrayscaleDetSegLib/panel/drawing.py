@@ -143,7 +143,11 @@ class RegionDrawing:
         if not (is_whole and np.count_nonzero(node.GetSize()) > 1 and slicer.mrmlScene.IsNodePresent(self._volume)):
             return None
         roi = regions.region_of(node, self._volume, self._grid)
-        return roi if roi is not None and min(roi[2] - roi[0], roi[3] - roi[1]) >= LEAST else None
+        if roi is None:
+            return None
+        axes = len(roi) // 2
+        sides = sorted((roi[axis + axes] - roi[axis] for axis in range(axes)), reverse=True)
+        return roi if sides[1] >= LEAST else None
 
     def _end(self) -> vtkMRMLMarkupsROINode:
         """Take back all but the node."""

@@ -6,6 +6,7 @@ Without a main window there is no layout manager, and all of this does nothing.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ import vtk
 from ..core.errors import RadiographError
 from ..scene import views, volumes
 from ..scene.frame import CloudFrame
-from ..scene.geometry import PixelGrid, between, moved, vtk_matrix
+from ..scene.geometry import WHOLE, PixelGrid, between, moved, vtk_matrix
 from .cloud_camera import CloudCamera
 from .slice_fit import SliceFit
 
@@ -37,6 +38,8 @@ _DESCRIPTION = f"""<layout type="horizontal" split="true">
   <property name="viewlabel" action="default">P</property>
  </view></item>
 </layout>"""
+_OVER = 0.45
+"""Opacity of what is laid over the image."""
 _PRESETS = ("Axial", "Coronal", "Sagittal")
 _CROSSHAIR = "vtkMRMLCrosshairDisplayableManager3D"
 
@@ -48,6 +51,7 @@ class CloudLayout:
         self._users: int | None = None
         self._camera = CloudCamera()
         self._fit = SliceFit()
+        self._under: dict[str, tuple[str | None, float]] = {}
 
     @staticmethod
     def register() -> int | None:
@@ -135,7 +139,8 @@ class CloudLayout:
         volume : vtkMRMLVolumeNode or None
             None does nothing.
         slice_index : int, optional
-            Not needed where there is one slice.
+            Not needed where there is one slice; ``geometry.WHOLE`` for a whole volume, for which the views keep their
+            planes.
         fit : bool
             Whether the slice shall fill the view, also when its size changes; without, zoom and shift stay.
         """
@@ -149,7 +154,7 @@ class CloudLayout:
             return
         node = widget.mrmlSliceNode()
         try:
-            grid = volumes.grid_of(volume, slice_index)
+            grid = None if slice_index == WHOLE else volumes.grid_of(volume, slice_index)
             to_world = between(volume, None)
         except RadiographError:  # told elsewhere; what there is can be looked at nevertheless
             grid = None
@@ -160,10 +165,49 @@ class CloudLayout:
             if grid is not None:
                 node.JumpSliceByOffsetting(*_middle(grid, to_world))
 
-        if fit:
+        if fit and slice_index == WHOLE:
+            self._fit.release()
+            for name in manager.sliceViewNames():
+                manager.sliceWidget(name).sliceLogic().FitSliceToBackground()
+        elif fit:
             self._fit.fit(widget, to_middle)
         else:
             to_middle()
+
+    def lay_over(self, layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
+        """Show volumes over the image, each in the slice view of its name, at their slice; with none, what was there.
+
+        Parameters
+        ----------
+        layers : mapping of str to vtkMRMLVolumeNode
+            By the names of slice views.
+        """
+        manager = slicer.app.layoutManager()
+        views = {} if manager is None else {name: manager.sliceWidget(name) for name in manager.sliceViewNames()}
+        for name, (identity, opacity) in self._under.items():
+            if name in views:
+                composite = views[name].sliceLogic().GetSliceCompositeNode()
+                composite.SetForegroundVolumeID(identity)
+                composite.SetForegroundOpacity(opacity)
+        self._under = {}
+        for name, layer in layers.items():
+            if name not in views:
+                continue
+            composite, bounds = views[name].sliceLogic().GetSliceCompositeNode(), [0.0] * 6
+            self._under[name] = composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()
+            composite.SetForegroundVolumeID(layer.GetID())
+            composite.SetForegroundOpacity(_OVER)
+            layer.GetRASBounds(bounds)
+            middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
+            views[name].mrmlSliceNode().JumpSliceByOffsetting(*middle)
+
+    def centre(self) -> None:
+        """Let the 3D views, but the cloud's, look at what they show."""
+        manager, cloud = slicer.app.layoutManager(), self.view
+        for number in range(0 if manager is None else manager.threeDViewCount):
+            widget = manager.threeDWidget(number)
+            if widget is not None and widget.mrmlViewNode() is not cloud:
+                widget.threeDView().resetFocalPoint()
 
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""

@@ -8,7 +8,8 @@ import qt
 from slicer.i18n import tr as _
 
 from ..core.labels import display_name
-from ..core.result import SegmentedObject
+from ..core.results import AnyObject, objects_of, size_text
+from ..core.volumes.result import VolumeObject
 from ..logic.shown import Shown
 from .signals import Signal
 
@@ -19,6 +20,10 @@ MOST_ROWS = 8
 """Rows that are seen at once; more are scrolled."""
 LEAST_NAME = 90
 """Px for the names of objects, at least."""
+
+
+OF_RADIOGRAPHS = (SCORE, GRAY, STABILITY)
+"""Columns that results of volumes have nothing for: they are hidden then."""
 
 
 def headers() -> list[str]:
@@ -33,10 +38,11 @@ def short_headers() -> list[str]:
     return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), _("Area"), _("Stab.")]
 
 
-def cells(item: SegmentedObject) -> list[str]:
+def cells(item: AnyObject) -> list[str]:
     """What the columns from `OBJECT` on say of an object."""
-    thresholds = item.thresholds
-    area = f"{item.pixel_count} px" if item.area_mm2 is None else f"{item.area_mm2:.0f} mm²"
+    if isinstance(item, VolumeObject):
+        return [display_name(item.name), "", f"{item.confidence:.2f}", "", size_text(item), ""]
+    thresholds, area = item.thresholds, size_text(item)
     return [
         display_name(item.name),
         f"{item.score:.2f}",
@@ -64,10 +70,9 @@ class ObjectsTable:
         self._identities: list[str] = []
         self._labels: list[str] = []
         self._filling = False
+        self._is_whole: bool | None = None
         table.setColumnCount(len(headers()))
-        table.setHorizontalHeaderLabels(short_headers())
-        for column, name in enumerate(headers()):
-            table.horizontalHeaderItem(column).setToolTip(name)
+        self._head(False)
         header = table.horizontalHeader()
         header.setMinimumSectionSize(20)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -115,7 +120,8 @@ class ObjectsTable:
         """
         self._filling = True
         try:
-            objects = [] if shown is None else list(zip(shown.identities, shown.result.objects))
+            objects = [] if shown is None else list(zip(shown.identities, objects_of(shown.result)))
+            self._head(shown is not None and shown.is_whole)
             self._identities = [identity for identity, _item in objects]
             self._labels = [item.label for _identity, item in objects]
             self._table.setRowCount(len(objects))
@@ -132,6 +138,19 @@ class ObjectsTable:
             self._fit()
         finally:
             self._filling = False
+
+    def _head(self, is_whole: bool) -> None:
+        """The columns that results of one kind have; nothing where they stand there already."""
+        if is_whole == self._is_whole:
+            return
+        self._is_whole = is_whole
+        texts, names = short_headers(), headers()
+        if is_whole:
+            texts[AREA] = names[AREA] = _("Volume")
+        self._table.setHorizontalHeaderLabels(texts)
+        for column, name in enumerate(names):
+            self._table.horizontalHeaderItem(column).setToolTip(name)
+            self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
 
     def _cell(self, row: int, column: int) -> qt.QTableWidgetItem:
         """A cell, made where there is none; never another one, as it may be what tells us of a click just now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,19 @@ from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.labels import display_name
+from ..core.results import size_text
+from ..core.types import Box2D
+from ..core.volumes.result import VolumeBox
 from ..logic.drawn import EXTEND, KEEP, REPLACE, occupant_of
 from ..logic.segmenter import Segmented
+from ..logic.shown import AnyReading
 from ..scene import regions, volumes
+from ..scene.geometry import WHOLE
 from ..scene.nodes import remove
 from .drawing import RegionDrawing
 from .region_watch import RegionWatch
 from .slices import current_slice
 from .state import Event
-from .threshold_editor import area_text
 
 if TYPE_CHECKING:
     from .session import Session
@@ -74,11 +79,35 @@ class RegionWork:
             return
         if all(abs(a - b) <= SAME for a, b in zip(roi, item.region)):
             return
+        if shown.is_whole:
+            self._from_box(node, shown, item.name, VolumeBox(*roi), identity)
+            return
+        film, place = shown.of_radiograph, Box2D(*roi)
         session.start(
             _("Looking for {name} in its new region...").format(name=item.name),
-            lambda engine, options, progress: engine.replace_region(shown.result, item.name, roi, options, progress),
+            lambda engine, options, progress: engine.replace_region(film, item.name, place, options, progress),
             lambda result: self._written(node, result, item.name, identity),
             lambda: self.put_back(identity),
+        )
+
+    def _from_box(self, node, shown, name: str, box: VolumeBox, identity: str | None = None) -> None:
+        """Find an object of a volume again from a box, or one that the result lacks, and what follows from it."""
+        result = shown.result
+
+        def done(after) -> None:
+            if self._is_still_there(node):
+                written = self._results.write_found(node, result, after, name)
+                self._tell(node, after, name, written[name])
+
+        def undone() -> None:
+            if identity is not None:
+                self.put_back(identity)
+
+        self._session.start(
+            _("Looking for {name} from its box...").format(name=display_name(name)),
+            lambda engine, options, progress: engine.replace_box(result, name, box, options, progress),
+            done,
+            undone,
         )
 
     def put_back(self, *identities: str) -> None:
@@ -103,7 +132,7 @@ class RegionWork:
         session.finishing.emit()
         volume = session.parameters.volume
         try:
-            grid = volumes.grid_of(volume, current_slice(volume))
+            grid = volumes.grid_of(volume, WHOLE if session.takes_volumes else current_slice(volume))
             into = session.node
             if into is not None and self._results.grid(into).index != grid.index:
                 into = None  # another slice has a result of its own
@@ -113,9 +142,11 @@ class RegionWork:
             return
         if not session.machine.send(Event.DRAW):  # something has begun while PyTorch was being imported
             return
-        session.messages.say(
-            _("Click two opposite corners of the {label} in the slice view; Escape ends it.").format(label=label)
-        )
+        if session.takes_volumes:
+            text = _("Click two opposite corners of the {label} in a slice view; it becomes a box as deep as wide.")
+        else:
+            text = _("Click two opposite corners of the {label} in the slice view; Escape ends it.")
+        session.messages.say(text.format(label=label))
         self.drawing.start(
             _("Drawn region"),
             volume,
@@ -141,8 +172,12 @@ class RegionWork:
         remove(slicer.mrmlScene, [drawn])
         if session.parameters is None or roi is None:
             return
+        reading: AnyReading
         try:
-            reading = self._results.read(volume, session.parameters.polarity.value, grid.index)
+            if grid.index == WHOLE:
+                reading, roi = self._results.read_whole(volume), deep(roi, volume.GetSpacing(), grid.shape[::-1])
+            else:
+                reading = self._results.read(volume, session.parameters.polarity.value, grid.index)
         except GrayscaleDetSegError as error:
             session.messages.fail(error)
             return
@@ -157,19 +192,30 @@ class RegionWork:
         except GrayscaleDetSegError as error:
             session.messages.fail(error)
             return
+        is_whole = reading.grid.index == WHOLE
+        if shown is not None and is_whole:
+            held = shown.by_name
+            if label in held and results.is_locked(into, held[label]):
+                session.messages.say(_("{name} is locked; unlock it in the table first.").format(name=label))
+            else:
+                self._from_box(into, shown, label, VolumeBox(*roi))
+            return
         if shown is not None:
             self._join(into, shown, roi, label)
             return
 
+        def work(engine, options, progress):
+            if is_whole:
+                return engine.segment_box(reading.image, VolumeBox(*roi), label, options, progress)
+            return engine.segment_region(reading.radiograph, roi, label, options, progress)
+
         def done(result) -> None:
-            if session.is_still_there(reading.volume):
+            if not result.objects:
+                session.messages.say(result.message)
+            elif session.is_still_there(reading.volume):
                 session.found.emit(Segmented(result, results.show(reading, result)))
 
-        session.start(
-            text,
-            lambda engine, options, progress: engine.segment_region(reading.radiograph, roi, label, options, progress),
-            done,
-        )
+        session.start(text, work, done)
 
     def _join(self, into, shown, roi, label: str) -> None:
         """Look for an object in a region and add it to a result; ask first where another one is in its way."""
@@ -215,7 +261,7 @@ class RegionWork:
         """Say what was found, and select it."""
         session = self._session
         (item,) = (each for each in result.objects if each.name == name)
-        shown, area = display_name(name), area_text(item.pixel_count, item.area_mm2)
+        shown, area = display_name(name), size_text(item)
         if item.thresholds is None:
             text = _("{name}: {area}.").format(name=shown, area=area)
         else:
@@ -227,3 +273,22 @@ class RegionWork:
         if session.node is node:
             session.view.refresh()
             session.view.select(written)
+
+
+def deep(roi: tuple[float, ...], spacing: Sequence[float], size: Sequence[int]) -> tuple[float, ...]:
+    """A box that was drawn in a slice view, made as deep as the mean of its other two sides, within the volume.
+
+    Parameters
+    ----------
+    roi : tuple of 6 float
+        (x0, y0, z0, x1, y1, z1) in voxels; the shortest side, in mm, is the one that was not drawn.
+    spacing, size : sequence of 3
+        Of the volume, in mm and voxels along x, y and z.
+    """
+    first, last = list(roi[:3]), list(roi[3:])
+    lengths = [(b - a) * step for a, b, step in zip(first, last, spacing)]
+    axis = lengths.index(min(lengths))
+    half = (sum(lengths) - lengths[axis]) / 4.0 / spacing[axis]
+    middle = (first[axis] + last[axis]) / 2.0
+    first[axis], last[axis] = max(0.0, middle - half), min(float(size[axis]), middle + half)
+    return (*first, *last)

@@ -10,6 +10,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
+from ..core.volumes.result import VolumeObject
 from ..logic.observers import Observers
 from ..logic.shown import Shown
 from ..scene import volumes
@@ -51,9 +52,10 @@ class ResultView:
             session.node = node
         layout = session.layout
         was_shown = layout.shown
-        if session.parameters.showCloud and session.node is not None:
+        is_whole = session.shows_volume
+        if session.parameters.showCloud and session.node is not None and not is_whole:
             layout.show()
-        elif not session.parameters.showCloud:
+        elif is_whole or not session.parameters.showCloud:  # a volume is looked at in the user's own views
             layout.restore()
         results.set_views(layout.other_view_ids, layout.view_ids)
         results.show_only(session.node)
@@ -64,6 +66,8 @@ class ResultView:
         volume = results.nodes(node).volume
         is_new_place = layout.shown and not was_shown  # else the user's zoom stays
         layout.show_volume(volume, results.grid(node).index, fit=is_new_place)
+        if is_whole:
+            layout.centre()
         self._observe(node, volume)
         self.clicks.enable()
         shown = self.refresh()
@@ -171,7 +175,7 @@ class ResultView:
         """The cloud of an object, where thresholds explain it; none for others."""
         results, node, thresholds = self._results, self._session.node, shown.object_of(identity).thresholds
         frame = results.show_cloud(node, identity)
-        if frame is None or thresholds is None:
+        if frame is None or thresholds is None or shown.is_whole:
             return
         self._session.layout.aim(frame, thresholds.field.roi)
         outcome, index = results.nodes(node), results.grid(node).index
@@ -180,13 +184,14 @@ class ResultView:
 
     def _jump_to(self, item, volume, grid) -> None:
         """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
-        x0, y0, x1, y1 = item.region
-        middle = ((x0 + x1) / 2.0, (y0 + y1) / 2.0, 0.0)
+        box = item.box if isinstance(item, VolumeObject) else item.region
+        first, last = (*box[: len(box) // 2], 0.0)[:3], (*box[len(box) // 2 :], 0.0)[:3]
+        middle = tuple((one + other) / 2.0 for one, other in zip(first, last))
         try:
             to_world = volumes.pixel_to_world(volume, grid)
         except GrayscaleDetSegError:  # a transform that bends: there is no one place to go to
             return
-        places = moved(to_world, [middle, (x0, y0, 0.0), (x1, y1, 0.0)])
+        places = moved(to_world, [middle, first, last])
         scene, node = slicer.mrmlScene, slicer.vtkMRMLSliceNode
         view = scene.GetNodeByID("vtkMRMLSliceNodeRed")
         is_seen = view is None or are_seen(view, places[1:])

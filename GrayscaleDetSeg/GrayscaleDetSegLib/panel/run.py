@@ -116,4 +116,6 @@ def load_libraries(say: Callable[[str], object], torch: bool) -> None:
     if torch:
         import_module("torch")
 
+        from ..core.volumes import iteration, pipeline  # noqa: F401
+
     from ..core import editing, loading  # noqa: F401

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.post_processing import PostProcessing
-from ..core.result import SegmentationResult
+from ..core.radiograph import Spacing
+from ..core.results import AnyResult
+from ..core.volumes.editing import changed_names
+from ..core.volumes.result import VolumeResult
+from ..logic import file_spacing
 from ..logic.drag import ThresholdDrag
 from ..logic.drawn import DrawnRegion
-from ..logic.shown import Reading, Shown
+from ..logic.shown import AnyReading, Reading, Shown, WholeReading
+from ..logic.weights_view import hide_weights, show_weights
 from ..logic.workspace import Workspace
 from ..scene.frame import CloudFrame
-from ..scene.geometry import PixelGrid
+from ..scene.geometry import WHOLE, PixelGrid
 from ..scene.outcome import Outcome
+from ..scene.record import kept_slice
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -56,11 +62,19 @@ class Results:
         """A slice of a volume as a radiograph; GrayscaleDetSegError where it is none."""
         return self._workspace.read(volume, polarity, slice_index)
 
-    def fits(self, node: vtkMRMLSegmentationNode, reading: Reading) -> bool:
+    def read_whole(self, volume: vtkMRMLScalarVolumeNode) -> WholeReading:
+        """All slices of a volume; GrayscaleDetSegError where they are none."""
+        return self._workspace.read_whole(volume)
+
+    def is_whole(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Whether a segmentation holds the result of a whole volume."""
+        return kept_slice(node) == WHOLE
+
+    def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
         """Whether a segmentation can show results on this slice."""
         return self._workspace.fits(node, reading)
 
-    def show(self, reading: Reading, result: SegmentationResult, into=None) -> Outcome:
+    def show(self, reading: AnyReading, result: AnyResult, into=None) -> Outcome:
         """Show a result beside its volume, in the segmentation `into` or a new one."""
         return self._workspace.show(reading, result, into)
 
@@ -125,6 +139,14 @@ class Results:
         """Show the points and thresholds of an object in the cloud's view; None where it has none."""
         return self._workspace.show_object(node, identity)
 
+    def show_weights(self, node: vtkMRMLSegmentationNode, identity: str) -> dict[str, vtkMRMLScalarVolumeNode]:
+        """Show what a recurrent method weighed the image by; see ``weights_view.show_weights``."""
+        return show_weights(self._workspace, node, identity)
+
+    def hide_weights(self, node: vtkMRMLSegmentationNode) -> None:
+        """Take these maps away again."""
+        hide_weights(self._workspace, node)
+
     def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:
         """Let the mouse take hold of boxes and regions, but not of those of locked objects; or of none."""
         self._workspace.set_interactive(node, on)
@@ -160,6 +182,24 @@ class Results:
             else:
                 segment.RemoveTag(LOCKED)
 
+    # the spacing of the image
+
+    @staticmethod
+    def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None) -> Spacing | None:
+        """The spacing of a volume's file, where Slicer has loaded it with another one; None where there is none."""
+        return file_spacing.offered_spacing(volume, slice_index)
+
+    @staticmethod
+    def has_file_spacing(volume: vtkMRMLScalarVolumeNode) -> bool:
+        """Whether a volume was given the spacing of its file, which can be taken back."""
+        return file_spacing.can_take_back(volume)
+
+    def set_file_spacing(self, volume: vtkMRMLScalarVolumeNode, slice_index: int | None, on: bool) -> bool:
+        """Give a volume the spacing of its file, or take it back; whether there was anything to do."""
+        if on:
+            return file_spacing.give_file_spacing(self._workspace, volume, slice_index) is not None
+        return file_spacing.take_file_spacing_back(self._workspace, volume)
+
     # changes
 
     def would_lose_work(self, node: vtkMRMLSegmentationNode) -> bool:
@@ -168,9 +208,28 @@ class Results:
         locked = any(self.is_locked(node, each) for each in segmentation.GetSegmentIDs())
         return locked or self._workspace.would_lose_edits(node)
 
-    def write(self, node, result: SegmentationResult, name: str, identity: str | None = None) -> str:
+    def write(self, node, result: AnyResult, name: str, identity: str | None = None) -> str:
         """Show one object of a new result in its segment, or in a new one; returns the segment's id."""
         return self._workspace.write_object(node, result, name, identity)
+
+    def write_found(self, node, before: VolumeResult, after: VolumeResult, always: str) -> dict[str, str]:
+        """Show what differs between two results of a volume, but for objects that are locked; one change for undo.
+
+        `always` is the name of the object whose box was given, which is written whether it is locked or not.
+
+        Returns
+        -------
+        dict of str to str
+            The ids of the segments that were written, by the names of their objects.
+        """
+        shown = self._workspace.shown(node)
+        held = {} if shown is None else shown.by_name
+        names = [
+            name
+            for name in changed_names(before, after)
+            if name == always or name not in held or not self.is_locked(node, held[name])
+        ]
+        return self._workspace.write_objects(node, after, names)
 
     def drawn(self, node: vtkMRMLSegmentationNode, label: str, roi, existing: str) -> DrawnRegion:
         """What becomes of a region drawn over a result; errors as ``DrawnRegion.of``."""

@@ -71,7 +71,7 @@ class Session:
         A region is to be drawn, or is not to be drawn any more.
     model_wanted : Signal ()
         Another model is to be chosen.
-    region_wanted : Signal (Reading, roi, label, segmentation or None)
+    region_wanted : Signal (Reading or WholeReading, roi, label, segmentation or None)
         An object is to be looked for in a region.
     """
 
@@ -119,7 +119,17 @@ class Session:
         """Why the chosen image cannot be segmented by the chosen model, or nothing."""
         if self.parameters is None:
             return _("The module is not in use.")
-        return image_problem(self.parameters.volume) or self.model_problem
+        return image_problem(self.parameters.volume, self.takes_volumes) or self.model_problem
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether the chosen model takes whole volumes; else it takes radiographs."""
+        return self.model is not None and self.model.dimensions == 3
+
+    @property
+    def shows_volume(self) -> bool:
+        """Whether the result that is shown is one of a whole volume."""
+        return self.node is not None and self.results.is_whole(self.node)
 
     def prepare(self) -> None:
         """See to it that what computes is there and loaded, the module still in use.
@@ -204,7 +214,7 @@ class Session:
         if self.parameters is None:
             return False
         options = self.options
-        if wanted_engine(options.engine, options.device) == "torch":
+        if self.takes_volumes or wanted_engine(options.engine, options.device) == "torch":
             return True
         try:
             return options.method is not None and registry().get(options.method).needs_torch

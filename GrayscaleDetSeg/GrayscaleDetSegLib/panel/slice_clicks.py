@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import slicer
 
+from ..core.results import objects_of
 from ..logic.shown import Shown
 from ..scene.geometry import moved, numpy_matrix
 
@@ -33,21 +34,22 @@ def object_at(
     visible : collection of str
         The segments that can be seen.
     pixel_to_world : ndarray, shape (4, 4)
-        From (x, y, slices off the image) in px to RAS in mm.
+        From (x, y, slices off the image) in px to RAS in mm; of a whole volume from (x, y, z) in voxels.
     place : tuple of 3 float
         RAS in mm.
     """
     x, y, off = moved(np.linalg.inv(pixel_to_world), [place])[0]
-    if abs(off) > 0.5:
-        return None
-    row, column = int(np.floor(y)), int(np.floor(x))
+    voxel = tuple(int(np.floor(each)) for each in (off, y, x))
     hit = []
-    for identity, item in zip(shown.identities, shown.result.objects):
+    for identity, item in zip(shown.identities, objects_of(shown.result)):
         if identity not in visible:
             continue
-        rows, columns = item.windowed.window
-        if rows.start <= row < rows.stop and columns.start <= column < columns.stop:
-            if item.windowed.crop[row - rows.start, column - columns.start]:
+        window = item.windowed.window
+        index = voxel[3 - len(window) :]
+        if len(window) == 2 and abs(off) > 0.5:  # of one slice, and the click was into another
+            continue
+        if all(part.start <= each < part.stop for part, each in zip(window, index)):
+            if item.windowed.crop[tuple(each - part.start for part, each in zip(window, index))]:
                 hit.append((item.pixel_count, identity))
     ordered = [identity for _count, identity in sorted(hit)]
     if selected in ordered:

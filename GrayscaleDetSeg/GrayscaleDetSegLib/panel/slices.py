@@ -7,10 +7,13 @@ from slicer.i18n import tr as _
 
 from ..core.errors import GrayscaleDetSegError
 from ..scene import volumes
+from ..scene.whole_volumes import whole_problem
 
 
-def image_problem(volume) -> str:
-    """Why a volume cannot be segmented, or nothing."""
+def image_problem(volume, is_whole: bool = False) -> str:
+    """Why a volume cannot be segmented, as one slice or as a whole, or nothing."""
+    if is_whole:
+        return _("Choose a volume first.") if volume is None else whole_problem(volume)
     if volume is None:
         return _("Choose a radiograph first.")
     try:

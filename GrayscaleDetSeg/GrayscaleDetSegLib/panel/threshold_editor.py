@@ -16,6 +16,7 @@ from ..core.gray import GRAY_MAX, GrayMapping
 from ..core.methods.registry import registry
 from ..core.post_processing import PostProcessing
 from ..core.result import SegmentedObject
+from ..core.results import AnyObject, size_text
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.shown import Shown
@@ -239,10 +240,10 @@ def described(item: SegmentedObject) -> str:
     )
 
 
-def unexplained(item: SegmentedObject) -> str:
+def unexplained(item: AnyObject) -> str:
     """Why an object has no thresholds to move."""
     return _("{method} explains its masks by no thresholds: there are none to show or to move. Area: {area}.").format(
-        method=registry().title(item.method), area=area_text(item.pixel_count, item.area_mm2)
+        method=registry().title(item.method), area=size_text(item)
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vtk import vtkMatrix4x4
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+WHOLE = -(2**31)
+"""In place of a slice's index: all slices of a volume. No slice that anybody asks for by mistake has it."""
 
 
 def ijk_to_ras(geometry: Geometry) -> np.ndarray:
@@ -116,7 +118,7 @@ class PixelGrid:
     ijk_to_ras: np.ndarray
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def shape(self) -> tuple[int, ...]:
         """(rows, columns) in px."""
         return self.dimensions[self.axes[1]], self.dimensions[self.axes[0]]
 
@@ -152,3 +154,55 @@ class PixelGrid:
     def slab(self, plane: np.ndarray) -> np.ndarray:
         """An image (rows, columns) as the array (k, j, i) of this slice alone, as a view."""
         return np.expand_dims(plane, 2 - self.axes[2])
+
+    def of_slab(self, values: np.ndarray) -> np.ndarray:
+        """The image that :meth:`slab` has made an array of, as a view."""
+        return np.moveaxis(values, 2 - self.axes[2], 0)[0]
+
+
+class VoxelGrid(PixelGrid):
+    """All voxels of a volume, in the place of the pixels of one slice; its `index` is `WHOLE`.
+
+    Images are arrays (slices, rows, columns) here, and places (x, y, z) are in voxels from the outer corner of the
+    first one.
+    """
+
+    @classmethod
+    def of(cls, dimensions: tuple[int, int, int], matrix: np.ndarray) -> VoxelGrid:
+        """The grid of a volume of this size (i, j, k), with its matrix (4 x 4) from indices to RAS."""
+        return cls(dimensions, (0, 1, 2), WHOLE, matrix)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(slices, rows, columns) in voxels."""
+        return self.dimensions[::-1]
+
+    @property
+    def extent(self) -> tuple[int, int, int, int, int, int]:
+        """First and last index along i, j and k."""
+        i, j, k = self.dimensions
+        return 0, i - 1, 0, j - 1, 0, k - 1
+
+    @property
+    def geometry(self) -> Geometry:
+        """Placement of the volume, (column, row, slice)."""
+        return geometry_of(self.ijk_to_ras)
+
+    @property
+    def pixel_to_ras(self) -> np.ndarray:
+        """The matrix (4 x 4) from (x, y, z) in voxels to the volume's own coordinates."""
+        to_centre = np.eye(4)
+        to_centre[:3, 3] = -0.5
+        return self.ijk_to_ras @ to_centre
+
+    def plane(self, values: np.ndarray) -> np.ndarray:
+        """The values as they are."""
+        return values
+
+    def slab(self, plane: np.ndarray) -> np.ndarray:
+        """The values as they are."""
+        return plane
+
+    def of_slab(self, values: np.ndarray) -> np.ndarray:
+        """The values as they are."""
+        return values

@@ -1,5 +1,7 @@
 """Masks of single segments: read as (rows, columns) of a volume's slice, and written so that dragging stays fluent.
 
+All of it goes for whole volumes as well, where the grid is a ``geometry.VoxelGrid``: (slices, rows, columns) then.
+
 A segment that is written here has a label map of its own, of the full size of the slice: then its pixels can be changed
 in place. Slicer, its Segment Editor and its files take that as well as label maps that segments share.
 """
@@ -16,7 +18,7 @@ from .geometry import PixelGrid, between, vtk_matrix
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkOrientedImageData
 
-Window = tuple[slice, slice]
+Window = tuple[slice, ...]
 
 
 def mask_of(
@@ -98,7 +100,7 @@ def write_mask(
     """
     had_surface = has_surface(node)
     own_label_map(node, segment_id, volume, grid, keep=False)
-    write_window(node, segment_id, grid, mask, (slice(0, grid.shape[0]), slice(0, grid.shape[1])))
+    write_window(node, segment_id, grid, mask, tuple(slice(0, side) for side in grid.shape))
     if had_surface:
         make_surface(node)
 
@@ -154,7 +156,7 @@ def write_window(
     Parameters
     ----------
     mask : ndarray of bool, shape of the window
-    window : tuple of 2 slice
+    window : tuple of slice
         Rows and columns of the slice.
 
     Returns
@@ -260,4 +262,4 @@ def _plane(image: vtkOrientedImageData, grid: PixelGrid) -> np.ndarray:
     from vtk.util.numpy_support import vtk_to_numpy
 
     values = vtk_to_numpy(image.GetPointData().GetScalars())
-    return np.moveaxis(values.reshape(image.GetDimensions()[::-1]), 2 - grid.axes[2], 0)[0]
+    return grid.of_slab(values.reshape(image.GetDimensions()[::-1]))

@@ -29,7 +29,7 @@ _KINDS = (
     "vtkMRMLSegmentationNode", "vtkMRMLMarkupsNode", "vtkMRMLModelNode", "vtkMRMLTableNode", "vtkMRMLDisplayNode"
 )
 _SEGMENT, _PLACED = "segment", "placed"
-_SINGLE = {"cloud": "cloud", "axis": "axis", "labels": "levels", "box": "box", "table": "table"}
+_SINGLE = {"cloud": "cloud", "axis": "axis", "labels": "levels", "box": "box", "table": "table", "rounds": "rounds"}
 
 
 @dataclass
@@ -44,10 +44,14 @@ class Outcome:
     regions : dict of str to vtkMRMLMarkupsROINode
         By segment id.
     table : vtkMRMLTableNode or None
+    rounds : vtkMRMLTableNode or None
+        Of a volume: how an iterating method came to its objects.
     cloud, axis, labels, box : nodes or None
         Of the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
     surfaces : tuple of vtkMRMLModelNode
         Bottoms and tops, or empty.
+    weights : tuple of vtkMRMLScalarVolumeNode
+        Of a volume: by what a recurrent method weighed the image, where it is shown.
     """
 
     segmentation: vtkMRMLSegmentationNode
@@ -59,6 +63,13 @@ class Outcome:
     labels: vtkMRMLMarkupsFiducialNode | None = None
     box: vtkMRMLMarkupsROINode | None = None
     surfaces: tuple[vtkMRMLModelNode, ...] = ()
+    rounds: vtkMRMLTableNode | None = None
+    weights: tuple[vtkMRMLScalarVolumeNode, ...] = ()
+
+    @property
+    def tables(self) -> list[vtkMRMLTableNode]:
+        """The tables that are there."""
+        return [node for node in (self.table, self.rounds) if node is not None]
 
     @property
     def shown_segment(self) -> str | None:
@@ -73,7 +84,7 @@ class Outcome:
     @property
     def helpers(self) -> list[vtkMRMLNode]:
         """All nodes but the segmentation and the volume."""
-        return [*self.regions.values(), *self.threshold_nodes, *([] if self.table is None else [self.table])]
+        return [*self.regions.values(), *self.threshold_nodes, *self.tables, *self.weights]
 
 
 def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
@@ -93,6 +104,7 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
         refer(segmentation, role, [] if node is None else [node])
     refer(segmentation, "volume", [] if outcome.volume is None else [outcome.volume])
     refer(segmentation, "surfaces", outcome.surfaces)
+    refer(segmentation, "weights", outcome.weights)
     refer(segmentation, "regions", outcome.regions.values())
     for identity, node in outcome.regions.items():
         set_attribute(node, _SEGMENT, identity)
@@ -103,9 +115,8 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
         refer(node, "segmentation", [segmentation])
     if outcome.volume is not None and hierarchy_of(scene) is not None:
         # each node once: whoever moves it elsewhere afterwards has reasons
-        tables = [] if outcome.table is None else [outcome.table]
-        place_beside(scene, outcome.volume, _not_placed([segmentation, *tables]))
-        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes])
+        place_beside(scene, outcome.volume, _not_placed([segmentation, *outcome.tables]))
+        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes, *outcome.weights])
         if boxes:
             place_in_folder(scene, outcome.volume, f"{segmentation.GetName()} boxes", boxes)
 
@@ -131,6 +142,7 @@ def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
         volume_of(segmentation),
         {attribute(node, _SEGMENT) or "": node for node in own("regions")},
         surfaces=tuple(own("surfaces")),
+        weights=tuple(own("weights")),
         **parts,
     )
 
@@ -180,8 +192,14 @@ def remove_regions(outcome: Outcome, segment_ids: Sequence[str]) -> None:
 def remove_helpers(outcome: Outcome) -> None:
     """Remove all nodes of a result but the segmentation and the volume."""
     _remove(outcome.segmentation.GetScene(), outcome.helpers)
-    outcome.cloud = outcome.axis = outcome.labels = outcome.box = outcome.table = None
-    outcome.regions, outcome.surfaces = {}, ()
+    outcome.cloud = outcome.axis = outcome.labels = outcome.box = outcome.table = outcome.rounds = None
+    outcome.regions, outcome.surfaces, outcome.weights = {}, (), ()
+
+
+def remove_weights(outcome: Outcome) -> None:
+    """Remove the maps of weights; the rest of the result stays."""
+    _remove(outcome.segmentation.GetScene(), outcome.weights)
+    outcome.weights = ()
 
 
 def remove_outcome(outcome: Outcome) -> None:

@@ -18,17 +18,22 @@ from ..core.gray import GrayMapping, Polarity
 from ..core.lie import UNSAID, Lie
 from ..core.radiograph import Radiograph, Spacing, area_of
 from ..core.result import SegmentationResult, SegmentedObject
+from ..core.results import AnyObject, AnyResult, image_of, objects_of, with_objects
+from ..core.volumes.result import VolumeMask, VolumeObject, VolumeResult
+from ..core.volumes.volume import Volume
 from ..core.windowed import WindowedMask
 from .geometry import PixelGrid
 from .masks import mask_of
 from .nodes import attribute, set_attribute
 from .segmentation import segment_ids
 from .volumes import grid_of, read_volume
+from .whole_volumes import StoredVolume, restored
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
-VERSION = 2
+VERSION, OF_VOLUMES = 2, 3
+"""Of records of radiographs, and of volumes, which earlier versions of the software leave alone."""
 _NAME = "result"
 _SAMPLE = 250  # pixels kept, about, to tell the image again
 
@@ -53,10 +58,11 @@ class Record:
     ----------
     version : int
     slice : int
-        Index of the slice that was segmented.
-    shape : tuple of 2 int
-        Of its pixels, (rows, columns).
-    image : StoredImage
+        Index of the slice that was segmented; ``geometry.WHOLE`` for a whole volume.
+    shape : tuple of 2 or 3 int
+        Of its pixels, (rows, columns) or (slices, rows, columns).
+    image : StoredImage or None
+        None for a whole volume.
     segments : tuple of str
         The ids of the segments that show the objects, in their order.
     result : dict
@@ -65,16 +71,19 @@ class Record:
         Some of the volume's values, to tell it again.
     fingerprint : str or None
         Of the image, see ``Radiograph``; None in records of earlier versions.
+    volume : StoredVolume or None
+        In the place of `image` for a whole volume.
     """
 
     version: int
     slice: int
     shape: tuple[int, ...]
-    image: StoredImage
+    image: StoredImage | None
     segments: tuple[str, ...]
     result: dict[str, Any]
     sample: tuple[float, ...] = ()
     fingerprint: str | None = None
+    volume: StoredVolume | None = None
 
     @property
     def names(self) -> list[str]:
@@ -84,7 +93,7 @@ class Record:
 
 def keep_result(
     node: vtkMRMLSegmentationNode,
-    result: SegmentationResult,
+    result: AnyResult,
     grid: PixelGrid,
     identities: Sequence[str] | None = None,
 ) -> None:
@@ -95,26 +104,32 @@ def keep_result(
     identities : sequence of str, optional
         The segments of the objects, in their order; those that ``segmentation.show_objects`` wrote if not given.
     """
-    image = result.radiograph
     identities = segment_ids(node) if identities is None else identities
     kept = min(len(identities), len(result.objects))
-    shown, without = result.objects[:kept], replace(result, objects=())
+    shown, without = objects_of(result)[:kept], with_objects(result, ())
+    image = image_of(result)
+    whole, film = (image, None) if isinstance(image, Volume) else (None, image)
     record = Record(
-        version=VERSION,
+        version=VERSION if whole is None else OF_VOLUMES,
         slice=grid.index,
         shape=tuple(grid.shape),
-        image=StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes, image.lie),
+        image=None if film is None else _stored(film),
         segments=tuple(identities[:kept]),
         result={**codec.encode(without), "objects": [_entry(item) for item in shown]},
-        sample=tuple(_sample(image.polarity.apply(image.pixels)).tolist()),
+        sample=() if film is None else tuple(_sample(film.polarity.apply(film.pixels)).tolist()),
         fingerprint=image.fingerprint,
+        volume=None if whole is None else StoredVolume.of(whole),
     )
     text = json.dumps(codec.encode(record), allow_nan=False)
     _PARSED.keep(text, record)
     set_attribute(node, _NAME, text)
 
 
-def _entry(item: SegmentedObject) -> dict[str, Any]:
+def _stored(image: Radiograph) -> StoredImage:
+    return StoredImage(image.spacing, image.polarity, image.mapping, image.modality, image.notes, image.lie)
+
+
+def _entry(item: AnyObject) -> dict[str, Any]:
     """An object as it is stored, but for its explanation, which is large and seldom changes, and is encoded once."""
     plain = codec.encode(replace(item, explanation=None))
     if item.explanation is not None:
@@ -179,7 +194,7 @@ def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
     return [identity for identity in identities if node.GetSegmentation().GetSegment(identity) is not None]
 
 
-def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult) -> dict[str, SegmentedObject]:
+def objects_by_segment(node: vtkMRMLSegmentationNode, result: AnyResult) -> dict[str, AnyObject]:
     """The objects of a result by the ids of the segments that show them, in the order of the objects.
 
     Objects are told by their names, as :func:`keep_result` stored them, because segments may have been deleted since;
@@ -187,12 +202,12 @@ def objects_by_segment(node: vtkMRMLSegmentationNode, result: SegmentationResult
     """
     record = _record(node)
     if record is None:
-        return dict(zip(segment_ids(node), result.objects))
+        return dict(zip(segment_ids(node), objects_of(result)))
     identities = dict(zip(record.names, record.segments))
-    return {identities[item.name]: item for item in result.objects if item.name in identities}
+    return {identities[item.name]: item for item in objects_of(result) if item.name in identities}
 
 
-def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> SegmentationResult | None:
+def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> AnyResult | None:
     """The result that a segmentation shows, its masks as the segments have them now, hand edits included.
 
     Objects whose segment is gone are left out. None where the node holds no result of ours, or one of a later version.
@@ -209,14 +224,16 @@ def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) 
         return _restored(node, volume, record)
 
 
-def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, record: Record) -> SegmentationResult:
+def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, record: Record) -> AnyResult:
     grid = grid_of(volume, record.slice)
     if tuple(grid.shape) != record.shape:
-        rows, columns = record.shape
+        size, of_what = " x ".join(map(str, record.shape[::-1])), "pixels" if record.volume is None else "voxels"
         raise RadiographError(
-            f"{node.GetName()} belongs to an image of {columns} x {rows} pixels, which {volume.GetName()} is not; "
+            f"{node.GetName()} belongs to an image of {size} {of_what}, which {volume.GetName()} is not; "
             "segment again."
         )
+    if record.volume is not None:
+        return _restored_volume(node, volume, record, record.volume, grid)
     plain = read_volume(volume, grid.index, "as-is")
     kept = record.image
     image = replace(
@@ -230,15 +247,39 @@ def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, re
         lie=kept.lie,
     )
     if not _is_of(record, plain, image):
-        raise RadiographError(
-            f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
-        )
+        raise _other_pixels(node, volume)
     objects = []
     for identity, entry in zip(record.segments, record.result["objects"]):
         if node.GetSegmentation().GetSegment(identity) is not None:
             objects.append(_restored_object(entry, WindowedMask.of(mask_of(node, identity, volume, grid)), image))
     stored = {name: value for name, value in record.result.items() if name != "objects"}
     return codec.decode(SegmentationResult, stored, radiograph=image, objects=tuple(objects))
+
+
+def _restored_volume(
+    node: vtkMRMLSegmentationNode,
+    volume: vtkMRMLScalarVolumeNode,
+    record: Record,
+    kept: StoredVolume,
+    grid: PixelGrid,
+) -> VolumeResult:
+    image = restored(volume, kept)
+    if image.fingerprint != record.fingerprint:
+        raise _other_pixels(node, volume)
+    objects = []
+    for identity, entry in zip(record.segments, record.result["objects"]):
+        if node.GetSegmentation().GetSegment(identity) is not None:
+            voxels = VolumeMask.of(mask_of(node, identity, volume, grid))
+            known = {"voxels": voxels, "box": voxels.box, "volume_mm3": voxels.count * image.voxel_mm3}
+            objects.append(codec.decode(VolumeObject, entry, **known))
+    stored = {name: value for name, value in record.result.items() if name != "objects"}
+    return codec.decode(VolumeResult, stored, volume=image, objects=tuple(objects))
+
+
+def _other_pixels(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> RadiographError:
+    return RadiographError(
+        f"{volume.GetName()} shows other pixels than those that {node.GetName()} was made from; segment again."
+    )
 
 
 def _restored_object(entry: dict[str, Any], mask: WindowedMask, image: Radiograph) -> SegmentedObject:
@@ -269,7 +310,7 @@ def _parsed(text: str) -> Record | None:
     document = json.loads(text)
     if isinstance(document, dict) and document.get("version") == 1:
         document = old_formats.record_of_version_1(document)
-    if not isinstance(document, dict) or document.get("version") != VERSION:
+    if not isinstance(document, dict) or document.get("version") not in (VERSION, OF_VOLUMES):
         return None
     record = codec.decode(Record, document)
     if len(record.segments) != len(record.names):

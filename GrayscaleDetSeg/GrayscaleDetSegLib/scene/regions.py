@@ -1,4 +1,7 @@
-"""Regions of interest as ROI nodes: rectangles in the slice views that can be dragged, and read back in px."""
+"""Regions of interest as ROI nodes: rectangles in the slice views that can be dragged, and read back in px.
+
+Over whole volumes, whose grid is a ``geometry.VoxelGrid``, they are boxes, read back in voxels.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .geometry import PixelGrid, between, moved, numpy_matrix, vtk_matrix
+from .geometry import PixelGrid, VoxelGrid, between, moved, numpy_matrix, vtk_matrix
 from .nodes import color_of, folded, show_in
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLScene
 
-Roi = tuple[float, float, float, float]
+Roi = tuple[float, ...]
+"""(x0, y0, x1, y1) in px; of a whole volume (x0, y0, z0, x1, y1, z1) in voxels."""
 
 LEAST = 1.0
 """A region has at least this many px each way."""
@@ -37,7 +41,7 @@ def add_region(
     grid : PixelGrid
         Of the slice, ``volumes.grid_of``.
     roi : tuple of 4 float
-        (x0, y0, x1, y1) in px.
+        (x0, y0, x1, y1) in px; 6 over a whole volume, in voxels.
     name : str
         Of the object.
     color : sequence of 3 int
@@ -48,12 +52,17 @@ def add_region(
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", name)
     node.CreateDefaultDisplayNodes()
     place_region(node, volume, grid, roi)
-    dress_region(node, color, view_ids)
+    dress_region(node, color, view_ids, isinstance(grid, VoxelGrid))
     return node
 
 
-def dress_region(node: vtkMRMLMarkupsROINode, color: Sequence[int], view_ids: Sequence[str] = ()) -> None:
-    """Show a ROI node as a region: a faint sheet, no texts, handles at its sides. See :func:`add_region`."""
+def dress_region(
+    node: vtkMRMLMarkupsROINode, color: Sequence[int], view_ids: Sequence[str] = (), is_box: bool = False
+) -> None:
+    """Show a ROI node as a region: a faint sheet, no texts, handles at its sides. See :func:`add_region`.
+
+    `is_box` is for one that has three axes to move and to stretch along.
+    """
     display, shade = node.GetDisplayNode(), color_of(color)
     with folded(display):
         display.SetColor(*shade)
@@ -69,25 +78,27 @@ def dress_region(node: vtkMRMLMarkupsROINode, color: Sequence[int], view_ids: Se
         # the middle carries it in the plane of the view; arrows would cover the sides of a small region, and along the
         # slice axis there is nothing to move or to stretch
         display.SetTranslationHandleComponentVisibility([False, False, False, True])
-        display.SetScaleHandleComponentVisibility([True, True, False, False])
+        display.SetScaleHandleComponentVisibility([True, True, is_box, False])
         show_in(display, view_ids)
 
 
 def place_region(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, roi: Roi) -> None:
     """Give a ROI node the place and the direction of a region of a volume, under the volume's transform; one event."""
-    x0, y0, x1, y1 = roi
-    matrix = grid.pixel_to_ras
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    axes = len(roi) // 2
+    first, last = np.array(roi[:axes], float), np.array(roi[axes:], float)
+    spacing = np.linalg.norm(grid.pixel_to_ras[:3, :3], axis=0)
+    sides = np.ones(3)  # one slice where there is no third axis
+    sides[:axes] = last - first
     with folded(node):
-        turn_region(node, volume, grid, ((x0 + x1) / 2, (y0 + y1) / 2))
-        node.SetSize((x1 - x0) * spacing[0], (y1 - y0) * spacing[1], spacing[2])
+        turn_region(node, volume, grid, tuple((first + last) / 2))
+        node.SetSize(*(sides * spacing).tolist())
 
 
 def turn_region(
     node: vtkMRMLMarkupsROINode,
     volume: vtkMRMLScalarVolumeNode,
     grid: PixelGrid,
-    middle: tuple[float, float] = (0.0, 0.0),
+    middle: Sequence[float] = (0.0, 0.0),
 ) -> None:
     """Give a ROI node the direction of a volume's pixels, under the volume's transform, and its middle, (x, y) in px.
 
@@ -100,7 +111,7 @@ def turn_region(
             node.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
         frame = np.eye(4)
         frame[:3, :3] = _right_handed(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0))
-        frame[:3, 3] = moved(matrix, [(*middle, 0.0)])[0]
+        frame[:3, 3] = moved(matrix, [(*middle, 0.0)[:3]])[0]
         # the matrix that is there is changed: the node observes it, and so do the handles
         node.GetObjectToNodeMatrix().DeepCopy(vtk_matrix(frame))
 
@@ -108,13 +119,15 @@ def turn_region(
 def region_of(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Roi | None:
     """The region (x0, y0, x1, y1) in px, cut off at the image's edges, that a ROI node marks in a slice of a volume.
 
+    In a whole volume it is the smallest box of voxels (x0, y0, z0, x1, y1, z1) around the node's.
+
     Any box will do: dragged, turned inside out, drawn by hand along the patient's axes over an oblique slice. What
     counts is the rectangle of pixels around the part of the slice that the box cuts out, or, where it does not reach
     the slice, around its projection on it. A region is at least `LEAST` px wide and high.
 
     Returns
     -------
-    tuple of 4 float, or None
+    tuple of 4 or 6 float, or None
         None where the box lies beside the image, or marks no place yet.
 
     Raises
@@ -128,16 +141,14 @@ def region_of(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid
     signs = np.array([[1.0 if corner >> axis & 1 else -1.0 for axis in range(3)] for corner in range(8)])
     to_pixels = np.linalg.inv(grid.pixel_to_ras) @ between(node, volume)
     corners = moved(to_pixels @ numpy_matrix(node.GetObjectToNodeMatrix()), signs * half)
-    places = np.round(_cut(corners), 2)  # the node keeps places in single precision
-    lower, upper = places[:, :2].min(axis=0), places[:, :2].max(axis=0)
-    rows, columns = grid.shape
-    size = np.array([columns, rows], float)
+    size = np.array(grid.shape[::-1], float)
+    places = np.round(corners if size.size == 3 else _cut(corners), 2)  # the node keeps places in single precision
+    lower, upper = places[:, : size.size].min(axis=0), places[:, : size.size].max(axis=0)
     if not np.isfinite(places).all() or (upper <= 0.0).any() or (lower >= size).any():
         return None
     widening = np.maximum(LEAST - (upper - lower), 0.0) / 2.0
     lower, upper = np.clip(lower - widening, 0.0, size - LEAST), np.clip(upper + widening, LEAST, size)
-    x0, y0, x1, y1 = (float(value) for value in (*lower, *np.maximum(upper, lower + LEAST)))
-    return x0, y0, x1, y1
+    return tuple(float(value) for value in (*lower, *np.maximum(upper, lower + LEAST)))
 
 
 def _cut(corners: np.ndarray) -> np.ndarray:

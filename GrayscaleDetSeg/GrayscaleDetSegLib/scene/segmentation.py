@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.labels import Anatomy, anatomy
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.results import AnyObject, AnyResult
 from .geometry import PixelGrid
 from .kept_copies import is_copy
 from .masks import (
@@ -69,7 +69,7 @@ def fill_image(image: vtkImageData, labels: np.ndarray) -> vtkImageData:
 def add_segmentation_for(
     volume: vtkMRMLScalarVolumeNode,
     grid: PixelGrid,
-    result: SegmentationResult,
+    result: AnyResult,
     scene: vtkMRMLScene,
     name: str | None = None,
 ) -> vtkMRMLSegmentationNode:
@@ -101,7 +101,7 @@ def show_objects(
     node: vtkMRMLSegmentationNode,
     volume: vtkMRMLScalarVolumeNode,
     grid: PixelGrid,
-    objects: Iterable[SegmentedObject],
+    objects: Iterable[AnyObject],
 ) -> list[str]:
     """Let a segmentation show these objects in place of those that were written to it before, in this order.
 
@@ -113,8 +113,8 @@ def show_objects(
         The ids of the segments, in the order of the objects.
     """
     segmentation, ours = node.GetSegmentation(), written_digests(node)
-    had_surface, whole = has_surface(node), (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
-    wanted: dict[str, SegmentedObject] = {}
+    had_surface, whole = has_surface(node), tuple(slice(0, side) for side in grid.shape)
+    wanted: dict[str, AnyObject] = {}
     for item in objects:
         wanted[_identity(segmentation, item.name, ours, wanted)] = item
     for old in set(ours) - set(wanted):
@@ -144,7 +144,7 @@ def write_object(
     node: vtkMRMLSegmentationNode,
     volume: vtkMRMLScalarVolumeNode,
     grid: PixelGrid,
-    item: SegmentedObject,
+    item: AnyObject,
     identity: str | None = None,
 ) -> str:
     """Let one segment show an object, the others stay as they are, hand edits included; returns the segment's id.
@@ -263,7 +263,7 @@ def set_written_digests(node: vtkMRMLSegmentationNode, digests: dict[str, str]) 
     set_attribute(node, _WRITTEN, json.dumps(digests) if digests else None)
 
 
-def _segment_for(item: SegmentedObject) -> vtkSegment:
+def _segment_for(item: AnyObject) -> vtkSegment:
     import slicer
 
     segment = slicer.vtkSegment()
@@ -271,7 +271,7 @@ def _segment_for(item: SegmentedObject) -> vtkSegment:
     return segment
 
 
-def _describe(segment: vtkSegment, item: SegmentedObject) -> None:
+def _describe(segment: vtkSegment, item: AnyObject) -> None:
     """Name, colour and terminology; the colour is left alone where the segment had its name before."""
     kind = anatomy(item.label, item.side)
     entry, key = terminology_entry(kind), segment.GetTerminologyEntryTagName()

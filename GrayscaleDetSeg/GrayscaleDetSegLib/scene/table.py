@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.explanations.thresholds import Thresholds
-from ..core.result import SegmentationResult, SegmentedObject
+from ..core.results import AnyObject, AnyResult
+from ..core.volumes.result import VolumeResult
+from ..core.volumes.rounds import Rounds
 from .nodes import folded
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class Column:
     ----------
     name, unit, text : str
         What it is called, its unit, and what it says.
-    value : callable (SegmentedObject) -> str, int or float
+    value : callable (object) -> str, int or float
         A number that an object does not have is NaN where `kind` is float, and an empty text where it is str.
     kind : type
         str, int or float: texts where a number can be missing for reasons that a reader should see as nothing.
@@ -35,17 +37,17 @@ class Column:
     name: str
     unit: str
     text: str
-    value: Callable[[SegmentedObject], str | int | float]
+    value: Callable[[AnyObject], str | int | float]
     kind: type = str
 
 
-def _explained(value: Callable[[Thresholds], float]) -> Callable[[SegmentedObject], float]:
+def _explained(value: Callable[[Thresholds], float]) -> Callable[[AnyObject], float]:
     """A number that only objects explained by thresholds have."""
     return lambda item: math.nan if item.thresholds is None else value(item.thresholds)
 
 
-def _end(end: int) -> Callable[[SegmentedObject], str]:
-    def text(item: SegmentedObject) -> str:
+def _end(end: int) -> Callable[[AnyObject], str]:
+    def text(item: AnyObject) -> str:
         if item.thresholds is None:
             return ""
         value = item.thresholds.interval_units[end]
@@ -76,7 +78,28 @@ _COLUMNS = (
 COLUMNS = tuple(column.name for column in _COLUMNS)
 
 
-def add_table(scene: vtkMRMLScene, result: SegmentationResult, name: str = "Results") -> vtkMRMLTableNode:
+def _rounds(item: AnyObject) -> str:
+    explanation = item.explanation
+    return str(len(explanation.rounds) - 1) if isinstance(explanation, Rounds) else ""
+
+
+_OF_VOLUMES = (
+    _COLUMNS[0],
+    Column("Confidence", "", "Mean probability of the voxels by the networks' last round, 0 to 1",
+           lambda item: round(item.confidence, 4), float),
+    Column("Volume", "mm3", "Content of the object", lambda item: round(item.volume_mm3, 1), float),
+    Column("Voxels", "voxels", "Voxels of the object", lambda item: item.pixel_count, int),
+    Column("Rounds", "", "Rounds of the fine stage; empty for methods without", _rounds),
+    _COLUMNS[-1],
+)  # fmt: skip
+VOLUME_COLUMNS = tuple(column.name for column in _OF_VOLUMES)
+
+
+def _columns_of(result: AnyResult) -> tuple[Column, ...]:
+    return _OF_VOLUMES if isinstance(result, VolumeResult) else _COLUMNS
+
+
+def add_table(scene: vtkMRMLScene, result: AnyResult, name: str = "Results") -> vtkMRMLTableNode:
     """Add a table node with the objects of a result to the scene."""
     node = scene.AddNewNodeByClass("vtkMRMLTableNode", scene.GenerateUniqueName(name))
     node.SetUseColumnTitleAsColumnHeader(True)
@@ -85,28 +108,30 @@ def add_table(scene: vtkMRMLScene, result: SegmentationResult, name: str = "Resu
     return node
 
 
-def fill_table(node: vtkMRMLTableNode, result: SegmentationResult) -> None:
+def fill_table(node: vtkMRMLTableNode, result: AnyResult) -> None:
     """Let a table node show the objects of another result; one event."""
     import vtk
 
+    columns = _columns_of(result)
     kinds = {str: vtk.vtkStringArray, int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
     with folded(node):
         table = vtk.vtkTable()
-        for column in _COLUMNS:
+        for column in columns:
             array = kinds[column.kind]()
             array.SetName(column.name)
             for item in result.objects:
                 array.InsertNextValue(column.value(item))
             table.AddColumn(array)
         node.SetAndObserveTable(table)
-        for column in _COLUMNS:
+        for column in columns:
             node.SetColumnUnitLabel(column.name, column.unit)
             node.SetColumnDescription(column.name, column.text)
             node.SetColumnTitle(column.name, f"{column.name} [{column.unit}]" if column.unit else column.name)
 
 
-def is_of(node: vtkMRMLTableNode, result: SegmentationResult) -> bool:
+def is_of(node: vtkMRMLTableNode, result: AnyResult) -> bool:
     """Whether a table node has the objects of a result, with as many pixels; they may have been edited since."""
-    rows = range(node.GetNumberOfRows())
-    held = [(node.GetCellText(row, 0), node.GetCellText(row, COLUMNS.index("Pixels"))) for row in rows]
+    rows, names = range(node.GetNumberOfRows()), [column.name for column in _columns_of(result)]
+    counted = names.index("Voxels" if isinstance(result, VolumeResult) else "Pixels")
+    held = [(node.GetCellText(row, 0), node.GetCellText(row, counted)) for row in rows]
     return held == [(item.name, str(item.pixel_count)) for item in result.objects]

@@ -21,7 +21,7 @@ from ..core.radiograph import Geometry, Source, Spacing
 from ..core.reading.common import Undecodable, choose_polarity, natural_pivot
 from ..core.reading.dicom import RADIOGRAPHS
 from ..core.reading.rasters import lie_of_picture
-from ..core.reading.spacings import SCALE_TAGS, SPACING_TAGS, pair, weighed
+from ..core.reading.spacings import SCALE_TAGS, SPACING_TAGS, believed, pair, weighed
 from ..core.reading.text_headers import read_metaimage_header, read_nrrd_header
 
 _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
@@ -129,10 +129,12 @@ def spacing_of(
         ]
     is_picture = is_colour or (file is not None and file.suffix.lower() in _RASTERS)
     if _alike((row, column), (1.0, 1.0)) and (is_picture or (context and spacing is None)):
-        return None, []
+        return None, weighing
     if is_picture and file is not None and _is_printers(row, column):
         return None, [f"the {25.4 / row:.0f} dpi in the file are a printer's resolution and not used"]
-    return _in_millimetres(Spacing(row, column, "volume"), geometry, file)
+    found, more = _in_millimetres(Spacing(row, column, "volume"), geometry, file)
+    notes = [*(weighing if spacing is None else ()), *more]
+    return (None if found is None else believed(found, notes)), notes
 
 
 def is_a_readers(placed: tuple[float, float], context: Mapping[str, object]) -> bool:

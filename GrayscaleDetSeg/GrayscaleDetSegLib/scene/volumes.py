@@ -12,7 +12,10 @@ from ..core.errors import RadiographError
 from ..core.gray import GrayMapping
 from ..core.radiograph import Radiograph
 from ..core.reading.common import POLARITIES, check_size, luminance, tidy
-from .geometry import PixelGrid, between, moved, numpy_matrix
+from ..core.results import AnyImage
+from ..core.strangers import stranger_note
+from ..core.volumes.volume import Volume
+from .geometry import WHOLE, PixelGrid, VoxelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
 from .volume_source import lie_of, modality_note, polarity_of, source_of, spacing_of
 
@@ -27,7 +30,7 @@ def grid_of(volume: vtkMRMLVolumeNode, slice_index: int | None = None) -> PixelG
     volume : vtkMRMLScalarVolumeNode
         Or of a derived class: vector volumes, proxies of sequences.
     slice_index : int, optional
-        Not needed where there is one slice.
+        Not needed where there is one slice; ``geometry.WHOLE`` for all of them, which gives a ``VoxelGrid``.
 
     Raises
     ------
@@ -36,18 +39,24 @@ def grid_of(volume: vtkMRMLVolumeNode, slice_index: int | None = None) -> PixelG
     """
     name = volume.GetName() or "The volume"
     if volume.IsA("vtkMRMLLabelMapVolumeNode"):
-        raise RadiographError(f"{name} is a label map, not a radiograph; choose the image it belongs to.")
+        kind = "an image" if slice_index == WHOLE else "a radiograph"
+        raise RadiographError(f"{name} is a label map, not {kind}; choose the image it belongs to.")
     image = volume.GetImageData() if volume.IsA("vtkMRMLScalarVolumeNode") else None
     if image is None or image.GetPointData().GetScalars() is None or not image.GetNumberOfPoints():
         raise RadiographError(f"{name} holds no pixels; load the image again or choose another volume.")
     dimensions = image.GetDimensions()
+    if slice_index == WHOLE:
+        return VoxelGrid.of(tuple(dimensions), _matrix(volume))
     single = [axis for axis in (2, 1, 0) if dimensions[axis] == 1]
     across = single[0] if single else 2
     column, row = (axis for axis in range(3) if axis != across)
     check_size(name, dimensions[column], dimensions[row])
     count = dimensions[across]
     if slice_index is None and count > 1:
-        raise RadiographError(f"{name} has {count} slices, and a radiograph is one; choose the slice to segment.")
+        raise RadiographError(
+            f"{name} has {count} slices, and a radiograph is one; choose the slice to segment, or a "
+            "model for volumes."
+        )
     index = 0 if slice_index is None else int(slice_index)
     if not 0 <= index < count:
         raise RadiographError(f"{name} has no slice {index + 1}, only {count}; choose one of these.")
@@ -123,10 +132,11 @@ def read_volume(
     if count > 1:
         notes.append(f"slice {grid.index + 1} of {count} is used")
     modality, more = modality_note(context)
-    file = _file(volume)
+    file = file_of(volume)
     chosen, remark = polarity_of(values, polarity, context)
     spacing, remarks = spacing_of(grid.geometry, context, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
     said: list[str] = []
+    strange = stranger_note(values)
     pixels = chosen.apply(values)
     lie = lie_of(context, file, grid.geometry, said)
     return Radiograph(
@@ -137,7 +147,7 @@ def read_volume(
         grid.geometry,
         source_of(file, modality, context),
         modality,
-        (*notes, *more, *remark, *remarks, *said),
+        (*notes, *more, *remark, *remarks, *said, *filter(None, [strange])),
         lie,
     )
 
@@ -148,18 +158,29 @@ def stamp_of(volume: vtkMRMLVolumeNode) -> int | None:
     return None if image is None else image.GetMTime()
 
 
-def note_reading(volume: vtkMRMLVolumeNode, radiograph: Radiograph) -> None:
+def note_reading(volume: vtkMRMLVolumeNode, image: AnyImage) -> None:
     """Store on the volume's node how its values were understood, where the user and a saved scene find it.
 
-    `radiograph` is that of the result: its polarity may have been turned over after reading.
+    `image` is that of the result: the polarity of a radiograph may have been turned over after reading.
     """
     with folded(volume):
-        for name, value in reading_attributes(radiograph).items():
+        set_attribute(volume, "Polarity" if isinstance(image, Volume) else "Window", None)
+        for name, value in reading_attributes(image).items():
             set_attribute(volume, name, value)
 
 
-def reading_attributes(radiograph: Radiograph) -> dict[str, str]:
+def reading_attributes(image: AnyImage) -> dict[str, str]:
     """Name and text of what :func:`note_reading` stores."""
+    if isinstance(image, Volume):
+        (apart, down, across), units = image.spacing, image.mapping.units
+        return {
+            "Window": f"{units[0]:g} to {units[-1]:g}",
+            "Spacing": f"{across:g} x {down:g} x {apart:g} mm (column x row x slice)",
+            "SpacingSource": "the volume",
+            "GraySource": image.mapping.source,
+            "Notes": "; ".join(image.notes),
+        }
+    radiograph = image
     polarity, spacing = radiograph.polarity, radiograph.spacing
     return {
         "Polarity": "inverted" if polarity.inverted else "as is",
@@ -201,7 +222,8 @@ def _gray_values(plane: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     return values, notes + more
 
 
-def _file(volume: vtkMRMLVolumeNode) -> Path | None:
+def file_of(volume: vtkMRMLVolumeNode) -> Path | None:
+    """The file that a volume was loaded from, or saved to; None where there is none."""
     storage = volume.GetStorageNode()
     path = storage.GetFullNameFromFileName() if storage is not None and storage.GetFileName() else ""
     return Path(path) if path else None

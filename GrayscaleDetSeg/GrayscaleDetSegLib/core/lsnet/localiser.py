@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,9 +19,18 @@ from .settings import LSNetSettings
 
 @dataclass(frozen=True)
 class LocaliserSettings:
-    """The `score` from which a region is reported."""
+    """What a pipeline asks of its detector's settings.
+
+    Parameters
+    ----------
+    score : float
+        From which a region is reported.
+    shared : mapping of str to float
+        Classes that stand in rows, see ``crowds``: none.
+    """
 
     score: float = 0.5
+    shared: Mapping[str, float] = field(default_factory=dict)
 
 
 def source_of(gray: np.ndarray, networks: Networks, device: str) -> torch.Tensor:

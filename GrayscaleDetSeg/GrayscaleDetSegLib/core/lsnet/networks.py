@@ -12,6 +12,8 @@ PHOTOGRAPHS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation of the images that ImageNet weights were learnt from."""
 UNLIKELY, REACH = -2.2, 0.15
 """Where heat maps begin (a probability of 0.1), and distances (shares of the image's side)."""
+SOFT = 0.02
+"""Share of the side about which widths and heights bend towards 0, see `with_content`."""
 
 
 class BasicBlock(nn.Module):
@@ -147,6 +149,20 @@ class _Seeing(nn.Module):
         return self.encoder((images - mean) / deviation)
 
 
+def with_content(distances: torch.Tensor) -> torch.Tensor:
+    """Distances (n, classes, 4, h, w) whose boxes are never inside out.
+
+    The sums s = l + r and t + b become (s + sqrt(s^2 + 4 SOFT^2)) / 2, which is more than 0 and hardly more than s, and
+    has a slope everywhere; the differences stay. A box that is inside out has no overlap with any, and its loss can
+    only fall by its running away.
+    """
+    left, right, top, bottom = distances.unbind(2)
+    sums = left + right, top + bottom
+    wide, high = ((each + (each**2 + 4.0 * SOFT**2).sqrt()) / 2.0 for each in sums)
+    across, down = left - right, top - bottom
+    return torch.stack([wide + across, wide - across, high + down, high - down], 2) / 2.0
+
+
 class LNet(_Seeing):
     """L-Net: a heat map of centres, and from each of its places the distances to the edges of the object's box."""
 
@@ -177,7 +193,7 @@ class LNet(_Seeing):
             0..1. The place (x, y) of a heat map lies over (4 x + 2, 4 y + 2) px of the image, counted from its corner.
         """
         features = self.decoder(self.seen(images))
-        return self.heat(features), self.distances(features).unflatten(1, (-1, 4))
+        return self.heat(features), with_content(self.distances(features).unflatten(1, (-1, 4)))
 
 
 class SNet(_Seeing):

@@ -62,7 +62,7 @@ class Method(ABC):
     def localiser(self) -> Any:
         """What finds the regions where a model has no 2D detector, if :attr:`finds_regions`.
 
-        It has `candidates` and `settings.score` as ``yolo.detector.RoiDetector``.
+        It has `candidates`, `settings.score` and `settings.shared` as ``yolo.detector.RoiDetector``.
         """
         raise NotImplementedError
 

@@ -42,6 +42,8 @@ class Found:
         None of a method that does not iterate.
     within : str or None
         The label that it lies in, and may share voxels with.
+    drawn : bool
+        Whether it was looked for in a box given by hand.
     explain : callable (Grid) -> Explanation, optional
         What explains it, in voxels of the stored grid; asked where it was found. By default its rounds do.
     note : str
@@ -52,17 +54,19 @@ class Found:
     outcome: Any
     settings: IterationSettings | None = None
     within: str | None = None
+    drawn: bool = False
     explain: Callable[[Grid], Explanation] | None = None
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The networks of one label.
+    """The networks of one label, or of several that one network finds together.
 
     Parameters
     ----------
     label : str
+        Their names with commas, where there are several.
     networks : Networks
         In evaluation mode.
     settings : IterationSettings
@@ -72,6 +76,8 @@ class Part:
         The label that it lies in.
     reach : float
         How far from that it is looked for, as a share of the longest side.
+    several : tuple of str
+        The labels, where there are several.
     """
 
     label: str
@@ -80,6 +86,12 @@ class Part:
     explanation: type[Rounds]
     within: str | None = None
     reach: float = REACH
+    several: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that its networks find."""
+        return self.several or (self.label,)
 
 
 class VolumeMethod(Method):
@@ -99,6 +111,35 @@ class VolumeMethod(Method):
         stopwatch : Stopwatch
         """
 
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """What comes after the first look for one label, from a box given by hand in its place.
+
+        Parameters
+        ----------
+        working : ndarray, float32, 0..1
+            In the working grid.
+        label : str
+            One of :attr:`classes`.
+        box : ndarray of bool
+            Its voxels in the working grid; there are some.
+        known : mapping of str to ndarray of bool
+            The voxels that other labels have, looked up when they are needed.
+        stopwatch : Stopwatch
+
+        Returns
+        -------
+        list of Found
+            Of the label first, then of those that follow from it.
+
+        Raises
+        ------
+        MethodError
+            If the method knows no way to begin from a box, or not from this one.
+        """
+        raise MethodError(f"{self.title} looks for its boxes itself and takes none; choose another method.")
+
     def segment_given(
         self, working: np.ndarray, stopwatch: Stopwatch, given: Mapping[str, WorkingBoxes]
     ) -> list[Found]:
@@ -117,12 +158,12 @@ class VolumeMethod(Method):
 
 
 class Iterating(VolumeMethod):
-    """A coarse-to-fine method with networks of its own for every label.
+    """A coarse-to-fine method with networks of its own for every label, or for several together.
 
     Parameters
     ----------
     parts : mapping of str to Part
-        By label, in the order of the model's classes.
+        By :attr:`Part.label`, in the order of the model's classes.
     device : str
     """
 
@@ -132,7 +173,7 @@ class Iterating(VolumeMethod):
     @property
     def classes(self) -> tuple[str, ...]:
         """Those that it has networks for."""
-        return tuple(self.parts)
+        return tuple(label for part in self.parts.values() for label in part.labels)
 
     @classmethod
     def is_in(cls, bundle: Bundle) -> bool:
@@ -147,25 +188,41 @@ class Iterating(VolumeMethod):
         return cls({part.label: part for part in parts}, device)
 
     def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
-        """Each label by itself."""
-        from ..volumes.iteration import fixed_point
+        """The labels of each part by themselves."""
+        from ..volumes.iteration import fixed_points
 
-        return [
-            Found(label, fixed_point(working, part.networks, part.settings, stopwatch, self.device), part.settings)
-            for label, part in self.parts.items()
-        ]
+        several = len(self.parts) > 1
+        found = []
+        for name, part in self.parts.items():
+            watch = stopwatch.of(name) if several else stopwatch
+            outcomes = fixed_points(working, part.networks, part.settings, watch, self.device)
+            found += [Found(label, outcome, part.settings) for label, outcome in zip(part.labels, outcomes)]
+        return found
+
+    def segment_from_box(
+        self, working: np.ndarray, label: str, box: np.ndarray, known: Mapping[str, np.ndarray], stopwatch: Stopwatch
+    ) -> list[Found]:
+        """The rounds of the fine networks, from the box."""
+        from ..volumes.iteration import fixed_points
+
+        part = next(part for part in self.parts.values() if label in part.labels)
+        at = part.labels.index(label)
+        outcomes = fixed_points(
+            working, part.networks, part.settings, stopwatch, self.device, start=box, started=at
+        )
+        return [Found(label, outcomes[at], part.settings, drawn=True)]
 
 
 def entries(bundle: Bundle, method: str | None, wanted) -> Iterator[str]:
     """The names of the networks of a method in a bundle, or of any, that are `wanted` (entry -> bool)."""
     for name, entry in bundle.manifest["networks"].items():
-        known: Any = isinstance(entry, dict) and "label" in entry and "method" in entry
+        known: Any = isinstance(entry, dict) and ("label" in entry or "labels" in entry) and "method" in entry
         if known and method in (None, entry["method"]) and wanted(entry):
             yield name
 
 
 def load_part(bundle: Bundle, name: str, explanation: type | None, device: str) -> Part:
-    """The networks of one label of a bundle."""
+    """The networks of one label of a bundle, or of several together."""
     from ..volumes.iteration import IterationSettings
     from ..volumes.networks import NetworkConfig, Networks
 
@@ -174,7 +231,10 @@ def load_part(bundle: Bundle, name: str, explanation: type | None, device: str) 
         (name, device),
         lambda: bundle.load_into(Networks(NetworkConfig.from_dict(entry["config"])), name).to(device).eval(),
     )
+    labels = tuple(entry["labels"]) if "labels" in entry else (entry["label"],)
+    if len(labels) != networks.config.labels:
+        raise ValueError(f"{name} names {len(labels)} labels, and its networks find {networks.config.labels}")
     return Part(
-        entry["label"], networks, IterationSettings.from_dict(entry.get("settings", {})), explanation or Rounds,
-        entry.get("within"), float(entry.get("reach", REACH)),
+        ", ".join(labels), networks, IterationSettings.from_dict(entry.get("settings", {})), explanation or Rounds,
+        entry.get("within"), float(entry.get("reach", REACH)), labels,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from ..errors import RadiographError
 from ..gray import GrayMapping, Polarity
 from ..lie import UNSAID, Lie
 from ..radiograph import Geometry, Radiograph, Source, Spacing
+from ..strangers import stranger_note
 
 WINDOWS = ("percentile", "voi")
 POLARITIES = ("auto", "as-is", "inverted")
@@ -268,5 +269,6 @@ def finish(values: np.ndarray, polarity: Polarity, *, source: Source, mapping: G
     pixels = polarity.apply(values)
     if mapping is None:
         mapping = GrayMapping.from_percentiles(pixels if counted is None else pixels[counted])
+    strange = stranger_note(values)
     return Radiograph(pixels, mapping, polarity, spacing, geometry or Geometry(), source, source.modality,
-                      tuple(notes or ()), lie)
+                      (*(notes or ()), *filter(None, [strange])), lie)

@@ -1,11 +1,13 @@
 """Stored pixel values of a DICOM data set, decoded the same way whether or not pydicom has plugins.
 
 Uncompressed values are unpacked here, RLE by pydicom, all else by the GDCM inside SimpleITK, the one decoder that is
-there in every Slicer; it is given a bare copy of the image (see bare.py).
+there in every Slicer; it is given a bare copy of the image (see bare.py). Older ones do not know high-throughput JPEG
+2000 (HTJ2K), which Pillow reads since its OpenJPEG is version 2.5.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -19,8 +21,8 @@ IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 RLE = "1.2.840.10008.1.2.5"
 _NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
-_JPEG2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
+_JPEG2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", *_HTJ2K)
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 52, 53, 54, 55, 56, 57, 58, 70, 80, 81))
 
 
@@ -111,20 +113,46 @@ def stored_values(dataset, layout: Layout, name: str) -> np.ndarray:
         return _to_rgb(layout.values(words.view(f"u{layout.allocated // 8}")), layout)
     frame = _frame(_pixel_data(dataset))
     _check_frame(frame, layout, syntax, name)
-    try:
-        values = _through_gdcm(frame, layout, syntax)
-    except Undecodable as error:
-        # GDCM lacks newer codecs; a pydicom plugin may be there
-        try:
-            with decoding(Exception):
-                values = np.asarray(dataset.pixel_array)
-        except Undecodable:
-            kind = getattr(dataset.file_meta.TransferSyntaxUID, "name", syntax)
-            more = ", or install the Python package pylibjpeg-openjpeg" if syntax in _HTJ2K else ""
-            raise RadiographError(f"{name} has pixel data ({kind}) that cannot be decoded, or they are damaged; "
-                                  f"export it uncompressed{more}.") from error
+    values = _decoded(dataset, frame, layout, syntax, name)
     with decoding(ValueError):
         return _of_sign(values.reshape(layout.shape), layout, frame, syntax)
+
+
+def _decoded(dataset, frame: bytes, layout: Layout, syntax: str, name: str) -> np.ndarray:
+    """The values of a compressed frame by the first decoder that knows it."""
+    try:
+        return _through_gdcm(frame, layout, syntax)
+    except Undecodable as error:
+        reason = error  # GDCM lacks newer codecs
+    for way in (lambda: _through_pillow(frame), lambda: np.asarray(dataset.pixel_array)):
+        try:
+            with decoding(Exception):  # plugins of both raise all sorts of things
+                return way()
+        except Undecodable:
+            continue
+    kind = getattr(dataset.file_meta.TransferSyntaxUID, "name", syntax)
+    more = ", or install the Python package pylibjpeg-openjpeg" if syntax in _HTJ2K else ""
+    raise RadiographError(f"{name} has pixel data ({kind}) that cannot be decoded, or they are damaged; "
+                          f"export it uncompressed{more}.") from reason
+
+
+def _through_pillow(frame: bytes) -> np.ndarray:
+    """The values of a JPEG 2000 frame of one component, as the stream has them.
+
+    Pillow gives unsigned words, with what has more than 8 bits shifted to their top, and signed values moved up by
+    half the range.
+    """
+    from PIL import Image
+
+    stream = codestream.jpeg2000(frame)
+    if stream is None or stream.components > 1:
+        raise Undecodable("no JPEG 2000 stream of one component")
+    with Image.open(io.BytesIO(frame)) as image:
+        values = np.asarray(image)
+    if values.ndim != 2 or stream.bits > 16:
+        raise Undecodable(f"{stream.bits} bits in an image of mode {image.mode}")
+    plain = values.astype(np.int32) >> (8 * values.dtype.itemsize - stream.bits)
+    return plain - 2 ** (stream.bits - 1) if stream.signed else plain
 
 
 def _of_sign(values: np.ndarray, layout: Layout, frame: bytes, syntax: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..codec import encode
+from ..errors import one_line
 from ..radiograph import Radiograph
 
 
@@ -42,7 +43,7 @@ def describe_text(radiograph: Radiograph) -> str:
     low, high = facts["value_range"]
     inner = f", {len(mapping['units'])} knots" if len(mapping["units"]) > 2 else ""
     lines = [
-        ("File", facts["file"] or "none"),
+        ("File", one_line(facts["file"] or "none")),
         ("Modality", facts["modality"] or "not said"),
         ("Size", f"{facts['size']['columns']} x {facts['size']['rows']} pixels (columns x rows)"),
         ("Values", f"{low:g} to {high:g}, {facts['dtype']}"),

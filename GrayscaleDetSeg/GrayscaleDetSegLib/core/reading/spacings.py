@@ -37,7 +37,7 @@ def weighed(value_of: Callable[[str], object], notes: list[str]) -> Spacing | No
         spacing = pair(value)
         if spacing is None:
             notes.append(f"{keyword} is not two positive numbers and is ignored")
-        else:
+        elif believed(Spacing(*spacing, keyword), notes) is not None:
             found[keyword] = spacing
     factor, said_by = _magnification(value_of, notes)
     if not found:
@@ -55,6 +55,16 @@ def weighed(value_of: Callable[[str], object], notes: list[str]) -> Spacing | No
     elif not plane:
         notes.append(f"{said_by}: the file does not say whether {keyword} is corrected for it")
     return Spacing(*first, keyword, plane)
+
+
+def believed(spacing: Spacing, notes: list[str]) -> Spacing | None:
+    """The spacing, None and a note where its pixels are too oblong to be a radiograph's."""
+    if spacing.is_plausible:
+        return spacing
+    where = "the header" if spacing.source == "header" else spacing.source
+    notes.append(f"{where} says {spacing.row:g} x {spacing.column:g} mm (row x column), pixels that no radiograph has; "
+                 f"it is ignored, so check the file")
+    return None
 
 
 def pair(value: Any) -> tuple[float, float] | None:

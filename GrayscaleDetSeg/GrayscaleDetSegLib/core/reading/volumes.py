@@ -31,6 +31,7 @@ from .common import (
     tidy,
 )
 from .nifti import has_sound_placement, nifti_forms, nifti_notes, without_placement
+from .spacings import believed
 from .text_headers import TextHeader, read_metaimage_header, read_nrrd_header
 
 _META_IMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", re.ASCII)
@@ -239,7 +240,7 @@ def _spacing(volume: Volume, column: int, row: int, notes: list[str]) -> Spacing
     if volume.millimetres != 1:
         notes.append(f"the spacing in the header is in {unit}, so it is {spacing[0]:g} x {spacing[1]:g} mm; Slicer "
                      f"places the pixels {placed[0]:g} x {placed[1]:g} mm apart (row x column)")
-    return Spacing(spacing[0], spacing[1], "header")
+    return believed(Spacing(spacing[0], spacing[1], "header"), notes)
 
 
 def _is_nifti(head: bytes) -> bool:

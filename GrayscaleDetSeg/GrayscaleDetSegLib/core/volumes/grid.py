@@ -7,6 +7,7 @@ the same outer corners; a slice at a time is resampled, so that beside the worki
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..radiograph import Geometry
 from .volume import Volume, canonical_view, stored_axes
 
 Size = tuple[int, int, int]
+Spacing = Union[float, tuple[float, float, float], None]
 Corners = tuple[float, float, float, float, float, float]
 
 LEAST = 4
@@ -45,7 +47,7 @@ class Grid:
 
     @classmethod
     def over(
-        cls, shape: Size, geometry: Geometry, spacing: float | None = None, longest: int | None = None
+        cls, shape: Size, geometry: Geometry, spacing: Spacing = None, longest: int | None = None
     ) -> Grid:
         """The working grid over a stored one.
 
@@ -53,17 +55,18 @@ class Grid:
         ----------
         shape : tuple of 3 int
             (slices, rows, columns) of the volume.
-        spacing : float or None
-            That the working grid shall have in mm; the finest of the volume if None. It is met up to half a voxel.
+        spacing : float, tuple of 3 float, or None
+            That the working grid shall have in mm, in all directions or along (superior, posterior, left); the finest
+            of the volume if None. It is met up to half a voxel.
         longest : int or None
             Voxels that its longest side has at most; the spacing becomes larger where that is needed.
         """
         axes, turned = stored_axes(geometry)
         own = np.array([geometry.spacing[2 - axis] for axis in axes])
         length = own * [shape[axis] for axis in axes]
-        wanted = float(own.min()) if spacing is None else float(spacing)
+        wanted = np.full(3, own.min()) if spacing is None else np.broadcast_to(np.asarray(spacing, float), 3)
         if longest is not None:
-            wanted = max(wanted, float(length.max()) / longest)
+            wanted = np.maximum(wanted, float(length.max()) / longest)
         size = np.maximum(np.rint(length / wanted).astype(int), LEAST)
         near = np.abs(own / wanted - 1.0) < 1e-3  # as it is, and no half voxel more or less
         size = np.where(near, [shape[axis] for axis in axes], size)
@@ -72,7 +75,7 @@ class Grid:
         return cls(shape, axes, turned, (depth, rows, columns), (apart, down, across))
 
     @classmethod
-    def of(cls, volume: Volume, spacing: float | None = None, longest: int | None = None) -> Grid:
+    def of(cls, volume: Volume, spacing: Spacing = None, longest: int | None = None) -> Grid:
         """As :meth:`over`, for a volume."""
         return cls.over(volume.shape, volume.geometry, spacing, longest)
 
@@ -118,6 +121,23 @@ class Grid:
                 first, last = self.seen[number] - last, self.seen[number] - first
             low[axis], high[axis] = first, last
         return (*low[::-1].tolist(), *high[::-1].tolist())
+
+    def box_mask(self, box: Corners) -> np.ndarray:
+        """The voxels (bool) of the working grid in a box (x0, y0, z0, x1, y1, z1) of the stored one, one at least.
+
+        What lies outside of the volume is cut off; nothing is left of a box beside it.
+        """
+        mask = np.zeros(self.size, bool)
+        working = self.box_to_working(box)
+        window = []
+        for number, side in enumerate(self.size):
+            first, last = sorted((working[number], working[number + 3]))
+            if last <= 0.0 or first >= side:
+                return mask
+            start = min(max(int(round(first)), 0), side - 1)
+            window.append(slice(start, max(start + 1, int(round(last)))))
+        mask[tuple(window)] = True
+        return mask
 
     def box_to_working(self, box: Corners) -> Corners:
         """A box (x0, y0, z0, x1, y1, z1) of the stored grid as (z0, y0, x0, z1, y1, x1) of the working one."""

@@ -11,8 +11,9 @@ import torch
 
 from ..stopwatch import Stopwatch
 from .networks import Networks, ViewNetworks
+from .result import VolumeBox
 from .rounds import SaliencyMap, saliency_map
-from .views import VIEWS, along, dsc, largest_part, margin_px, stack, windows
+from .views import VIEWS, along, bounding_box, dsc, largest_part, margin_px, stack, volume_windows, windows
 
 ARTICLE_SIDE = 512
 """Px of the article's images: its margins, in px, are kept as shares of this."""
@@ -35,6 +36,10 @@ class IterationSettings:
     largest : bool
         Whether only the largest connected part of each round's mask counts, which the article does not do: where there
         are look-alikes, rounds draw them in otherwise.
+    boxes : str
+        ``"slice"``: each slice has the box of its own mask, as in the article. ``"volume"``: all slices that the mask
+        shows in, and those within the margin of them, have the box of the whole mask; of few thick slices one that the
+        coarse stage has missed is looked at so.
     """
 
     threshold: float = 0.95
@@ -42,11 +47,16 @@ class IterationSettings:
     margin: float = 30 / ARTICLE_SIDE
     vote: str = "majority"
     largest: bool = False
+    boxes: str = "slice"
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> IterationSettings:
         """Of a manifest or a configuration file."""
         return cls(**content)
+
+    def __post_init__(self) -> None:
+        if self.vote not in ("majority", "mean") or self.boxes not in ("slice", "volume"):
+            raise ValueError(f"vote is majority or mean, boxes are slice or volume, and not {self.vote}, {self.boxes}")
 
 
 @dataclass
@@ -85,15 +95,21 @@ class Outcome:
             result[window] = values
             return result
 
+        def moved_by(box: VolumeBox | None) -> VolumeBox | None:
+            starts = [part.start or 0 for part in window[::-1]] * 2
+            return None if box is None else VolumeBox(*(value + start for value, start in zip(box, starts)))
+
         return replace(
             self,
             masks=[whole(mask) for mask in self.masks],
             probability=whole(self.probability),
-            maps=[replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0)) for each in self.maps],
+            maps=[
+                replace(each, slice=each.slice + (window[VIEWS[each.view]].start or 0), box=moved_by(each.box))
+                for each in self.maps
+            ],
         )
 
 
-@torch.inference_mode()
 def fixed_point(
     volume: np.ndarray,
     networks: Networks,
@@ -101,8 +117,27 @@ def fixed_point(
     stopwatch: Stopwatch | None = None,
     device: str = "cpu",
     boxes_of: np.ndarray | None = None,
+    start: np.ndarray | None = None,
 ) -> Outcome:
+    """As :func:`fixed_points`, of networks for a single label."""
+    (outcome,) = fixed_points(volume, networks, settings, stopwatch, device, boxes_of, start)
+    return outcome
+
+
+@torch.inference_mode()
+def fixed_points(
+    volume: np.ndarray,
+    networks: Networks,
+    settings: IterationSettings,
+    stopwatch: Stopwatch | None = None,
+    device: str = "cpu",
+    boxes_of: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    started: int = 0,
+) -> list[Outcome]:
     """The coarse stage, then rounds of the fine one in the boxes of the round before, until two agree.
+
+    Networks for several labels look into the boxes around all of them, and end when each label agrees.
 
     Parameters
     ----------
@@ -112,50 +147,107 @@ def fixed_point(
         In evaluation mode.
     boxes_of : ndarray of bool, optional
         A mask that the boxes are taken of in every round, instead of those of the round before (an oracle).
+    start : ndarray of bool, optional
+        A box given by hand, which stands in the place of the coarse stage's mask; one round at least follows. A
+        recurrent method first weighs the image by the coarse stage's probabilities in the box, or, where that finds
+        nothing there, by the box.
+    started : int
+        The label that the box is of. Of the others counts what the coarse stage finds up to the box's own size away.
+
+    Returns
+    -------
+    list of Outcome
+        One for each label.
     """
     stopwatch = stopwatch or Stopwatch()
-    views = {view: _View(along(volume, view), networks[view], device) for view in VIEWS}
+    views = {view: _View(along(volume, view), each, device) for view, each in networks.items()}
     found: dict[str, np.ndarray] = {}
-    for view, each in views.items():
-        with stopwatch(f"coarse, {view}"):
-            found[view] = each.whole()
-    probability, mask = _together(found, settings)
-    outcome = Outcome([mask], [], probability, False)
-    for number in range(1, settings.rounds + 1):
-        reference = outcome.mask if boxes_of is None else boxes_of
+    if start is None or networks.config.labels > 1 or networks.config.saliency is not None:
+        for view, each in views.items():
+            with stopwatch(f"coarse, {view}"):
+                found[view] = each.whole()
+        likely, masks = together(found, settings)
+    else:
+        likely, masks = np.zeros((1, *volume.shape), np.float32), np.zeros((1, *volume.shape), bool)
+    if start is not None:
+        likely, masks = _given(likely, masks, start, started)
+    outcomes = [Outcome([mask], [], one, False) for mask, one in zip(masks, likely)]
+    rounds = settings.rounds if start is None else max(settings.rounds, 1)
+    for number in range(1, rounds + 1):
+        reference = _any([outcome.mask for outcome in outcomes]) if boxes_of is None else boxes_of
         if not reference.any():
             break
+        before = _total([outcome.probability for outcome in outcomes])
         for view, each in views.items():
+            boxes = each.boxes(along(reference, view), settings)
             with stopwatch(f"round {number}, {view}"):
-                found[view] = each.fine(along(reference, view), along(outcome.probability, view), settings.margin)
-        before = outcome.probability
-        outcome.probability, mask = _together(found, settings)
-        outcome.similarities.append(dsc(outcome.mask, mask))
-        outcome.masks.append(mask)
-        last = number == settings.rounds or outcome.similarities[-1] >= settings.threshold
-        if last and mask.any():
+                found[view] = each.fine(boxes, along(before, view))
+        likely, masks = together(found, settings)
+        for outcome, mask, one in zip(outcomes, masks, likely):
+            outcome.probability = one
+            outcome.similarities.append(dsc(outcome.mask, mask))
+            outcome.masks.append(mask)
+        agreed = all(outcome.similarities[-1] >= settings.threshold for outcome in outcomes)
+        if agreed or number == rounds:
             for view, each in views.items():
-                seen = along(mask, view), along(reference, view), along(before, view)
-                outcome.maps += each.maps(view, *seen, settings.margin)
-        if outcome.similarities[-1] >= settings.threshold:
-            outcome.converged = True
+                boxes = each.boxes(along(reference, view), settings)
+                for outcome in outcomes:
+                    if outcome.mask.any():
+                        outcome.maps += each.maps(view, along(outcome.mask, view), boxes, along(before, view))
+                    outcome.converged = agreed
+        if agreed:
             break
-    return outcome
+    return outcomes
 
 
-def _together(found: Mapping[str, np.ndarray], settings: IterationSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Mean probability and mask of all views, whose arrays are views into the working grid."""
-    # back from slices to the grid: the axis that came first goes to its place
-    placed = [np.moveaxis(values, 0, VIEWS[view]) for view, values in found.items()]
-    mean = (placed[0] + placed[1] + placed[2]) / np.float32(3.0)
+def _given(
+    likely: np.ndarray, masks: np.ndarray, start: np.ndarray, started: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the coarse stage says of all labels (the first axis), with a box (bool) in the place of one's mask."""
+    z0, y0, x0, z1, y1, x1 = bounding_box(start) or (0,) * 6
+    region = np.zeros(start.shape, bool)
+    region[tuple(slice(max(0, 2 * low - high), 2 * high - low) for low, high in ((z0, z1), (y0, y1), (x0, x1)))] = True
+    likely, masks = likely * region, masks & region
+    inside = likely[started] * start
+    likely[started] = inside if (inside >= 0.5).any() else start
+    masks[started] = start
+    return likely, masks
+
+
+def _any(masks: list[np.ndarray]) -> np.ndarray:
+    return masks[0] if len(masks) == 1 else np.logical_or.reduce(masks)
+
+
+def _total(likely: list[np.ndarray]) -> np.ndarray:
+    """The probability of any label: those of several add up to 1 at most."""
+    return likely[0] if len(likely) == 1 else np.add.reduce(likely)
+
+
+def together(found: Mapping[str, np.ndarray], settings: IterationSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Mean probabilities and masks of all labels, (labels, superior, posterior, left), of what each view has found."""
+    # back from slices to the grid: the axis that came first goes to its place behind the labels
+    placed = [np.moveaxis(values, 1, VIEWS[view] + 1) for view, values in found.items()]
+    mean = sum(placed[1:], placed[0]) / np.float32(len(placed))
     if settings.vote == "mean":
-        mask = mean >= 0.5
+        masks = _chosen(mean)
     else:
         votes = np.zeros(mean.shape, np.uint8)
         for values in placed:
-            votes += values >= 0.5
-        mask = votes >= 2
-    return mean, largest_part(mask) if settings.largest else mask
+            votes += _chosen(values)
+        masks = votes >= len(placed) // 2 + 1
+    if settings.largest:
+        masks = np.stack([largest_part(mask) for mask in masks])
+    return mean, masks
+
+
+def _chosen(likely: np.ndarray) -> np.ndarray:
+    """Where each label (the first axis) is more likely than not; of several, than any other and than none."""
+    if len(likely) == 1:
+        return likely >= 0.5
+    best = likely.argmax(0)
+    top = np.take_along_axis(likely, best[None], 0)[0]
+    some = top > 1.0 - likely.sum(0)
+    return np.stack([(best == label) & some for label in range(len(likely))])
 
 
 class _View:
@@ -173,7 +265,7 @@ class _View:
         self._kept: dict[int, tuple[tuple[int, ...], np.ndarray]] = {}
 
     def whole(self) -> np.ndarray:
-        """Probabilities (n, rows, columns) by the coarse network."""
+        """Probabilities (labels, n, rows, columns) by the coarse network."""
         count, rows, columns = self.slices.shape
         said: dict[int, np.ndarray] = {}
         many = max(1, self.BATCH_PX // (rows * columns))
@@ -183,9 +275,15 @@ class _View:
             said.update(zip(indices, self._likely(self.networks.coarse(images))))
         return self._averaged(said, np.tile([0, 0, rows, columns], (count, 1)))
 
-    def fine(self, reference: np.ndarray, probability: np.ndarray, margin: float) -> np.ndarray:
-        """Probabilities by the fine network in the windows around a reference mask; 0 beyond, and without a window."""
-        boxes = windows(reference, margin_px(margin, self.slices.shape[1:]))
+    def boxes(self, reference: np.ndarray, settings: IterationSettings) -> np.ndarray:
+        """The windows (top, left, bottom, right) of all slices around a reference mask; -1 where there is none."""
+        margin = margin_px(settings.margin, self.slices.shape[1:])
+        if settings.boxes == "slice":
+            return windows(reference, margin)
+        return volume_windows(reference, margin, settings.margin)
+
+    def fine(self, boxes: np.ndarray, probability: np.ndarray) -> np.ndarray:
+        """Probabilities (labels, n, rows, columns) by the fine network; 0 beyond the windows, and without one."""
         recurrent = self.networks.saliency is not None
         said: dict[int, np.ndarray] = {}
         todo: dict[tuple[int, int], list[int]] = {}
@@ -210,19 +308,21 @@ class _View:
             self._kept = {index: (tuple(boxes[index].tolist()), values) for index, values in said.items()}
         return self._averaged(said, boxes)
 
-    def maps(
-        self, view: str, mask: np.ndarray, reference: np.ndarray, probability: np.ndarray, margin: float
-    ) -> list[SaliencyMap]:
+    def maps(self, view: str, mask: np.ndarray, boxes: np.ndarray, probability: np.ndarray) -> list[SaliencyMap]:
         """The saliency of the slice that shows most of a mask; nothing where the method has none.
 
-        `reference` and `probability` are of the round before, as :meth:`fine` has seen them.
+        `boxes` and `probability` are of the round before, as :meth:`fine` has seen them.
         """
         index = int(mask.sum((1, 2)).argmax())
-        boxes = windows(reference, margin_px(margin, self.slices.shape[1:]))
         if self.networks.saliency is None or boxes[index, 2] <= 0:
             return []
         weights = self.networks.saliency(self._windows(probability, [index], boxes))[0].cpu().numpy()
-        return [saliency_map(view, index, channel, each) for channel, each in enumerate(weights)]
+        top, left, bottom, right = boxes[index].tolist()
+        low, high = [top, left], [bottom, right]
+        low.insert(VIEWS[view], index)
+        high.insert(VIEWS[view], index + 1)
+        box = VolumeBox(*map(float, (*low[::-1], *high[::-1])))
+        return [saliency_map(view, index, channel, each, box) for channel, each in enumerate(weights)]
 
     def _windows(self, slices: np.ndarray, indices: list[int], boxes: np.ndarray) -> torch.Tensor:
         count = self.networks.slices
@@ -232,18 +332,18 @@ class _View:
         return torch.from_numpy(values).to(self.device, torch.float32)
 
     def _likely(self, logits: torch.Tensor) -> np.ndarray:
-        return logits.sigmoid().cpu().numpy()
+        return self.networks.likely(logits).cpu().numpy()
 
     def _averaged(self, said: Mapping[int, np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Each slice's mean over the stacks that it is part of; a stack without a window there says 0."""
-        total = np.zeros(self.slices.shape, np.float32)
-        count, half = len(total), self.networks.slices // 2
+        total = np.zeros((self.networks.labels, *self.slices.shape), np.float32)
+        count, half = len(self.slices), self.networks.slices // 2
         for index, values in said.items():
             top, left, bottom, right = boxes[index]
             for channel in range(self.networks.slices):
                 target = index + channel - half
                 if 0 <= target < count:
-                    total[target, top:bottom, left:right] += values[channel]
+                    total[:, target, top:bottom, left:right] += values[:, channel]
         positions = np.arange(count)
         stacks = np.minimum(positions + half, count - 1) - np.maximum(positions - half, 0) + 1
-        return total / stacks[:, None, None].astype(np.float32)
+        return total / stacks[None, :, None, None].astype(np.float32)

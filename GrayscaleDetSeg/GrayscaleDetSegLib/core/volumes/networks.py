@@ -32,6 +32,12 @@ class NetworkConfig:
         Channels of the first layer of ``"fcn8s"``; 64 is the article's.
     saliency : str or None
         One of `KERNELS`: the transformation of a recurrent method; None for one without.
+    labels : int
+        Organs that one network finds together; the article has one network for each.
+    views : tuple of str
+        Those that are looked at: of thick slices one alone says more than a vote of three.
+    coarse_step : int
+        The coarse network sees slices made so many times smaller.
     """
 
     layout: str = "small"
@@ -39,9 +45,17 @@ class NetworkConfig:
     channels: tuple[int, ...] = (12, 24, 36, 48)
     width: int = 64
     saliency: str | None = None
+    labels: int = 1
+    views: tuple[str, ...] = tuple(VIEWS)
+    coarse_step: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "views", tuple(self.views))
+        if not self.views or len(set(self.views)) < len(self.views) or not set(self.views) <= set(VIEWS):
+            raise ValueError(f"the views are some of {', '.join(VIEWS)}, each once, and not {self.views}")
+        if min(self.labels, self.coarse_step) < 1:
+            raise ValueError("labels and coarse_step are 1 or more")
         if self.layout not in LAYOUTS:
             raise ValueError(f"there is no layout {self.layout!r}, but {', '.join(LAYOUTS)}")
         if self.saliency is not None and self.saliency not in KERNELS:
@@ -58,6 +72,27 @@ class NetworkConfig:
         """For a manifest."""
         return asdict(self)
 
+    @property
+    def outputs(self) -> int:
+        """Logits of a pixel of a network: one a slice, or of several labels one for each and one for the background."""
+        return self.slices * (self.labels + 1 if self.labels > 1 else 1)
+
+
+def likelihood(logits: torch.Tensor, labels: int) -> torch.Tensor:
+    """Probabilities (n, labels, slices, rows, columns) of logits (n, outputs, rows, columns).
+
+    A single label's are by themselves; of several labels a pixel has one, or none.
+    """
+    logits = logits.float()
+    if labels == 1:
+        return logits.sigmoid()[:, None]
+    return by_label(logits, labels).softmax(1)[:, 1:]
+
+
+def by_label(logits: torch.Tensor, labels: int) -> torch.Tensor:
+    """Logits (n, outputs, rows, columns) of several labels as (n, 1 + labels, slices, rows, columns)."""
+    return logits.unflatten(1, (labels + 1, -1))
+
 
 def _block(before: int, after: int) -> nn.Sequential:
     groups = 4 if after % 4 == 0 else 1
@@ -67,7 +102,7 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 class SmallNetwork(nn.Module):
-    """(n, slices, rows, columns), 0..1 -> logits of the same shape; a U-Net of a few levels."""
+    """(n, slices, rows, columns), 0..1 -> logits (n, outputs, rows, columns); a U-Net of a few levels."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -80,7 +115,7 @@ class SmallNetwork(nn.Module):
         self.up = nn.ModuleList(
             _block(deep + shallow, shallow) for shallow, deep in zip(channels[:-1], channels[1:])
         )
-        self.head = nn.Conv2d(channels[0], config.slices, 1)
+        self.head = nn.Conv2d(channels[0], config.outputs, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         padded, size = _padded(images - 0.5, self.multiple)
@@ -124,9 +159,9 @@ class FCN8s(nn.Module):
             nn.Conv2d(before, full, 7, padding=3), nn.ReLU(inplace=True), nn.Dropout2d(0.5),
             nn.Conv2d(full, full, 1), nn.ReLU(inplace=True), nn.Dropout2d(0.5),
         )  # fmt: skip
-        self.scores = nn.ModuleList(nn.Conv2d(width, config.slices, 1) for width in (full, widths[3], widths[2]))
+        self.scores = nn.ModuleList(nn.Conv2d(width, config.outputs, 1) for width in (full, widths[3], widths[2]))
         self.up = nn.ModuleList(
-            _bilinear(nn.ConvTranspose2d(config.slices, config.slices, 2 * step, step, step // 2, bias=False))
+            _bilinear(nn.ConvTranspose2d(config.outputs, config.outputs, 2 * step, step, step // 2, bias=False))
             for step in (2, 2, 8)
         )
 
@@ -185,6 +220,25 @@ class Saliency(nn.Module):
 LAYOUTS = {"small": SmallNetwork, "fcn8s": FCN8s}
 
 
+class Shrunk(nn.Module):
+    """A network that sees images made `step` times smaller; its logits are enlarged again, bilinearly."""
+
+    def __init__(self, network: nn.Module, step: int) -> None:
+        super().__init__()
+        self.network, self.step = network, step
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        rows, columns = images.shape[-2:]
+        large = functional.interpolate(
+            self.small(images).float(), scale_factor=float(self.step), mode="bilinear", align_corners=False
+        )
+        return large[..., :rows, :columns]
+
+    def small(self, images: torch.Tensor) -> torch.Tensor:
+        """The logits, as many times smaller; training compares them there."""
+        return self.network(functional.avg_pool2d(_padded(images, self.step)[0], self.step))
+
+
 class ViewNetworks(nn.Module):
     """The networks of one view: coarse, fine and, of a recurrent method, saliency."""
 
@@ -192,16 +246,26 @@ class ViewNetworks(nn.Module):
         super().__init__()
         self.slices = config.slices
         self.coarse, self.fine = LAYOUTS[config.layout](config), LAYOUTS[config.layout](config)
+        if config.coarse_step > 1:
+            self.coarse = Shrunk(self.coarse, config.coarse_step)
+        self.labels = config.labels
         self.saliency = Saliency(config.slices, KERNELS[config.saliency]) if config.saliency else None
 
     def weighted(self, images: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-        """The images, by the weights of a recurrent method; both (n, slices, rows, columns) of the same window."""
+        """The images, by the weights of a recurrent method; both (n, slices, rows, columns) of the same window.
+
+        The probabilities are those of any of the labels.
+        """
         return images if self.saliency is None else images * self.saliency(probabilities)
+
+    def likely(self, logits: torch.Tensor) -> torch.Tensor:
+        """Probabilities of logits, see :func:`likelihood`."""
+        return likelihood(logits, self.labels)
 
 
 class Networks(nn.ModuleDict):
-    """The networks of all three views, by the view's name."""
+    """The networks of all views that are looked at, by the view's name."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__({view: ViewNetworks(config) for view in VIEWS})
+        super().__init__({view: ViewNetworks(config) for view in config.views})
         self.config = config

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,14 @@ import numpy as np
 
 from ..devices import resolve_device
 from ..engines import need_of_torch, torch_is_there
-from ..errors import DependencyError, DeviceError, MethodError, WeightsError
+from ..errors import (
+    DependencyError,
+    DeviceError,
+    MethodError,
+    RadiographError,
+    UnknownClassError,
+    WeightsError,
+)
 from ..loading import ModelMethods
 from ..methods.registry import check_method
 from ..methods.volumetric import Found, VolumeMethod
@@ -37,8 +44,9 @@ class VolumeSettings:
 
     Parameters
     ----------
-    spacing : float or None
-        Of the working grid in mm; the finest of the volume if None.
+    spacing : float, tuple of 3 float, or None
+        Of the working grid in mm, in all directions or along (superior, posterior, left), as for thick slices; the
+        finest of the volume if None.
     longest : int
         Voxels that the longest side of the working grid has at most.
     window : tuple of 2 float or None
@@ -47,7 +55,7 @@ class VolumeSettings:
         That it has learnt from: "MR", "CT" or "US".
     """
 
-    spacing: float | None = None
+    spacing: float | tuple[float, float, float] | None = None
     longest: int = 256
     window: tuple[float, float] | None = None
     modality: str | None = None
@@ -55,7 +63,9 @@ class VolumeSettings:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> VolumeSettings:
         """Of a manifest or a configuration file."""
-        return cls(**{**content, "window": tuple(content["window"]) if content.get("window") else None})
+        spacing = content.get("spacing")
+        given = {"window": tuple(content["window"]) if content.get("window") else None}
+        return cls(**{**content, **given, "spacing": tuple(spacing) if isinstance(spacing, (list, tuple)) else spacing})
 
 
 class VolumePipeline:
@@ -86,6 +96,7 @@ class VolumePipeline:
         self.methods = methods if isinstance(methods, Mapping) else {method.name: method for method in methods}
         self.settings, self.model = settings or VolumeSettings(), model
         self.device, self.device_note = device, device_note
+        self._kept: tuple[tuple[Any, ...], Grid, np.ndarray] | None = None
 
     @property
     def default_method(self) -> str:
@@ -104,6 +115,7 @@ class VolumePipeline:
         clean_up: bool = True,
         score_threshold: float | None = None,
         check_polarity: bool = True,
+        exclusive: bool = False,
         progress: Progress | None = None,
         given: Mapping[str, GivenBoxes] | None = None,
     ) -> VolumeResult:
@@ -114,7 +126,7 @@ class VolumePipeline:
         volume : Volume
         method : str or None
             The name of one of `methods`; the model's own if None.
-        clean_up, score_threshold, check_polarity
+        clean_up, score_threshold, check_polarity, exclusive
             As for radiographs; methods for volumes have none of these.
         progress : callable or None
             Called with the name of each stage, view and round as it starts.
@@ -126,16 +138,9 @@ class VolumePipeline:
         MethodError
             If the model has no such method, the image is no volume, or the method can't use the boxes.
         """
-        if not isinstance(volume, Volume):
-            raise MethodError(f"The model {self.model} takes volumes, not radiographs; choose another model.")
-        self.check_method(method)
-        chosen, stopwatch = self.methods[method or self.default_method], Stopwatch(progress)
+        chosen, stopwatch = self._chosen(volume, method), Stopwatch(progress)
         notes = list(self._doubts(volume))
-        with stopwatch("grid"):
-            if self.settings.window is not None:
-                volume = volume.windowed(*self.settings.window)
-            grid = Grid.of(volume, self.settings.spacing, self.settings.longest)
-            working = grid.working(volume)
+        volume, grid, working = self._seen(volume, stopwatch)
         if given:
             boxes = {label: in_working_grid(each, grid, label) for label, each in given.items()}
             found = chosen.segment_given(working, stopwatch, boxes)
@@ -146,6 +151,95 @@ class VolumePipeline:
         return VolumeResult(
             volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model, (*notes, *more)
         )
+
+    def segment_from_box(
+        self,
+        volume: Volume,
+        label: str,
+        box: tuple[float, float, float, float, float, float],
+        *,
+        method: str | None = None,
+        known: Mapping[str, np.ndarray] | None = None,
+        progress: Progress | None = None,
+    ) -> VolumeResult:
+        """Segment one object from a box given by hand: what comes after the first look is done from there.
+
+        For coarse-to-fine methods the fine rounds begin with the box in the place of the coarse stage's mask. Nothing
+        binds them to it: later boxes are those of what was found.
+
+        Parameters
+        ----------
+        label : str
+            One of the method's classes.
+        box : tuple of 6 float
+            (x0, y0, z0, x1, y1, z1) in voxels of the volume's own grid, from the outer corner of the first voxel; what
+            lies outside is cut off.
+        method : str or None
+            The name of one of `methods`; the model's own if None.
+        known : mapping of str to ndarray of bool, optional
+            The voxels (slices, rows, columns) that other labels have, for what lies in one of them.
+        progress : callable or None
+            As for :meth:`segment`.
+
+        Returns
+        -------
+        VolumeResult
+            The object, and those that follow from it, such as the parts of an organ.
+
+        Raises
+        ------
+        MethodError
+            If the model has no such method, the method begins from no box, or the image is no volume.
+        UnknownClassError
+            If the method does not know the label.
+        RadiographError
+            If the box lies beside the volume.
+        """
+        chosen, stopwatch = self._chosen(volume, method), Stopwatch(progress)
+        if label not in chosen.classes:
+            raise UnknownClassError(
+                f"The model {self.model} does not know '{label}': choose one of {', '.join(chosen.classes)}."
+            )
+        volume, grid, working = self._seen(volume, stopwatch)
+        start = grid.box_mask(box)
+        if not start.any():
+            raise RadiographError("The box lies beside the volume; move it onto that.")
+        masks = _Working(grid, known or {})
+        found = chosen.segment_from_box(working, label, start, masks, stopwatch)
+        with stopwatch("masks"):
+            objects, notes = assemble(volume, grid, found, chosen.name)
+        z, y, x = volume.shape
+        corners = np.sort(np.reshape(box, (2, 3)), axis=0).clip(0.0, [x, y, z])
+        drawn = VolumeBox(*map(float, corners.ravel()))
+        objects = tuple(replace(each, region=drawn) if each.label == label else each for each in objects)
+        return VolumeResult(
+            volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model, tuple(notes)
+        )
+
+    def _chosen(self, volume: Volume, method: str | None) -> VolumeMethod:
+        if not isinstance(volume, Volume):
+            raise MethodError(f"The model {self.model} takes volumes, not radiographs; choose another model.")
+        self.check_method(method)
+        return self.methods[method or self.default_method]
+
+    def _seen(self, volume: Volume, stopwatch: Stopwatch) -> tuple[Volume, Grid, np.ndarray]:
+        """The volume in the model's window, the working grid, and the volume in that.
+
+        The last one is kept, for a box that is dragged, if somebody has asked for the volume's fingerprint before.
+        """
+        with stopwatch("grid"):
+            if self.settings.window is not None:
+                volume = volume.windowed(*self.settings.window)
+            key = None if volume.known_fingerprint is None else (volume.fingerprint, volume.mapping, volume.geometry)
+            if key is None or self._kept is None or self._kept[0] != key:
+                self._kept = None  # before another one is made
+                grid = Grid.of(volume, self.settings.spacing, self.settings.longest)
+                working = grid.working(volume)
+                working.flags.writeable = False
+                if key is None:
+                    return volume, grid, working
+                self._kept = key, grid, working
+            return volume, *self._kept[1:]
 
     def find_regions(self, *_: object, **__: object) -> None:
         """Raises MethodError: a radiograph cannot be segmented by this model."""
@@ -194,6 +288,8 @@ def assemble(
                 confidence=float(item.outcome.probability[mask].mean()),
                 method=method,
                 explanation=item.explain(grid) if item.explain else explained(item, item.outcome, grid),
+                region=_first_look(item.outcome, grid) or stored.box,
+                within=item.within,
             )
         )
     return tuple(objects), notes
@@ -220,19 +316,55 @@ def explained(item: Found, outcome: Outcome, grid: Grid) -> Rounds:
     content = float(np.prod(grid.spacing))
     rounds = []
     for number, mask in enumerate(outcome.masks):
-        box = bounding_box(mask)
         rounds.append(
             Round(
                 number,
-                None if box is None else VolumeBox(*grid.box_to_stored(box)),
+                _box_of(mask, grid),
                 float(np.count_nonzero(mask)) * content,
                 outcome.similarities[number - 1] if number else None,
             )
         )
     settings = item.settings
     assert settings is not None
-    shared = (tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within)
-    return SaliencyRounds(*shared, tuple(outcome.maps)) if outcome.maps else Rounds(*shared)
+    shared = (
+        tuple(rounds), settings.threshold, settings.rounds, outcome.converged, settings.margin, item.within, item.drawn
+    )  # fmt: skip
+    if not outcome.maps:
+        return Rounds(*shared)
+    return SaliencyRounds(*shared, tuple(replace(each, box=_placed(each.box, grid)) for each in outcome.maps))
+
+
+def _first_look(outcome: Any, grid: Grid) -> VolumeBox | None:
+    """Around what the first stage found; None for methods that keep no masks of stages."""
+    masks = getattr(outcome, "masks", None)
+    return _box_of(masks[0], grid) if masks else None
+
+
+def _box_of(mask: np.ndarray, grid: Grid) -> VolumeBox | None:
+    """Around the voxels of a mask of the working grid, in voxels of the stored one; None where there are none."""
+    box = bounding_box(mask)
+    return None if box is None else VolumeBox(*grid.box_to_stored(box))
+
+
+def _placed(box: VolumeBox | None, grid: Grid) -> VolumeBox | None:
+    """A box of the working grid in voxels of the stored one."""
+    return None if box is None else VolumeBox(*grid.box_to_stored((*box[2::-1], *box[:2:-1])))
+
+
+class _Working(Mapping[str, np.ndarray]):
+    """Masks of the stored grid in the working one, each made when it is asked for."""
+
+    def __init__(self, grid: Grid, stored: Mapping[str, np.ndarray]) -> None:
+        self._grid, self._stored = grid, stored
+
+    def __getitem__(self, label: str) -> np.ndarray:
+        return self._grid.of_mask(self._stored[label])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
 
 
 def load_volume_pipeline(folder: Path | str | None, device: str = "auto", engine: str = "auto") -> VolumePipeline:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from ..explanations.base import Explanation
+from ..result import AND, is_among_makers
 from ..types import Count
 from ..windowed import WindowedMask, label_maps, layer_members
 from .volume import Volume
@@ -22,6 +23,9 @@ class VolumeBox(NamedTuple):
     x1: float
     y1: float
     z1: float
+
+
+NOWHERE = VolumeBox(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class VolumeMask(WindowedMask):
@@ -56,6 +60,10 @@ class VolumeObject:
         Name of the method that made the mask.
     explanation : Explanation or None
         How the method came to the mask.
+    region : VolumeBox
+        Where it was looked for: around what the first stage found, or a box given by hand; `box` if nobody says.
+    within : str or None
+        The label that it lies in, and may share voxels with.
     """
 
     name: str
@@ -66,6 +74,16 @@ class VolumeObject:
     confidence: float
     method: str
     explanation: Explanation | None = None
+    region: VolumeBox = NOWHERE
+    within: str | None = None
+
+    side: ClassVar[str | None] = None
+    """Models of volumes say it in the label, if at all."""
+    thresholds: ClassVar[None] = None
+    """No method for volumes explains its masks by thresholds."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "region", self.box if self.region == NOWHERE else VolumeBox(*self.region))
 
     @property
     def mask(self) -> np.ndarray:
@@ -76,6 +94,24 @@ class VolumeObject:
     def voxel_count(self) -> Count:
         """Voxels of the final mask."""
         return self.voxels.count
+
+    @property
+    def windowed(self) -> VolumeMask:
+        """The final voxels, by the name that objects of radiographs have for them."""
+        return self.voxels
+
+    @property
+    def pixel_count(self) -> int:
+        """The same as `voxel_count`."""
+        return self.voxels.count
+
+    def with_mask(self, mask: np.ndarray | WindowedMask, voxel_mm3: float) -> VolumeObject:
+        """The object with other voxels, their box and content; a plain mask is one of the whole volume."""
+        if isinstance(mask, WindowedMask):
+            voxels = VolumeMask(mask.shape, mask.window, mask.crop, mask.count)
+        else:
+            voxels = VolumeMask.of(mask)
+        return replace(self, voxels=voxels, box=voxels.box, volume_mm3=voxels.count * voxel_mm3)
 
 
 @dataclass(frozen=True)
@@ -115,6 +151,16 @@ class VolumeResult:
         if self.objects:
             found = "Found " + ", ".join(item.name for item in self.objects) + "."
         return " ".join([found, *self.notes])
+
+    def repainted(self, item: VolumeObject, mask: np.ndarray | WindowedMask) -> VolumeObject:
+        """One of the objects with other voxels."""
+        return item.with_mask(mask, self.volume.voxel_mm3)
+
+    def also_by(self, model: str) -> VolumeResult:
+        """The same result, naming `model` (name and version) among those that have made objects of it."""
+        if not model or is_among_makers(model, self.model):
+            return self
+        return replace(self, model=AND.join(filter(None, (self.model, model))))
 
     def layers(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
         """As few label maps (slices, rows, columns) as hold all objects without overlaps in one of them.

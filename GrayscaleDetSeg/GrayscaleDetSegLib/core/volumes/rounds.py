@@ -51,6 +51,8 @@ class Rounds:
         What was added to each box on every side, as a share of the image's side.
     within : str or None
         The object around which alone it was looked for.
+    drawn : bool
+        Whether the rounds began from a box given by hand, which stands in the place of the coarse stage.
     """
 
     kind: ClassVar[str] = "rounds"
@@ -61,6 +63,7 @@ class Rounds:
     converged: bool
     margin: Share
     within: str | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class SaliencyMap:
         The weights from lowest (0) to highest (255), thinned.
     lowest, highest : float
         The weights that 0 and 255 stand for.
+    box : VolumeBox or None
+        Where the slice lies, in voxels of the stored grid; null in results of earlier versions.
     """
 
     view: str
@@ -87,6 +92,7 @@ class SaliencyMap:
     values: np.ndarray
     lowest: float
     highest: float
+    box: VolumeBox | None = None
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,12 @@ LONGEST_MAP = 40
 """Samples along the longer side of a map."""
 
 
-def saliency_map(view: str, index: int, channel: int, weights: np.ndarray) -> SaliencyMap:
-    """The map of weights (rows, columns), thinned to `LONGEST_MAP`."""
+def saliency_map(
+    view: str, index: int, channel: int, weights: np.ndarray, box: VolumeBox | None = None
+) -> SaliencyMap:
+    """The map of weights (rows, columns), thinned to `LONGEST_MAP`; `box` is of the working grid yet."""
     step = max(1, -(-max(weights.shape) // LONGEST_MAP))
     thin = weights[::step, ::step]
     lowest, highest = float(thin.min()), float(thin.max())
     scaled = (thin - lowest) / max(highest - lowest, 1e-12) * 255.0
-    return SaliencyMap(view, index, channel, np.rint(scaled).astype(np.uint8), lowest, highest)
+    return SaliencyMap(view, index, channel, np.rint(scaled).astype(np.uint8), lowest, highest, box)

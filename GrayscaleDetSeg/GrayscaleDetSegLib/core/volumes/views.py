@@ -44,6 +44,22 @@ def windows(mask: np.ndarray, margin: tuple[int, int], multiple: int = MULTIPLE)
     return boxes
 
 
+def volume_windows(
+    mask: np.ndarray, margin: tuple[int, int], share: float, multiple: int = MULTIPLE
+) -> np.ndarray:
+    """One window around all of a mask (n, rows, columns), of the slices that it shows in and those beside them.
+
+    As many slices on each side as a margin has of their number, one at least; -1 for all others.
+    """
+    boxes = np.full((len(mask), 4), -1, np.int64)
+    used = np.flatnonzero(mask.any((1, 2)))
+    if used.size:
+        beside = max(1, int(round(share * len(mask))))
+        first, last = max(0, used[0] - beside), min(len(mask), used[-1] + 1 + beside)
+        boxes[first:last] = windows(mask.any(0)[None], margin, multiple)[0]
+    return boxes
+
+
 def grown(low: np.ndarray, high: np.ndarray, margin: int | np.ndarray, side: int, multiple: int = MULTIPLE):
     """Intervals [low, high) with a margin, then as long as the next multiple, moved into 0..side."""
     low, high = np.maximum(low - margin, 0), np.minimum(high + margin, side)

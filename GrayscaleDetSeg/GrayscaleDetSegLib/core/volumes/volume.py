@@ -84,13 +84,21 @@ class Volume:
             digest.update(np.ascontiguousarray(piece).data)
         return digest.hexdigest()
 
+    @property
+    def known_fingerprint(self) -> str | None:
+        """The same, where it has been computed before."""
+        return vars(self).get("fingerprint")
+
     def gray(self, index: int) -> np.ndarray:
         """The gray levels (rows, columns) of one slice, float32, 0..255: a whole volume of them is never held."""
         return self.mapping.to_gray(self.voxels[index])
 
     def windowed(self, lower: float, upper: float) -> Volume:
         """The same volume in another window, given in its own units."""
-        return replace(self, mapping=GrayMapping.window(lower, upper, "the model's window"))
+        seen = replace(self, mapping=GrayMapping.window(lower, upper, "the model's window"))
+        if self.known_fingerprint is not None:
+            vars(seen)["fingerprint"] = self.known_fingerprint
+        return seen
 
 
 def stored_axes(geometry: Geometry) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:

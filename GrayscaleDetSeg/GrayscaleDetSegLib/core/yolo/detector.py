@@ -42,6 +42,8 @@ class DetectionSettings:
         At most so many of a class in `numerous`.
     numerous : tuple of str
         Classes of which a picture shows many: vertebrae, single teeth.
+    shared : mapping of str to float
+        IoU of two masks of a class that stands in rows (vertebrae) from which they are one object, see ``crowds``.
     context : float
         How far the best score of a class in `numerous` lifts those of its neighbours, because where one vertebra surely
         is, there are more: s becomes s^(1 - context) best^context. 0 leaves them as they are.
@@ -59,6 +61,7 @@ class DetectionSettings:
     per_class: int = 2
     many: int = 24
     numerous: tuple[str, ...] = ()
+    shared: Mapping[str, float] = field(default_factory=dict)
     context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
 

@@ -28,6 +28,8 @@ class Advanced(Section):
         self._models = session.segmenter.models
         self._listed: list[Model] = []
         self._usable: Model | None = None  # that was chosen last: settings may still be its own
+        own = (ui.scoreSlider, ui.cleanUpCheckBox, ui.exclusiveCheckBox, ui.polarityComboBox)
+        self._of_radiographs = [(widget, widget.toolTip) for widget in own]
         self._said: set[str] = set()  # what is wrong with packages of methods, each said once
         session.model_chosen.connect(self.show)
         session.model_wanted.connect(self._on_wanted)
@@ -158,6 +160,9 @@ class Advanced(Section):
     def update(self, state: State) -> bool:
         """As :meth:`Section.update`."""
         ui, chosen = self.ui, self.chosen
+        for widget, text in self._of_radiographs:
+            widget.enabled = not self.session.takes_volumes
+            widget.toolTip = _("Models for volumes have no use for this.") if self.session.takes_volumes else text
         if chosen is None:
             reason = _("The module is not in use.")
         else:

@@ -32,7 +32,7 @@ class Cases(Section):
     def update(self, state: State) -> bool:
         """As :meth:`Section.update`."""
         self.update_button()
-        return self.session.node is not None
+        return self.session.node is not None and not self.session.shows_volume  # a volume and its segments are saved
 
     def name_after(self, volume) -> None:
         """Propose a name for the case of another volume; for the same one, what the user has written stays."""

@@ -30,8 +30,10 @@ class Draw(Section):
         session, button = self.session, self.ui.drawButton
         reason = _("Wait until the run has ended.") if state is State.BUSY else session.obstacle
         button.enabled = not reason
-        button.toolTip = reason or _(
-            "Draw a rectangle around an object in the slice view, and segment it there (Ctrl+Shift+D)."
+        button.toolTip = reason or (
+            _("Draw a rectangle around an object in a slice view, and segment it from there (Ctrl+Shift+D).")
+            if session.takes_volumes
+            else _("Draw a rectangle around an object in the slice view, and segment it there (Ctrl+Shift+D).")
         )
         button.text = _("Stop drawing") if state is State.DRAWING else _("Draw region")
         if session.model is not None:

@@ -6,20 +6,75 @@ from types import SimpleNamespace
 
 from slicer.i18n import tr as _
 
+from ...core.errors import GrayscaleDetSegError
 from ...scene.nodes import attribute
 from ..section import Section
 from ..session import Session
+from ..slices import current_slice
+from ..state import State
 
 
 class Image(Section):
     """The image; its selector is tied to the parameters."""
 
     order = 200
+    _seen: tuple = ()
+    _spacing = None
 
     def attach(self, session: Session, ui: SimpleNamespace) -> None:
         """As :meth:`Section.attach`."""
         super().attach(session, ui)
         session.chosen.connect(self._on_chosen)
+        ui.spacingButton.connect("clicked(bool)", lambda _on=False: self.set_spacing())
+
+    def update(self, state: State) -> bool:
+        """As :meth:`Section.update`."""
+        volume = None if self.session.parameters is None else self.session.parameters.volume
+        offered = None if volume is None else self._offered(volume)
+        has_it = volume is not None and self.session.results.has_file_spacing(volume)
+        button = self.ui.spacingButton
+        button.visible = has_it or offered is not None
+        button.enabled = state is State.IDLE
+        if has_it:
+            button.text = _("Take the file's spacing back")
+            button.toolTip = _("Give the image the spacing back that Slicer has loaded it with.")
+        elif offered is not None:
+            button.text = _("Use the file's spacing")
+            button.toolTip = _(
+                "Slicer has loaded the image with another spacing than its file's: {row:g} x {column:g} mm by "
+                "{source}. Then Slicer's own rulers measure as the areas here do. This button takes it back."
+            ).format(row=offered.row, column=offered.column, source=offered.source)
+        return True
+
+    def _offered(self, volume):
+        """The spacing that the file offers; looked for anew only where the volume has another spacing or slice now."""
+        try:
+            now = volume.GetID(), volume.GetSpacing(), volume.GetAttribute("DICOM.instanceUIDs"), current_slice(volume)
+        except GrayscaleDetSegError:  # it holds no pixels yet
+            return None
+        if now != self._seen:
+            self._seen, self._spacing = now, self.session.results.offered_spacing(volume, now[-1])
+        return self._spacing
+
+    def set_spacing(self) -> None:
+        """Give the image its file's spacing, or take that back."""
+        session = self.session
+        volume = None if session.parameters is None else session.parameters.volume
+        if volume is None or not self.ui.spacingButton.enabled:
+            return
+        on = not session.results.has_file_spacing(volume)
+        try:
+            done = session.results.set_file_spacing(volume, current_slice(volume), on)
+        except GrayscaleDetSegError as error:
+            session.messages.fail(error)
+            return
+        if done:
+            row, column = (volume.GetSpacing()[axis] for axis in (1, 0))
+            text = _("The image has the spacing {row:g} x {column:g} mm (row x column) now.")
+            session.messages.say(text.format(row=row, column=column))
+            session.layout.show_volume(volume)
+        session.choices.show_found(session.node)
+        session.changed.emit()
 
     def _on_chosen(self, volume) -> None:
         text = reading_text(volume)
@@ -30,6 +85,12 @@ class Image(Section):
 
 def reading_text(volume) -> str:
     """How a volume was understood when it was segmented last; nothing before."""
+    if volume is not None and attribute(volume, "Window") is not None:
+        return _("values {window} from black to white, by {source}; {spacing}.").format(
+            window=attribute(volume, "Window"),
+            source=attribute(volume, "GraySource"),
+            spacing=attribute(volume, "Spacing"),
+        )
     if volume is None or attribute(volume, "Polarity") is None:
         return ""
     spacing, source = attribute(volume, "Spacing"), attribute(volume, "SpacingSource")

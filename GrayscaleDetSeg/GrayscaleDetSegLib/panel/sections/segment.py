@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 from slicer.i18n import tr as _
 
 from ...core.errors import GrayscaleDetSegError
+from ...core.labels import display_name
 from ...core.methods.registry import registry
+from ...core.results import image_of
 from ...logic.segmenter import Segmented
+from ...logic.shown import AnyReading
 from ..section import Section
 from ..session import Session
 from ..slices import current_slice
@@ -16,6 +20,7 @@ from ..state import State
 
 STAGES = {
     "loading the model": "Loading the model",
+    "grid": "Bringing the volume into the model's grid",
     "polarity": "Checking the polarity",
     "regions": "Looking for regions",
     "masks": "Comparing pixels",
@@ -78,8 +83,12 @@ class Segment(Section):
         session.finishing.emit()
         parameters, results = session.parameters, session.results
         volume, into = parameters.volume, None if into_new else parameters.segmentation
+        reading: AnyReading
         try:
-            reading = results.read(volume, parameters.polarity.value, current_slice(volume))
+            if session.takes_volumes:
+                reading = results.read_whole(volume)
+            else:
+                reading = results.read(volume, parameters.polarity.value, current_slice(volume))
             if into is not None and not results.fits(into, reading):
                 into = None  # another slice of the same image has a result of its own
             if into is not None and not replace_edits and results.would_lose_work(into):
@@ -90,7 +99,7 @@ class Segment(Section):
             return
         session.start(
             _("Segmenting {name}...").format(name=volume.GetName()),
-            lambda engine, options, progress: engine.segment(reading.radiograph, options, progress),
+            lambda engine, options, progress: engine.segment(reading.image, options, progress),
             lambda result: self._show(reading, result, into),
         )
 
@@ -116,7 +125,7 @@ class Segment(Section):
         """Choose a result that has just come into the scene, unless the user has gone on to another image."""
         session = self.session
         seconds = sum(found.result.seconds.values())
-        notes = "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in found.result.radiograph.notes)
+        notes = "".join(f" {note[:1].upper()}{note[1:].rstrip('.')}." for note in image_of(found.result).notes)
         text = _("{message} ({seconds:.1f} s)").format(message=found.message, seconds=seconds) + notes
         note = session.segmenter.engine.device_note
         text = f"{text} {note}" if note else text
@@ -133,7 +142,8 @@ class Segment(Section):
 
     def _offer_ways_out(self, reading, result, into) -> None:
         """Nothing known was found: say so, and what can be done."""
-        session, candidate, model = self.session, result.best_candidate, self.session.model
+        session, model = self.session, self.session.model
+        candidate = getattr(result, "best_candidate", None)  # methods for volumes have none
         choices = []
         if candidate is not None:
 
@@ -193,13 +203,29 @@ def next_step(session: Session, state: State) -> str:
         return _("Next: let go; the mask becomes final.")
     if node is None:
         return _("Next: click Segment.")
+    if session.results.can_undo(node) and session.shows_volume:
+        return _("Next: save: File, Save Data.")
     if session.results.can_undo(node):
         return _("Next: save: File, Save Data; or as a training case, below.")
+    if session.shows_volume:
+        return _("Next: click an object; drag its box, or Edit it by hand; then save.")
     return _("Next: click an object; drag its region or its thresholds, or Edit it by hand; then save.")
 
 
+ROUND = re.compile(r"round (\d+), (\w+)")
+
+
 def stage_text(stage: str) -> str:
-    """What to say while a stage runs; its name where nobody says more."""
+    """What to say while a stage runs; its name where nobody says more.
+
+    Stages of one of several objects have its name and a colon before their own.
+    """
+    name, _colon, own = stage.rpartition(": ")
+    if name:
+        return f"{display_name(name)}: {stage_text(own)}"
+    in_round = ROUND.fullmatch(stage)
+    if in_round is not None:
+        return _("Round {number}, {view} slices").format(number=in_round[1], view=in_round[2])
     for stages in (STAGES, *(method.stages for method in registry().usable())):
         if stage in stages:
             return stages[stage]

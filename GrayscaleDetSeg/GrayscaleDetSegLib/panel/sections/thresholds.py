@@ -35,7 +35,7 @@ class Thresholds(Section):
 
     def update(self, state: State) -> bool:
         """As :meth:`Section.update`."""
-        is_there = self.session.selection is not None
+        is_there = self.session.selection is not None and not self.session.shows_volume
         if is_there and not self._is_opened:  # once; then it is as the user wants it
             self._is_opened = True
             self.ui.thresholdsCollapsibleButton.collapsed = False

@@ -1,0 +1,95 @@
+"""Single objects of a result in the scene: written anew, added, taken out; each one change that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..core.errors import GrayscaleDetSegError
+from ..core.results import AnyResult, leaving, objects_of, with_objects
+from ..scene import segmentation
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLSegmentationNode
+
+    from .store import ResultStore
+    from .workspace import Workspace
+
+
+def write_object(
+    workspace: Workspace,
+    node: vtkMRMLSegmentationNode,
+    result: AnyResult,
+    name: str,
+    identity: str | None = None,
+    instead_of: str | None = None,
+) -> str:
+    """See ``Workspace.write_object``."""
+    store = workspace.store(node)
+    workspace.settle(node)
+    before = store.load()
+    if before is None:
+        raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
+    volume, grid = store.volume, store.grid
+    (item,) = (each for each in objects_of(result) if each.name == name)
+    pairs = list(zip(before.identities, objects_of(before.result)))
+    kept = {each.name: other for other, each in pairs if other != instead_of}
+    order = {each.name: each for each in objects_of(before.result) if each.name in kept}
+    item = leaving(item, [each for each in order.values() if each.name != name], result)
+    result = with_objects(before.result, {**order, name: item}.values(), model=result.model)
+    with workspace.change(node):
+        for each in filter(None, (identity, instead_of)):
+            held = before.object_of(each)
+            store.keep_edited(each, name if held is None else held.name)
+        if instead_of is not None:
+            segmentation.remove_object(node, instead_of)
+        written = segmentation.write_object(node, volume, grid, item, identity)
+        identities = [written if each is item else kept[each.name] for each in objects_of(result)]
+        workspace.refresh(node, store.save(result, identities, grid, before.stamp, written=(written,)))
+    return written
+
+
+def write_objects(
+    workspace: Workspace, node: vtkMRMLSegmentationNode, result: AnyResult, names: Sequence[str]
+) -> dict[str, str]:
+    """See ``Workspace.write_objects``."""
+    store = workspace.store(node)
+    workspace.settle(node)
+    before = store.load()
+    if before is None:
+        raise GrayscaleDetSegError(f"The image of {node.GetName()} is gone; load it and segment again.")
+    segments = before.by_name
+    held = {item.name: item for item in objects_of(before.result)}
+    wanted = {item.name: item for item in objects_of(result)}
+    others = [item for name, item in held.items() if name not in names]
+    changed = {name: leaving(wanted[name], others, result) for name in names if name in wanted}
+    order = {name: item for name, item in held.items() if name not in names or name in changed}
+    order.update(changed)
+    with workspace.change(node):
+        for name in names:
+            if name in segments:
+                store.keep_edited(segments[name], name)
+                if name not in changed:
+                    segmentation.remove_object(node, segments.pop(name))
+        for name, item in changed.items():
+            segments[name] = segmentation.write_object(node, store.volume, store.grid, item, segments.get(name))
+        whole = with_objects(before.result, order.values(), model=result.model, notes=result.notes)
+        identities = [segments[name] for name in order]
+        written = [segments[name] for name in changed]
+        workspace.refresh(node, store.save(whole, identities, store.grid, before.stamp, written=written))
+    return {name: segments[name] for name in changed}
+
+
+def remove_object(workspace: Workspace, node: vtkMRMLSegmentationNode, identity: str) -> None:
+    """See ``Workspace.remove_object``."""
+    store: ResultStore = workspace.store(node)
+    workspace.settle(node)
+    before = store.load()
+    item = None if before is None else before.object_of(identity)
+    if before is None or item is None:
+        return
+    with workspace.change(node):
+        segmentation.remove_object(node, identity)
+        identities = [each for each in before.identities if each != identity]
+        result = with_objects(before.result, (each for each in objects_of(before.result) if each is not item))
+        workspace.refresh(node, store.save(result, identities, store.grid, before.stamp))

@@ -1,0 +1,75 @@
+"""The button that gives an image its file's spacing, and the line that says what happened, of the right image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from Testing import standins
+from Testing.panel_helpers import picture
+from Testing.reading_files import write_dicom
+from Testing.test_dicom_context import Database
+
+reason = standins.missing()
+if reason:
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.fixture
+def film(bench, monkeypatch, tmp_path):
+    """A volume as Slicer's DICOM module leaves one whose PixelSpacing it does not look at: 1 mm."""
+    import slicer
+
+    pixels = np.array(picture())
+    path = write_dicom(tmp_path / "a.dcm", pixels, Modality="CR", PixelSpacing=[0.2, 0.168])
+    monkeypatch.setattr(slicer, "dicomDatabase", Database(files={"2.25.1": str(path)}), raising=False)
+    volume = bench.volume("film", "plain", pixels)
+    volume.SetSpacing(1, 1, 1)
+    volume.SetAttribute("DICOM.instanceUIDs", "2.25.1")
+    volume.Modified()
+    bench.session.process()
+    return volume
+
+
+def test_the_file_spacing_is_offered_given_and_taken_back(bench, film):
+    button = bench.ui.spacingButton
+    bench.run()
+    masks = [item.mask for item in bench.workspace.shown(bench.node).result.objects]
+    assert button.isVisibleTo(bench.widget.parent) and button.enabled and "0.2 x 0.168 mm" in button.toolTip
+    button.click()
+    bench.session.process()
+    assert film.GetSpacing() == pytest.approx((0.168, 0.2, 1.0)) and "0.2 x 0.168 mm" in bench.status
+    assert button.text == "Take the file's spacing back" and bench.names() == ["Femur", "Tibia"]
+    for item, mask in zip(bench.workspace.shown(bench.node).result.objects, masks):
+        np.testing.assert_array_equal(item.mask, mask)
+    button.click()
+    bench.session.process()
+    assert film.GetSpacing() == (1.0, 1.0, 1.0) and button.text == "Use the file's spacing"
+    assert bench.names() == ["Femur", "Tibia"] and button.isVisibleTo(bench.widget.parent)
+
+
+def test_it_waits_while_a_run_is_on(bench, film):
+    bench.begin()
+    assert not bench.ui.spacingButton.enabled
+    bench.panel.section("Image").set_spacing()
+    assert film.GetSpacing() == (1.0, 1.0, 1.0)
+    bench.finish()
+    assert bench.ui.spacingButton.enabled
+
+
+def test_it_is_not_there_where_there_is_nothing_to_give(bench):
+    bench.volume("plain", "plain")
+    assert not bench.ui.spacingButton.isVisibleTo(bench.widget.parent)
+
+
+def test_what_was_said_of_an_image_goes_with_it(bench):
+    first = bench.volume("first")
+    bench.run()
+    assert "femur" in bench.status
+    bench.volume("second")
+    assert bench.status == ""
+    bench.begin()
+    bench.ui.inputSelector.setCurrentNode(first)
+    bench.session.process()
+    bench.finish()
+    assert bench.status.startswith("second: ")

@@ -270,8 +270,8 @@ def _restored_volume(
     for identity, entry in zip(record.segments, record.result["objects"]):
         if node.GetSegmentation().GetSegment(identity) is not None:
             voxels = VolumeMask.of(mask_of(node, identity, volume, grid))
-            known = {"voxels": voxels, "box": voxels.box, "volume_mm3": voxels.count * image.voxel_mm3}
-            objects.append(codec.decode(VolumeObject, entry, **known))
+            size = voxels.count * image.voxel_mm3
+            objects.append(codec.decode(VolumeObject, entry, voxels=voxels, box=voxels.box, volume_mm3=size))
     stored = {name: value for name, value in record.result.items() if name != "objects"}
     return codec.decode(VolumeResult, stored, volume=image, objects=tuple(objects))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,9 @@ from GrayscaleDetSegLib.core.surfaces.description import SurfaceConfig, SurfaceN
 from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle
 from GrayscaleDetSegLib.core.yolo.description import ANCHORS, YoloConfig, described_yolo
 
-BUNDLES = sorted(path.parent for path in shipped_bundle().parent.glob("*/manifest.json"))
+BUNDLES = [folder for folder in sorted(path.parent for path in shipped_bundle().parent.glob("*/manifest.json"))
+           if json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("dimensions", 2) == 2]
+"""The shipped models of radiographs; those of volumes need PyTorch."""
 CLASSES = ("femur", "tibia", "teeth")
 
 

@@ -17,11 +17,13 @@ from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.polarity_check import PolarityCheck
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Geometry, Radiograph, Spacing
+from GrayscaleDetSegLib.core.region_finding import find
 from GrayscaleDetSegLib.core.regions import Regions
 from GrayscaleDetSegLib.core.result import RegionProposal
 from GrayscaleDetSegLib.core.single_box.anchors import AnchorConfig
 from GrayscaleDetSegLib.core.single_box.detected import DetectedBox
 from GrayscaleDetSegLib.core.single_box.detector import BoxDetector, BoxSettings
+from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.fakes import bar, letter_l
 from Testing.pipelines import rigged
@@ -56,6 +58,8 @@ class RoiFake:
         upright = gray.shape == SHAPE and (gray[letter_l()] > 150).all()
         found = []
         for label, score, level in zip(self.labels, self.scores, (200.5, 230.5)):
+            if not (np.abs(gray - level) < 1).any():  # in the inversion
+                continue
             x0, y0, x1, y1 = boxes.of_mask(np.abs(gray - level) < 1)
             weaker = 0.2 if self.needs_upright and not upright else 1.0
             found.append(RegionProposal(label, score * weaker, (x0 - 2.25, y0 - 1.5, x1 + 1.75, y1 + 2.5)))
@@ -231,6 +235,26 @@ def test_polarity_is_turned_over_only_if_the_picture_is_sure(probability, turned
     low, high = result.objects[0].thresholds.interval_file
     in_file = (image.pixels >= low) & (image.pixels <= high)
     np.testing.assert_array_equal(in_file, letter_l() | bar())
+
+
+@pytest.mark.parametrize(
+    "probability, score, turned", [(0.95, 0.9, True), (0.95, 0.4, False), (0.5, 0.85, False), (0.5, 0.95, True)]
+)
+def test_what_is_known_in_the_picture_decides_where_its_polarity_is_in_doubt(probability, score, turned):
+    """A detector that finds one object with a score of 0.6 in the image as it is, and with `score` in its inversion."""
+    image = radiograph(4000 - picture())
+    stored = image.gray()
+
+    class Knows:
+        settings = DetectionSettings()
+
+        def candidates(self, gray, *_):
+            same = gray.shape == stored.shape and np.allclose(gray, stored)
+            return [RegionProposal("femur", 0.6 if same else score, (2.0, 2.0, 20.0, 20.0))]
+
+    found, _regions = find(image, Knows(), 0.3, PolarityFake(probability), Stopwatch())
+    assert found.polarity.inverted == turned
+    assert turned or "not certain" in found.notes[-1]
 
 
 def test_polarity_stays_if_nothing_is_found_either_way():

@@ -229,8 +229,8 @@ def test_the_examples_for_volumes_in_the_console_run(panel_session, tmp_path, ca
 
     voxels, mask, geometry = block()
     volume = add_volume(slicer.mrmlScene, voxels, geometry)
-    model = write_model(tmp_path / "model", [{"method": "step_wise", "label": "heart"}], name="my-heart")
-    code = examples(section("console", "Volumes")).replace("/models/my-heart", model.as_posix())
+    model = write_model(tmp_path / "model", [{"method": "step_wise", "label": "liver"}], name="liver-ct")
+    code = examples(section("console", "Volumes")).replace("/models/liver-ct", model.as_posix())
     names = {"logic": GrayscaleDetSegLogic(), "volume": volume}
     exec(compile(code, "console.md", "exec"), names)
     assert names["again"].objects[0].voxel_count == mask.sum() and "round 1, axial" in capsys.readouterr().out

@@ -179,7 +179,7 @@ def test_detectors_that_cannot_be_built(wrong):
 
 
 def test_what_a_configuration_says_comes_back_from_a_manifest():
-    config = CascadeConfig("box", "coronal", (4, 8), RpnConfig(scales=(0.1, 0.2, 0.3)))
+    config = CascadeConfig("box_3d", "coronal", (4, 8), RpnConfig(scales=(0.1, 0.2, 0.3)))
     assert CascadeConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     for wrong in ({"attention": "all"}, {"view": "front"}):
         with pytest.raises(ValueError, match="there is no"):
@@ -257,7 +257,7 @@ def test_image_and_attention_are_the_two_channels(monkeypatch):
 def test_the_rivals_of_the_article_are_settings(monkeypatch):
     image, mask = working()
     rows = [(8, (10.0, 8.0, 12.0, 10.0), 0.9), (12, (14.0, 9.0, 16.0, 12.0), 0.6)]
-    (box,) = detecting(monkeypatch, rows, "box").segment_volume(image, Stopwatch())
+    (box,) = detecting(monkeypatch, rows, "box_3d").segment_volume(image, Stopwatch())
     assert bounding_box(box.outcome.masks[0]) == (8, 8, 10, 13, 12, 16) and box.outcome.masks[0].sum() == 5 * 4 * 6
     method = detecting(monkeypatch, rows, "none")
     (plain,) = method.segment_volume(image, Stopwatch())
@@ -397,7 +397,7 @@ def test_a_human_takes_the_place_of_the_detector(monkeypatch):
     assert np.flatnonzero(drawn.mask.any((1, 2))).tolist() == [7, 9]
     assert [(each.slice, each.score) for each in drawn.explanation.regions] == [(7, None), (9, None)]
     assert codec.decode(Explanation, codec.encode(drawn.explanation)) == drawn.explanation
-    box = detecting(monkeypatch, bright_boxes, "box")
+    box = detecting(monkeypatch, bright_boxes, "box_3d")
     (around_it,) = VolumePipeline([box]).segment(volume, given={"block": GivenBoxes(roi, detect=False)}).objects
     assert around_it.explanation.box == roi and np.array_equal(around_it.mask, wanted)
 
@@ -468,4 +468,4 @@ def test_the_largest_part_alone_can_count(monkeypatch):
     _, both = cascade(image, networks, CascadeSettings(), Stopwatch())
     _, alone = cascade(image, networks, CascadeSettings(largest=True), Stopwatch())
     assert both[0].sum() == mask.sum() + 18 and np.array_equal(alone[0], mask)
-    assert attended(SHAPE, CascadeConfig("box"), regions()).sum() == 0
+    assert attended(SHAPE, CascadeConfig("box_3d"), regions()).sum() == 0

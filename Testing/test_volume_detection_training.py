@@ -198,7 +198,7 @@ def test_the_attention_of_training_is_that_of_use(monkeypatch):
     sample = VolumeDataset([Prepared(np.clip(voxels / 4, 0, 255).astype(np.uint8), mask)], 3, "axial", 6)[0]
     truth = sample.truth.numpy()
     assert module_of("none").attention(sample) is None
-    assert np.array_equal(module_of("box").attention(sample), training.true_box(truth))
+    assert np.array_equal(module_of("box_3d").attention(sample), training.true_box(truth))
     module, nothing = module_of("slices"), regions()
     said = regions((8, (3.0, 4.0, 9.0, 9.0), 0.8))
     for found, wanted in ((said, attention_of(truth.shape, "axial", said)), (nothing, true_attention(truth, "axial"))):
@@ -229,7 +229,7 @@ def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(data, tmp_path, monkeypa
 
 def test_the_box_network_takes_the_detector_of_another_run(data, tmp_path):
     assert trained(data, write_config(tmp_path / "long.toml", length=2), tmp_path / "long") == 0
-    config = write_config(tmp_path / "box.toml", length=2, a='"slices" -> "box"')
+    config = write_config(tmp_path / "box.toml", length=2, a='"slices" -> "box_3d"')
     assert trained(data, config, tmp_path / "box", "--detector", str(tmp_path / "long")) == 0
     one, other = (torch.load(tmp_path / name / "network.pt", weights_only=True) for name in ("long", "box"))
     own = [key for key in one if key.startswith("detector.")]
@@ -319,7 +319,7 @@ def test_a_run_with_the_articles_backbone(data, tmp_path, capsys):
         ('view = "axial" -> view = "front"', [], "There is no view 'front', but coronal, sagittal, axial"),
         ("width = 16 -> wide = 16", [], r"\[network\] cannot be used"),
         ('"slices" -> "none"', ["--backbone", "a.pth"], "no detector, and no backbone to load"),
-        ('"slices" -> "box"', ["--detector", "nowhere"], "nowhere is no finished run"),
+        ('"slices" -> "box_3d"', ["--detector", "nowhere"], "nowhere is no finished run"),
     ],
 )
 def test_configurations_that_cannot_be_used(changed, more, reason, data, tmp_path, capsys):

@@ -36,10 +36,10 @@ from .detection_attention import iou_of, region_figures, true_box
 from .regions import true_attention, true_regions
 from .run import target_of
 
-VARIANTS = {"slices": "ours", "none": "3D U-Net", "box": "3D box"}
+VARIANTS = {"slices": "ours", "none": "3D U-Net", "box_3d": "3D box"}
 """What is trained, in this order: the 3D box is judged with the detector of the first as well."""
 ROWS = {
-    "none": "3D U-Net", "box": "3D box of the annotation", "slices": "ours: regions of every slice",
+    "none": "3D U-Net", "box_3d": "3D box of the annotation", "slices": "ours: regions of every slice",
     "box around regions": "3D box around the regions", "true regions": "ours, by a perfect detector",
 }  # fmt: skip
 DRAWS = 10_000
@@ -82,9 +82,9 @@ def case_row(
     true = true_attention(mask, view)
     attention = {
         "none": ("none", None),
-        "box": ("box", true_box(mask, settings.margin)),
+        "box_3d": ("box_3d", true_box(mask, settings.margin)),
         "slices": ("slices", detection.attention),
-        "box around regions": ("box", box_of(working.shape, around(view, detection.regions))),
+        "box around regions": ("box_3d", box_of(working.shape, around(view, detection.regions))),
         "true regions": ("slices", true),
     }
     row: dict[str, Any] = {"name": case.name, "patient": case.patient, "iou": {}}
@@ -138,7 +138,7 @@ def markdown(found: dict[str, Any], parameters: dict[str, int]) -> str:
     ]  # fmt: skip
     for name, title in ROWS.items():
         row = found["table"][name]
-        kind = {"box around regions": "box", "true regions": "slices"}.get(name, name)
+        kind = {"box around regions": "box_3d", "true regions": "slices"}.get(name, name)
         low, high = row["interval"]
         more = ""
         if name != "none":
@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
         config.write_text(variant(text, kind), encoding="utf-8")
         if (folder / "network.pt").is_file() and (folder / "config.toml").read_text() == config.read_text():
             continue
-        shared = ["--detector", str(folders["slices"])] if kind == "box" else []
+        shared = ["--detector", str(folders["slices"])] if kind == "box_3d" else []
         order = ["--data", str(options.data), "--config", str(config), "--output", str(folder), *shared, *more]
         code = detection_attention.main(order)
         if code:

@@ -138,7 +138,7 @@ class CascadeTraining(StagedTraining):
         image, truth = sample.image.cpu().numpy(), sample.truth.cpu().numpy()
         if network.config.attention == "none":
             return None
-        if network.config.attention == "box":
+        if network.config.attention == "box_3d":
             return true_box(truth, self.settings.margin)
         with torch.autocast(self.device.type, enabled=False):
             attention = detect(image, network, self.settings, str(self.device)).attention
@@ -191,7 +191,7 @@ class CascadeValidation(Validation):
                 counts += region_figures(detection.regions, true_regions(case.mask, network.config.view))
                 attended.append(iou_of(detection.attention, true_attention(case.mask, network.config.view)))
             if stage.trainable == "segmentation":
-                is_box = network.config.attention == "box"
+                is_box = network.config.attention == "box_3d"
                 attention = true_box(case.mask, self.settings.margin) if is_box else detection.attention
                 mask = np.zeros_like(case.mask)
                 if attention is None or attention.any():

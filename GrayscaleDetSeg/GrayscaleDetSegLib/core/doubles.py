@@ -24,7 +24,8 @@ MUCH_LESS = 0.65
 def without_doubles(
     parts: Sequence[RegionMask], shape: tuple[int, int]
 ) -> tuple[list[RegionMask], tuple[str, ...]]:
-    """The parts without those that a much surer one of another class has already, with a note on each.
+    """The parts without those that a much surer one of another class has already, with a note on each, and on those
+    that stay though they are nearly the same.
 
     Regions that were drawn by hand stay.
 
@@ -39,10 +40,15 @@ def without_doubles(
     notes = []
     for number in order:
         part = parts[number]
-        surer = (parts[each] for each in kept if part.region.score < MUCH_LESS * parts[each].region.score)
-        other = next((each for each in surer if _are_one(each, part, shape)), None)
+        others = [parts[each] for each in kept if _are_one(parts[each], part, shape)]
+        surer = (each for each in others if part.region.score < MUCH_LESS * each.region.score)
+        other = next(surer, None)
         if other is None or part.region.drawn:
             kept.append(number)
+            notes += [
+                f"{first.capitalize()} and {part.region.label} have nearly the same mask: it may be one bone under two "
+                f"names, so check it." for first in (each.region.label for each in others) if not part.region.drawn
+            ]  # fmt: skip
         else:
             notes.append(
                 f"Left out is {part.region.label} with a score of {part.region.score:.2f}: it is what was taken for "

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import boxes, sides
+from .lying_films import BETTER, other_looks
 from .marker_notes import with_markers
 from .orientation import Orientation
 from .polarity_check import CONFIDENT, DOUBTFUL, PolarityCheck
@@ -47,14 +48,24 @@ def find(
     """
     with stopwatch("polarity"):
         is_known = min(radiograph.shape) >= LEAST_SIDE
-        settled = settled_polarity(radiograph, check) if is_known else radiograph
+        probability = _inverted(radiograph, check) if is_known and check is not None else 0.0
     with stopwatch("regions"):
-        regions = find_regions(settled, detector, threshold)
-        if settled.polarity != radiograph.polarity and not regions.found:
-            # a picture in which nothing is known, whichever way round, is no reason to doubt its file
-            settled = radiograph
-            regions = find_regions(settled, detector, threshold)
-    return settled, regions
+        regions = find_regions(radiograph, detector, threshold)
+        if probability < DOUBTFUL:
+            return radiograph, regions
+        # how much is known in the picture, and in its inversion, decides: the check is easily wrong on turned films
+        inverted = _turned_over(radiograph, probability)
+        other = find_regions(inverted, detector, threshold)
+        more = 1.0 if probability >= CONFIDENT else CLEARLY
+        if other.found and _passing(other) >= more * _passing(regions):
+            return inverted, other
+        if probability >= CONFIDENT and not regions.found:  # nothing known, whichever way round: no reason to doubt
+            return radiograph, regions
+        return _doubted(radiograph, probability), regions
+
+
+def _passing(regions: Regions) -> float:
+    return sum(item.score for item in regions.found)
 
 
 def settled_polarity(radiograph: Radiograph, check: PolarityCheck | None) -> Radiograph:
@@ -62,12 +73,23 @@ def settled_polarity(radiograph: Radiograph, check: PolarityCheck | None) -> Rad
     where it may be so."""
     if check is None:
         return radiograph
-    probability = check.inverted_probability(radiograph.upright.view_of(radiograph.gray_image()).thinned()[0])
+    probability = _inverted(radiograph, check)
     if probability < DOUBTFUL:
         return radiograph
-    if probability < CONFIDENT:
-        note = f"Polarity is not certain: the picture may be inverted (probability {probability:.2f}), so check it."
-        return replace(radiograph, notes=(*radiograph.notes, note))
+    return (_doubted if probability < CONFIDENT else _turned_over)(radiograph, probability)
+
+
+def _inverted(radiograph: Radiograph, check: PolarityCheck) -> float:
+    """The probability that bone is dark, by the picture as it is hung."""
+    return check.inverted_probability(radiograph.upright.view_of(radiograph.gray_image()).thinned()[0])
+
+
+def _doubted(radiograph: Radiograph, probability: float) -> Radiograph:
+    note = f"Polarity is not certain: the picture may be inverted (probability {probability:.2f}), so check it."
+    return replace(radiograph, notes=(*radiograph.notes, note))
+
+
+def _turned_over(radiograph: Radiograph, probability: float) -> Radiograph:
     reason = f"the picture looks inverted (probability {probability:.3f}), whatever the file says"
     turned = radiograph.inverted(reason)
     return replace(turned, notes=(*turned.notes, f"Polarity turned over: {reason}."))
@@ -87,11 +109,25 @@ def find_regions(radiograph: Radiograph, detector: RoiDetector, threshold: float
         hung = _seen(radiograph, radiograph.upright, detector, threshold)
     # where nothing passes, the best candidate decides, because it is named to the user
     chosen = stored if (stored.passing, stored.best) > (CLEARLY * hung.passing, hung.best) else hung
-    candidates = chosen.candidates
+    seen = chosen
+    if radiograph.upright.is_identity and radiograph.lie.turn is None:
+        seen = _looked_at_again(radiograph, chosen, detector, threshold)
+    candidates = seen.candidates
     found = tuple(item for item in candidates if item.score >= threshold)
     notes = _view_notes(radiograph, chosen.orientation) if found else ()
+    if seen is not chosen:
+        notes = (*notes, f"Found {seen.orientation.words}: the picture seems to lie so.")
+    # masks are made in the view that the file asks for: what was only guessed turns no grid
     regions = Regions(found, candidates[0] if candidates else None, chosen.orientation, notes)
     return with_markers(sides.settled(regions, radiograph, candidates), radiograph)
+
+
+def _looked_at_again(radiograph: Radiograph, first: _Seen, detector: RoiDetector, threshold: float) -> _Seen:
+    """The first look at a file that says nothing of how it lies, or another one that finds clearly more."""
+    found = [item for item in first.candidates if item.score >= threshold]
+    looks = [_seen(radiograph, turn, detector, threshold) for turn in other_looks(found, radiograph.shape)]
+    best = max(looks, key=lambda look: look.passing, default=first)
+    return best if best.passing > BETTER * first.passing else first
 
 
 @dataclass(frozen=True)

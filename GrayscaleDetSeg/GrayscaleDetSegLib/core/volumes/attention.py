@@ -14,7 +14,7 @@ from .proposals import SliceRegions
 from .result import VolumeBox
 from .views import VIEWS, along
 
-KINDS = ("slices", "box", "none")
+KINDS = ("slices", "box_3d", "none")
 """What a segmentation network is given beside the image: regions of each slice, one box in 3D, or nothing."""
 
 
@@ -44,7 +44,7 @@ class AttentionBoxes:
     Parameters
     ----------
     attention : str
-        slices: the regions of each slice; box: one box around them all; none: the whole volume, and no regions.
+        slices: the regions of each slice; box_3d: one box around them all; none: the whole volume, and no regions.
     view : str
         coronal, sagittal or axial: the slices that were looked at.
     least_score : float

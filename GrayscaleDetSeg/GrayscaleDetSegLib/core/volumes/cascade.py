@@ -28,7 +28,7 @@ class CascadeConfig:
     Parameters
     ----------
     attention : str
-        One of `KINDS`: ``"slices"`` is the article's method; ``"box"`` and ``"none"`` are what it compares with.
+        One of `KINDS`: ``"slices"`` is the article's method; ``"box_3d"`` and ``"none"`` are what it compares with.
     view : str
         Whose slices the detector looks at.
     channels : tuple of int
@@ -168,8 +168,8 @@ def detect(
 def attended(
     shape: tuple[int, ...], config: CascadeConfig, regions: SliceRegions, roi: Corners | None = None
 ) -> np.ndarray:
-    """The attention volume (bool, of `shape`) of regions; of the kind ``"box"`` the one box around them, or `roi`."""
-    if config.attention == "box":
+    """The attention volume (bool, of `shape`) of regions; of the kind ``"box_3d"`` one box around all, or `roi`."""
+    if config.attention == "box_3d":
         return box_of(shape, around(config.view, regions) if roi is None else roi)
     return attention_of(shape, config.view, regions)
 

@@ -56,7 +56,8 @@ def volume_windows(
     if used.size:
         beside = max(1, int(round(share * len(mask))))
         first, last = max(0, used[0] - beside), min(len(mask), used[-1] + 1 + beside)
-        boxes[first:last] = windows(mask.any(0)[None], margin, multiple)[0]
+        shadow = np.asarray(mask.any(0))
+        boxes[first:last] = windows(shadow[None], margin, multiple)[0]
     return boxes
 
 

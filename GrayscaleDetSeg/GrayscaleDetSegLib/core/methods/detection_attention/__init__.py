@@ -111,4 +111,7 @@ class DetectionAttention(VolumeMethod):
             return Found(label, None, note=note)
         first = [] if detection.attention is None else [detection.attention]
         outcome = Outcome([*first, found[0]], [], found[1], True)
-        return Found(label, outcome, explain=lambda grid: explained(detection, networks.config, settings, grid))
+        return Found(
+            label, outcome, drawn=given is not None,
+            explain=lambda grid: explained(detection, networks.config, settings, grid),
+        )  # fmt: skip

@@ -17,6 +17,8 @@ reason = standins.missing()
 if reason:
     pytest.skip(reason, allow_module_level=True)
 
+SHIPPED = ["radiographs", "heart-mr", "hippocampus-mr", "prostate-us"]
+"""What comes with the software is listed first."""
 BOX_ALONE = ("roi_detector", "box_detector", "refinement")
 
 
@@ -41,7 +43,7 @@ def classes(bench) -> list[str]:
 
 def test_the_shipped_model_is_listed_and_chosen(bench):
     ui = bench.ui
-    assert bench.models() == ["radiographs"] and ui.modelComboBox.currentText == "radiographs"
+    assert bench.models() == SHIPPED and ui.modelComboBox.currentText == "radiographs"
     tip = ui.modelComboBox.toolTip
     assert "radiographs, version 3." in tip and "femur, tibia, teeth" in tip and "research only" in tip
     assert str(bench.panel.section("Advanced").chosen.folder) in tip
@@ -69,28 +71,28 @@ def test_a_model_is_added_and_there_after_a_restart(panel_session, knees):
     bench.add_model(knees)
     shown = bench.session.dialogs.shown[0]
     assert shown.kind == "QFileDialog.getExistingDirectory"
-    assert bench.models() == ["radiographs", "knees"] and bench.panel.parameters.model == str(knees)
+    assert bench.models() == [*SHIPPED, "knees"] and bench.panel.parameters.model == str(knees)
     bench.widget.onReload()
-    assert bench.models() == ["radiographs", "knees"] and bench.ui.modelComboBox.currentText == "knees"
+    assert bench.models() == [*SHIPPED, "knees"] and bench.ui.modelComboBox.currentText == "knees"
     bench.scene.Clear(0)  # a new scene begins with the shipped model
     bench.session.process()
-    assert bench.models() == ["radiographs", "knees"] and bench.ui.modelComboBox.currentText == "radiographs"
+    assert bench.models() == [*SHIPPED, "knees"] and bench.ui.modelComboBox.currentText == "radiographs"
 
 
 def test_the_users_folder_is_listed_and_said_where_it_lies(bench):
     folder = bench.panel.segmenter.models.user_folder
-    assert str(folder) in bench.ui.addModelButton.toolTip and bench.models() == ["radiographs"]
+    assert str(folder) in bench.ui.addModelButton.toolTip and bench.models() == SHIPPED
     write_bundle(folder / "mine", "hands")
     bench.leave()
     bench.enter()
-    assert bench.models() == ["radiographs", "hands"]
+    assert bench.models() == [*SHIPPED, "hands"]
     bench.choose_model("hands")
     assert not bench.ui.removeModelButton.enabled
 
 
 def test_the_dialogue_is_cancelled(bench):
     bench.ui.addModelButton.click()
-    assert len(bench.session.dialogs.shown) == 1 and bench.models() == ["radiographs"] and bench.status == ""
+    assert len(bench.session.dialogs.shown) == 1 and bench.models() == SHIPPED and bench.status == ""
 
 
 def test_what_is_no_model_is_refused_in_one_sentence(bench, tmp_path):
@@ -100,7 +102,7 @@ def test_what_is_no_model_is_refused_in_one_sentence(bench, tmp_path):
     (broken / "manifest.json").write_text("{")
     bench.add_model(broken)
     assert "cannot be read" in bench.status and "Traceback" not in bench.log
-    assert bench.models() == ["radiographs"] and bench.panel.parameters.model == ""
+    assert bench.models() == SHIPPED and bench.panel.parameters.model == ""
 
 
 def test_the_module_is_left_behind_the_dialogue(bench, knees):
@@ -114,29 +116,29 @@ def test_the_module_is_left_behind_the_dialogue(bench, knees):
     bench.session.conventions.replace(QFileDialog, "getExistingDirectory", staticmethod(leave))
     bench.ui.addModelButton.click()
     bench.enter()
-    assert bench.models() == ["radiographs"]
+    assert bench.models() == SHIPPED
 
 
 def test_a_model_is_taken_off_the_list(bench, knees):
     bench.add_model(knees)
     assert bench.ui.removeModelButton.enabled
     bench.ui.removeModelButton.click()
-    assert bench.models() == ["radiographs"] and bench.panel.parameters.model == ""
+    assert bench.models() == SHIPPED and bench.panel.parameters.model == ""
     assert bench.status == "knees 1 is off the list; its files stay where they are. radiographs 3 is chosen now."
     assert (knees / "manifest.json").is_file() and not bench.ui.removeModelButton.enabled
     bench.widget.onReload()
-    assert bench.models() == ["radiographs"]
+    assert bench.models() == SHIPPED
 
 
 def test_models_of_one_name_show_their_folders(bench, knees, tmp_path):
     bench.add_model(knees)
     bench.add_model(write_bundle(tmp_path / "later", "knees", "2"))
-    assert bench.models() == ["radiographs", "knees (knees)", "knees (later)"]
+    assert bench.models() == [*SHIPPED, "knees (knees)", "knees (later)"]
     bench.choose_model("knees (knees)")
     assert bench.panel.parameters.model == str(knees) and "version 1." in bench.ui.modelComboBox.toolTip
     from PySide6.QtCore import Qt
 
-    assert "version 2." in bench.ui.modelComboBox.itemData(2, Qt.ToolTipRole)
+    assert "version 2." in bench.ui.modelComboBox.itemData(5, Qt.ToolTipRole)
 
 
 def test_the_classes_follow_the_model(bench, tmp_path):
@@ -236,7 +238,7 @@ def test_a_scene_whose_model_is_not_here_is_not_segmented_by_another(done, knees
     )
     assert done.status == sentence and ui.segmentButton.toolTip == sentence and not ui.segmentButton.enabled
     assert ui.drawButton.toolTip == sentence and ui.modelComboBox.toolTip == sentence and classes(done) == []
-    assert done.models() == ["radiographs", "knees (not available)"]
+    assert done.models() == [*SHIPPED, "knees (not available)"]
     assert ui.modelComboBox.currentText == "knees (not available)" and not ui.removeModelButton.enabled
     assert done.names() == ["Femur", "Tibia"], "what is in the scene can be worked on"
     ui.statusLabel.text = ""
@@ -250,7 +252,7 @@ def test_a_scene_whose_model_is_not_here_is_not_segmented_by_another(done, knees
     done.rest()
     assert done.item().thresholds.interval[0] == pytest.approx(190.0) and "Traceback" not in done.log
     done.add_model(tmp_path / "elsewhere")
-    assert ui.segmentButton.enabled and done.models() == ["radiographs", "knees"]
+    assert ui.segmentButton.enabled and done.models() == [*SHIPPED, "knees"]
     done.run()
     assert done.rig.models[-1] == tmp_path / "elsewhere"
 
@@ -263,11 +265,11 @@ def test_an_added_model_that_went_away_comes_back(bench, knees):
     assert "There is no model in" in bench.status and bench.rig.loads == []
     bench.leave()
     bench.enter()
-    assert bench.models() == ["radiographs", "knees (not available)"] and not bench.ui.segmentButton.enabled
+    assert bench.models() == [*SHIPPED, "knees (not available)"] and not bench.ui.segmentButton.enabled
     assert bench.ui.removeModelButton.enabled, "it can be taken off"
     (knees.parent / "aside").rename(knees)
     bench.choose_model("knees (not available)")  # the same one again
-    assert bench.models() == ["radiographs", "knees"] and bench.ui.segmentButton.enabled
+    assert bench.models() == [*SHIPPED, "knees"] and bench.ui.segmentButton.enabled
 
 
 def test_a_damaged_model_does_not_hide_the_others(bench, knees, tmp_path):
@@ -276,7 +278,7 @@ def test_a_damaged_model_does_not_hide_the_others(bench, knees, tmp_path):
     change_manifest(knees, lambda manifest: manifest["networks"].pop("box_detector"))
     bench.leave()
     bench.enter()
-    assert bench.models() == ["radiographs", "knees (not available)", "good"] and bench.status.startswith("good 1")
+    assert bench.models() == [*SHIPPED, "knees (not available)", "good"] and bench.status.startswith("good 1")
     bench.choose_model("knees (not available)")
     assert "incomplete, or does not fit this version" in bench.status and "Traceback" not in bench.log
 
@@ -345,7 +347,7 @@ def test_a_script_chooses_a_model_by_the_parameter(bench, knees):
     bench.volume()
     bench.panel.parameters.model = str(knees)
     bench.session.process()
-    assert bench.models() == ["radiographs", "knees"] and classes(bench) == ["patella", "femur"]
+    assert bench.models() == [*SHIPPED, "knees"] and classes(bench) == ["patella", "femur"]
     assert not bench.ui.removeModelButton.enabled, "it is not remembered"
     bench.run()
     assert bench.rig.models == [knees]

@@ -15,10 +15,11 @@ import SimpleITK as sitk
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.radiograph import Geometry
+from GrayscaleDetSegLib.core.shipped import shipped_bundles
 from GrayscaleDetSegLib.core.volumes.reading import read_volume
 from GrayscaleDetSegLib.core.volumes.views import dsc
 from GrayscaleDetSegLib.core.volumes.volume import Volume
-from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle, shipped_bundles
+from GrayscaleDetSegLib.core.weights import Bundle, shipped_bundle
 from GrayscaleDetSegLib.logic.models import Models
 from Testing.test_volume_grid import copies, oblique
 

@@ -225,9 +225,10 @@ def test_the_rows_of_the_table_are_read_from_the_rounds():
     voxels, mask, _ = block()
     case = Prepared(np.clip(voxels / 4, 0, 255).astype(np.uint8), mask)
     rows = table.case_rows(case, bright_networks(), IterationSettings(margin=0.1))
-    assert rows["coarse"] == (1.0, 0.0) and rows["after 10 rounds"] == (1.0, 10.0)
-    assert rows["after d > 0.95"] == (1.0, 1.0) and rows["oracle boxes"] == (1.0, 1.0)
-    better = {name: (0.5, used) for name, (_, used) in rows.items()}
-    (first, *_) = table.summary([rows, better])
+    assert rows["coarse"] == ([1.0], 0.0) and rows["after 10 rounds"] == ([1.0], 10.0)
+    assert rows["after d > 0.95"] == ([1.0], 1.0) and rows["oracle boxes"] == ([1.0], 1.0)
+    better = {name: ([0.5], used) for name, (_, used) in rows.items()}
+    judged = table.Judged(("block",), ("first", "second"), (rows, better), 1, 0.0)
+    (first, *_) = judged.summary()
     assert (first["mean"], first["deviation"], first["best"], first["worst"]) == (0.75, 0.25, 1.0, 0.5)
-    assert "| coarse | 75.00 ± 25.00 | 0.00 | 100.00 | 50.00 |" in table.markdown([first])
+    assert "| block | coarse | 75.00 ± 25.00 | 50.0 to 100.0 | 100.00 | 50.00 | 0.00 |" in table.markdown([first])

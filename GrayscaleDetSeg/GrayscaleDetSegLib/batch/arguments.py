@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import __version__
 from ..core.methods.registry import registry
 from ..core.options import SegmentOptions
-from ..core.weights import bundle_folder, shipped_bundles
+from ..core.shipped import bundle_folder, shipped_bundles
 
 OK, FAULT, BAD_ARGUMENTS, INPUTS_FAILED, WEIGHTS, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 

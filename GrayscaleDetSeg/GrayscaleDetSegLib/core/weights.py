@@ -17,33 +17,13 @@ import numpy as np
 from .engines import prepared
 from .errors import WeightsError
 from .layers.parts import Part
+from .shipped import MANIFEST, bundle_folder, shipped_bundle
 from .tensor_files import read_tensors
 
 if TYPE_CHECKING:
     import torch
 
-MANIFEST = "manifest.json"
 FORMAT = 1
-
-
-def shipped_bundle() -> Path:
-    """The folder of the bundle that comes with the software."""
-    return Path(__file__).resolve().parents[1] / "Models" / "radiographs"
-
-
-def shipped_bundles() -> dict[str, Path]:
-    """All bundles that come with the software, by name: their folders. Nothing in them is read."""
-    first = shipped_bundle()
-    try:
-        beside = sorted(path for path in first.parent.iterdir() if path != first and (path / MANIFEST).is_file())
-    except OSError:
-        beside = []
-    return {path.name: path for path in (first, *beside)}
-
-
-def bundle_folder(wanted: Path | str) -> Path:
-    """The folder of a bundle: of one that comes with the software by its name, else the folder itself."""
-    return shipped_bundles().get(str(wanted)) or Path(wanted)
 
 
 @dataclass(frozen=True)

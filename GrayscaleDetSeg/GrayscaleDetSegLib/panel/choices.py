@@ -76,7 +76,8 @@ class Choices:
             return
         if not before or before[0] is not volume:
             if before and not session.is_busy:
-                session.messages.say("")  # what was said was about the other image
+                model = session.model  # what was said was about the other image; what is wrong with the model stays
+                session.messages.say("" if model is None else model.problem)
             self._on_volume(volume)
             if session.parameters.segmentation is not node:
                 return  # choosing the volume's result has brought us here again

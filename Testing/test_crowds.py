@@ -101,3 +101,18 @@ def test_the_pipeline_settles_the_classes_that_its_detector_names():
     assert [item.score for item in result.objects] == [0.9, 0.8]
     Crowd.settings = DetectionSettings()
     assert len(rigged(Crowd(), Boxes(), None, UNSMOOTHED).segment(film).objects) == 3
+
+
+def test_a_mask_that_does_not_fill_its_region_is_looked_at_again_in_its_own_box():
+    asked = []
+
+    def look(regions):
+        asked.extend(region.roi for region in regions)
+        return again(regions)
+
+    loose, tight = part((8.0, 27.0), 0.9, "heart"), part((49.5, 64.5), 0.8, "heart")
+    found = crowds.settled([loose, tight], SHAPE, {}, look, {"heart": 0.7})
+    assert asked == [Box2D(20.0, 10.0, 40.0, 24.0)] and found[0].region.roi == asked[0] and found[1] is tight
+    assert crowds.settled([loose, tight], SHAPE, {}, look, {"femur": 0.7}) == [loose, tight] and len(asked) == 1
+    drawn = part((8.0, 27.0), 0.9, "heart", drawn=True)
+    assert crowds.settled([drawn], SHAPE, {}, look, {"heart": 0.7}) == [drawn], "a region drawn by hand stays"

@@ -1,8 +1,8 @@
-"""Objects of a class that stand in a row and touch, and hardly overlap in the picture: vertebrae.
+"""Masks that are looked at twice, the second time in the box of the first: a loose region gives a loose mask.
 
-Their regions are loose and lie close together, so that one may fall between two objects. Its mask does not: it snaps to
-what is there. So masks are made twice, the second time in the box of the first, and of those that share too much the
-surer one stays.
+Objects of a class that stand in a row and touch, and hardly overlap in the picture, vertebrae, have regions that lie so
+close together that one may fall between two objects. Its mask does not: it snaps to what is there. Of those that share
+too much the surer one stays then. Of other classes those are looked at again whose mask does not fill its region.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def settled(
     shape: tuple[int, int],
     shared: Mapping[str, float],
     again: Callable[[Sequence[RegionProposal]], Sequence[RegionMask]],
+    loose: Mapping[str, float] | None = None,
 ) -> list[RegionMask]:
     """The parts, those of classes in `shared` looked at twice, without the ones that are there twice.
 
@@ -40,14 +41,18 @@ def settled(
         IoU of two masks of a class from which they are one object; classes that are not named stay as they are.
     again : callable
         From regions to their masks, one each.
+    loose : mapping of str to float, optional
+        IoU of a mask's box and its region below which an object of other classes is looked at again.
     """
-    which = [index for index, part in enumerate(parts) if part.region.label in shared and not part.region.drawn]
-    if len(which) < 2:
-        return list(parts)
     found = list(parts)
-    regions = [_snapped(found[index], shape) for index in which]
-    moved = [index for index, region in zip(which, regions) if region != found[index].region]
-    for index, part in zip(moved, again([region for index, region in zip(which, regions) if index in moved])):
+    which = [index for index, part in enumerate(parts) if part.region.label in shared and not part.region.drawn]
+    which = which if len(which) > 1 else []
+    regions = {index: _snapped(found[index], shape) for index in which}
+    for index, part in enumerate(parts):
+        if part.region.label in (loose or {}) and not part.region.drawn:
+            regions[index] = _snapped(part, shape, (loose or {})[part.region.label])
+    moved = [index for index in sorted(regions) if regions[index] != found[index].region]
+    for index, part in zip(moved, again([regions[index] for index in moved]) if moved else ()):
         found[index] = part
     order = sorted(which, key=lambda index: -found[index].region.score)
     kept: list[int] = []
@@ -61,12 +66,12 @@ def settled(
     return [part for index, part in enumerate(found) if index not in dropped]
 
 
-def _snapped(part: RegionMask, shape: tuple[int, int]) -> RegionProposal:
-    """The region of a part, moved to the box of its mask where that is about the same place."""
+def _snapped(part: RegionMask, shape: tuple[int, int], unless: float = 1.0) -> RegionProposal:
+    """The region of a part, moved to the box of its mask where that is about the same place; not from an IoU on."""
     if not part.mask.any():
         return part.region
     rows, columns = part.window(shape)
     box = boxes.of_mask(part.mask) + np.array([columns.start, rows.start] * 2)
-    if float(boxes.iou(box, np.asarray(part.region.roi))) < SAME_PLACE:
+    if not SAME_PLACE <= float(boxes.iou(box, np.asarray(part.region.roi))) < unless:
         return part.region
     return replace(part.region, roi=Box2D(*map(float, box)))

@@ -170,13 +170,15 @@ class Pipeline:
         choice: MethodChoice,
         stopwatch: Stopwatch,
     ) -> list[RegionMask]:
-        """The parts, those of classes that stand in rows by a second look, see ``crowds``."""
-        shared = self.roi_detector.settings.shared if self.roi_detector else {}
+        """The parts, those of classes that stand in rows and those with loose regions by a second look: ``crowds``."""
+        settings = self.roi_detector.settings if self.roi_detector else None
+        if settings is None or not (settings.shared or settings.loose):
+            return parts
 
         def again(moved: Sequence[RegionProposal]) -> list[RegionMask]:
             return choice.masks(radiograph, replace(regions, found=tuple(moved)), stopwatch)[0]
 
-        return crowds.settled(parts, radiograph.shape, shared, again) if shared else parts
+        return crowds.settled(parts, radiograph.shape, settings.shared, again, settings.loose)
 
     def masks_of(
         self, radiograph: Radiograph, regions: Regions, method: str | None = None, stopwatch: Stopwatch | None = None

@@ -44,6 +44,8 @@ class DetectionSettings:
         Classes of which a picture shows many: vertebrae, single teeth.
     shared : mapping of str to float
         IoU of two masks of a class that stands in rows (vertebrae) from which they are one object, see ``crowds``.
+    loose : mapping of str to float
+        IoU of a mask's box and its region below which an object of the class is looked at again in that box.
     context : float
         How far the best score of a class in `numerous` lifts those of its neighbours, because where one vertebra surely
         is, there are more: s becomes s^(1 - context) best^context. 0 leaves them as they are.
@@ -62,6 +64,7 @@ class DetectionSettings:
     many: int = 24
     numerous: tuple[str, ...] = ()
     shared: Mapping[str, float] = field(default_factory=dict)
+    loose: Mapping[str, float] = field(default_factory=dict)
     context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
 

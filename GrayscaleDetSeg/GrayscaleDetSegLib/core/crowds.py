@@ -14,6 +14,7 @@ import numpy as np
 
 from . import boxes
 from .doubles import mask_iou
+from .post_processing import components
 from .regions import RegionMask, RegionProposal
 from .types import Box2D
 
@@ -50,7 +51,7 @@ def settled(
     regions = {index: _snapped(found[index], shape) for index in which}
     for index, part in enumerate(parts):
         if part.region.label in (loose or {}) and not part.region.drawn:
-            regions[index] = _snapped(part, shape, (loose or {})[part.region.label])
+            regions[index] = _snapped(_without_crumbs(part), shape, (loose or {})[part.region.label])
     moved = [index for index in sorted(regions) if regions[index] != found[index].region]
     for index, part in zip(moved, again([regions[index] for index in moved]) if moved else ()):
         found[index] = part
@@ -64,6 +65,13 @@ def settled(
             kept.append(index)
     dropped = set(which) - set(kept)
     return [part for index, part in enumerate(found) if index not in dropped]
+
+
+def _without_crumbs(part: RegionMask) -> RegionMask:
+    """The part with the largest connected piece of its mask alone, which is what post-processing will keep."""
+    pieces = components(part.mask, corners=False)
+    sizes = np.bincount(pieces.ravel())[1:]
+    return part if len(sizes) < 2 else replace(part, mask=pieces == 1 + int(sizes.argmax()))
 
 
 def _snapped(part: RegionMask, shape: tuple[int, int], unless: float = 1.0) -> RegionProposal:

@@ -20,6 +20,8 @@ from .types import Box2D
 
 SAME_PLACE = 0.5
 """IoU that the box of a mask and its region need, or the mask tells nothing of where its object lies."""
+CRUMB = 0.1
+"""Share of the largest piece's pixels below which a piece of a mask is a crumb."""
 
 
 def settled(
@@ -68,10 +70,12 @@ def settled(
 
 
 def _without_crumbs(part: RegionMask) -> RegionMask:
-    """The part with the largest connected piece of its mask alone, which is what post-processing will keep."""
+    """The part without the small pieces of its mask, which say nothing of where the object ends."""
     pieces = components(part.mask, corners=False)
     sizes = np.bincount(pieces.ravel())[1:]
-    return part if len(sizes) < 2 else replace(part, mask=pieces == 1 + int(sizes.argmax()))
+    if len(sizes) < 2:
+        return part
+    return replace(part, mask=np.isin(pieces, 1 + np.flatnonzero(sizes >= CRUMB * sizes.max())))
 
 
 def _snapped(part: RegionMask, shape: tuple[int, int], unless: float = 1.0) -> RegionProposal:

@@ -46,6 +46,16 @@ def test_what_is_as_sure_or_drawn_stays(score, drawn):
     assert labels(part("tibia", 1.0, (20, 30)), part("fibula", score, (20, 30), drawn=drawn)) == ["tibia", "fibula"]
 
 
+def test_only_what_lies_alongside_may_have_one_mask():
+    groups = (("tibia", "fibula"),)
+    both = [part("femur", 0.97, (20, 30)), part("patella", 0.84, (20, 29))]
+    assert len(without_doubles(both, SHAPE)[0]) == 2, "a model that names no groups"
+    kept, (note,) = without_doubles(both, SHAPE, groups)
+    assert [each.region.label for each in kept] == ["femur"] and "Left out is patella" in note
+    shank = [part("tibia", 1.0, (20, 30)), part("fibula", 0.7, (20, 30))]
+    assert len(without_doubles(shank, SHAPE, groups)[0]) == 2
+
+
 def test_what_is_as_sure_is_told():
     _, (note,) = without_doubles([part("tibia", 1.0, (20, 30)), part("fibula", 0.7, (20, 30))], SHAPE)
     assert note.startswith("Tibia and fibula have nearly the same mask")

@@ -25,12 +25,13 @@ def finish(
     clean_up: PostProcessing | None,
     stopwatch: Stopwatch | None = None,
     overlaps: Overlaps = EXCLUSIVE,
+    alongside: Sequence[Sequence[str]] = (),
 ) -> tuple[tuple[SegmentedObject, ...], tuple[str, ...]]:
     """The objects of all parts, as :func:`assemble`, but one thing under two names once; and what a user should know.
 
-    Regions that were drawn by hand all stay.
+    Regions that were drawn by hand all stay. `alongside` are the groups of ``doubles.without_doubles``.
     """
-    kept, notes = without_doubles(parts, radiograph.shape)
+    kept, notes = without_doubles(parts, radiograph.shape, alongside)
     smoothing = radiograph.smoothing
     if smoothing:
         notes += (f"The image is noisy ({radiograph.noise:.0f} gray levels): smoothed by {smoothing:.1f} px.",)

@@ -22,7 +22,7 @@ MUCH_LESS = 0.65
 
 
 def without_doubles(
-    parts: Sequence[RegionMask], shape: tuple[int, int]
+    parts: Sequence[RegionMask], shape: tuple[int, int], alongside: Sequence[Sequence[str]] = ()
 ) -> tuple[list[RegionMask], tuple[str, ...]]:
     """The parts without those that a much surer one of another class has already, with a note on each, and on those
     that stay though they are nearly the same.
@@ -34,14 +34,23 @@ def without_doubles(
     parts : sequence of RegionMask
     shape : tuple of 2 int
         (rows, columns) of the image.
+    alongside : sequence of sequence of str
+        Groups of classes that may have nearly one mask (the two bones of a shank); where there are such, of any other
+        two the surer one stays, however little surer it is.
     """
+
+    def share(first: str, second: str) -> float:
+        lie_alongside = any(first in group and second in group for group in alongside)
+        return MUCH_LESS if lie_alongside or not alongside else 1.0
+
     order = sorted(range(len(parts)), key=lambda number: -parts[number].region.score)
     kept: list[int] = []
     notes = []
     for number in order:
         part = parts[number]
         others = [parts[each] for each in kept if _are_one(parts[each], part, shape)]
-        surer = (each for each in others if part.region.score < MUCH_LESS * each.region.score)
+        surer = (each for each in others
+                 if part.region.score < share(part.region.label, each.region.label) * each.region.score)  # fmt: skip
         other = next(surer, None)
         if other is None or part.region.drawn:
             kept.append(number)

@@ -145,7 +145,9 @@ class Pipeline:
     ) -> SegmentationResult:
         parts, unknown = choice.masks(radiograph, regions, stopwatch)
         parts = self._rows_settled(radiograph, parts, regions, choice, stopwatch)
-        objects, notes = finish(radiograph, parts, self.clean_up if clean_up else None, stopwatch, self.overlaps)
+        alongside = self.roi_detector.settings.alongside if self.roi_detector else ()
+        cleaner = self.clean_up if clean_up else None
+        objects, notes = finish(radiograph, parts, cleaner, stopwatch, self.overlaps, alongside)
         result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from GrayscaleDetSegLib.core import boxes, crowds
 from GrayscaleDetSegLib.core.radiograph import Radiograph
@@ -49,8 +50,8 @@ def settle(*parts: RegionMask, shared=0.3) -> list[RegionMask]:
 def test_regions_snap_to_what_their_masks_show():
     """The mask of the first is cut by its region; looked at again in its box with a margin, more of it is found."""
     first, second = settle(part((12, 26), 0.9), part((29, 46), 0.8))
-    assert first.region.roi == (20, 12, 40, 24) and first.mask.sum() == 14 * 20
-    assert second.region.roi == (20, 30, 40, 44)
+    assert first.region.roi == pytest.approx((20, 12, 40, 24), abs=0.25) and first.mask.sum() == 14 * 20
+    assert second.region.roi == pytest.approx((20, 30, 40, 44), abs=0.25)
 
 
 def test_of_two_with_one_mask_the_surer_stays():
@@ -112,7 +113,7 @@ def test_a_mask_that_does_not_fill_its_region_is_looked_at_again_in_its_own_box(
 
     loose, tight = part((8.0, 27.0), 0.9, "heart"), part((49.5, 64.5), 0.8, "heart")
     found = crowds.settled([loose, tight], SHAPE, {}, look, {"heart": 0.7})
-    assert asked == [Box2D(20.0, 10.0, 40.0, 24.0)] and found[0].region.roi == asked[0] and found[1] is tight
+    assert len(asked) == 1 and asked[0] == pytest.approx((20, 10, 40, 24), abs=0.25) and found[0].region.roi == asked[0] and found[1] is tight
     assert crowds.settled([loose, tight], SHAPE, {}, look, {"femur": 0.7}) == [loose, tight] and len(asked) == 1
     drawn = part((8.0, 27.0), 0.9, "heart", drawn=True)
     assert crowds.settled([drawn], SHAPE, {}, look, {"heart": 0.7}) == [drawn], "a region drawn by hand stays"

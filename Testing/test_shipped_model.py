@@ -81,11 +81,17 @@ def test_surfaces_are_the_default_and_the_single_box_stands_beside_them(pipeline
     radiograph = read_radiograph(SAMPLES / "knee.dcm")
     by_default, by_box = pipeline.segment(radiograph), pipeline.segment(radiograph, method="box")
     assert pipeline.default_method == "surfaces"
-    for one, other in zip(by_default.objects, by_box.objects):
+    boxes = {item.name: item for item in by_box.objects}
+    same = 0
+    for one in by_default.objects:
+        other = boxes[one.name]
         assert (one.method, other.method) == ("surfaces", "box")
-        assert one.thresholds.box == other.thresholds.box
-        assert one.thresholds.interval_units == other.thresholds.interval_units
         assert 0.5 < one.thresholds.box_agreement < 1.0 and other.thresholds.box_agreement == 1.0
+        if one.region == other.region:  # a loose region moves to the box of its mask, which is the method's own
+            same += 1
+            assert one.thresholds.box == other.thresholds.box
+            assert one.thresholds.interval_units == other.thresholds.interval_units
+    assert same >= 2
 
 
 def simulated(seed: int, noise: float, contrast: float) -> tuple[Radiograph, dict[str, np.ndarray]]:

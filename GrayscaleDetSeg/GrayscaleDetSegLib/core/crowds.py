@@ -20,6 +20,8 @@ from .types import Box2D
 
 SAME_PLACE = 0.5
 """IoU that the box of a mask and its region need, or the mask tells nothing of where its object lies."""
+BEYOND = 0.2
+"""px by which a region goes beyond the mask that it is moved to."""
 CRUMB = 0.1
 """Share of the largest piece's pixels below which a piece of a mask is a crumb."""
 
@@ -86,4 +88,5 @@ def _snapped(part: RegionMask, shape: tuple[int, int], unless: float = 1.0) -> R
     box = boxes.of_mask(part.mask) + np.array([columns.start, rows.start] * 2)
     if not SAME_PLACE <= float(boxes.iou(box, np.asarray(part.region.roi))) < unless:
         return part.region
-    return replace(part.region, roi=Box2D(*map(float, box)))
+    # edges between pixels would be rounded one way, whichever way the picture is turned
+    return replace(part.region, roi=Box2D(*map(float, box + np.array([-1, -1, 1, 1]) * BEYOND)))

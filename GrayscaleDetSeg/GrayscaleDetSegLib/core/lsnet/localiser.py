@@ -27,10 +27,16 @@ class LocaliserSettings:
         From which a region is reported.
     shared : mapping of str to float
         Classes that stand in rows, see ``crowds``: none.
+    loose : mapping of str to float
+        Classes that are looked at again where their regions are loose: none.
+    alongside : tuple of tuple of str
+        Groups of classes that may have nearly one mask: none are named.
     """
 
     score: float = 0.5
     shared: Mapping[str, float] = field(default_factory=dict)
+    loose: Mapping[str, float] = field(default_factory=dict)
+    alongside: tuple[tuple[str, ...], ...] = ()
 
 
 def source_of(gray: np.ndarray, networks: Networks, device: str) -> torch.Tensor:

@@ -95,7 +95,8 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
     assert rows[-1][3] == "10–23, 8–15, 6–14"
     assert "thresholds and their cloud are for radiographs" in ui.explanationLabel.text
     assert "two agreed" in ui.explanationLabel.text and "weighted by" in ui.explanationLabel.text
-    assert {"coarse, coronal", "coarse, sagittal", "coarse, axial", "round 1, coronal"} & set(stages)
+    # the panel looks ten times a second: which of the stages of so small a run it meets depends on the machine
+    assert {"coarse, coronal", "coarse, sagittal", "coarse, axial", "round 1, coronal", "masks"} & set(stages)
     outcome = whole.workspace.outcome(whole.node)
     assert outcome.cloud is None and outcome.box is None and set(outcome.regions) == {"block"}
     surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()

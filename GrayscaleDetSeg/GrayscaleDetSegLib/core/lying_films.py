@@ -45,7 +45,8 @@ def other_looks(found: Sequence[RegionProposal], shape: tuple[int, int]) -> tupl
         if right_x > left_x:
             return HALF
         return ()
-    for x0, y0, x1, y1 in lungs.values():
+    if lungs:
+        ((x0, y0, x1, y1),) = lungs.values()
         return QUARTERS if x1 - x0 > LYING * (y1 - y0) else ()
     if shape[1] > WIDE * shape[0] and found and all(item.label != UPRIGHT_WIDE for item in found):
         return QUARTERS

@@ -50,18 +50,25 @@ def find(
         is_known = min(radiograph.shape) >= LEAST_SIDE
         probability = _inverted(radiograph, check) if is_known and check is not None else 0.0
     with stopwatch("regions"):
-        regions = find_regions(radiograph, detector, threshold)
-        if probability < DOUBTFUL:
-            return radiograph, regions
-        # how much is known in the picture, and in its inversion, decides: the check is easily wrong on turned films
-        inverted = _turned_over(radiograph, probability)
-        other = find_regions(inverted, detector, threshold)
-        more = 1.0 if probability >= CONFIDENT else CLEARLY
-        if other.found and _passing(other) >= more * _passing(regions):
-            return inverted, other
-        if probability >= CONFIDENT and not regions.found:  # nothing known, whichever way round: no reason to doubt
-            return radiograph, regions
-        return _doubted(radiograph, probability), regions
+        settled, regions = _by_polarity(radiograph, detector, threshold, probability)
+        return settled, with_markers(regions, settled)
+
+
+def _by_polarity(
+    radiograph: Radiograph, detector: RoiDetector, threshold: float, probability: float
+) -> tuple[Radiograph, Regions]:
+    """How much is known in the picture, and in its inversion, decides: the check is easily wrong on turned films."""
+    regions = _unmarked(radiograph, detector, threshold)
+    if probability < DOUBTFUL:
+        return radiograph, regions
+    inverted = _turned_over(radiograph, probability)
+    other = _unmarked(inverted, detector, threshold)
+    more = 1.0 if probability >= CONFIDENT else CLEARLY
+    if other.found and _passing(other) >= more * _passing(regions):
+        return inverted, other
+    if probability >= CONFIDENT and not regions.found:  # nothing known, whichever way round: no reason to doubt
+        return radiograph, regions
+    return _doubted(radiograph, probability), regions
 
 
 def _passing(regions: Regions) -> float:
@@ -102,6 +109,11 @@ def find_regions(radiograph: Radiograph, detector: RoiDetector, threshold: float
     hung. The second counts, as it is what the file says, unless the first has clearly higher scores: files with wrong
     tags and directions are common too. Sides are as the tags say, see ``sides``.
     """
+    return with_markers(_unmarked(radiograph, detector, threshold), radiograph)
+
+
+def _unmarked(radiograph: Radiograph, detector: RoiDetector, threshold: float) -> Regions:
+    """The same before the letters on the film are read."""
     if min(radiograph.shape) < LEAST_SIDE:
         return Regions((), None, Orientation(), (_too_small(radiograph.shape),))
     stored = hung = _seen(radiograph, Orientation(), detector, threshold)
@@ -119,7 +131,7 @@ def find_regions(radiograph: Radiograph, detector: RoiDetector, threshold: float
         notes = (*notes, f"Found {seen.orientation.words}: the picture seems to lie so.")
     # masks are made in the view that the file asks for: what was only guessed turns no grid
     regions = Regions(found, candidates[0] if candidates else None, chosen.orientation, notes)
-    return with_markers(sides.settled(regions, radiograph, candidates), radiograph)
+    return sides.settled(regions, radiograph, candidates)
 
 
 def _looked_at_again(radiograph: Radiograph, first: _Seen, detector: RoiDetector, threshold: float) -> _Seen:

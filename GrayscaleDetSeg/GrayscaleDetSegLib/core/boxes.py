@@ -47,6 +47,12 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(intersection, union, out=np.zeros(np.shape(union)), where=union > 0)
 
 
+def center(box: ArrayLike) -> np.ndarray:
+    """The middle of a 2D box: (x, y)."""
+    x0, y0, x1, y1 = np.asarray(box, float)
+    return np.array([(x0 + x1) / 2.0, (y0 + y1) / 2.0])
+
+
 def non_maximum_suppression(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
     """Indices of the boxes that survive greedy non-maximum suppression, best score first.
 

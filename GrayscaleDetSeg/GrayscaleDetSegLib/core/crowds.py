@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .post_processing import components
 from .regions import RegionMask, RegionProposal
 from .types import Box2D
 
+NONE: Mapping[str, float] = MappingProxyType({})
 SAME_PLACE = 0.5
 """IoU that the box of a mask and its region need, or the mask tells nothing of where its object lies."""
 BEYOND = 0.2
@@ -31,7 +33,7 @@ def settled(
     shape: tuple[int, int],
     shared: Mapping[str, float],
     again: Callable[[Sequence[RegionProposal]], Sequence[RegionMask]],
-    loose: Mapping[str, float] | None = None,
+    loose: Mapping[str, float] = NONE,
 ) -> list[RegionMask]:
     """The parts, those of classes in `shared` looked at twice, without the ones that are there twice.
 
@@ -54,8 +56,8 @@ def settled(
     which = which if len(which) > 1 else []
     regions = {index: _snapped(found[index], shape) for index in which}
     for index, part in enumerate(parts):
-        if part.region.label in (loose or {}) and not part.region.drawn:
-            regions[index] = _snapped(_without_crumbs(part), shape, (loose or {})[part.region.label])
+        if part.region.label in loose and not part.region.drawn:
+            regions[index] = _snapped(_without_crumbs(part), shape, loose[part.region.label])
     moved = [index for index in sorted(regions) if regions[index] != found[index].region]
     for index, part in zip(moved, again([regions[index] for index in moved]) if moved else ()):
         found[index] = part

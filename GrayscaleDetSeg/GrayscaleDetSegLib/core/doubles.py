@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .labels import lie_alongside
 from .regions import RegionMask
 from .windowed import shared_parts
 
@@ -40,8 +41,7 @@ def without_doubles(
     """
 
     def share(first: str, second: str) -> float:
-        lie_alongside = any(first in group and second in group for group in alongside)
-        return MUCH_LESS if lie_alongside or not alongside else 1.0
+        return MUCH_LESS if not alongside or lie_alongside(first, second, alongside) else 1.0
 
     order = sorted(range(len(parts)), key=lambda number: -parts[number].region.score)
     kept: list[int] = []
@@ -55,8 +55,8 @@ def without_doubles(
         if other is None or part.region.drawn:
             kept.append(number)
             notes += [
-                f"{first.capitalize()} and {part.region.label} have nearly the same mask: it may be one bone under two "
-                f"names, so check it." for first in (each.region.label for each in others) if not part.region.drawn
+                f"{each.region.label.capitalize()} and {part.region.label} have nearly the same mask: it may be one "
+                f"bone under two names, so check it." for each in others if not part.region.drawn
             ]  # fmt: skip
         else:
             notes.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 ANATOMICAL_STRUCTURE = ("SCT", "123037004", "Anatomical Structure")
@@ -87,6 +87,11 @@ def anatomy(name: str, side: str | None = None) -> Anatomy:
     hue = (zlib.crc32(name.encode()) % 360) / 360.0
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.7, 0.9)
     return Anatomy(name, (round(red * 255), round(green * 255), round(blue * 255)), TISSUE, TISSUE)
+
+
+def lie_alongside(first: str, second: str, groups: Iterable[Collection[str]]) -> bool:
+    """Whether two classes are of one group of those that may have nearly the same place."""
+    return any(first in group and second in group for group in groups)
 
 
 def mirrored(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .boxes import center
 from .orientation import Orientation
 from .regions import RegionProposal
 
@@ -39,7 +40,7 @@ def other_looks(found: Sequence[RegionProposal], shape: tuple[int, int]) -> tupl
         if item.label in ("right lung", "left lung"):
             lungs.setdefault(item.label, item.roi)
     if len(lungs) == 2:
-        (right_x, right_y), (left_x, left_y) = (_center(lungs[f"{side} lung"]) for side in ("right", "left"))
+        (right_x, right_y), (left_x, left_y) = (center(lungs[f"{side} lung"]) for side in ("right", "left"))
         if abs(right_y - left_y) > abs(right_x - left_x):
             return QUARTERS
         if right_x > left_x:
@@ -51,8 +52,3 @@ def other_looks(found: Sequence[RegionProposal], shape: tuple[int, int]) -> tupl
     if shape[1] > WIDE * shape[0] and found and all(item.label != UPRIGHT_WIDE for item in found):
         return QUARTERS
     return ()
-
-
-def _center(roi: Sequence[float]) -> tuple[float, float]:
-    x0, y0, x1, y1 = roi
-    return (x0 + x1) / 2.0, (y0 + y1) / 2.0

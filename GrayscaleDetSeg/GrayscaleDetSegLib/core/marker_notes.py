@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .boxes import center
 from .labels import mirrored, side_in
 from .marker import Marker, find_markers
 from .radiograph import Radiograph
@@ -59,10 +60,10 @@ def _notes(markers: Sequence[Marker], regions: Regions, radiograph: Radiograph, 
 
 def _called(marker: Marker, regions: Regions, radiograph: Radiograph, step: int) -> str | None:
     """The side of the patient on which a letter lies by the objects that were found; None where they do not tell."""
-    place = _center(regions.orientation.roi_to_stored(tuple(step * edge for edge in marker.box), radiograph.shape))
+    place = center(regions.orientation.roi_to_stored(tuple(step * edge for edge in marker.box), radiograph.shape))
     for label in dict.fromkeys(item.label for item in regions.found if side_in(item.label) == "right"):
         right, left = (
-            [_center(item.roi) for item in regions.found if item.label == each] for each in (label, mirrored(label))
+            [center(item.roi) for item in regions.found if item.label == each] for each in (label, mirrored(label))
         )
         if right and left:
             first, second = np.mean(right, axis=0), np.mean(left, axis=0)
@@ -70,8 +71,3 @@ def _called(marker: Marker, regions: Regions, radiograph: Radiograph, step: int)
             off = float((place - (first + second) / 2) @ across) / max(float(across @ across), 1e-6)
             return None if abs(off) < OFF else "left" if off > 0 else "right"
     return None
-
-
-def _center(roi: Sequence[float]) -> np.ndarray:
-    x0, y0, x1, y1 = roi
-    return np.array([(x0 + x1) / 2, (y0 + y1) / 2])

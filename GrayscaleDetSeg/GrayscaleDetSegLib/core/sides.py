@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .boxes import center
 from .labels import mirrored, side_in, without_side
 from .lie import Lie
 from .orientation import Orientation
@@ -64,7 +65,7 @@ def _by_tags(
     assert lie.to_left is not None
     evidence = distance = 0.0
     for label in {item.label for item in found if side_in(item.label) == "right"}:
-        right, left = ([_center(item) for item in found if item.label == each] for each in (label, mirrored(label)))
+        right, left = ([center(item.roi) for item in found if item.label == each] for each in (label, mirrored(label)))
         if right and left:
             between = (np.mean(left, axis=0) - np.mean(right, axis=0)) * min(len(right), len(left))
             evidence, distance = evidence + float(between @ lie.to_left), distance + float(np.hypot(*between))
@@ -91,7 +92,7 @@ def _heart_notes(found: Sequence[RegionProposal], hearts: Sequence[RegionProposa
         return [f"More than one {'right' if len(right) > 1 else 'left'} lung is found, so check sides."]
     if not (right and left and hearts):
         return unknown
-    first, second, heart = (_center(max(items, key=lambda item: item.score)) for items in (right, left, hearts))
+    first, second, heart = (center(max(items, key=lambda item: item.score).roi) for items in (right, left, hearts))
     across = second - first
     axis = np.asarray(lie.to_left, float) if lie.to_left is not None else np.zeros(2)
     if lie.to_left is None:
@@ -146,8 +147,3 @@ def _twice(labels: Iterable[str]) -> str:
             return label
         seen.add(label)
     return ""
-
-
-def _center(item: RegionProposal) -> np.ndarray:
-    x0, y0, x1, y1 = item.roi
-    return np.array([(x0 + x1) / 2, (y0 + y1) / 2])

@@ -10,6 +10,7 @@ import numpy as np
 from .. import boxes
 from ..content_crop import content_window
 from ..engines import answer, prepared
+from ..labels import lie_alongside
 from ..regions import RegionProposal
 from ..types import Box2D
 from .decode import decode
@@ -136,7 +137,7 @@ class RoiDetector:
 
     def _bound(self, first: str, second: str) -> float:
         """The IoU up to which regions of two classes stay beside each other."""
-        beside = first != second and any(first in group and second in group for group in self.settings.alongside)
+        beside = first != second and lie_alongside(first, second, self.settings.alongside)
         return self.settings.together if beside else self.settings.across
 
 

@@ -174,21 +174,22 @@ def _templates() -> tuple[list[tuple[str, bool]], np.ndarray]:
     """(letter, whether mirrored) and the normalised pictures, one a row, of all letters, stroke widths and turns."""
     names, pictures = [], []
     for letter in _STROKES:
+        lines = [_distances(letter, turn, aspect) for turn in (-0.12, 0.0, 0.12) for aspect in (0.55, 0.8)]
         for thickness in (0.10, 0.15, 0.2):
-            for turn in (-0.12, 0.0, 0.12):
-                for aspect in (0.55, 0.8):
-                    picture = _drawn(letter, thickness, turn, aspect)
-                    for is_mirrored in (False, True):
-                        names.append((letter, is_mirrored))
-                        pictures.append(_normalised(picture[:, ::-1] if is_mirrored else picture))
+            for distances in lines:
+                picture = _covered(distances <= thickness / 2)
+                for is_mirrored in (False, True):
+                    names.append((letter, is_mirrored))
+                    pictures.append(_normalised(picture[:, ::-1] if is_mirrored else picture))
     return names, np.array(pictures)
 
 
-def _drawn(letter: str, thickness: float, turn: float, aspect: float) -> np.ndarray:
-    """A letter in its own box, `SHAPE`: coverage 0..1; widths as shares of its height."""
+def _distances(letter: str, turn: float, aspect: float) -> np.ndarray:
+    """How far each place is from a letter's strokes, as a share of its height."""
     fine = 96
-    v, u = np.mgrid[: 2 * fine, : 2 * fine].astype(np.float32) / fine - 0.5
-    mask = np.zeros(v.shape, bool)
+    place = slice(fine // 4, 7 * fine // 4)  # -0.25 to 1.25: strokes end within 0.15 of 0 to 1
+    v, u = np.mgrid[place, place].astype(np.float32) / fine - 0.5
+    nearest = np.full(v.shape, np.inf)
     cosine, sine = np.cos(turn), np.sin(turn)
     for points in _STROKES[letter]:
         placed = [((x - 0.5) * aspect, y - 0.5) for x, y in points]
@@ -196,7 +197,13 @@ def _drawn(letter: str, thickness: float, turn: float, aspect: float) -> np.ndar
         for (x0, y0), (x1, y1) in zip(placed, placed[1:]):
             along = ((u - x0) * (x1 - x0) + (v - y0) * (y1 - y0)) / max((x1 - x0) ** 2 + (y1 - y0) ** 2, 1e-9)
             along = np.clip(along, 0, 1)
-            mask |= np.hypot(u - x0 - along * (x1 - x0), v - y0 - along * (y1 - y0)) <= thickness / 2
+            across, down = u - x0 - along * (x1 - x0), v - y0 - along * (y1 - y0)
+            np.minimum(nearest, across * across + down * down, out=nearest)
+    return np.sqrt(nearest)
+
+
+def _covered(mask: np.ndarray) -> np.ndarray:
+    """A letter in its own box, `SHAPE`: coverage 0..1."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     own = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return np.asarray(reduced(own.astype(np.float32), SHAPE), np.float32)

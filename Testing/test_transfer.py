@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("lightning", reason="training needs the extra 'training'")
 pytest.importorskip("monai", reason="training needs the extra 'training'")
@@ -13,7 +14,7 @@ pytest.importorskip("monai", reason="training needs the extra 'training'")
 from PIL import Image  # noqa: E402
 
 from GrayscaleDetSegLib.core.regions import RegionProposal  # noqa: E402
-from training import detector, surfaces  # noqa: E402
+from training import detector, step_times, surfaces  # noqa: E402
 from training.clinical.judge import Box  # noqa: E402
 from training.films import collection  # noqa: E402
 from training.films.film import Film, FilmObject, read_films, write_films  # noqa: E402
@@ -150,3 +151,33 @@ def test_what_is_kept_is_not_made_again(films, tmp_path, monkeypatch, capsys):
     finder.found = ()
     assert transfer.main([*order, "unknown"]) == 0
     assert capsys.readouterr().out == said and calls == ["training", "training"]
+
+
+def test_the_cost_of_a_schedule_is_its_steps_by_their_time(tmp_path, capsys, monkeypatch):
+    """Both detectors make steps of both stages; where the backbone is frozen only the last layers have gradients."""
+    text = (models.CONFIGS / "detector_article.toml").read_text(encoding="utf-8")
+    changes = (("darknet53", "tiny"), ("input_size = 416", "input_size = 64"), ("width = 1.0", "width = 0.125"))
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "small.toml").write_text(text, encoding="utf-8")
+    box = (models.CONFIGS / "box_detector_article.toml").read_text(encoding="utf-8")
+    (tmp_path / "box.toml").write_text(box.replace("width = 1.0", "width = 0.125"), encoding="utf-8")
+    learning = []
+
+    def seconds(module, batch, stage, steps, precision):
+        value = measured(module, batch, stage, steps, precision)
+        learning.append(sum(one.requires_grad for one in module.network.parameters()))
+        assert value > 0 and torch.isfinite(module.training_step(batch, 0))
+        return 1.8
+
+    measured = step_times.seconds_a_step
+    monkeypatch.setattr(step_times, "seconds_a_step", seconds)
+    order = [str(tmp_path / "small.toml"), str(tmp_path / "box.toml"), "--samples", "80", "--steps", "1"]
+    assert step_times.main(order) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.split(" | ")[2:] for line in lines] == [
+        ["output", "1.80", "250", "0.1 |"], ["all", "1.80", "250", "0.1 |"],
+        ["head", "1.80", "500", "0.2 |"], ["all", "1.80", "500", "0.2 |"],
+    ]  # fmt: skip
+    assert 0 < learning[0] < learning[1] and 0 < learning[2] < learning[3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from training.simulate.sets import write_set  # noqa: E402
 from training.transfer import __main__ as transfer  # noqa: E402
 from training.transfer import figures, models  # noqa: E402
 
+CONFIGS = models.CONFIGS
+
 
 def drawn(name: str, label: str, place: int) -> Film:
     mask = np.zeros((60, 60), bool)
@@ -40,6 +43,19 @@ def films(tmp_path_factory) -> Path:
     return folder
 
 
+CHANGES = {"epoch_length = 8000": "epoch_length = 4", "epoch_length = 6000": "epoch_length = 4",
+           "epoch_length = 4000": "epoch_length = 4", "epoch_length = 1800": "epoch_length = 4",
+           "batch_size = 16": "batch_size = 2", "batch_size = 6": "batch_size = 2", "epochs = 3": "epochs = 1",
+           "input_size = 256": "input_size = 64", "width = 0.5": "width = 0.125"}  # fmt: skip
+
+
+def shortened(text: str) -> str:
+    """A configuration that takes a second."""
+    for old, new in CHANGES.items():
+        text = text.replace(old, new)
+    return text
+
+
 @pytest.mark.parametrize("network", ["detector", "surfaces"])
 def test_without_sets_nothing_but_the_films_is_read(network, films, tmp_path, monkeypatch):
     """No folder of data is looked into, no real film is loaded, and the run ends with weights of all classes."""
@@ -47,12 +63,8 @@ def test_without_sets_nothing_but_the_films_is_read(network, films, tmp_path, mo
         monkeypatch.setattr(collection, name, lambda *_: pytest.fail("a real film was asked for"))
     text = (models.CONFIGS / f"{network}_simulated.toml").read_text(encoding="utf-8")
     assert "sets = []" in text and "simulated = 1.0" in text
-    for old, new in (("epoch_length = 8000", "epoch_length = 4"), ("epoch_length = 6000", "epoch_length = 4"),
-                     ("batch_size = 16", "batch_size = 2"), ("batch_size = 6", "batch_size = 2"),
-                     ("epochs = 3", "epochs = 1"), ("input_size = 256", "input_size = 64")):  # fmt: skip
-        text = text.replace(old, new)
     config = tmp_path / "config.toml"
-    config.write_text(text, encoding="utf-8")
+    config.write_text(shortened(text), encoding="utf-8")
     absent = tmp_path / "there is no such folder"
     order = ["--data", absent, "--config", config, "--films", films, "--output", tmp_path / "run", "--workers", "0"]
     training = {"detector": detector.main, "surfaces": surfaces.main}[network]
@@ -81,6 +93,8 @@ def test_films_without_a_class_have_none_of_it(films, tmp_path):
     assert [film.name for path in folder.glob("*.npz") for film in read_films(path)] == ["0", "2", "3"]
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     models.films_without([films], ("hand",), folder)
+    thinned = models.films_without([films], (), tmp_path / "thinned", every=3)
+    assert [film.name for path in thinned.glob("*.npz") for film in read_films(path)] == ["0", "3"]
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before  # kept
 
 
@@ -151,6 +165,33 @@ def test_what_is_kept_is_not_made_again(films, tmp_path, monkeypatch, capsys):
     finder.found = ()
     assert transfer.main([*order, "unknown"]) == 0
     assert capsys.readouterr().out == said and calls == ["training", "training"]
+
+
+def test_a_few_real_films_go_on_from_drawn_ones_and_all_is_measured(films, tmp_path, monkeypatch, capsys):
+    """The parts `alone` and `few` from end to end; a second time, nothing is trained and no image is measured."""
+    monkeypatch.setattr(models, "CONFIGS", tmp_path)
+    for path in CONFIGS.glob("*_*.toml"):
+        (tmp_path / path.name).write_text(shortened(path.read_text(encoding="utf-8")), encoding="utf-8")
+    monkeypatch.setattr(transfer, "FEW_SETS", ("knee_femur",))
+    monkeypatch.setattr(transfer, "COUNTS", (2,))
+    monkeypatch.setattr(transfer, "DRAWN", 1)
+    write_set(tmp_path / "data" / "knee_femur", ["knee"], 5, 96, 0)
+    order = ["--data", tmp_path / "data", "--films", films, "--output", tmp_path / "out", "--sets", "knee_femur",
+             "--workers", "0", "--no-clinical", "--parts", "alone", "few"]  # fmt: skip
+    order = [str(part) for part in order]
+    assert transfer.main(order) == 0
+    said = capsys.readouterr().out
+    (line,) = (line for line in said.split("## few")[0].splitlines() if line.startswith("| knee_femur | femur |"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[2] == "1" and float(cells[8]) > 0.5, "the shipped surfaces know the true region of a knee"
+    assert "| recall, 0 | recall, 2 | recall, shipped |" in said
+    record = json.loads((tmp_path / "out" / "few_2" / "detector" / "run.json").read_text(encoding="utf-8"))
+    assert record["start"].endswith("alone/detector")
+    monkeypatch.setattr(figures, "object_records", lambda *_: pytest.fail("measured once more"))
+    monkeypatch.setattr(models, "TRAININGS", dict.fromkeys(models.TRAININGS, lambda _: pytest.fail("trained again")))
+    assert transfer.main(order) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")] == [
+        line for line in said.splitlines() if line.startswith("|")]  # fmt: skip
 
 
 def test_the_cost_of_a_schedule_is_its_steps_by_their_time(tmp_path, capsys, monkeypatch):

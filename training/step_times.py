@@ -100,8 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
             parameters = sum(one.numel() for one in module.network.parameters())
             lines.append([path.stem, f"{parameters / 1e6:.1f} M", stage.trainable, f"{seconds:.2f}", str(count),
                           f"{count * seconds / 3600:.1f}"])  # fmt: skip
-    titles = ["configuration", "parameters", "what learns", "core seconds a step", "steps of its schedule", "core hours"]
-    print(table(titles, lines))
+    titles = ["configuration", "parameters", "what learns", "core seconds a step", "steps of the schedule"]
+    print(table([*titles, "core hours"], lines))
     return 0
 
 

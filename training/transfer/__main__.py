@@ -39,6 +39,8 @@ from . import figures, models
 PARTS = ("alone", "few", "unknown")
 COUNTS = (5, 20)
 FEW_SETS = ("jsrt_heart_clavicles", "elbow_humerus_lat", "knee_femur")
+DRAWN = 5
+"""Beside real images, one drawn film in so many is shown on."""
 UNKNOWN = ("hand", "teeth", "tooth")
 """Classes that the third model is trained without: hands, and teeth in rows or one by one."""
 JAWS = ("ufba425_teeth", "periapical_teeth")
@@ -80,7 +82,8 @@ class Transfer:
         self.alone()
         name = f"few_{count}"
         real = models.few_real_films(self.options.data, FEW_SETS, count, self.folder / name / "films")
-        runs = [self.trained(network, name, f"{network}_few_real.toml", [*self.options.films, real],
+        drawn = models.films_without(self.options.films, (), self.folder / "few_drawn", every=DRAWN)
+        runs = [self.trained(network, name, f"{network}_few_real.toml", [drawn, real],
                              self.folder / "alone" / network) for network in models.TRAININGS]  # fmt: skip
         return models.pipeline_of(self.shipped, *runs)
 

@@ -94,13 +94,17 @@ def few_real_films(data: Path, sets: Sequence[str], count: int, folder: Path, se
     return folder
 
 
-def films_without(folders: Iterable[Path], classes: Sequence[str], folder: Path) -> Path:
-    """A folder with the films of others on which no object has one of `classes`, not even one that is a crumb."""
+def films_without(folders: Iterable[Path], classes: Sequence[str], folder: Path, every: int = 1) -> Path:
+    """A folder with the films of others on which no object has one of `classes`, not even one that is a crumb.
+
+    Of these it has one in `every`.
+    """
     done = folder / "done"
     if not done.exists():
         kept: list[Film] = []
         for path in sorted(path for one in folders for path in one.glob("*.npz")):
             kept += [film for film in read_films(path) if not any(item.label in classes for item in film.objects)]
+        kept = kept[::every]
         for number in range(0, len(kept), A_FILE):
             write_films(kept[number : number + A_FILE], folder / f"{number // A_FILE:04d}.npz")
         done.write_text(f"{len(kept)} films\n", encoding="utf-8")

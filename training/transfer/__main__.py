@@ -28,6 +28,7 @@ from GrayscaleDetSegLib.core.pipeline import Pipeline
 from ..clinical.judge import Count, read_boxes
 from ..clinical.judge import table as judged_table
 from ..compare.records import Store, cases_digest, code_digest, weights_digest
+from ..compare.session import spread
 from ..compare.tables import table
 from ..data import Case
 from ..data.checking import check
@@ -64,7 +65,7 @@ class Transfer:
         report = check([folder], look_at_polarity=False, kept=self.folder / "checked" / set_name)
         (self.folder / "checked" / set_name).mkdir(parents=True, exist_ok=True)
         report.keep(self.folder / "checked" / set_name)
-        return [marked(case, folder) for case in report.of("val")]
+        return [marked(case, folder) for case in spread(report.of("val"), self.options.most)]
 
     def trained(self, network: str, name: str, config: str, films: list[Path], start: Path | None = None) -> Path:
         """The run OUTPUT/NAME/NETWORK, see ``models.trained``."""
@@ -171,6 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to do (default: all)")
     parser.add_argument("--sets", nargs="+", default=list(CARDS), help="names of the sets (default: all)")
     parser.add_argument("--model", type=Path, help="model bundle to compare with (default: the shipped one)")
+    parser.add_argument("--most", type=int, default=1000, help="val images of each set, evenly spread (default: all)")
     parser.add_argument("--no-clinical", dest="clinical", action="store_false", help="leave out the clinical films")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default 1)")
     parser.add_argument("--precision", choices=("32", "bf16", "16"), default="32", help="of the trainings (default 32)")

@@ -143,6 +143,14 @@ def test_the_sets_stand_beside_each_other_by_model():
     assert text.splitlines()[2] == "| a | femur | 2 | 1.000 | 1.000 | 0.800 | 0.800 | 0.900 | 0.900 | 0.600 | 0.700 |"
 
 
+def test_figures_of_an_evaluation_are_taken_for_the_images_that_are_looked_at(tmp_path):
+    path = tmp_path / "objects.csv"
+    columns = "set,class,name,recall,roi,ceiling,surfaces_true_iou,surfaces_iou"
+    path.write_text(f"{columns}\na,femur,1,1.0,0.8,0.5,0.9,0.7\na,femur,2,0.0,0.1,0.5,0.9,0.0\n", encoding="utf-8")
+    assert figures.evaluated_records(path, {("a", "1")}) == [
+        {"set": "a", "class": "femur", "name": "1", "recall": 1.0, "roi": 0.8, "true": 0.9, "found": 0.7}]  # fmt: skip
+
+
 def test_what_is_kept_is_not_made_again(films, tmp_path, monkeypatch, capsys):
     """The whole part `unknown` with a training and a finder that count their calls."""
     calls = []

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+import torch
 
 from GrayscaleDetSegLib.core.volumes.cascade import CascadeConfig, CascadeNetworks
 from GrayscaleDetSegLib.core.volumes.proposals import SliceRegions
-from GrayscaleDetSegLib.core.volumes.rpn import RpnConfig
+from GrayscaleDetSegLib.core.volumes.rpn import Rpn, RpnConfig
 from Testing.volume_models import block
 from training.volumes import detection_attention
 
@@ -106,3 +107,14 @@ def cascade_networks(attention: str = "slices", view: str = "axial", **detector)
 def regions(*rows: tuple[int, tuple[float, ...], float]) -> SliceRegions:
     """Of (slice, box, score)."""
     return SliceRegions.of(rows)
+
+
+VGG = RpnConfig("vgg16", channels=(2, 4, 4, 8, 8), width=4)
+
+
+def vgg_state(config: RpnConfig = VGG) -> dict[str, torch.Tensor]:
+    """What a file of torchvision's VGG-16 holds, as narrow as `config` says; its classifier is of no use here."""
+    torch.manual_seed(5)
+    body = Rpn(config).backbone.body
+    state = {f"features.{name}": torch.rand_like(values) for name, values in body.state_dict().items()}
+    return {**state, "classifier.0.weight": torch.rand(4, 4)}

@@ -30,11 +30,14 @@ class Planned:
         One of `TRAININGS`.
     settings : dict
         The whole configuration.
+    start : Planned or None
+        Whose networks it begins with.
     """
 
     name: str
     method: str
     settings: dict[str, Any]
+    start: Planned | None = None
 
     @property
     def slices(self) -> int:
@@ -43,7 +46,7 @@ class Planned:
         return drawn * sum(stage["epochs"] for stage in self.settings["stages"])
 
     def train(self, data: Path, output: Path, precision: str = "bf16", threads: int = 1) -> Path:
-        """Train it if that has not been done, and return its folder.
+        """Train it, and before it what it begins with, if that has not been done; return its folder.
 
         Raises
         ------
@@ -56,9 +59,12 @@ class Planned:
         run.mkdir(parents=True, exist_ok=True)
         ordered = run / ORDERED
         ordered.write_text(toml(self.settings), encoding="utf-8")
+        begin = []
+        if self.start is not None:
+            begin = ["--from", str(self.start.train(data, output, precision, threads))]
         code = TRAININGS[self.method](
             ["--data", str(data), "--config", str(ordered), "--output", str(run), "--precision", precision,
-             "--threads", str(threads)]
+             "--threads", str(threads), *begin]
         )  # fmt: skip
         if code:
             raise RunError(f"The training of {self.name} has not ended well; see what it said.")
@@ -66,13 +72,21 @@ class Planned:
 
 
 def read_plan(path: Path = PLAN) -> dict[str, Planned]:
-    """All runs by name: each the base's settings, over them the method's, over them its own."""
+    """All runs by name: each the base's settings, over them the method's, over them its own; or of a file beside it.
+
+    What a run begins with must stand before it.
+    """
     content = tomllib.loads(path.read_text(encoding="utf-8"))
-    found = {}
+    found: dict[str, Planned] = {}
     for run in content["run"]:
-        own = {key: value for key, value in run.items() if key not in ("name", "base", "method")}
-        settings = merged(merged(content["base"][run["base"]], content["method"][run["method"]]), own)
-        found[run["name"]] = Planned(run["name"], run["method"], settings)
+        name, method = run["name"], run["method"]
+        if "config" in run:
+            settings = tomllib.loads((path.parent / run["config"]).read_text(encoding="utf-8"))
+        else:
+            own = {key: value for key, value in run.items() if key not in ("name", "base", "method")}
+            settings = merged(merged(content["base"][run["base"]], content["method"][method]), own)
+        start = settings.pop("start", None)
+        found[name] = Planned(name, method, settings, None if start is None else found[start])
     return found
 
 

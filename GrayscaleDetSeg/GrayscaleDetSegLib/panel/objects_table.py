@@ -85,6 +85,10 @@ class ObjectsTable:
         header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
         self._row_height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(self._row_height)
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.connect("timeout()", self._fit_stability)
         self._stability = header.sectionSizeHint(STABILITY)  # which is 0 of one that is hidden
         table.setColumnHidden(STABILITY, True)  # until there is room
         header.connect("sectionResized(int,int,int)", self._resized)
@@ -171,13 +175,18 @@ class ObjectsTable:
             self._table.setItem(row, column, cell)
         return cell
 
-    def _resized(self, column: int, _before: int, width: int) -> None:
-        """The names have got another width, which is what the other columns leave: is there room for the stability?"""
-        if column == OBJECT and not self._is_whole:
-            is_hidden = self._table.isColumnHidden(STABILITY)
-            needed = FULL_NAME + self._stability if is_hidden else FULL_NAME
-            if is_hidden == (width >= needed):
-                self._table.setColumnHidden(STABILITY, not is_hidden)
+    def _resized(self, column: int, _before: int, _width: int) -> None:
+        """The names have got another width; what that means is done later, as the header counts on its columns now."""
+        if column == OBJECT:
+            self._timer.start()
+
+    def _fit_stability(self) -> None:
+        """Show the stability where the names leave room for it."""
+        if self._is_whole:
+            return
+        is_hidden, width = self._table.isColumnHidden(STABILITY), self._table.columnWidth(OBJECT)
+        if is_hidden == (width >= (FULL_NAME + self._stability if is_hidden else FULL_NAME)):
+            self._table.setColumnHidden(STABILITY, not is_hidden)
 
     def _fit(self) -> None:
         """As wide as its columns need, so that the panel is as well; as high as its rows need."""

@@ -93,15 +93,7 @@ class Engine:
             As for :meth:`pipeline`.
         """
         kind = "volumes" if isinstance(image, Volume) else "radiographs"
-        return self._of(kind, options, progress).segment(
-            image,
-            method=options.method,
-            clean_up=options.clean_up,
-            score_threshold=options.score_threshold,
-            check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-            exclusive=options.exclusive,
-            progress=progress,
-        )
+        return self._of(kind, options, progress).segment(image, **options.of_segment, progress=progress)
 
     def segment_region(
         self, radiograph: Radiograph, roi: Roi, label: str, options: SegmentOptions, progress: Progress | None = None

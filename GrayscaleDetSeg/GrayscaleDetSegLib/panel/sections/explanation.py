@@ -1,4 +1,4 @@
-"""How the selected object of a volume was found: the rounds of an iterating method, and why there are no thresholds."""
+"""How the selected object of a volume was found: the rounds of an iterating method, and why it has no thresholds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_ROWS = 11
 
 
 class Explanation(Section):
-    """A line, a table of rounds, and what they came to."""
+    """A line of text, a table of rounds, and a summary."""
 
     order = 610
 
@@ -69,7 +69,7 @@ class Explanation(Section):
         return node is not None and bool(self.session.results.nodes(node).weights)
 
     def show_weights(self) -> None:
-        """Lay the weights of the selected object over the image, or take them away."""
+        """Show the weight maps of the selected object over the image, or remove them."""
         session = self.session
         if session.node is None or session.selection is None or not self.ui.weightsButton.enabled:
             return
@@ -102,18 +102,18 @@ class Explanation(Section):
 
 
 def headers() -> list[str]:
-    """What the columns are called."""
+    """The names of the columns."""
     return [_("Round"), _("DSC"), _("Volume"), _("Box in voxels")]
 
 
 def rounds_of(item: AnyObject | None) -> tuple[Round, ...]:
-    """The rounds that made an object; none where its method says of none."""
+    """The rounds in which an object was found; empty if its method has none."""
     explanation = None if item is None else item.explanation
     return explanation.rounds if isinstance(explanation, Rounds) else ()
 
 
 def cells(each: Round) -> list[str]:
-    """What the columns say of a round."""
+    """The texts of the columns for a round."""
     return [
         _("first") if each.number == 0 else str(each.number),
         "" if each.similarity is None else f"{each.similarity:.3f}",
@@ -123,12 +123,12 @@ def cells(each: Round) -> list[str]:
 
 
 def box_text(box: VolumeBox) -> str:
-    """A box in voxels along columns, rows and slices."""
+    """A box in voxels along columns, rows and slices, as text."""
     return ", ".join(f"{first:.0f}–{last:.0f}" for first, last in zip(box[:3], box[3:]))
 
 
 def described(item: AnyObject) -> str:
-    """How an object was found, in a few lines."""
+    """A text of a few lines on how an object was found."""
     lines = [
         _("{name}: {method} explains itself by its own steps; thresholds and their cloud are for radiographs.").format(
             name=display_name(item.name), method=registry().title(item.method)

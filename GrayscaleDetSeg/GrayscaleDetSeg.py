@@ -199,3 +199,15 @@ class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
         from GrayscaleDetSegLib.panel import self_test_findings
 
         self_test_findings.check_dicom(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_volume(self) -> None:
+        """A volume by a model for volumes: a box moved, undo; with or without a window, where there is PyTorch."""
+        from GrayscaleDetSegLib.panel import self_test_volumes
+
+        self_test_volumes.check_volume(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_volume_panel(self) -> None:
+        """The same by the panel's own controls, where there is a window and PyTorch."""
+        from GrayscaleDetSegLib.panel import self_test_volumes
+
+        self_test_volumes.check_volume_panel(self)

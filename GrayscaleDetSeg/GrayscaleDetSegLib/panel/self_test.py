@@ -32,12 +32,13 @@ def load_sample(name: str = "knee"):
     return slicer.util.loadVolume(str(RESOURCES / "Samples" / f"{name}.nrrd"))
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Let the application go on until something holds; AssertionError if that takes too long."""
-    end = time.monotonic() + PATIENCE
+def wait_until(condition: Callable[[], object], what: str, patience: float | None = None) -> None:
+    """Let the application go on until something holds; AssertionError if that takes too long, `PATIENCE` if not given."""
+    patience = PATIENCE if patience is None else patience
+    end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"{what} took more than {PATIENCE:.0f} s.")
+            raise AssertionError(f"{what} took more than {patience:.0f} s.")
         slicer.app.processEvents()
         time.sleep(0.005)
 

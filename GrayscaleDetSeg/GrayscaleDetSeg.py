@@ -146,6 +146,10 @@ class GrayscaleDetSegLogic(ScriptedLoadableModuleLogic):
         """Find one object of a volume again, from another box: ``Segmenter.move_box``."""
         return self.segmenter.move_box(segmentationNode, name, regionNode, **options)
 
+    def drawSliceBox(self, segmentationNode, name, regionNode, **options):
+        """Find one object of a volume again, with a box drawn in one slice: ``Segmenter.draw_slice_box``."""
+        return self.segmenter.draw_slice_box(segmentationNode, name, regionNode, **options)
+
     def undo(self, segmentationNode) -> bool:
         """Bring back what a segmentation showed before the last change; whether there was such a state."""
         return self.segmenter.undo(segmentationNode)

@@ -33,7 +33,7 @@ def load_sample(name: str = "knee"):
 
 
 def wait_until(condition: Callable[[], object], what: str, patience: float | None = None) -> None:
-    """Let the application go on until something holds; AssertionError if that takes too long, `PATIENCE` if not given."""
+    """Let the application go on until something holds; AssertionError after `patience` s, `PATIENCE` by default."""
     patience = PATIENCE if patience is None else patience
     end = time.monotonic() + patience
     while not condition():

@@ -13,7 +13,6 @@ import slicer
 
 from ..logic import dependencies
 from ..logic.segmenter import Segmenter
-from ..scene import regions
 from .self_test import wait_until
 
 MODEL = "heart-mr"

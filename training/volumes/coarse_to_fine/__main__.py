@@ -56,7 +56,7 @@ def sections(part: str, runs: Runs, pairs: dict[str, tuple[str, str]]) -> dict[s
         if part == "exchange":
             found[f"{title}: parts exchanged (3.5.3.3)"] = tables.exchange(runs, *names)
             continue
-        first, second = (runs.rounds(name) for name in names)
+        first, second = ((runs.ends if part == "pairs" else runs.rounds)(name) for name in names)
         if first is None or second is None:
             continue
         if part == "pairs":

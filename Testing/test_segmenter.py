@@ -16,9 +16,9 @@ from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from Testing import standins
 from Testing.fakes import GEOMETRIES, bar, letter_l, radiograph
+from Testing.pipelines import PolarityFake
 from Testing.rigged import box, change, film, rigged_engine
 from Testing.scene_nodes import add_bending_transform, add_volume, ids, scene_with_logics
-from Testing.test_pipeline import PolarityFake
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 

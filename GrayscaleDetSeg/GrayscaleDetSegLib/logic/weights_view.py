@@ -1,4 +1,4 @@
-"""The weights of a recurrent method beside its result: shown on request, and gone as soon as the result changes."""
+"""The weight maps of a recurrent method beside its result: shown on request, removed when the result changes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 def show_weights(
     workspace: Workspace, node: vtkMRMLSegmentationNode, identity: str
 ) -> dict[str, vtkMRMLScalarVolumeNode]:
-    """Add the maps of an object as volumes, in the place of those of another one.
+    """Add the weight maps of an object as volumes, and remove those of another object.
 
     Returns
     -------
     dict of str to vtkMRMLScalarVolumeNode
-        By the name of the slice view that each map is for ("Red", "Yellow", "Green").
+        The volumes by the name of their slice view ("Red", "Yellow", "Green").
 
     Raises
     ------
     GrayscaleDetSegError
-        If the object is none that a recurrent method has found, or its image is gone.
+        If no recurrent method found the object, or its image is no longer in the scene.
     """
     shown = workspace.shown(node)
     item = None if shown is None else shown.object_of(identity)
@@ -50,7 +50,7 @@ def show_weights(
 
 
 def hide_weights(workspace: Workspace, node: vtkMRMLSegmentationNode) -> None:
-    """Take the maps away again, where some are shown."""
+    """Remove the weight maps, if any are shown."""
     found = workspace.outcome(node)
     if found.weights:
         with workspace.writing():

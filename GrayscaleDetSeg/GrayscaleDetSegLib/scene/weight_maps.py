@@ -1,4 +1,4 @@
-"""The weights by which a recurrent method has seen an object, as volumes of one slice over the image."""
+"""The maps by which a recurrent method weighted an image around an object, as volumes of one slice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLICE_VIEWS = {"axial": "Red", "sagittal": "Yellow", "coronal": "Green"}
 
 
 def shown_maps(maps: Sequence[SaliencyMap]) -> list[SaliencyMap]:
-    """Of each view the map of the slice itself, not of its neighbours; none of those that say no place."""
+    """For each view the map of the slice itself, not of its neighbours; maps without a position are omitted."""
     middle = max((each.channel for each in maps), default=0) // 2
     return [each for each in maps if each.channel == middle and each.box is not None]
 
@@ -28,12 +28,12 @@ def shown_maps(maps: Sequence[SaliencyMap]) -> list[SaliencyMap]:
 def add_weights(
     scene: vtkMRMLScene, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, each: SaliencyMap, name: str
 ) -> vtkMRMLScalarVolumeNode:
-    """Add a volume with the weights of a map, float32, at its place in the image, under the image's transform.
+    """Add a volume with the weights of a map, float32, at the map's position in the image, under the image's transform.
 
     Parameters
     ----------
     grid : PixelGrid
-        Of the whole image, a ``VoxelGrid``.
+        Grid of the whole image, a ``VoxelGrid``.
     """
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk

@@ -117,14 +117,18 @@ class RoiDetector:
         passing[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
         items, classes = np.nonzero(passing)
         survivors = boxes.class_aware_suppression(found[items], scores[passing], classes, settings.suppression)
-        for index, label in enumerate(self.network.config.classes):
-            score = scores[:, index]
-            most = settings.many if label in settings.numerous else settings.per_class
-            kept = items[survivors[classes[survivors] == index]][:most]
-            for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
-                if boxes.volume(roi) >= 4.0:
-                    candidates.append(RegionProposal(label, float(score[item]), Box2D(*map(float, roi))))
+        kept = [self._most(items[survivors[classes[survivors] == index]], index) for index in range(scores.shape[1])]
+        places, kinds = np.concatenate(kept), np.repeat(np.arange(len(kept)), [len(each) for each in kept])
+        for item, index, roi in zip(places, kinds, boxes.vote(found, scores.T[kinds], places, settings.voting)):
+            if boxes.volume(roi) >= 4.0:
+                label = self.network.config.classes[index]
+                candidates.append(RegionProposal(label, float(scores[item, index]), Box2D(*map(float, roi))))
         return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
+
+    def _most(self, items: np.ndarray, index: int) -> np.ndarray:
+        """Of a class's items, best first, as many as a picture has of it at most."""
+        is_numerous = self.network.config.classes[index] in self.settings.numerous
+        return items[: self.settings.many if is_numerous else self.settings.per_class]
 
     def _one_per_place(self, candidates: list[RegionProposal]) -> list[RegionProposal]:
         """The candidates, best first, without those that lie where a better one of another class does."""

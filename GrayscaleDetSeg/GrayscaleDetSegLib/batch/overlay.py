@@ -125,7 +125,8 @@ def _picture_of(item: SegmentedObject) -> Image.Image:
     picture = Image.new("L", (columns, rows))
     if item.pixel_count:
         down, across = item.windowed.window
-        picture.paste(255, (across.start, down.start), Image.fromarray(item.windowed.crop.view(np.uint8) * np.uint8(255)))
+        crop = Image.fromarray(item.windowed.crop.view(np.uint8) * np.uint8(255))
+        picture.paste(255, (across.start, down.start), crop)
     return picture
 
 

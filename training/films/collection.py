@@ -13,7 +13,7 @@ from .negatives import made_up, volume_slices
 from .outlined import OutlinedFilm, outlined
 from .real import FURTHER, training_films
 
-MADE_UP = 500
+MADE_UP = 800
 """Pictures of nothing among the real films."""
 WEIGHTS = {"clinical_boxes": 8.0, FURTHER: 2.0}
 """Of films without a card beside those with one of weight 1."""

@@ -43,9 +43,9 @@ def films(tmp_path_factory) -> Path:
     return folder
 
 
-CHANGES = {"epoch_length = 8000": "epoch_length = 4", "epoch_length = 4200": "epoch_length = 4",
-           "epoch_length = 4000": "epoch_length = 4", "epoch_length = 1200": "epoch_length = 4",
-           "epoch_length = 2400": "epoch_length = 4",
+CHANGES = {"epoch_length = 8000": "epoch_length = 4", "epoch_length = 2400": "epoch_length = 4",
+           "epoch_length = 4000": "epoch_length = 4", "epoch_length = 600": "epoch_length = 4",
+           "epoch_length = 1600": "epoch_length = 4",
            "batch_size = 16": "batch_size = 2", "batch_size = 6": "batch_size = 2", "epochs = 3": "epochs = 1",
            "input_size = 256": "input_size = 64", "width = 0.5": "width = 0.125"}  # fmt: skip
 

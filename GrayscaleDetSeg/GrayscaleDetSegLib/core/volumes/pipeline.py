@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..devices import resolve_device
+from ..devices import give_back, resolve_device
 from ..engines import need_of_torch, torch_is_there
 from ..errors import (
     DependencyError,
@@ -147,7 +147,9 @@ class VolumePipeline:
         else:
             found = chosen.segment_volume(working, stopwatch)
         with stopwatch("masks"):
+            give_back()
             objects, more = assemble(volume, grid, found, chosen.name)
+        give_back()
         return VolumeResult(
             volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model, (*notes, *more)
         )
@@ -207,7 +209,9 @@ class VolumePipeline:
         masks = _Working(grid, known or {})
         found = chosen.segment_from_box(working, label, start, masks, stopwatch)
         with stopwatch("masks"):
+            give_back()
             objects, notes = assemble(volume, grid, found, chosen.name)
+        give_back()
         z, y, x = volume.shape
         corners = np.sort(np.reshape(box, (2, 3)), axis=0).clip(0.0, [x, y, z])
         drawn = VolumeBox(*map(float, corners.ravel()))

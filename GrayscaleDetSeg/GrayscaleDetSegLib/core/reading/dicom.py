@@ -243,7 +243,6 @@ def _inflated(deflated: bytes, name: str) -> bytes:
 
 
 def _image(dataset, data: bytes, name: str):
-    """The data set, if it is one of a single image; RadiographError if not."""
     if "DirectoryRecordSequence" in dataset:
         raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
     if "PixelData" not in dataset:

@@ -164,15 +164,8 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
     radiograph = read(job.root / job.path, window=options.window, polarity=options.polarity)
     if radiograph.source is not None:  # as the user called it
         radiograph = replace(radiograph, source=replace(radiograph.source, path=job.path))
-    result = pipeline.segment(
-        radiograph,
-        method=options.method,
-        clean_up=options.clean_up,
-        score_threshold=options.score_threshold,
-        check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-        exclusive=options.exclusive,
-        progress=_sparing(stage) if radiograph.pixels.nbytes >= LARGE else stage,
-    )
+    told = _sparing(stage) if radiograph.pixels.nbytes >= LARGE else stage
+    result = pipeline.segment(radiograph, **options.of_segment, progress=told)
     give_back()
     document = report(result, made_with)
     if job.directory is None:

@@ -1,7 +1,7 @@
-"""Segmentations as .seg.nrrd files, without Slicer: what its storage node would write of the same ones.
+"""Segmentations as .seg.nrrd files, without Slicer; the content is what Slicer's storage node would write.
 
-Everything Slicer reads from such a file stands in its header: for every segment its layer, its value there, name,
-colour and terminology, and the part of the image that its layer fills.
+The header holds all that Slicer reads: for every segment its layer, label value, name, colour and terminology, and the
+extent of its layer.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ LEVEL = 1
 
 
 def write(result: AnyResult, file: BinaryIO) -> None:
-    """Write the file of a result: an image of the size and geometry of its radiograph (columns x rows x 1) or volume.
+    """Write a result to a file: an image of the size and geometry of its radiograph (columns x rows x 1) or volume.
 
-    It has as many layers as overlapping objects need. The objects have the values 1, 2, ... in their layer; where
-    nothing was found there is one layer of zeros. No label map is made as a whole: a few rows or slices at a time are
-    written.
+    It has as many layers as overlapping objects need. The objects of a layer have the values 1, 2, ...; if nothing was
+    found, there is one layer of zeros. Only a few rows or slices are held in memory at a time.
 
     Raises
     ------

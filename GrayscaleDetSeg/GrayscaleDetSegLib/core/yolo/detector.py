@@ -16,6 +16,7 @@ from ..types import Box2D
 from .decode import decode
 from .description import Yolo
 from .letterbox import Letterbox
+from .mirrored import both_ways
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class DetectionSettings:
     exponents : mapping of str to float
         Powers to which the scores of classes are raised, so that one threshold fits all: a class that is found rarely
         in training has low scores where it is right, too. 1 where it is not named.
+    mirrored : bool
+        Whether the picture's mirror image is looked at, too, see ``mirrored``.
     """
 
     score: float = 0.3
@@ -68,6 +71,7 @@ class DetectionSettings:
     loose: Mapping[str, float] = field(default_factory=dict)
     context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
+    mirrored: bool = False
 
 
 class RoiDetector:
@@ -102,7 +106,8 @@ class RoiDetector:
         picture = gray[window]
         letterbox = Letterbox.fit(picture.shape, self.network.config.input_size, pixel_aspect)
         image = letterbox.image_to_input(picture).repeat(self.network.config.channels, axis=1)
-        found, scores = decode(self.network, answer(self.network, image))
+        look = both_ways if self.settings.mirrored else answer
+        found, scores = decode(self.network, look(self.network, image))
         found, scores = found[0], scores[0]
         if self.settings.exponents:
             scores **= [self.settings.exponents.get(label, 1.0) for label in self.network.config.classes]

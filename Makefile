@@ -25,7 +25,7 @@ demo: .venv/installed
 	@echo "  knee.json      all numbers"
 
 test: .venv/installed-test
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
 
 coverage: .venv/installed-test
 	$(VENV_PYTHON) -m coverage erase

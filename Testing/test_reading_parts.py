@@ -1,4 +1,4 @@
-"""What all readers share, and layouts, lookup tables and windows of DICOM files: values that make no sense, and limits."""
+"""What all readers share, and layouts, lookup tables and windows of DICOM files: what makes no sense, and limits."""
 
 from __future__ import annotations
 

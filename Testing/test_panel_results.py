@@ -41,7 +41,7 @@ def test_the_table(done):
         "Show", "Lock", "Object", "Score", "Confidence", "Gray levels", "Area", "Stability"
     ]  # fmt: skip
     area, stability = f"{item.area_mm2:.0f} mm²", f"{item.thresholds.stability.value:.2f}"
-    assert done.cells(0) == ["Femur", "0.93", f"{item.thresholds.confidence:.2f}", "150 – 240", area, stability]
+    assert done.cells(0) == ["Femur", "0.93", f"{item.thresholds.confidence:.2f}", "150–240", area, stability]
     assert done.cells(1)[:2] == ["Tibia", "0.71"]
     import qt
 

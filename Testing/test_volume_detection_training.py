@@ -26,6 +26,7 @@ from training.volumes import attention_table
 from training.volumes import detection_attention as training
 from training.volumes.bundle import write_bundle
 from training.volumes.cases import read_volume_set
+from training.volumes.compare import shorter
 
 
 @pytest.fixture(scope="module")
@@ -181,9 +182,11 @@ def test_table_1_of_the_article(data, tmp_path, capsys):
     assert attention_table.main(order) == 0
     printed = capsys.readouterr().out
     assert "IoU on 1 volumes of 1 patients" in printed and "| | Best IoU | Worst IoU | Average IoU |" in printed
-    assert [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")][1:] == [
+    told, _, fallen = printed.partition("| cross entropy, steps |")
+    assert [line.split(" | ")[0] for line in told.splitlines() if line.startswith("| ")][1:] == [
         f"| {title}" for title in attention_table.ROWS.values()
     ]
+    assert all(f"| {title} |" in fallen for title in attention_table.VARIANTS.values()), "the article's Fig. 4"
     found = json.loads((tmp_path / "table" / "table.json").read_text())
     assert set(found["table"]) == set(attention_table.ROWS) and (tmp_path / "table" / "curves.png").exists()
     stamps = [(tmp_path / "table" / kind / "network.pt").stat().st_mtime_ns for kind in attention_table.VARIANTS]
@@ -193,6 +196,21 @@ def test_table_1_of_the_article(data, tmp_path, capsys):
     ]
     write_config(tmp_path / "config.toml", a='attention = "slices" -> view_ = "axial"')
     assert attention_table.main(order) == 2 and 'must say attention = "slices"' in capsys.readouterr().err
+
+
+def test_losses_as_they_fall():
+    steps = np.arange(0, 120, 10)
+    found = {"slices": (steps, np.linspace(1.2, 0.1, 12)), "none": (steps[:0], np.zeros(0))}
+    lines = attention_table.falling(found).splitlines()
+    assert lines[0].startswith("| cross entropy, steps | 0 to 18 | 18 to 37 |") and lines[0].endswith("| 92 to 111 |")
+    assert lines[2] == "| ours | 1.1500 | 0.9500 | 0.7500 | 0.5500 | 0.3500 | 0.1500 ± 0.0500 |"
+    assert lines[3] == "| 3D U-Net |" + "  |" * attention_table.PARTS
+
+
+def test_trainings_can_be_shorter():
+    text = "batch_size = 4\nepoch_length = 60\n"
+    assert shorter(text, 0.5) == "batch_size = 4\nepoch_length = 30\n" and shorter(text, 1.0) == text
+    assert "epoch_length = 4\n" in shorter(text, 0.01), "a batch is seen"
 
 
 def test_the_figures_of_the_table():

@@ -8,9 +8,10 @@ from .compared import ComparedMethod
 from .statistics import Bootstrap, Group
 
 DATASETS = {
-    "chest radiographs": ("montgomery_lungs", "shenzhen_lungs", "jsrt_lungs"),
-    "musculoskeletal radiographs": ("knee_femur", "knee_tibia", "longleg_femur_tibia"),
+    "chest radiographs": ("montgomery_lungs", "shenzhen_lungs", "jsrt_lungs", "jsrt_heart_clavicles"),
+    "musculoskeletal radiographs": ("knee_femur", "knee_tibia", "longleg_femur_tibia", "elbow_humerus_lat"),
     "dental radiographs": ("ufba425_teeth",),
+    "small parts": ("aasce_spine_ap", "periapical_teeth"),
 }
 """The sets that stand for the article's kinds of data; any other set stands for itself."""
 

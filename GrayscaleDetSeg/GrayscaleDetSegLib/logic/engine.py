@@ -211,6 +211,22 @@ class Engine:
 
         return with_box(self._of("volumes", options, progress), result, name, box, progress)
 
+    def replace_slice_box(
+        self,
+        result: VolumeResult,
+        name: str,
+        box: VolumeBox,
+        options: SegmentOptions,
+        progress: Progress | None = None,
+    ) -> VolumeResult:
+        """A result of a volume after a box of one object was drawn in a single slice.
+
+        Errors as ``core.volumes.editing.with_slice_box``.
+        """
+        from ..core.volumes.editing import with_slice_box
+
+        return with_slice_box(self._of("volumes", options, progress), result, name, box, progress)
+
     def _of(self, kind: str, options: SegmentOptions, progress: Progress | None) -> Any:
         """The pipeline, where it takes "radiographs", or "volumes"; MethodError where it takes the other."""
         pipeline: Any = self.pipeline(options, progress)

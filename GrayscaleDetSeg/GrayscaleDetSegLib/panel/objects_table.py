@@ -18,9 +18,10 @@ Color = tuple[float, float, float]
 SHOW, LOCK, OBJECT, SCORE, CONFIDENCE, GRAY, AREA, STABILITY = range(8)
 MOST_ROWS = 8
 """Rows that are seen at once; more are scrolled."""
-LEAST_NAME = 90
-"""Px for the names of objects, at least."""
-
+LEAST_NAME = 76
+"""Px for the names of objects, at least; the panel stays so narrow that both views have room in a small window."""
+FULL_NAME = 110
+"""Px that names get before the stability is shown beside them: a panel that is narrow does without it."""
 
 OF_RADIOGRAPHS = (SCORE, GRAY, STABILITY)
 """Columns that results of volumes have nothing for: they are hidden then."""
@@ -47,10 +48,15 @@ def cells(item: AnyObject) -> list[str]:
         display_name(item.name),
         f"{item.score:.2f}",
         "" if thresholds is None else f"{thresholds.confidence:.2f}",
-        "" if thresholds is None else f"{thresholds.interval.bottom:.0f} – {thresholds.interval.top:.0f}",
+        "" if thresholds is None else gray_text(thresholds.interval),
         area,
         "" if thresholds is None else f"{thresholds.stability.value:.2f}",
     ]
+
+
+def gray_text(interval: tuple[float, float]) -> str:
+    """Bottom and top in gray levels, as narrow as they can be read."""
+    return f"{interval[0]:.0f}–{interval[1]:.0f}"
 
 
 class ObjectsTable:
@@ -79,6 +85,13 @@ class ObjectsTable:
         header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
         self._row_height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(self._row_height)
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.connect("timeout()", self._fit_stability)
+        self._stability = header.sectionSizeHint(STABILITY)  # which is 0 of one that is hidden
+        table.setColumnHidden(STABILITY, True)  # until there is room
+        header.connect("sectionResized(int,int,int)", self._resized)
         table.connect("itemSelectionChanged()", self._selected)
         table.connect("cellChanged(int,int)", self._changed)
 
@@ -134,6 +147,7 @@ class ObjectsTable:
                 lock.setCheckState(qt.Qt.Checked if identity in locked else qt.Qt.Unchecked)
                 for column, text in enumerate(cells(item), start=OBJECT):
                     self._cell(row, column).setText(text)
+                self._cell(row, OBJECT).setToolTip(self._cell(row, OBJECT).text())
             self._select(selected)
             self._fit()
         finally:
@@ -150,7 +164,8 @@ class ObjectsTable:
         self._table.setHorizontalHeaderLabels(texts)
         for column, name in enumerate(names):
             self._table.horizontalHeaderItem(column).setToolTip(name)
-            self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
+            if column != STABILITY or is_whole:
+                self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
 
     def _cell(self, row: int, column: int) -> qt.QTableWidgetItem:
         """A cell, made where there is none; never another one, as it may be what tells us of a click just now."""
@@ -160,11 +175,24 @@ class ObjectsTable:
             self._table.setItem(row, column, cell)
         return cell
 
+    def _resized(self, column: int, _before: int, _width: int) -> None:
+        """The names have got another width; what that means is done later, as the header counts on its columns now."""
+        if column == OBJECT:
+            self._timer.start()
+
+    def _fit_stability(self) -> None:
+        """Show the stability where the names leave room for it."""
+        if self._is_whole:
+            return
+        is_hidden, width = self._table.isColumnHidden(STABILITY), self._table.columnWidth(OBJECT)
+        if is_hidden == (width >= (FULL_NAME + self._stability if is_hidden else FULL_NAME)):
+            self._table.setColumnHidden(STABILITY, not is_hidden)
+
     def _fit(self) -> None:
         """As wide as its columns need, so that the panel is as well; as high as its rows need."""
         header, others = self._table.horizontalHeader(), 0
         for column in range(len(headers())):
-            if column != OBJECT:  # which takes what is left
+            if column not in (OBJECT, STABILITY):  # the one takes what is left, the other needs no room
                 self._table.resizeColumnToContents(column)
                 others += header.sectionSize(column)
         frame = 2 * self._table.frameWidth
@@ -190,7 +218,7 @@ class ObjectsTable:
         self._filling = True
         try:
             row = self._identities.index(identity)
-            self._table.item(row, GRAY).setText(f"{interval[0]:.0f} – {interval[1]:.0f}")
+            self._table.item(row, GRAY).setText(gray_text(interval))
             self._table.item(row, AREA).setText(area)
         finally:
             self._filling = False

@@ -43,6 +43,7 @@ class RegionWork:
         session.refreshed.connect(self._on_refreshed)
         session.dropping.connect(self._on_dropping)
         session.region_wanted.connect(self.segment_region)
+        session.slice_box_wanted.connect(self.draw_in_slice)
 
     def _held(self) -> tuple[str, ...]:
         return self.watch.held
@@ -90,9 +91,18 @@ class RegionWork:
             lambda: self.put_back(identity),
         )
 
-    def _from_box(self, node, shown, name: str, box: VolumeBox, identity: str | None = None) -> None:
-        """Find an object of a volume again from a box, or one that the result lacks, and what follows from it."""
+    def _from_box(
+        self, node, shown, name: str, box: VolumeBox, identity: str | None = None, in_slice: bool = False
+    ) -> None:
+        """Find an object of a volume again from a box, or one that the result lacks, and what follows from it.
+
+        With `in_slice` the box is one of a single slice.
+        """
         result = shown.result
+
+        def work(engine, options, progress):
+            replace = engine.replace_slice_box if in_slice else engine.replace_box
+            return replace(result, name, box, options, progress)
 
         def done(after) -> None:
             if self._is_still_there(node):
@@ -105,10 +115,47 @@ class RegionWork:
 
         self._session.start(
             _("Looking for {name} from its box...").format(name=display_name(name)),
-            lambda engine, options, progress: engine.replace_box(result, name, box, options, progress),
+            work,
             done,
             undone,
         )
+
+    def draw_in_slice(self, identity: str) -> None:
+        """Let the user draw a box of an object in a single slice, or leave that be if something is being drawn."""
+        session, results, node = self._session, self._results, self._session.node
+        if self.drawing.active:
+            self.drawing.cancel()
+            return
+        session.finishing.emit()
+        try:
+            shown = results.shown(node)
+            item, volume, grid = shown.object_of(identity), results.nodes(node).volume, results.grid(node)
+            if results.is_locked(node, identity):
+                text = _("{name} is locked; unlock it in the table first.").format(name=display_name(item.name))
+                session.messages.say(text)
+                return
+            session.prepare()
+        except Exception as error:
+            session.messages.fail(error)
+            return
+        if not session.machine.send(Event.DRAW):
+            return
+        text = _("Click two opposite corners of the {name} in one slice; Escape ends it.")
+        session.messages.say(text.format(name=display_name(item.name)))
+
+        def drawn(region) -> None:
+            session.machine.send(Event.DRAW_ENDED)
+            session.messages.say("")
+            roi = regions.region_of(region, volume, grid)
+            remove(slicer.mrmlScene, [region])
+            shown = results.shown_or_none(node)
+            if roi is not None and shown is not None and shown.object_of(identity) is not None:
+                self._from_box(node, shown, item.name, VolumeBox(*roi), in_slice=True)
+
+        self.drawing.start(_("Drawn box"), volume, grid, drawn, self._cancelled)
+        if not self.drawing.active:  # there is no window
+            session.machine.send(Event.DRAW_ENDED)
+        session.changed.emit()
 
     def put_back(self, *identities: str) -> None:
         """Move regions back to where their objects were found, by default all; regions that are being moved are not

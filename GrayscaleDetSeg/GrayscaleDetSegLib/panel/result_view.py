@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import qt
@@ -163,7 +164,7 @@ class ResultView:
         shown = None if identity is None else self.shown()
         item = None if shown is None else shown.object_of(identity)
         if shown is not None and identity is not None and item is not None:
-            self._jump_to(item, self._results.nodes(node).volume, self._results.grid(node))
+            self.go_to(item.box if isinstance(item, VolumeObject) else item.region)
             if session.layout.shown:  # without its own view, the cloud would lie among the patient's organs
                 self._show_cloud(shown, identity)
             self._results.set_interactive(node, True)
@@ -182,9 +183,12 @@ class ResultView:
         self.picking.watch(outcome.cloud, outcome.volume, index, shown.result.radiograph.gray_image())
         self.picking.enable()
 
-    def _jump_to(self, item, volume, grid) -> None:
-        """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
-        box = item.box if isinstance(item, VolumeObject) else item.region
+    def go_to(self, box: Sequence[float]) -> None:
+        """All slice views go to a box of the image; what lies outside of the Red view's comes to its middle.
+
+        It is (x0, y0, x1, y1) in px, or (x0, y0, z0, x1, y1, z1) in voxels of a whole volume.
+        """
+        volume, grid = self._results.nodes(self._session.node).volume, self._results.grid(self._session.node)
         first, last = (*box[: len(box) // 2], 0.0)[:3], (*box[len(box) // 2 :], 0.0)[:3]
         middle = tuple((one + other) / 2.0 for one, other in zip(first, last))
         try:

@@ -32,18 +32,13 @@ def load_sample(name: str = "knee"):
     return slicer.util.loadVolume(str(RESOURCES / "Samples" / f"{name}.nrrd"))
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Process events until a condition is true.
-
-    Raises
-    ------
-    AssertionError
-        If this takes too long; `what` is named in the message.
-    """
-    end = time.monotonic() + PATIENCE
+def wait_until(condition: Callable[[], object], what: str, patience: float | None = None) -> None:
+    """Let the application go on until something holds; AssertionError after `patience` s, `PATIENCE` by default."""
+    patience = PATIENCE if patience is None else patience
+    end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"{what} took more than {PATIENCE:.0f} s.")
+            raise AssertionError(f"{what} took more than {patience:.0f} s.")
         slicer.app.processEvents()
         time.sleep(0.005)
 

@@ -72,7 +72,9 @@ class Session:
     model_wanted : Signal ()
         The user wants to choose another model.
     region_wanted : Signal (Reading or WholeReading, roi, label, segmentation or None)
-        An object must be segmented in a region.
+        An object is to be looked for in a region.
+    slice_box_wanted : Signal (segment id)
+        A box of an object is to be drawn in a single slice, or is not to be drawn any more.
     """
 
     def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
@@ -83,6 +85,7 @@ class Session:
         self.model_chosen, self.result_chosen, self.chosen = Signal(), Signal(), Signal()
         self.refreshed, self.selected, self.moved, self.pixel = Signal(), Signal(), Signal(), Signal()
         self.draw_wanted, self.model_wanted, self.region_wanted = Signal(), Signal(), Signal()
+        self.slice_box_wanted = Signal()
         self.messages, self.layout, self.runner = Messages(ui), CloudLayout(), Runner(self._on_stage)
         self.parameters: Parameters | None = None
         """The user's choices; None while the module is not in use."""

@@ -19,7 +19,11 @@ Choice = tuple[str, Callable[[], object]]
 
 
 class Messages:
-    """The status line, the question below it, and the log; `ui` are the panel's widgets."""
+    """The status line, the question below it, and the log; `ui` are the panel's widgets.
+
+    The line and the question stand far up; whoever has scrolled down to a button sees nothing of what it says. So the
+    panel scrolls to them.
+    """
 
     def __init__(self, ui: SimpleNamespace) -> None:
         self._ui = ui
@@ -30,12 +34,17 @@ class Messages:
         for number, button in enumerate(buttons):
             button.connect("clicked(bool)", lambda _=False, number=number: self._answer(number))
         ui.copyLogButton.connect("clicked(bool)", lambda _=False: self.copy())
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)  # what was just shown has no place yet
+        self._timer.connect("timeout()", self._bring_into_sight)
 
     def say(self, text: str) -> None:
         """Show a line, and log it."""
         self._ui.statusLabel.text = text
         if text:
             self.log(text)
+            self._timer.start()
 
     def fail(self, error: BaseException) -> None:
         """Say what went wrong: what users can cause in its own words, anything else with its place in the log."""
@@ -68,6 +77,16 @@ class Messages:
             button.visible = number < len(choices)
             button.text = choices[number][0] if number < len(choices) else ""
         self._ui.questionFrame.visible = True
+        self._timer.start()
+
+    def _bring_into_sight(self) -> None:
+        """Scroll to the question, or to the line where nothing is asked."""
+        wanted = self._ui.questionFrame if self.is_asking else self._ui.statusLabel
+        area = wanted.parent()
+        while area is not None and not hasattr(area, "ensureWidgetVisible"):
+            area = area.parent()
+        if area is not None:
+            area.ensureWidgetVisible(wanted)
 
     @property
     def is_asking(self) -> bool:

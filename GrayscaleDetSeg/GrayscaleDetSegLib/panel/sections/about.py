@@ -12,6 +12,9 @@ from ..section import Section
 from ..session import Session
 from ..state import State
 
+FEW = 3
+"""So many classes are named in one line."""
+
 
 class About(Section):
     """One label."""
@@ -58,8 +61,11 @@ def known(model: Model, evidence: Evidence) -> str:
 
 
 def in_brief(model: Model) -> str:
-    """The same in one line, which points to the tooltip."""
-    text = _("Knows {number} kinds of objects (point here to read which).").format(number=len(model.classes))
+    """The same in one line; of many classes the tooltip says which."""
+    if len(model.classes) <= FEW:
+        text = _("Knows: {classes}.").format(classes=", ".join(model.classes))
+    else:
+        text = _("Knows {number} kinds of objects (point here).").format(number=len(model.classes))
     return f"{text} {_('Use: {use}.').format(use=model.use)}" if model.use else text
 
 

@@ -54,13 +54,11 @@ class Explanation(Section):
     def _update_buttons(self, state: State, item: AnyObject | None) -> None:
         button, other = self.ui.weightsButton, self.ui.sliceBoxButton
         titles = [] if item is None else _titles(item)
-        reason = wait = _("Wait until the run has ended.") if state is State.BUSY else ""
-        if not titles:
-            reason = _("The method that found this object has no weights, no heat map and no boxes to show.")
-        what = _(" and ").join(titles or [_("weights")])
-        button.enabled = not reason
+        wait = _("Wait until the run has ended.") if state is State.BUSY else ""
+        what = _(" and ").join(titles)
+        button.visible, button.enabled = bool(titles), bool(titles) and not wait
         button.text = (_("Hide {what}") if self._has_weights() else _("Show {what}")).format(what=what)
-        button.toolTip = reason or _(
+        button.toolTip = wait or _(
             "What the method has seen: maps in the slices that show most of the object, over the image, and boxes, "
             "coloured by their scores, in the slices that they were found in."
         )

@@ -34,7 +34,7 @@ class Messages:
         for number, button in enumerate(buttons):
             button.connect("clicked(bool)", lambda _=False, number=number: self._answer(number))
         ui.copyLogButton.connect("clicked(bool)", lambda _=False: self.copy())
-        self._timer = qt.QTimer()
+        self._timer = qt.QTimer(ui.statusLabel)  # which goes with it
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)  # what was just shown has no place yet
         self._timer.connect("timeout()", self._bring_into_sight)

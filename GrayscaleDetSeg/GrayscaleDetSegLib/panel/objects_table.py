@@ -94,7 +94,7 @@ class ObjectsTable:
         header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
         self._row_height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(self._row_height)
-        self._timer = qt.QTimer()
+        self._timer = qt.QTimer(table)  # which goes with it
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._fit_stability)

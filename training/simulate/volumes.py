@@ -1,9 +1,11 @@
 """Simulated volumes with a small organ among look-alikes, and a lesion in it.
 
-    python -m training.simulate.volumes --output DIR --count 20 --size 48
+    python -m training.simulate.volumes --output DIR --count 20 --size 48 [--decoys]
 
 The organ fills less than 1.5 % of the volume. Blobs of the same gray level and size lie elsewhere; only the organ has
-a bright vessel at its side. Blobs like the lesion lie outside of the organ. Both labels are exact.
+a bright vessel at its side. Blobs like the lesion lie outside of the organ, and with decoys in its look-alikes too:
+then nothing tells the lesion but the organ that it lies in, and nothing tells that but its vessel. Both labels are
+exact.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class Phantom:
     labels: np.ndarray
 
 
-def phantom(seed: int, size: int = 48, look_alikes: int = 5, noise: float = 0.04) -> Phantom:
+def phantom(
+    seed: int, size: int = 48, look_alikes: int = 5, noise: float = 0.04, decoys: bool = False
+) -> Phantom:
     """The phantom of a seed.
 
     Parameters
@@ -50,6 +54,8 @@ def phantom(seed: int, size: int = 48, look_alikes: int = 5, noise: float = 0.04
         Blobs like the organ, and as many like the lesion.
     noise : float
         Standard deviation, as a share of the gray range.
+    decoys : bool
+        Whether each look-alike of the organ holds one of the lesion.
     """
     random = np.random.default_rng([size, seed])
     axis = (np.arange(size) + 0.5) / size * 2.0 - 1.0
@@ -68,7 +74,11 @@ def phantom(seed: int, size: int = 48, look_alikes: int = 5, noise: float = 0.04
         where = _free(random, taken, float(size_of.max()))
         if where is not None:
             taken.append((where, float(size_of.max())))
-            image[blob(where, size_of)] = gray
+            like = blob(where, size_of)
+            image[like] = gray
+            if decoys and gray == ORGAN:
+                within = where + size_of * random.uniform(-0.3, 0.3, 3)
+                image[blob(within, np.full(3, random.uniform(0.09, 0.13))) & like] = LESION
     organ = blob(centre, organ_radii)
     image[organ] = ORGAN
     vessel = blob(centre + organ_radii * np.array([0.0, 0.0, 1.0]), np.array([0.3, 0.07, 0.07])) & ~organ
@@ -90,7 +100,10 @@ def _free(random: np.random.Generator, taken: list[tuple[np.ndarray, float]], ra
     return None
 
 
-def write_set(folder: Path, count: int, size: int = 48, seed: int = 0, spacing: float = 1.0) -> None:
+def write_set(
+    folder: Path, count: int, size: int = 48, seed: int = 0, spacing: float = 1.0, decoys: bool = False,
+    noise: float = 0.04,
+) -> None:  # fmt: skip
     """Write a set: ``images/``, ``labels/``, ``labels.json`` and ``split.csv``; every fifth volume is for val."""
     import SimpleITK as sitk
 
@@ -98,7 +111,7 @@ def write_set(folder: Path, count: int, size: int = 48, seed: int = 0, spacing: 
         (folder / part).mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(count):
-        name, made = f"phantom{number:04d}", phantom(seed + number, size)
+        name, made = f"phantom{number:04d}", phantom(seed + number, size, noise=noise, decoys=decoys)
         for part, values in (("images", made.voxels), ("labels", made.labels)):
             image = sitk.GetImageFromArray(values)
             image.SetSpacing((spacing,) * 3)
@@ -115,10 +128,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=20, help="volumes (default 20)")
     parser.add_argument("--size", type=int, default=48, help="voxels along each axis (default 48)")
     parser.add_argument("--seed", type=int, default=0, help="of the first volume (default 0)")
+    parser.add_argument("--decoys", action="store_true", help="look-alikes of the organ hold such of the lesion")
+    parser.add_argument("--noise", type=float, default=0.04, help="deviation, of the gray range (default 0.04)")
     options = parser.parse_args(arguments)
-    if options.count < 5 or options.size < 16 or options.seed < 0:
-        parser.error("--count must be 5 or more, --size 16 or more and --seed 0 or more")
-    write_set(options.output, options.count, options.size, options.seed)
+    if options.count < 5 or options.size < 16 or options.seed < 0 or options.noise < 0:
+        parser.error("--count must be 5 or more, --size 16 or more, --seed and --noise 0 or more")
+    write_set(
+        options.output, options.count, options.size, options.seed, decoys=options.decoys, noise=options.noise
+    )
     return 0
 
 

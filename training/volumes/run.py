@@ -235,17 +235,24 @@ def train(
 def begin_from(network: Networks, folder: Path) -> None:
     """Load the weights of a finished run; a recurrent network may begin with those of a step-wise one.
 
+    Heads for another number of labels begin anew.
+
     Raises
     ------
     VolumeDataError
         If the run has networks of another kind.
     """
+    own = network.state_dict()
     try:
-        missing, unknown = network.load_state_dict(torch.load(folder / "network.pt", weights_only=True), strict=False)
+        state = torch.load(folder / "network.pt", weights_only=True)
+        anew = [key for key in state if ".head." in key and key in own and own[key].shape != state[key].shape]
+        missing, unknown = network.load_state_dict(
+            {key: values for key, values in state.items() if key not in anew}, strict=False
+        )
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise VolumeDataError(f"{folder} is no finished run with such networks ({reason}).") from error
-    other = [*unknown, *(key for key in missing if ".saliency." not in key)]
+    other = [*unknown, *(key for key in missing if ".saliency." not in key and key not in anew)]
     if other:
         raise VolumeDataError(f"{folder} has networks of another kind: {', '.join(other[:3])} do not fit.")
 

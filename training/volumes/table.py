@@ -21,7 +21,7 @@ import numpy as np
 import tomllib
 import torch
 
-from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_points
+from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, Outcome, fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
 from GrayscaleDetSegLib.core.volumes.views import dsc
@@ -41,10 +41,16 @@ Scores = dict[str, tuple[list[float], float]]
 """Row -> DSC of each label with the truth, and the rounds that it took."""
 
 
-def case_rows(case: Prepared, networks: Networks, settings: IterationSettings) -> Scores:
-    """All rows of one volume."""
-    every = replace(settings, threshold=2.0, rounds=MOST)  # no two rounds agree so well
-    outcomes = fixed_points(case.working, networks, every)
+def all_rounds(case: Prepared, networks: Networks, settings: IterationSettings) -> list[Outcome]:
+    """Of each label the coarse stage and `MOST` rounds, however well they agree; fewer where a round has lost it."""
+    return fixed_points(case.working, networks, replace(settings, threshold=2.0, rounds=MOST))
+
+
+def case_rows(
+    case: Prepared, networks: Networks, settings: IterationSettings, outcomes: list[Outcome] | None = None
+) -> Scores:
+    """All rows of one volume, of the outcomes of :func:`all_rounds` if they are there already."""
+    outcomes = all_rounds(case, networks, settings) if outcomes is None else outcomes
     truths = [case.mask_of(number) for number in range(len(outcomes))]
     scores = np.array([[dsc(mask, truth) for mask in each.masks] for each, truth in zip(outcomes, truths)])
     agreeing = np.min([each.similarities or [0.0] for each in outcomes], axis=0)

@@ -25,7 +25,7 @@ def show_weights(
     Returns
     -------
     dict of str to vtkMRMLScalarVolumeNode
-        By the name of the slice view that each map is for ("Red", "Yellow", "Green").
+        The volumes by the name of their slice view ("Red", "Yellow", "Green").
 
     Raises
     ------

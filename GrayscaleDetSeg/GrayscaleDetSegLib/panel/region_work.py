@@ -1,4 +1,4 @@
-"""Regions moved or drawn by hand, and what becomes of them: their object is looked for anew."""
+"""Segments an object again after its region was moved, and a new object after its region was drawn."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RegionWork:
         self.watch.watch(None)
 
     def on_moved(self, identity: str) -> None:
-        """A region was moved: look for its object again."""
+        """Segment an object again after its region was moved."""
         session, results, node = self._session, self._results, self._session.node
         if node is None or node.GetScene() is None:
             return
@@ -158,7 +158,9 @@ class RegionWork:
         session.changed.emit()
 
     def put_back(self, *identities: str) -> None:
-        """Let regions lie where their objects were found, all of them if none is named; not those that are moved."""
+        """Move regions back to where their objects were found, by default all; regions that are being moved are not
+        changed.
+        """
         results, node = self._results, self._session.node
         shown = results.shown_or_none(node)  # None where it is the result of another image by now
         if shown is None:
@@ -171,7 +173,7 @@ class RegionWork:
                     regions.place_region(region, outcome.volume, results.grid(node), item.region)
 
     def draw(self, label: str) -> None:
-        """Let the user draw a region around an object of a class, or leave that be if it is under way."""
+        """Start drawing a region around an object of a class, or cancel a drawing that has started."""
         session = self._session
         if self.drawing.active:
             self.drawing.cancel()
@@ -232,7 +234,7 @@ class RegionWork:
         self.segment_region(reading, roi, label, into)
 
     def segment_region(self, reading, roi, label: str, into) -> None:
-        """Look for an object in a region; it joins the result `into`, or makes a new one."""
+        """Segment an object in a region. It is added to the result `into`, or to a new one."""
         results, session = self._results, self._session
         text = _("Looking for {label} in the region...").format(label=label)
         try:
@@ -326,16 +328,16 @@ class RegionWork:
 def deep(
     roi: tuple[float, ...], spacing: Sequence[float], size: Sequence[int], across: int | None = None
 ) -> tuple[float, ...]:
-    """A box that was drawn in a slice view, made as deep as the mean of its other two sides, within the volume.
+    """Extend a box that was drawn in a slice view along the view's axis, to the mean of its two drawn sides in mm.
 
     Parameters
     ----------
     roi : tuple of 6 float
         (x0, y0, z0, x1, y1, z1) in voxels.
     spacing, size : sequence of 3
-        Of the volume, in mm and voxels along x, y and z.
+        Of the volume, in mm and voxels along x, y and z. The box is cropped to the volume.
     across : int, optional
-        The axis that the view looks along; that of the shortest side, in mm, where nobody knows.
+        The view's axis: 0, 1 or 2 for x, y or z. By default that of the shortest side in mm.
     """
     first, last = list(roi[:3]), list(roi[3:])
     lengths = [(b - a) * step for a, b, step in zip(first, last, spacing)]

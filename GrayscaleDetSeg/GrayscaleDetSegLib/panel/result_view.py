@@ -1,4 +1,4 @@
-"""The result that the panel shows, in the views: its masks, regions and cloud, and which of its objects is selected."""
+"""Shows the chosen result in the views: masks, regions and cloud, and the selected object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ResultView:
-    """Shows ``session.node`` and follows what happens to it; the session's signals tell the sections."""
+    """Shows ``session.node`` and follows its changes; the sections are informed by the session's signals."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._results = session, session.results
@@ -44,7 +44,7 @@ class ResultView:
     # showing
 
     def show(self, node) -> None:
-        """Show another result, or the same anew; None shows none."""
+        """Show another result, or the same one again; None shows none."""
         session, results = self._session, self._results
         session.finishing.emit()
         before = session.selection if node is session.node else None
@@ -90,7 +90,7 @@ class ResultView:
             self._observers.add(volume, event, self._pixels.start)
 
     def refresh(self) -> Shown | None:
-        """Bring all sections up to what the scene holds now; returns it."""
+        """Update all sections to the present state of the scene. Returns the result that is shown."""
         session, node = self._session, self._session.node
         shown = None if node is None else self._asked(self._results.sync, node)
         if shown is None or session.selection not in shown.identities:
@@ -103,7 +103,7 @@ class ResultView:
         return shown
 
     def stop(self) -> None:
-        """Let go of the result; what moves is not finished."""
+        """Stop following the result; drags are not finished."""
         session = self._session
         self._later.stop()
         self._pixels.stop()
@@ -117,7 +117,7 @@ class ResultView:
         session.pixel.emit("")
 
     def freeze(self) -> None:
-        """Before the user goes elsewhere: nothing can be dragged that nobody watches."""
+        """Forbid dragging before the user leaves the module, because nothing observes the nodes then."""
         node = self._session.node
         if node is not None and node.GetScene() is not None:
             self._results.set_views(())
@@ -125,7 +125,7 @@ class ResultView:
             self._results.set_interactive(node, False)
 
     def drop_gone(self) -> None:
-        """Nodes were removed from the scene."""
+        """Handle the removal of nodes from the scene."""
         node = self._session.node
         if node is None or all(each is not None and each.GetScene() for each in self._nodes):
             return
@@ -151,12 +151,12 @@ class ResultView:
     # the selected object
 
     def shown(self) -> Shown | None:
-        """What is shown now; says why where that cannot be told, and gives None."""
+        """The present result; if it cannot be read, show the reason and return None."""
         node = self._session.node
         return None if node is None else self._asked(self._results.shown, node)
 
     def select(self, identity: str | None) -> None:
-        """Select an object in all sections and views; the same once more goes there again."""
+        """Select an object in all sections and views; selecting it again moves the views to it again."""
         session, node = self._session, self._session.node
         session.finishing.emit()
         self.picking.disable()

@@ -98,9 +98,13 @@ class UNetDecoder(nn.Module):
         for number, step in enumerate(self.steps):
             features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
             if number < len(found) - 1:
-                features = torch.cat([features, found[-2 - number]], 1)
+                features = self.joined(number, features, found[-2 - number])
             features = step(features)
         return features
+
+    def joined(self, number: int, features: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """The features of a step with those of the encoder."""
+        return torch.cat([features, skip], 1)
 
 
 class FCNDecoder(nn.Module):

@@ -157,13 +157,13 @@ def box_headers(is_whole: bool = True) -> list[str]:
 
 
 def rounds_of(item: AnyObject | None) -> tuple[Round, ...]:
-    """The rounds that made an object; none where its method says of none."""
+    """The rounds in which an object was found; empty if its method has none."""
     explanation = None if item is None else item.explanation
     return explanation.rounds if isinstance(explanation, Rounds) else ()
 
 
 def cells(each: Round) -> list[str]:
-    """What the columns say of a round."""
+    """The texts of the columns for a round."""
     return [
         _("first") if each.number == 0 else str(each.number),
         "" if each.similarity is None else f"{each.similarity:.3f}",
@@ -181,7 +181,7 @@ def box_cells(each: SeenBox) -> list[str]:
 
 
 def box_text(box: VolumeBox) -> str:
-    """A box in voxels along columns, rows and slices."""
+    """A box in voxels along columns, rows and slices, as text."""
     return ", ".join(f"{first:.0f}–{last:.0f}" for first, last in zip(box[:3], box[3:]))
 
 

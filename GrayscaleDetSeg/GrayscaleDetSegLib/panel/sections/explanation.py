@@ -113,7 +113,7 @@ class Explanation(Section):
         self.ui.explanationLabel.text = "" if item is None else described(item)
         self.ui.explanationCollapsibleButton.text = _("Rounds") if rounds else _("How it was found")
         rows = [cells(each) for each in rounds] or [box_cells(each) for each in boxes]
-        self._places = [each.box for each in (*rounds, *boxes)]
+        self._places = [*(each.box for each in rounds), *(each.box for each in boxes)]
         names = headers() if rounds else box_headers(is_whole=isinstance(item, VolumeObject))
         table.visible = bool(rows)
         table.setColumnCount(len(names))

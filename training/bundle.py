@@ -18,6 +18,7 @@ import torch
 from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
 
 from .films.knowledge import CARDS
+from .markdown_table import markdown_table
 from .weights import save_weights
 
 TERMS = {name: card.terms for name, card in CARDS.items()}
@@ -33,7 +34,7 @@ DETECTION = {
     "per_class": 4, "suppression": 0.3, "across": 0.7, "voting": 0.5, "numerous": ["vertebra", "tooth"], "context": 0.4,
     "shared": {"vertebra": 0.2},
     "loose": dict.fromkeys(("heart", "right clavicle", "left clavicle", "humerus", "femur"), 0.9),
-    "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0,
+    "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0, "mirrored": True,
 }  # fmt: skip
 """Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees. Chosen on val
 and on the clinical films that are trained with (``clinical/training_boxes.csv``): of their fibulae 72 % were found
@@ -106,15 +107,15 @@ def figures_table(path: Path | None) -> tuple[str, list[dict]]:
         return "Not measured yet.", []
     rows = json.loads(path.read_text())
     titles = ["set", "class", "n", "recall", "ROI IoU", "ceiling", "true", "share", "found", "share", "surfaces"]
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    lines = []
     for row in rows:
         numbers = [
             row[key] for key in ("recall", "roi", "ceiling", "true_iou", "true_ratio", "found_iou", "found_ratio")
         ]
         cells = [row["set"], row["class"], str(row["n"]), *(f"{number:.3f}" for number in numbers)]
         cells.append(f"{row['surfaces_iou']:.3f}" if row.get("surfaces_iou") is not None else "")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines), rows
+        lines.append(cells)
+    return markdown_table(titles, lines), rows
 
 
 def clinical_table(path: Path | None) -> tuple[str, list[dict]]:
@@ -122,13 +123,13 @@ def clinical_table(path: Path | None) -> tuple[str, list[dict]]:
     if path is None:
         return "Not measured yet.", []
     rows = json.loads(path.read_text(encoding="utf-8"))
-    lines = ["| class | objects | found | regions | right |", "|---|---|---|---|---|"]
+    lines = []
     for row in rows:
         many = row["right"] + row["false"]
         share = f"{row['found'] / row['wanted']:.2f}" if row["wanted"] else ""
         right = f"{row['right'] / many:.2f}" if many else ""
-        lines.append(f"| {row['class']} | {row['wanted']} | {share} | {many} | {right} |")
-    return "\n".join(lines), rows
+        lines.append([row["class"], row["wanted"], share, many, right])
+    return markdown_table(["class", "objects", "found", "regions", "right"], lines), rows
 
 
 def write_bundle(

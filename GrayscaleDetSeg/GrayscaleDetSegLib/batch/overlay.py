@@ -97,14 +97,15 @@ def _header(draw: ImageDraw.ImageDraw, result: SegmentationResult, width: int) -
 
 def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image:
     """The radiograph at `size` with outlines, ROIs and names."""
-    gray = _whole_levels(result.radiograph)
-    picture = Image.fromarray(gray).resize(size, _filter(gray.shape, size)).convert("RGB")
+    gray, shape = _whole_levels(result.radiograph), result.radiograph.shape
+    picture = Image.fromarray(gray).resize(size, _filter(shape, size)).convert("RGB")
+    del gray
     thick = 2.0 if max(size) < 900 else 2.6
     for item in result.objects:
-        coverage = _picture_of(item).resize(size, _filter(gray.shape, size))
+        coverage = _picture_of(item).resize(size, _filter(shape, size))
         drawing.paint_mask(picture, coverage, anatomy(item.label).color, thick, 0.16)
     draw = ImageDraw.Draw(picture)
-    scale = np.array([size[0] / gray.shape[1], size[1] / gray.shape[0]] * 2)
+    scale = np.array([size[0] / shape[1], size[1] / shape[0]] * 2)
     shown = [(item.name, item.score, item.region, anatomy(item.label).color) for item in result.objects]
     if not shown and result.best_candidate is not None:
         candidate = result.best_candidate
@@ -124,7 +125,8 @@ def _picture_of(item: SegmentedObject) -> Image.Image:
     picture = Image.new("L", (columns, rows))
     if item.pixel_count:
         down, across = item.windowed.window
-        picture.paste(255, (across.start, down.start), Image.fromarray(item.windowed.crop.astype(np.uint8) * 255))
+        crop = Image.fromarray(item.windowed.crop.view(np.uint8) * np.uint8(255))
+        picture.paste(255, (across.start, down.start), crop)
     return picture
 
 

@@ -160,15 +160,7 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
     radiograph = read(job.root / job.path, window=options.window, polarity=options.polarity)
     if radiograph.source is not None:  # as the user called it
         radiograph = replace(radiograph, source=replace(radiograph.source, path=job.path))
-    result = pipeline.segment(
-        radiograph,
-        method=options.method,
-        clean_up=options.clean_up,
-        score_threshold=options.score_threshold,
-        check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-        exclusive=options.exclusive,
-        progress=stage,
-    )
+    result = pipeline.segment(radiograph, **options.of_segment, progress=stage)
     document = report(result, made_with)
     if job.directory is None:
         return JobResult(job, document, result.message, device_note=pipeline.device_note)

@@ -70,9 +70,10 @@ def assemble(
             masks = [clean_up.apply(mask, part.region.label) for mask, part in zip(masks, parts)]
             masks = without_overlaps(masks, windows, may)
     names = unique_names([part.region.label for part in parts])
+    masks.reverse()  # each is let go of when its object is made
     return tuple(
-        made_object(radiograph, part, name, WindowedMask.within(mask, window, shape))
-        for part, name, mask, window in zip(parts, names, masks, windows)
+        made_object(radiograph, part, name, WindowedMask.within(masks.pop(), window, shape))
+        for part, name, window in zip(parts, names, windows)
     )
 
 

@@ -93,15 +93,7 @@ class Engine:
             As for :meth:`pipeline`.
         """
         kind = "volumes" if isinstance(image, Volume) else "radiographs"
-        return self._of(kind, options, progress).segment(
-            image,
-            method=options.method,
-            clean_up=options.clean_up,
-            score_threshold=options.score_threshold,
-            check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-            exclusive=options.exclusive,
-            progress=progress,
-        )
+        return self._of(kind, options, progress).segment(image, **options.of_segment, progress=progress)
 
     def segment_region(
         self, radiograph: Radiograph, roi: Roi, label: str, options: SegmentOptions, progress: Progress | None = None
@@ -218,6 +210,22 @@ class Engine:
         from ..core.volumes.editing import with_box
 
         return with_box(self._of("volumes", options, progress), result, name, box, progress)
+
+    def replace_slice_box(
+        self,
+        result: VolumeResult,
+        name: str,
+        box: VolumeBox,
+        options: SegmentOptions,
+        progress: Progress | None = None,
+    ) -> VolumeResult:
+        """A result of a volume after a box of one object was drawn in a single slice.
+
+        Errors as ``core.volumes.editing.with_slice_box``.
+        """
+        from ..core.volumes.editing import with_slice_box
+
+        return with_slice_box(self._of("volumes", options, progress), result, name, box, progress)
 
     def _of(self, kind: str, options: SegmentOptions, progress: Progress | None) -> Any:
         """The pipeline, where it takes "radiographs", or "volumes"; MethodError where it takes the other."""

@@ -233,6 +233,31 @@ class Segmenter:
         GrayscaleDetSegError
             If `segmentation` shows no result of a volume or no object of this name, or nothing is found from the box.
         """
+        return self._moved(segmentation, name, region, self.engine.replace_box, device, model, progress)
+
+    def draw_slice_box(
+        self,
+        segmentation: vtkMRMLSegmentationNode,
+        name: str,
+        region: vtkMRMLMarkupsROINode,
+        *,
+        device: str = "auto",
+        model: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> Segmented:
+        """Find one object of a result of a volume again, with a box of one slice in the place of what was seen there.
+
+        For methods that look for boxes slice by slice; the other slices keep theirs. Parameters as :meth:`move_box`;
+        `region` lies in one slice of the view that the method looks at.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            As :meth:`move_box`; also if the method takes no such boxes, or looks at another view.
+        """
+        return self._moved(segmentation, name, region, self.engine.replace_slice_box, device, model, progress)
+
+    def _moved(self, segmentation, name, region, replace, device, model, progress) -> Segmented:
         shown = self.workspace.shown(segmentation)
         if shown is None or not isinstance(shown.result, VolumeResult):
             raise GrayscaleDetSegError(f"{segmentation.GetName()} shows no result of a volume; segment one first.")
@@ -245,7 +270,8 @@ class Segmenter:
         if roi is None:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
         require(True)
-        return self._replaced(segmentation, shown.result, name, VolumeBox(*roi), options, progress)
+        after = replace(shown.result, name, VolumeBox(*roi), options, progress)
+        return self._written(segmentation, shown.result, after)
 
     def _from_box(self, reading, box, label, options, progress, segmentation) -> Segmented:
         shown = None if segmentation is None else self.workspace.shown(segmentation)
@@ -253,11 +279,11 @@ class Segmenter:
             return self._shown(
                 reading, self.engine.segment_box(reading.image, box, label, options, progress), segmentation
             )
-        return self._replaced(segmentation, shown.result, label, box, options, progress)
+        after = self.engine.replace_box(shown.result, label, box, options, progress)
+        return self._written(segmentation, shown.result, after)
 
-    def _replaced(self, segmentation, result, name, box, options, progress) -> Segmented:
-        after = self.engine.replace_box(result, name, box, options, progress)
-        self.workspace.write_objects(segmentation, after, changed_names(result, after))
+    def _written(self, segmentation, before, after) -> Segmented:
+        self.workspace.write_objects(segmentation, after, changed_names(before, after))
         return Segmented(after, self.workspace.outcome(segmentation))
 
     def _read(self, volume: vtkMRMLScalarVolumeNode, options: SegmentOptions, slice_index: int | None) -> AnyReading:

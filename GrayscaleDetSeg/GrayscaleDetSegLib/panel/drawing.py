@@ -1,4 +1,4 @@
-"""A region drawn by hand: two clicks in a slice view, on opposite corners."""
+"""Drawing a region by hand, with two clicks in a slice view at opposite corners."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _COLOR = (255, 214, 61)
 class RegionDrawing:
     """Lets the user draw one region at a time.
 
-    Slicer's place mode does the drawing. It ends after the second click, or before by a click with the right button,
-    by Escape, by another tool, by the end of the node or of the scene; each is noticed, and looked into when Slicer is
-    done with it.
+    The region is drawn in Slicer's place mode, which ends after the second click, or earlier by a right click, Escape,
+    another tool, or the removal of the node or the scene. All of these are observed, and handled after Slicer has
+    finished its own processing.
     """
 
     def __init__(self) -> None:
@@ -51,20 +51,20 @@ class RegionDrawing:
         on_cancelled: Callable[[], None],
         color: Sequence[int] = _COLOR,
     ) -> None:
-        """Let the user draw; what was being drawn before is cancelled. Does nothing without a main window.
+        """Start place mode; an earlier drawing is cancelled. Does nothing without a main window.
 
         Parameters
         ----------
         name : str
-            Of the node.
+            Name of the node.
         volume : vtkMRMLScalarVolumeNode
         grid : PixelGrid
-            Of the slice that is shown, ``volumes.grid_of``.
+            Grid of the slice that is shown, see ``volumes.grid_of``.
         on_drawn : callable
-            Called once, with the node, which lies in the image, straight with its pixels and one slice thick, shows as
-            ``regions.add_region`` has it, in slice views alone, and now belongs to the caller.
+            Called once with the node, which then belongs to the caller. It lies inside the image, parallel to its rows
+            and columns, one slice thick, and is displayed as by ``regions.add_region``, in slice views only.
         on_cancelled : callable
-            Called once instead, when nothing was drawn; nothing is left behind then.
+            Called once instead if nothing was drawn; the node is removed then.
         color : sequence of 3 int
             0..255.
         """
@@ -103,7 +103,7 @@ class RegionDrawing:
         self._shortcut.connect("activated()", self.cancel)
 
     def cancel(self) -> None:
-        """End the drawing without a region; where nothing is being drawn, nothing happens."""
+        """End the drawing without a region. Does nothing if there is no drawing."""
         if self._node is not None:
             node = self._end()
             remove(slicer.mrmlScene, [node, self._display])  # which stays alone where the node was deleted

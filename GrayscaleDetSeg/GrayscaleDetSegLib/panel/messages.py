@@ -1,4 +1,4 @@
-"""What the panel says: one line for what happened last, a question with buttons, and a log to copy."""
+"""Messages of the panel: a status line, a question with buttons, and a log that can be copied."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Choice = tuple[str, Callable[[], object]]
 
 
 class Messages:
-    """The status line, the question below it, and the log; `ui` are the panel's widgets."""
+    """The status line, the question below it, and the log. `ui` holds the widgets of the panel."""
 
     def __init__(self, ui: SimpleNamespace) -> None:
         self._ui = ui
@@ -32,13 +32,13 @@ class Messages:
         ui.copyLogButton.connect("clicked(bool)", lambda _=False: self.copy())
 
     def say(self, text: str) -> None:
-        """Show a line, and log it."""
+        """Show a text in the status line, and add it to the log."""
         self._ui.statusLabel.text = text
         if text:
             self.log(text)
 
     def fail(self, error: BaseException) -> None:
-        """Say what went wrong: what users can cause in its own words, anything else with its place in the log."""
+        """Show an error: errors that users can cause by their message, others with their traceback in the log."""
         if isinstance(error, GrayscaleDetSegError):
             self.say(str(error))
             return
@@ -51,17 +51,18 @@ class Messages:
         logging.error("GrayscaleDetSeg: %s", trace)
 
     def log(self, text: str) -> None:
-        """Add lines to the log alone."""
+        """Add a text to the log only."""
         self._names |= names_in(slicer.mrmlScene)  # those that are gone when the log is copied among them
         self._ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
 
     def copy(self) -> None:
-        """Put the log on the clipboard, with the versions that matter for a report; without names and paths."""
+        """Copy the log to the clipboard, with the versions of the software, without names and paths."""
         log = redacted(self._ui.logText.plainText, self._names | names_in(slicer.mrmlScene))
         slicer.app.clipboard().setText(f"{versions()}\n{log}")
 
     def ask(self, text: str, choices: Sequence[Choice]) -> None:
-        """Ask something in the panel, with up to three buttons: what they say, and what they do."""
+        """Ask a question with up to three buttons; each choice is the text of a button and the function that it calls.
+        """
         self._choices = choices
         self._ui.questionLabel.text = text
         for number, button in enumerate(self._buttons):
@@ -71,11 +72,11 @@ class Messages:
 
     @property
     def is_asking(self) -> bool:
-        """Whether a question stands there."""
+        """Whether a question is shown."""
         return bool(self._choices)
 
     def drop_question(self) -> None:
-        """Take the question away, unanswered."""
+        """Remove the question without an answer."""
         self._choices = ()
         self._ui.questionFrame.visible = False
 
@@ -87,7 +88,7 @@ class Messages:
 
 
 def versions() -> str:
-    """This software, Slicer, Qt, Python and what computes, in one line."""
+    """The versions of this software, Slicer, Qt, Python and the computing library, in one line."""
     import sys
 
     from .. import __version__

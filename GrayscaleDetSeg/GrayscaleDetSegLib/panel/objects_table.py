@@ -1,4 +1,4 @@
-"""The table of objects: what was found, how sure, between which gray levels; a click goes there."""
+"""The table of objects: name, score, confidence, thresholds, area and stability. A click selects an object."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ OF_RADIOGRAPHS = (SCORE, GRAY, STABILITY)
 
 
 def headers() -> list[str]:
-    """What the columns are called, in full."""
+    """The full names of the columns."""
     return [
         _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), _("Area"), _("Stability")
     ]  # fmt: skip
 
 
 def short_headers() -> list[str]:
-    """What stands above the columns, which are narrow; the full names are tooltips."""
+    """The short names above the narrow columns; the full names are tooltips."""
     return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), _("Area"), _("Stab.")]
 
 
 def cells(item: AnyObject) -> list[str]:
-    """What the columns from `OBJECT` on say of an object."""
+    """The texts of an object, from column `OBJECT` on."""
     if isinstance(item, VolumeObject):
         return [display_name(item.name), "", f"{item.confidence:.2f}", "", size_text(item), ""]
     thresholds, area = item.thresholds, size_text(item)
@@ -60,14 +60,14 @@ def gray_text(interval: tuple[float, float]) -> str:
 
 
 class ObjectsTable:
-    """Fills a QTableWidget, and says what the user does in it.
+    """Fills a QTableWidget, and emits signals of what the user does in it.
 
     Attributes
     ----------
     selected_by_user : Signal (segment id or None)
-        Another row was chosen.
+        The user has selected another row.
     shown_by_user, locked_by_user : Signal (segment id, bool)
-        A box in front of an object was switched.
+        The user has changed a check box in front of an object.
     """
 
     def __init__(self, table: qt.QTableWidget) -> None:
@@ -97,12 +97,12 @@ class ObjectsTable:
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """The segments of the rows."""
+        """The ids of the segments of all rows."""
         return tuple(self._identities)
 
     @property
     def selected(self) -> str | None:
-        """The segment of the chosen row."""
+        """The id of the segment of the selected row, or None."""
         for row, identity in enumerate(self._identities[: self._table.rowCount]):
             item = self._table.item(row, OBJECT)
             if item is not None and item.isSelected():
@@ -111,7 +111,7 @@ class ObjectsTable:
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """The segments of the rows that are not filtered out."""
+        """The ids of the segments of the rows that pass the filter."""
         return tuple(each for row, each in enumerate(self._identities) if not self._table.isRowHidden(row))
 
     def fill(
@@ -122,14 +122,14 @@ class ObjectsTable:
         locked: Collection[str],
         selected: str | None,
     ) -> None:
-        """Show the objects of a result, one of them chosen; nobody is told.
+        """Show the objects of a result, and select one. No signal is emitted.
 
         Parameters
         ----------
         colors : mapping
-            By segment id: colour, 0..1.
+            Colours, 0..1, by segment id.
         visible, locked : collection of str
-            The ids of the segments that are shown, and of those that are locked.
+            Ids of the visible segments, and of the locked ones.
         """
         self._filling = True
         try:
@@ -204,7 +204,7 @@ class ObjectsTable:
         self._table.setMaximumHeight(height)
 
     def filter(self, text: str, label: str | None) -> None:
-        """List only the objects of one class, if one is given, whose names hold a text."""
+        """Show only the objects whose names contain a text, and only those of one class if `label` is given."""
         for row, own in enumerate(self._labels):
             name = self._table.item(row, OBJECT).text()
             is_listed = text.lower() in name.lower() and label in (None, own)
@@ -212,7 +212,7 @@ class ObjectsTable:
         self._fit()
 
     def update_row(self, identity: str, interval: tuple[float, float], area: str) -> None:
-        """Show other thresholds and another area of one object, while they are moved."""
+        """Update thresholds, in gray levels, and area of one object during a drag."""
         if identity not in self._identities:
             return
         self._filling = True
@@ -224,7 +224,7 @@ class ObjectsTable:
             self._filling = False
 
     def select(self, identity: str | None) -> None:
-        """Choose a row and bring it into sight; nobody is told."""
+        """Select a row and scroll to it. No signal is emitted."""
         before, self._filling = self._filling, True
         try:
             self._select(identity)

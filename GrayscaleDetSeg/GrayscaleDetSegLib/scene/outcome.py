@@ -50,8 +50,8 @@ class Outcome:
         For the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
     surfaces : tuple of vtkMRMLModelNode
         The bottom and the top surface, or empty.
-    weights : tuple of vtkMRMLScalarVolumeNode
-        For volumes: the maps by which a recurrent method weighted the image, if they are shown.
+    weights : tuple of vtkMRMLScalarVolumeNode and vtkMRMLModelNode
+        What a method has seen of an object, where it is shown: maps such as weights, and the boxes of slices.
     """
 
     segmentation: vtkMRMLSegmentationNode
@@ -64,7 +64,7 @@ class Outcome:
     box: vtkMRMLMarkupsROINode | None = None
     surfaces: tuple[vtkMRMLModelNode, ...] = ()
     rounds: vtkMRMLTableNode | None = None
-    weights: tuple[vtkMRMLScalarVolumeNode, ...] = ()
+    weights: tuple[vtkMRMLNode, ...] = ()
 
     @property
     def tables(self) -> list[vtkMRMLTableNode]:
@@ -197,7 +197,7 @@ def remove_helpers(outcome: Outcome) -> None:
 
 
 def remove_weights(outcome: Outcome) -> None:
-    """Remove the weight maps; the rest of the result stays."""
+    """Remove the maps and boxes of what was seen; the rest of the result stays."""
     _remove(outcome.segmentation.GetScene(), outcome.weights)
     outcome.weights = ()
 

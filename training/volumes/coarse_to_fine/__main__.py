@@ -23,7 +23,10 @@ from .plan import NETWORK, PLAN, read_plan
 from .tables import Runs
 
 PARTS = ("saliency", "pairs", "exchange", "rounds", "organs", "time")
-PAIRS = {"ACDC, 3 mm": ("heart_step_wise", "heart_rstn"), "phantoms' organ": ("organ_step_wise", "organ_rstn")}
+PAIRS = {
+    "ACDC, 3 mm": ("heart_step_wise", "heart_rstn"), "Phantoms' organ": ("organ_step_wise", "organ_rstn"),
+    "Hippocampus": ("parts_step_wise", "parts_rstn"), "Prostate": ("prostate_again_step_wise", "prostate_again_rstn"),
+}  # fmt: skip
 ORGANS = {
     "Phantoms: organ with a lesion": ("organ", "lesion", "lesion_in_organ", ("organ", "lesion")),
     "ACDC: heart with the left ventricle": (
@@ -53,7 +56,7 @@ def sections(part: str, runs: Runs, pairs: dict[str, tuple[str, str]]) -> dict[s
         if part == "exchange":
             found[f"{title}: parts exchanged (3.5.3.3)"] = tables.exchange(runs, *names)
             continue
-        first, second = (runs.rounds(name) for name in names)
+        first, second = ((runs.ends if part == "pairs" else runs.rounds)(name) for name in names)
         if first is None or second is None:
             continue
         if part == "pairs":

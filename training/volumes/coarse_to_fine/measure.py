@@ -102,6 +102,24 @@ def rounds(run: Path, data: Path) -> Judged:
     return kept(run / "rounds.json", lambda: finished.judged(rows_of))
 
 
+def ends(run: Path, data: Path) -> Judged:
+    """Only the coarse look, the end, and true boxes in every round: what takes ten rounds is not done."""
+    finished = Finished.of(run, data)
+    networks, settings = finished.networks, finished.settings
+
+    def rows_of(case: Prepared) -> Scores:
+        outcomes = fixed_points(case.working, networks, settings)
+        truths = [case.mask_of(number) for number in range(len(outcomes))]
+        used = float(len(outcomes[0].similarities))
+        return {
+            COARSE: ([dsc(each.masks[0], truth) for each, truth in zip(outcomes, truths)], 0.0),
+            END: ([dsc(each.mask, truth) for each, truth in zip(outcomes, truths)], used),
+            TRUE_BOXES: ended(case, networks, settings, boxes_of=case.mask),
+        }
+
+    return kept(run / "ends.json", lambda: finished.judged(rows_of))
+
+
 def ended(
     case: Prepared, networks: Networks, settings: IterationSettings, boxes_of: np.ndarray | None = None
 ) -> tuple[list[float], float]:

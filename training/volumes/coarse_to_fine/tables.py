@@ -44,6 +44,11 @@ class Runs:
         run = self.made(name)
         return None if run is None else measure.rounds(run, self.data)
 
+    def ends(self, name: str) -> Judged | None:
+        """Coarse look, end and true boxes of a run on val; None where it must be left out."""
+        run = self.made(name)
+        return None if run is None else measure.ends(run, self.data)
+
 
 def table(rows: Sequence[Row], against: Row | None = None, missed: bool = False) -> list[str]:
     """Lines of a table; with the difference from one of the rows, and how many volumes were won and lost to it."""
@@ -99,12 +104,12 @@ SALIENCY = {
 
 def saliency(runs: Runs) -> list[str]:
     """As Table 3.2: kernels of the transformation, and windows from predictions in the end."""
-    first = runs.rounds("heart_step_wise")
+    first = runs.ends("heart_step_wise")
     if first is None:
         return []
     rows = [Row.of("step-wise", first, END)]
     for name, title in SALIENCY.items():
-        judged = runs.rounds(name)
+        judged = runs.ends(name)
         if judged is not None:
             rows.append(Row.of(title, judged, END))
     return table(rows, rows[0])
@@ -114,7 +119,7 @@ def fitted(runs: Runs) -> list[str]:
     """As the end of 3.5.3.3: what the true box in every round adds, with and without fine-tuning."""
     lines = ["| | as it is | true box in every round | more by it | won : lost |", "|---|---|---|---|---|"]
     for name, title in {"heart_step_wise": "step-wise", **SALIENCY}.items():
-        judged = runs.rounds(name)
+        judged = runs.ends(name)
         if judged is None:
             continue
         own, told = Row.of(title, judged, END), Row.of(title, judged, TRUE_BOXES)
@@ -162,11 +167,11 @@ def exchange(runs: Runs, step_wise: str, rstn: str) -> list[str]:
     if own is None or joint is None:
         return []
     both = {"step-wise": own, "recurrent": joint}
-    rows = [Row.of(f"coarse: {name}", measure.rounds(run, runs.data), COARSE) for name, run in both.items()]
+    rows = [Row.of(f"coarse: {name}", measure.ends(run, runs.data), COARSE) for name, run in both.items()]
     for first, one in both.items():
         for second, other in both.items():
             if one == other:
-                judged = measure.rounds(one, runs.data)
+                judged = measure.ends(one, runs.data)
             else:
                 judged = measure.mixed(one, other, runs.data, runs.output)
             rows.append(Row.of(f"coarse: {first}, fine: {second}", judged, END))
@@ -206,7 +211,7 @@ def organs(runs: Runs, organ: str, direct: str, part: str, names: tuple[str, str
         first, alone, inner = (runs.made(f"{name}_{method}") for name in (organ, direct, part))
         if first is None or alone is None or inner is None:
             continue
-        whole = measure.rounds(alone, runs.data)
+        whole = measure.ends(alone, runs.data)
         stages = measure.within(first, inner, runs.data)
         rows = [
             Row.of(f"{names[0]}: {title}, coarse", stages, "organ, coarse"),

@@ -1,4 +1,4 @@
-"""Which radiograph is segmented, and how it was understood."""
+"""The choice of the image, and how it was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..state import State
 
 
 class Image(Section):
-    """The image; its selector is tied to the parameters."""
+    """The image. Its selector is connected to the parameters."""
 
     order = 200
     _seen: tuple = ()
@@ -57,7 +57,7 @@ class Image(Section):
         return self._spacing
 
     def set_spacing(self) -> None:
-        """Give the image its file's spacing, or take that back."""
+        """Give the image the spacing of its file, or undo that."""
         session = self.session
         volume = None if session.parameters is None else session.parameters.volume
         if volume is None or not self.ui.spacingButton.enabled:
@@ -84,7 +84,7 @@ class Image(Section):
 
 
 def reading_text(volume) -> str:
-    """How a volume was understood when it was segmented last; nothing before."""
+    """How a volume was read when it was last segmented; an empty text before."""
     if volume is not None and attribute(volume, "Window") is not None:
         return _("values {window} from black to white, by {source}; {spacing}.").format(
             window=attribute(volume, "Window"),

@@ -43,9 +43,9 @@ def films(tmp_path_factory) -> Path:
     return folder
 
 
-CHANGES = {"epoch_length = 8000": "epoch_length = 4", "epoch_length = 4200": "epoch_length = 4",
-           "epoch_length = 4000": "epoch_length = 4", "epoch_length = 1200": "epoch_length = 4",
-           "epoch_length = 2400": "epoch_length = 4",
+CHANGES = {"epoch_length = 8000": "epoch_length = 4", "epoch_length = 2400": "epoch_length = 4",
+           "epoch_length = 4000": "epoch_length = 4", "epoch_length = 600": "epoch_length = 4",
+           "epoch_length = 1600": "epoch_length = 4",
            "batch_size = 16": "batch_size = 2", "batch_size = 6": "batch_size = 2", "epochs = 3": "epochs = 1",
            "input_size = 256": "input_size = 64", "width = 0.5": "width = 0.125"}  # fmt: skip
 
@@ -141,6 +141,14 @@ def test_the_sets_stand_beside_each_other_by_model():
     record = {"set": "a", "class": "femur", "name": "1", "recall": 1.0, "roi": 0.8, "true": 0.9, "found": 0.7}
     text = figures.table_of_sets({"0": [record, {**record, "found": 0.5}], "5": [record]})
     assert text.splitlines()[2] == "| a | femur | 2 | 1.000 | 1.000 | 0.800 | 0.800 | 0.900 | 0.900 | 0.600 | 0.700 |"
+
+
+def test_figures_of_an_evaluation_are_taken_for_the_images_that_are_looked_at(tmp_path):
+    path = tmp_path / "objects.csv"
+    columns = "set,class,name,recall,roi,ceiling,surfaces_true_iou,surfaces_iou"
+    path.write_text(f"{columns}\na,femur,1,1.0,0.8,0.5,0.9,0.7\na,femur,2,0.0,0.1,0.5,0.9,0.0\n", encoding="utf-8")
+    assert figures.evaluated_records(path, {("a", "1")}) == [
+        {"set": "a", "class": "femur", "name": "1", "recall": 1.0, "roi": 0.8, "true": 0.9, "found": 0.7}]  # fmt: skip
 
 
 def test_what_is_kept_is_not_made_again(films, tmp_path, monkeypatch, capsys):

@@ -103,6 +103,13 @@ class Transfer:
             print(f"{name}: {set_name} done", file=sys.stderr, flush=True)
         return found
 
+    def shipped_rows(self, sets: tuple[str, ...]) -> list[dict]:
+        """Figures of the shipped model on the same images: measured, or as ``training.evaluate`` has kept them."""
+        if self.options.evaluated is None:
+            return self.rows("shipped", self.shipped, sets)
+        looked_at = {(case.set_name, case.name) for name in sets for case in self.cases(name)}
+        return figures.evaluated_records(self.options.evaluated, looked_at)
+
     def false_rows(self, name: str, pipeline: Pipeline, find: Callable) -> list[dict]:
         """A row for every film: its name, and how many regions are false on it."""
         depends = {"weights": weights_digest(pipeline.roi_detector.network)}
@@ -115,13 +122,11 @@ class Transfer:
 
 def part_alone(run: Transfer) -> list[str]:
     """Drawn films alone beside the shipped model: val of all sets, and clinical films."""
-    compared = {"drawn alone": run.alone(), "shipped": run.shipped}
-    sets = tuple(run.options.sets)
-    rows = {title: run.rows(title.replace(" ", "_"), pipeline, sets) for title, pipeline in compared.items()}
+    pipeline, sets = run.alone(), tuple(run.options.sets)
+    rows = {"drawn alone": run.rows("drawn_alone", pipeline, sets), "shipped": run.shipped_rows(sets)}
     blocks = [figures.table_of_sets(rows)]
     if run.options.clinical:
         films = read_boxes(TRAINING_BOXES)
-        pipeline = compared["drawn alone"]
         depends = {"weights": weights_digest(pipeline.roi_detector.network), "films": str(len(films))}
 
         def compute() -> list[dict]:
@@ -139,7 +144,7 @@ def part_few(run: Transfer) -> list[str]:
     rows = {"0": run.rows("drawn_alone", run.alone(), FEW_SETS)}
     for count in COUNTS:
         rows[str(count)] = run.rows(f"few_{count}", run.few(count), FEW_SETS)
-    rows["shipped"] = run.rows("shipped", run.shipped, FEW_SETS)
+    rows["shipped"] = run.shipped_rows(FEW_SETS)
     return [f"Real images of each of {', '.join(FEW_SETS)}:\n\n{figures.table_of_sets(rows)}"]
 
 
@@ -172,6 +177,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to do (default: all)")
     parser.add_argument("--sets", nargs="+", default=list(CARDS), help="names of the sets (default: all)")
     parser.add_argument("--model", type=Path, help="model bundle to compare with (default: the shipped one)")
+    parser.add_argument("--evaluated", type=Path, help="objects.csv of training.evaluate, instead of measuring the "
+                        "shipped model anew")  # fmt: skip
     parser.add_argument("--most", type=int, default=1000, help="val images of each set, evenly spread (default: all)")
     parser.add_argument("--no-clinical", dest="clinical", action="store_false", help="leave out the clinical films")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default 1)")

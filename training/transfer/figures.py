@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def object_records(pipeline: Pipeline, case: Case) -> list[dict]:
             "true": overlap(in_true, truth).iou, "found": overlap(best, truth).iou,
         })  # fmt: skip
     return records
+
+
+def evaluated_records(path: Path, looked_at: set[tuple[str, str]]) -> list[dict]:
+    """Records of ``objects.csv`` of ``training.evaluate``, of the images (set, name) that are looked at."""
+    columns = {"recall": "recall", "roi": "roi", "true": "surfaces_true_iou", "found": "surfaces_iou"}
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{**{key: row[key] for key in ("set", "class", "name")},
+                 **{key: float(row[column]) for key, column in columns.items()}}
+                for row in csv.DictReader(file) if (row["set"], row["name"]) in looked_at]  # fmt: skip
 
 
 FIGURES = {"recall": "recall", "roi": "ROI IoU", "true": "IoU, true region", "found": "IoU, found region"}

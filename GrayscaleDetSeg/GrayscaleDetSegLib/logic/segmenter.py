@@ -275,7 +275,7 @@ class Segmenter:
 
     def _from_box(self, reading, box, label, options, progress, segmentation) -> Segmented:
         shown = None if segmentation is None else self.workspace.shown(segmentation)
-        if shown is None:
+        if shown is None or not isinstance(shown.result, VolumeResult):
             return self._shown(
                 reading, self.engine.segment_box(reading.image, box, label, options, progress), segmentation
             )

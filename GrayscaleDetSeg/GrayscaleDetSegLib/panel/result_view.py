@@ -68,7 +68,7 @@ class ResultView:
         is_new_place = layout.shown and not was_shown  # else the user's zoom stays
         layout.show_volume(volume, results.grid(node).index, fit=is_new_place)
         if is_whole:
-            layout.centre()
+            layout.centre(volume)
         self._observe(node, volume)
         self.clicks.enable()
         shown = self.refresh()

@@ -121,7 +121,7 @@ class RegionWork:
         )
 
     def draw_in_slice(self, identity: str) -> None:
-        """Let the user draw a box of an object in a single slice, or leave that be if something is being drawn."""
+        """Start drawing a box of an object in a single slice, or cancel a drawing that has started."""
         session, results, node = self._session, self._results, self._session.node
         if self.drawing.active:
             self.drawing.cancel()

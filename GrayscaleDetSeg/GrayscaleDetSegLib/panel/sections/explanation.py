@@ -1,4 +1,4 @@
-"""How the selected object was found where no thresholds say it: rounds, boxes of slices with scores, maps to show."""
+"""How the selected object was found by a method without thresholds: rounds, boxes of slices with scores, maps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_ROWS = 11
 
 
 class Explanation(Section):
-    """A line, a table of rounds or boxes, what can be shown over the image, and a box of a single slice."""
+    """A line of text, a table of rounds or boxes, buttons for maps and for a box of a single slice."""
 
     order = 610
 
@@ -80,7 +80,7 @@ class Explanation(Section):
         return node is not None and bool(self.session.results.nodes(node).weights)
 
     def show_weights(self) -> None:
-        """Lay what was seen of the selected object over the image, or take it away."""
+        """Show the maps and boxes of the selected object over the image, or remove them."""
         session = self.session
         if session.node is None or session.selection is None or not self.ui.weightsButton.enabled:
             return
@@ -92,7 +92,7 @@ class Explanation(Section):
         session.changed.emit()
 
     def draw_in_slice(self) -> None:
-        """Let the user draw a box of the selected object in a slice, or leave that be if it is under way."""
+        """Start drawing a box of the selected object in a slice, or cancel a drawing that has started."""
         if self.session.selection is not None and self.ui.sliceBoxButton.enabled:
             self.session.slice_box_wanted.emit(self.session.selection)
 
@@ -147,12 +147,12 @@ def _takes_slice_boxes(method: str) -> bool:
 
 
 def headers() -> list[str]:
-    """What the columns are called where an object was found by rounds."""
+    """The names of the columns for rounds."""
     return [_("Round"), _("DSC"), _("Volume"), _("Box in voxels")]
 
 
 def box_headers(is_whole: bool = True) -> list[str]:
-    """What the columns are called where an object was found in boxes, of slices or of a radiograph."""
+    """The names of the columns for boxes, of slices (in voxels) or of a radiograph (in px)."""
     return [_("View"), _("Slice"), _("Score"), _("Box in voxels") if is_whole else _("Box in px")]
 
 
@@ -173,7 +173,7 @@ def cells(each: Round) -> list[str]:
 
 
 def box_cells(each: SeenBox) -> list[str]:
-    """What the columns say of a box; slices are counted from 1."""
+    """The texts of the columns for a box; slices are counted from 1."""
     score = _("drawn") if each.score is None else f"{each.score:.2f}"
     if each.view not in VIEWS:  # a radiograph
         return [each.view, "", score, ", ".join(box_text(each.box).split(", ")[:2])]
@@ -186,7 +186,7 @@ def box_text(box: VolumeBox) -> str:
 
 
 def boxes_text(boxes: tuple[SeenBox, ...]) -> str:
-    """How many boxes of slices there are, and how sure they are."""
+    """The number of boxes of slices and the range of their scores, as text."""
     views = _(" and ").join(dict.fromkeys(each.view for each in boxes))
     scores = [each.score for each in boxes if each.score is not None]
     if not scores:
@@ -202,7 +202,7 @@ def boxes_text(boxes: tuple[SeenBox, ...]) -> str:
 
 
 def described(item: AnyObject) -> str:
-    """How an object was found, in a few lines."""
+    """A text of a few lines on how an object was found."""
     if isinstance(item, VolumeObject):
         line = _("{name}: {method} explains itself by its own steps; thresholds and their cloud are for radiographs.")
     else:

@@ -168,6 +168,15 @@ def test_networks_have_the_articles_forms(structure):
     assert kernels == [3, 3, 13]
 
 
+@pytest.mark.parametrize("structure", ["unet", "fcn"])
+def test_masks_begin_unlikely(structure):
+    torch.manual_seed(0)
+    network = SNet(LSNetConfig(("a", "b"), "tiny", "tiny", structure, 32))
+    with torch.inference_mode():
+        likely = network(torch.rand(2, 1, 32, 32)).sigmoid()
+    assert 0.02 < likely.median() < 0.3, "else a small object may stay at 0.5"
+
+
 def test_boxes_of_l_net_are_never_inside_out():
     raw = torch.tensor([0.3, 0.1, 0.2, 0.25, -0.4, 0.1, 0.2, -0.5]).reshape(1, 2, 4, 1, 1).requires_grad_()
     found = with_content(raw)

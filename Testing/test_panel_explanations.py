@@ -10,9 +10,9 @@ from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.scene import regions, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
 from Testing import standins
+from Testing.attention_models import bright_boxes, detecting
 from Testing.lsnet_models import write_model as write_localiser
 from Testing.scene_nodes import ids
-from Testing.test_volume_attention import bright_boxes, detecting
 from Testing.volume_models import write_model
 
 reason = standins.missing()
@@ -176,6 +176,6 @@ def test_rounds_stand_in_the_table_as_before(bench, tmp_path):
     add(bench)
     run(bench)
     assert bench.ui.explanationCollapsibleButton.text == "Rounds" and rows_of(bench)[0][0] == "first"
-    assert not bench.ui.weightsButton.enabled and not seen(bench, "sliceBoxButton")
+    assert not seen(bench, "weightsButton") and not seen(bench, "sliceBoxButton")
     bench.ui.roundsTable.cellClicked.emit(1, 0)
     assert not bench.status.startswith("Traceback")

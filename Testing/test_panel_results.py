@@ -46,7 +46,10 @@ def test_the_table(done):
     import qt
 
     color = done.node.GetSegmentation().GetSegment("femur").GetColor()
-    shown = table.item(0, 0).data(qt.Qt.DecorationRole)
+    icon = table.item(0, 0).icon()
+    modes = qt.QIcon.Selected, qt.QIcon.Normal
+    chosen, shown = (icon.pixmap(14, 14, mode).toImage().pixelColor(7, 7) for mode in modes)
+    assert chosen == shown, "a chosen row shows another colour"
     assert (shown.redF(), shown.greenF(), shown.blueF()) == pytest.approx(color, abs=0.01)
     rows = done.workspace.outcome(done.node).table
     assert rows.GetNumberOfRows() == 2 and "femur" in rows.GetCellText(0, 0).lower()

@@ -115,7 +115,7 @@ def test_one_line_says_what_to_do_next(bench):
     bench.begin()
     assert line.text == "" and not seen(bench, "nextLabel")
     bench.finish()
-    assert line.text.startswith("Next: click an object; drag its region or its thresholds, or Edit")
+    assert line.text.startswith("Next: click an object; drag its region or thresholds; save.")
     bench.ui.deleteButton.click()
     assert line.text.startswith("Next: save")
     bench.leave()

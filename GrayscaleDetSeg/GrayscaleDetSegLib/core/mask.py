@@ -15,7 +15,9 @@ from .windowed import shared_parts
 May = Callable[[int, int], bool]
 """Whether two masks, by their places in a list, may share pixels."""
 
-def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) -> np.ndarray:
+def rule_mask(
+    radiograph: Radiograph, roi: AnyBox2D, low: float, high: float, window: Window | None = None
+) -> np.ndarray:
     """The pure box rule: the pixels of a ROI with low <= g <= high.
 
     The thresholds are brought to the image's own units once, and the pixels compared as they are. A threshold at gray
@@ -27,13 +29,16 @@ def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) ->
         (x0, y0, x1, y1) in px.
     low, high : float
         Gray levels 0..255.
+    window : tuple of 2 slice, optional
+        Inside of the ROI; by default all of its pixels, ``boxes.pixel_slices(roi, radiograph.shape)``.
 
     Returns
     -------
     ndarray of bool
-        The shape of the ROI's pixels, ``boxes.pixel_slices(roi, radiograph.shape)``.
+        The shape of the window.
     """
-    return _between(radiograph, boxes.pixel_slices(roi, radiograph.shape), low, high)
+    window = boxes.pixel_slices(roi, radiograph.shape) if window is None else window
+    return _between(radiograph, window, low, high)
 
 
 def field_mask(

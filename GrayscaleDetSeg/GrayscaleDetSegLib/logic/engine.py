@@ -219,9 +219,9 @@ class Engine:
         options: SegmentOptions,
         progress: Progress | None = None,
     ) -> VolumeResult:
-        """A result of a volume after a box of one object was drawn in a single slice.
+        """Segment an object of a volume's result again with a box that was drawn in a single slice.
 
-        Errors as ``core.volumes.editing.with_slice_box``.
+        Errors as for ``core.volumes.editing.with_slice_box``.
         """
         from ..core.volumes.editing import with_slice_box
 

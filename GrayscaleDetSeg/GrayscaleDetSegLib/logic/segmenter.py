@@ -245,7 +245,7 @@ class Segmenter:
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
-        """Find one object of a result of a volume again, with a box of one slice in the place of what was seen there.
+        """Segment one object of a volume's result again, with another box in one slice.
 
         For methods that look for boxes slice by slice; the other slices keep theirs. Parameters as :meth:`move_box`;
         `region` lies in one slice of the view that the method looks at.
@@ -253,7 +253,7 @@ class Segmenter:
         Raises
         ------
         GrayscaleDetSegError
-            As :meth:`move_box`; also if the method takes no such boxes, or looks at another view.
+            As for :meth:`move_box`; also if the method takes no such boxes, or uses another view.
         """
         return self._moved(segmentation, name, region, self.engine.replace_slice_box, device, model, progress)
 
@@ -275,7 +275,7 @@ class Segmenter:
 
     def _from_box(self, reading, box, label, options, progress, segmentation) -> Segmented:
         shown = None if segmentation is None else self.workspace.shown(segmentation)
-        if shown is None:
+        if shown is None or not isinstance(shown.result, VolumeResult):
             return self._shown(
                 reading, self.engine.segment_box(reading.image, box, label, options, progress), segmentation
             )

@@ -1,4 +1,4 @@
-"""What a method has seen, beside its result: maps and boxes, on request, and gone as soon as the result changes."""
+"""The maps and boxes that explain an object of a method's result: shown on request, removed when the result changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def show_weights(
     workspace: Workspace, node: vtkMRMLSegmentationNode, identity: str
 ) -> dict[str, vtkMRMLScalarVolumeNode]:
-    """Add the maps of an object as volumes and its boxes as a model, in the place of those of another one.
+    """Add the maps of an object as volumes and its boxes as a model, and remove those of another object.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def show_weights(
     Raises
     ------
     GrayscaleDetSegError
-        If the object's method has nothing of the kind to show, or its image is gone.
+        If the object has neither maps nor boxes, or its image is no longer in the scene.
     """
     shown = workspace.shown(node)
     item = None if shown is None else shown.object_of(identity)
@@ -61,7 +61,7 @@ def show_weights(
 
 
 def hide_weights(workspace: Workspace, node: vtkMRMLSegmentationNode) -> None:
-    """Take maps and boxes away again, where some are shown."""
+    """Remove the maps and boxes, if any are shown."""
     found = workspace.outcome(node)
     if found.weights:
         with workspace.writing():

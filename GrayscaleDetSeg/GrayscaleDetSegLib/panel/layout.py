@@ -52,6 +52,7 @@ class CloudLayout:
         self._camera = CloudCamera()
         self._fit = SliceFit()
         self._under: dict[str, tuple[str | None, float]] = {}
+        self._centred: str | None = None
 
     @staticmethod
     def register() -> int | None:
@@ -203,13 +204,19 @@ class CloudLayout:
             middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
             views[name].mrmlSliceNode().JumpSliceByOffsetting(*middle)
 
-    def centre(self) -> None:
-        """Centre all 3D views except the cloud's on their content."""
+    def centre(self, volume: vtkMRMLVolumeNode) -> None:
+        """Centre all 3D views except the cloud's on their content; for another volume, zoom so that it fits.
+
+        For the same volume, the user's own rotation and zoom stay.
+        """
+        is_new, self._centred = volume.GetID() != self._centred, volume.GetID()
         manager, cloud = slicer.app.layoutManager(), self.view
         for number in range(0 if manager is None else manager.threeDViewCount):
             widget = manager.threeDWidget(number)
             if widget is not None and widget.mrmlViewNode() is not cloud:
                 widget.threeDView().resetFocalPoint()
+                if is_new:
+                    widget.threeDView().resetCamera()
 
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""

@@ -19,7 +19,11 @@ Choice = tuple[str, Callable[[], object]]
 
 
 class Messages:
-    """The status line, the question below it, and the log. `ui` holds the widgets of the panel."""
+    """The status line, the question below it, and the log. `ui` holds the widgets of the panel.
+
+    The line and the question are near the top of the panel. A new text scrolls to them, so that it is seen by users who
+    have scrolled down to a button.
+    """
 
     def __init__(self, ui: SimpleNamespace) -> None:
         self._ui = ui
@@ -30,12 +34,17 @@ class Messages:
         for number, button in enumerate(buttons):
             button.connect("clicked(bool)", lambda _=False, number=number: self._answer(number))
         ui.copyLogButton.connect("clicked(bool)", lambda _=False: self.copy())
+        self._timer = qt.QTimer(ui.statusLabel)  # which goes with it
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)  # what was just shown has no place yet
+        self._timer.connect("timeout()", self._bring_into_sight)
 
     def say(self, text: str) -> None:
         """Show a text in the status line, and add it to the log."""
         self._ui.statusLabel.text = text
         if text:
             self.log(text)
+            self._timer.start()
 
     def fail(self, error: BaseException) -> None:
         """Show an error: errors that users can cause by their message, others with their traceback in the log."""
@@ -69,6 +78,16 @@ class Messages:
             button.visible = number < len(choices)
             button.text = choices[number][0] if number < len(choices) else ""
         self._ui.questionFrame.visible = True
+        self._timer.start()
+
+    def _bring_into_sight(self) -> None:
+        """Scroll to the question, or to the line where nothing is asked."""
+        wanted = self._ui.questionFrame if self.is_asking else self._ui.statusLabel
+        area = wanted.parent()
+        while area is not None and not hasattr(area, "ensureWidgetVisible"):
+            area = area.parent()
+        if area is not None:
+            area.ensureWidgetVisible(wanted)
 
     @property
     def is_asking(self) -> bool:

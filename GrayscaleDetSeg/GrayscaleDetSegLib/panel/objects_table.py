@@ -59,6 +59,15 @@ def gray_text(interval: tuple[float, float]) -> str:
     return f"{interval[0]:.0f}–{interval[1]:.0f}"
 
 
+def _swatch(color: Color) -> qt.QIcon:
+    """A square of a colour, the same in a row that is chosen: Qt would tint it there."""
+    pixmap, icon = qt.QPixmap(14, 14), qt.QIcon()
+    pixmap.fill(qt.QColor.fromRgbF(*color))
+    for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
+        icon.addPixmap(pixmap, mode)
+    return icon
+
+
 class ObjectsTable:
     """Fills a QTableWidget, and emits signals of what the user does in it.
 
@@ -85,7 +94,7 @@ class ObjectsTable:
         header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
         self._row_height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(self._row_height)
-        self._timer = qt.QTimer()
+        self._timer = qt.QTimer(table)  # which goes with it
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._fit_stability)
@@ -140,7 +149,7 @@ class ObjectsTable:
             self._table.setRowCount(len(objects))
             for row, (identity, item) in enumerate(objects):
                 swatch, lock = self._cell(row, SHOW), self._cell(row, LOCK)
-                swatch.setData(qt.Qt.DecorationRole, qt.QColor.fromRgbF(*colors[identity]))
+                swatch.setIcon(_swatch(colors[identity]))
                 swatch.setToolTip(_("Show or hide this object and its region."))
                 lock.setToolTip(_("Lock this object: it is not moved and not deleted by mistake."))
                 swatch.setCheckState(qt.Qt.Checked if identity in visible else qt.Qt.Unchecked)

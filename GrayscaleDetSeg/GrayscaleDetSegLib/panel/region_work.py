@@ -121,7 +121,7 @@ class RegionWork:
         )
 
     def draw_in_slice(self, identity: str) -> None:
-        """Let the user draw a box of an object in a single slice, or leave that be if something is being drawn."""
+        """Start drawing a box of an object in a single slice, or cancel a drawing that has started."""
         session, results, node = self._session, self._results, self._session.node
         if self.drawing.active:
             self.drawing.cancel()
@@ -224,7 +224,8 @@ class RegionWork:
         reading: AnyReading
         try:
             if grid.index == WHOLE:
-                reading, roi = self._results.read_whole(volume), deep(roi, volume.GetSpacing(), grid.shape[::-1])
+                reading = self._results.read_whole(volume)
+                roi = deep(roi, volume.GetSpacing(), grid.shape[::-1], self.drawing.across)
             else:
                 reading = self._results.read(volume, session.parameters.polarity.value, grid.index)
         except GrayscaleDetSegError as error:
@@ -324,19 +325,23 @@ class RegionWork:
             session.view.select(written)
 
 
-def deep(roi: tuple[float, ...], spacing: Sequence[float], size: Sequence[int]) -> tuple[float, ...]:
+def deep(
+    roi: tuple[float, ...], spacing: Sequence[float], size: Sequence[int], across: int | None = None
+) -> tuple[float, ...]:
     """Extend a box that was drawn in a slice view along the view's axis, to the mean of its two drawn sides in mm.
 
     Parameters
     ----------
     roi : tuple of 6 float
-        (x0, y0, z0, x1, y1, z1) in voxels; the shortest side, in mm, is the one along the view's axis.
+        (x0, y0, z0, x1, y1, z1) in voxels.
     spacing, size : sequence of 3
         Of the volume, in mm and voxels along x, y and z. The box is cropped to the volume.
+    across : int, optional
+        The view's axis: 0, 1 or 2 for x, y or z. By default that of the shortest side in mm.
     """
     first, last = list(roi[:3]), list(roi[3:])
     lengths = [(b - a) * step for a, b, step in zip(first, last, spacing)]
-    axis = lengths.index(min(lengths))
+    axis = lengths.index(min(lengths)) if across is None else across
     half = (sum(lengths) - lengths[axis]) / 4.0 / spacing[axis]
     middle = (first[axis] + last[axis]) / 2.0
     first[axis], last[axis] = max(0.0, middle - half), min(float(size[axis]), middle + half)

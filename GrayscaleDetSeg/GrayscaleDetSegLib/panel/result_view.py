@@ -68,7 +68,7 @@ class ResultView:
         is_new_place = layout.shown and not was_shown  # else the user's zoom stays
         layout.show_volume(volume, results.grid(node).index, fit=is_new_place)
         if is_whole:
-            layout.centre()
+            layout.centre(volume)
         self._observe(node, volume)
         self.clicks.enable()
         shown = self.refresh()
@@ -184,9 +184,10 @@ class ResultView:
         self.picking.enable()
 
     def go_to(self, box: Sequence[float]) -> None:
-        """All slice views go to a box of the image; what lies outside of the Red view's comes to its middle.
+        """Move all slice views to a box in the image; the Red view is centred on it if the box lies outside of the
+        view.
 
-        It is (x0, y0, x1, y1) in px, or (x0, y0, z0, x1, y1, z1) in voxels of a whole volume.
+        `box` is (x0, y0, x1, y1) in px, or (x0, y0, z0, x1, y1, z1) in voxels of a whole volume.
         """
         volume, grid = self._results.nodes(self._session.node).volume, self._results.grid(self._session.node)
         first, last = (*box[: len(box) // 2], 0.0)[:3], (*box[len(box) // 2 :], 0.0)[:3]

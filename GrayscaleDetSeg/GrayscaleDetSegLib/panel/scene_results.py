@@ -154,11 +154,11 @@ class Results:
         return self._workspace.show_object(node, identity)
 
     def show_weights(self, node: vtkMRMLSegmentationNode, identity: str) -> dict[str, vtkMRMLScalarVolumeNode]:
-        """Show the maps and boxes of what a method has seen; see ``weights_view.show_weights``."""
+        """Show the maps and boxes that explain an object; see ``weights_view.show_weights``."""
         return show_weights(self._workspace, node, identity)
 
     def hide_weights(self, node: vtkMRMLSegmentationNode) -> None:
-        """Take these maps and boxes away again."""
+        """Remove the maps and boxes."""
         hide_weights(self._workspace, node)
 
     def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:

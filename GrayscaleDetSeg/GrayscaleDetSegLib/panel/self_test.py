@@ -174,7 +174,7 @@ def check_views(case: TestCase, panel) -> None:
     if slicer.util.mainWindow().visible:
         case.assertLessEqual(right, table.viewport().width, "The last columns of the table are cut off.")
         place = ui.grayRangeWidget.mapTo(slicer.modules.GrayscaleDetSegWidget.parent, qt.QPoint(0, 0))
-        case.assertLess(place.y(), 610, "The thresholds lie below the fold of a screen of 800 px.")
+        case.assertLess(place.y(), 450, "The thresholds lie below the fold of a screen of 800 px.")
 
     manager = slicer.app.layoutManager()
     widget = cloud_widget()

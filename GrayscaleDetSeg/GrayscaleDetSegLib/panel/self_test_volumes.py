@@ -1,6 +1,6 @@
-"""The module's self test, third part: volumes, on a heart that is drawn by a formula, by the shipped model for hearts.
+"""The third part of the module's self test: volumes, with a synthetic heart and the shipped model for hearts.
 
-Models for volumes need PyTorch: without it these parts say so and are skipped.
+Models for volumes need PyTorch. Without it, these parts are skipped with a message.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ SPACING = (2.0, 2.0, 10.0)
 
 
 def heart_voxels() -> np.ndarray:
-    """A heart in short axis slices, int16 (9 slices, 128 rows, 128 columns): two chambers, a muscle, lungs, a chest."""
+    """A synthetic heart in short axis slices: two chambers, a muscle, lungs and a chest.
+
+    Returns
+    -------
+    ndarray of int16, shape (9, 128, 128)
+    """
     side = 128
     y, x = (places * SPACING[0] - side for places in np.mgrid[side - 1 : -1 : -1, :side][:2].astype(np.float32))
     random, slices = np.random.default_rng(0), []
@@ -43,12 +48,12 @@ def heart_voxels() -> np.ndarray:
 
 
 def left_ventricle_mm3() -> float:
-    """What the formula gives the left ventricle: a disc in every slice."""
+    """The volume of the synthetic left ventricle, a disc in every slice, in mm³."""
     return float(sum(np.pi * (23 * (1.0 - 0.07 * number)) ** 2 * SPACING[2] for number in range(9)))
 
 
 def heart_node():
-    """The drawn heart as a volume node."""
+    """The synthetic heart as a volume node."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "drawn heart")
     slicer.util.updateVolumeFromArray(node, heart_voxels())
     node.SetIJKToRASDirections(-1, 0, 0, 0, -1, 0, 0, 0, 1)
@@ -58,7 +63,7 @@ def heart_node():
 
 
 def check_volume(case: TestCase, segmenter: Segmenter) -> None:
-    """Segment a volume, move a box, undo, save and load; no window is needed."""
+    """Segment a volume, move a box, undo, save and load. No window is needed."""
     _need_torch(case)
     volume, workspace = heart_node(), segmenter.workspace
     found = segmenter.segment(volume, model=MODEL)
@@ -81,7 +86,7 @@ def check_volume(case: TestCase, segmenter: Segmenter) -> None:
 
 
 def check_volume_panel(case: TestCase) -> None:
-    """The same by the panel's own controls: model, table, rounds, surface, a box dragged, undo, a saved scene."""
+    """The same with the panel's controls: model, table, rounds, surface, a dragged box, undo, a saved scene."""
     if slicer.app.layoutManager() is None:
         case.skipTest("There is no window.")
     _need_torch(case)

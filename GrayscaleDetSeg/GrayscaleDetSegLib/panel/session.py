@@ -72,9 +72,9 @@ class Session:
     model_wanted : Signal ()
         The user wants to choose another model.
     region_wanted : Signal (Reading or WholeReading, roi, label, segmentation or None)
-        An object is to be looked for in a region.
+        An object must be segmented in a region.
     slice_box_wanted : Signal (segment id)
-        A box of an object is to be drawn in a single slice, or is not to be drawn any more.
+        Drawing a box of an object in a single slice must start or be cancelled.
     """
 
     def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:

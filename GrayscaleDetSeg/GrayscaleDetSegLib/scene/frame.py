@@ -90,7 +90,7 @@ class CloudFrame:
         Raises
         ------
         ValueError
-            If `text` is None or describes no frame.
+            If `text` is None or no JSON.
         """
         fields = json.loads(text or "")
         return cls(tuple(fields["center"]), tuple(fields["spacing"]), float(fields["level"]))

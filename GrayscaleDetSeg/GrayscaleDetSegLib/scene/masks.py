@@ -160,7 +160,8 @@ def label_map(
     from vtk.util.numpy_support import numpy_to_vtk
 
     image = _oriented_image(node, volume, grid)
-    slab = np.ascontiguousarray(grid.slab(mask), np.uint8)
+    slab = np.ascontiguousarray(grid.slab(mask))
+    slab = slab.view(np.uint8) if slab.dtype == bool else slab.astype(np.uint8)
     image.GetPointData().SetScalars(numpy_to_vtk(slab.ravel(), deep=True))
     return image
 

@@ -197,7 +197,7 @@ def remove_helpers(outcome: Outcome) -> None:
 
 
 def remove_weights(outcome: Outcome) -> None:
-    """Remove the maps and boxes of what was seen; the rest of the result stays."""
+    """Remove the maps and boxes that explain an object; the rest of the result stays."""
     _remove(outcome.segmentation.GetScene(), outcome.weights)
     outcome.weights = ()
 

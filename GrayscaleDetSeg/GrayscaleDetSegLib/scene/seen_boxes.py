@@ -1,6 +1,6 @@
-"""The boxes that a method has seen in slices, as one model: slabs as thick as their slices, coloured by their scores.
+"""The boxes that a method found in slices, as one model node: slabs as thick as their slices, coloured by their scores.
 
-A slice view cuts the slabs of its slice and shows their outlines; a 3D view shows them all, stacked.
+A slice view shows the outlines of the slabs in its slice; a 3D view shows all slabs.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def add_seen_boxes(
     name: str,
     view_ids: Sequence[str] = (),
 ) -> vtkMRMLModelNode:
-    """Add a model with boxes of slices at their place in the image, under the image's transform.
+    """Add a model with boxes of slices at their positions in the image, under the image's transform.
 
     Parameters
     ----------
     grid : PixelGrid
-        Of the whole image, a ``VoxelGrid``; or of the slice that is a radiograph.
+        Grid of the whole image, a ``VoxelGrid``, or of the slice of a radiograph.
     view_ids : sequence of str
-        Ids of the views that show it; all views where there are none.
+        Ids of the views that show it; all views if empty.
     """
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk

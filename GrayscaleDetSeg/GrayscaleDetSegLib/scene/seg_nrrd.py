@@ -25,7 +25,7 @@ from .segmentation import segment_id, terminology_entry
 AnyResult = Union[SegmentationResult, VolumeResult]
 
 REPRESENTATION = "Binary labelmap"
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 18
 """Bytes of label maps that are made at a time."""
 LEVEL = 1
 """Of the compression: label maps are long runs, which more effort hardly makes smaller."""

@@ -1,6 +1,6 @@
-"""Maps that explain an object, such as the weights by which a recurrent method has seen it, as volumes of one slice.
+"""Maps that explain an object, such as the weights of a recurrent method, as volumes of one slice.
 
-They lie over the image: what the map covers, its explanation says, or it is a whole slice.
+A map covers the region that its explanation names, or a whole slice.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def add_weights(
     name: str,
     working: tuple[int, int, int] | None = None,
 ) -> vtkMRMLScalarVolumeNode:
-    """Add a volume with the values of a map, float32, at its place in the image, under the image's transform.
+    """Add a volume with the values of a map, float32, at its position in the image, under the image's transform.
 
     Parameters
     ----------
     grid : PixelGrid
-        Of the whole image, a ``VoxelGrid``; or of the slice that is a radiograph.
+        Grid of the whole image, a ``VoxelGrid``, or of the slice of a radiograph.
     working : tuple of 3 int, optional
-        Voxels of the grid that the networks saw, along (superior, posterior, left): where the map says no place.
+        Size of the networks' grid in voxels, along (superior, posterior, left); needed if the map has no position.
     """
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk

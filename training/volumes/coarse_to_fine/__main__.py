@@ -56,16 +56,17 @@ def sections(part: str, runs: Runs, pairs: dict[str, tuple[str, str]]) -> dict[s
         if part == "exchange":
             found[f"{title}: parts exchanged (3.5.3.3)"] = tables.exchange(runs, *names)
             continue
-        first, second = ((runs.ends if part == "pairs" else runs.rounds)(name) for name in names)
-        if first is None or second is None:
-            continue
         if part == "pairs":
-            found[f"{title}: step-wise and recurrent (Tables 3.3, 3.4)"] = tables.pair(first, second)
-        else:
-            both = {"step-wise": first, "recurrent": second}
-            for name, judged in both.items():
-                found[f"{title}: {name} by rounds (Table 3.1)"] = tables.by_rounds(judged)
-            found[f"{title}: how rounds agree (3.5.3.3)"] = tables.agreement(both)
+            first, second = (runs.ends(name) for name in names)
+            if first is not None and second is not None:
+                found[f"{title}: step-wise and recurrent (Tables 3.3, 3.4)"] = tables.pair(first, second)
+            continue
+        both = {method: runs.rounds(name) for method, name in zip(("step-wise", "recurrent"), names)}
+        there = {method: judged for method, judged in both.items() if judged is not None}
+        for method, judged in there.items():
+            found[f"{title}: {method} by rounds (Table 3.1)"] = tables.by_rounds(judged)
+        if there:
+            found[f"{title}: how rounds agree (3.5.3.3)"] = tables.agreement(there)
     return found
 
 

@@ -18,17 +18,21 @@ MISSED = 0.01
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its name, DSC and rounds of every volume, and the patients that they are of."""
+    """A row: its name, DSC and rounds of every volume, and the patients that they are of.
+
+    One that is of something else (`other`) is compared with no other row.
+    """
 
     name: str
     scores: np.ndarray
     patients: Sequence[str]
     rounds: np.ndarray | None = None
+    other: bool = False
 
     @classmethod
-    def of(cls, name: str, judged: Judged, row: str, labels: Sequence[str] = ()) -> Row:
+    def of(cls, name: str, judged: Judged, row: str, labels: Sequence[str] = (), other: bool = False) -> Row:
         """Of a judged run: the mean of some labels, of all by default."""
-        return cls(name, scores(judged, row, labels), judged.patients, used(judged, row))
+        return cls(name, scores(judged, row, labels), judged.patients, used(judged, row), other)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def table(rows: Sequence[Row], against: Row | None = None, missed: bool = False)
         if missed:
             cells.append(f"{int((row.scores < MISSED).sum())} of {len(row.scores)}")
         if against is not None:
-            cells += ["", ""] if row is against else list(duel(row, against))
+            cells += ["", ""] if row is against or row.other else list(duel(row, against))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -214,16 +218,17 @@ def organs(runs: Runs, organ: str, direct: str, part: str, names: tuple[str, str
         whole = measure.ends(alone, runs.data)
         stages = measure.within(first, inner, runs.data)
         rows = [
-            Row.of(f"{names[0]}: {title}, coarse", stages, "organ, coarse"),
-            Row.of(f"{names[0]}: {title}", stages, "organ"),
-            Row.of(f"{names[1]}: {title}, one look", whole, COARSE),
-            Row.of(f"{names[1]}: {title}", whole, END),
-            Row.of(f"{names[1]} in the {names[0]}: {title}, one look", stages, COARSE),
-            Row.of(f"{names[1]} in the {names[0]}: {title}", stages, END),
-            Row.of(f"{names[1]} in the true {names[0]}: {title}", stages, "in the true organ"),
+            Row.of(f"{names[0]}, one look", stages, "organ, coarse", other=True),
+            Row.of(names[0], stages, "organ", other=True),
+            Row.of(f"{names[1]} without the {names[0]}, one look", whole, COARSE),
+            Row.of(f"{names[1]} without the {names[0]}", whole, END),
+            Row.of(f"{names[1]} without the {names[0]}, {TRUE_BOXES}", whole, TRUE_BOXES),
+            Row.of(f"{names[1]} in the {names[0]}, one look", stages, COARSE),
+            Row.of(f"{names[1]} in the {names[0]}", stages, END),
+            Row.of(f"{names[1]} in the true {names[0]}", stages, "in the true organ"),
         ]
-        lines += [f"{title}:", "", *table(rows, rows[3], missed=True), ""]
-    return lines
+        lines += ["", f"{title}:", "", *table(rows, rows[3], missed=True)]
+    return lines[1:]
 
 
 def times(runs: Runs, pairs: dict[str, tuple[str, str]]) -> list[str]:

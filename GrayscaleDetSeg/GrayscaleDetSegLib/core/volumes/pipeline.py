@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..devices import resolve_device
+from ..devices import give_back, resolve_device
 from ..engines import need_of_torch, torch_is_there
-from ..errors import (
-    DependencyError,
-    DeviceError,
-    MethodError,
-    RadiographError,
-    UnknownClassError,
-    WeightsError,
-)
+from ..errors import DependencyError, DeviceError, MethodError, RadiographError, UnknownClassError, WeightsError
 from ..loading import ModelMethods
 from ..methods.registry import check_method
 from ..methods.volumetric import Found, VolumeMethod
@@ -217,7 +210,9 @@ class VolumePipeline:
     ) -> VolumeResult:
         """The result of what was found, in the grid of the file."""
         with stopwatch("masks"):
+            give_back()
             objects, more = assemble(volume, grid, found, method)
+        give_back()
         shared = volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model
         return VolumeResult(*shared, (*notes, *more))
 

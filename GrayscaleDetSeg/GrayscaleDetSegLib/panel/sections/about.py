@@ -13,6 +13,9 @@ from ..section import Section
 from ..session import Session
 from ..state import State
 
+FEW = 3
+"""So many classes are named in one line."""
+
 
 class About(Section):
     """A label about the chosen model."""
@@ -59,8 +62,11 @@ def known(model: Model, evidence: Evidence) -> str:
 
 
 def in_brief(model: Model) -> str:
-    """The same in one line, which refers to the tooltip."""
-    text = _("Knows {number} kinds of objects (point here to read which).").format(number=len(model.classes))
+    """The same in one line. Many classes are only counted; the tooltip lists them."""
+    if len(model.classes) <= FEW:
+        text = _("Knows: {classes}.").format(classes=", ".join(model.classes))
+    else:
+        text = _("Knows {number} kinds of objects (point here).").format(number=len(model.classes))
     return f"{text} {_('Use: {use}.').format(use=model.use)}" if model.use else text
 
 

@@ -1,4 +1,4 @@
-"""How the selected object was found where no thresholds say it: rounds, boxes of slices with scores, maps to show."""
+"""How the selected object was found by a method without thresholds: rounds, boxes of slices with scores, maps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ...core.methods.registry import registry
 from ...core.results import AnyObject
 from ...core.volumes.result import VolumeBox, VolumeObject
 from ...core.volumes.rounds import Round, Rounds, SaliencyRounds
+from ...core.volumes.views import VIEWS
 from ...logic.shown import Shown
 from ..section import Section
 from ..session import Session
@@ -23,7 +24,7 @@ MOST_ROWS = 11
 
 
 class Explanation(Section):
-    """A line, a table of rounds or boxes, what can be shown over the image, and a box of a single slice."""
+    """A line of text, a table of rounds or boxes, buttons for maps and for a box of a single slice."""
 
     order = 610
 
@@ -54,13 +55,11 @@ class Explanation(Section):
     def _update_buttons(self, state: State, item: AnyObject | None) -> None:
         button, other = self.ui.weightsButton, self.ui.sliceBoxButton
         titles = [] if item is None else _titles(item)
-        reason = wait = _("Wait until the run has ended.") if state is State.BUSY else ""
-        if not titles:
-            reason = _("The method that found this object has no weights, no heat map and no boxes to show.")
-        what = _(" and ").join(titles or [_("weights")])
-        button.enabled = not reason
+        wait = _("Wait until the run has ended.") if state is State.BUSY else ""
+        what = _(" and ").join(titles)
+        button.visible, button.enabled = bool(titles), bool(titles) and not wait
         button.text = (_("Hide {what}") if self._has_weights() else _("Show {what}")).format(what=what)
-        button.toolTip = reason or _(
+        button.toolTip = wait or _(
             "What the method has seen: maps in the slices that show most of the object, over the image, and boxes, "
             "coloured by their scores, in the slices that they were found in."
         )
@@ -81,7 +80,7 @@ class Explanation(Section):
         return node is not None and bool(self.session.results.nodes(node).weights)
 
     def show_weights(self) -> None:
-        """Lay what was seen of the selected object over the image, or take it away."""
+        """Show the maps and boxes of the selected object over the image, or remove them."""
         session = self.session
         if session.node is None or session.selection is None or not self.ui.weightsButton.enabled:
             return
@@ -93,7 +92,7 @@ class Explanation(Section):
         session.changed.emit()
 
     def draw_in_slice(self) -> None:
-        """Let the user draw a box of the selected object in a slice, or leave that be if it is under way."""
+        """Start drawing a box of the selected object in a slice, or cancel a drawing that has started."""
         if self.session.selection is not None and self.ui.sliceBoxButton.enabled:
             self.session.slice_box_wanted.emit(self.session.selection)
 
@@ -114,8 +113,8 @@ class Explanation(Section):
         self.ui.explanationLabel.text = "" if item is None else described(item)
         self.ui.explanationCollapsibleButton.text = _("Rounds") if rounds else _("How it was found")
         rows = [cells(each) for each in rounds] or [box_cells(each) for each in boxes]
-        self._places = [each.box for each in (*rounds, *boxes)]
-        names = headers() if rounds else box_headers()
+        self._places = [*(each.box for each in rounds), *(each.box for each in boxes)]
+        names = headers() if rounds else box_headers(is_whole=isinstance(item, VolumeObject))
         table.visible = bool(rows)
         table.setColumnCount(len(names))
         table.setHorizontalHeaderLabels(names)
@@ -148,13 +147,13 @@ def _takes_slice_boxes(method: str) -> bool:
 
 
 def headers() -> list[str]:
-    """What the columns are called where an object was found by rounds."""
+    """The names of the columns for rounds."""
     return [_("Round"), _("DSC"), _("Volume"), _("Box in voxels")]
 
 
-def box_headers() -> list[str]:
-    """What the columns are called where an object was found in boxes of slices."""
-    return [_("View"), _("Slice"), _("Score"), _("Box in voxels")]
+def box_headers(is_whole: bool = True) -> list[str]:
+    """The names of the columns for boxes, of slices (in voxels) or of a radiograph (in px)."""
+    return [_("View"), _("Slice"), _("Score"), _("Box in voxels") if is_whole else _("Box in px")]
 
 
 def rounds_of(item: AnyObject | None) -> tuple[Round, ...]:
@@ -174,8 +173,10 @@ def cells(each: Round) -> list[str]:
 
 
 def box_cells(each: SeenBox) -> list[str]:
-    """What the columns say of a box; slices are counted from 1."""
+    """The texts of the columns for a box; slices are counted from 1."""
     score = _("drawn") if each.score is None else f"{each.score:.2f}"
+    if each.view not in VIEWS:  # a radiograph
+        return [each.view, "", score, ", ".join(box_text(each.box).split(", ")[:2])]
     return [each.view, str(each.slice + 1), score, box_text(each.box)]
 
 
@@ -185,11 +186,15 @@ def box_text(box: VolumeBox) -> str:
 
 
 def boxes_text(boxes: tuple[SeenBox, ...]) -> str:
-    """How many boxes of slices there are, and how sure they are."""
+    """The number of boxes of slices and the range of their scores, as text."""
     views = _(" and ").join(dict.fromkeys(each.view for each in boxes))
     scores = [each.score for each in boxes if each.score is not None]
     if not scores:
         return _("It was looked for in {count} boxes ({views}), drawn by hand.").format(count=len(boxes), views=views)
+    if len(boxes) == 1:
+        return _("It was looked for in one box ({views}), with a score of {score:.2f}.").format(
+            views=views, score=scores[0]
+        )
     text = _("It was looked for in {count} boxes ({views}), with scores of {lowest:.2f} to {highest:.2f}.")
     line = text.format(count=len(boxes), views=views, lowest=min(scores), highest=max(scores))
     drawn = len(boxes) - len(scores)
@@ -197,7 +202,7 @@ def boxes_text(boxes: tuple[SeenBox, ...]) -> str:
 
 
 def described(item: AnyObject) -> str:
-    """How an object was found, in a few lines."""
+    """A text of a few lines on how an object was found."""
     if isinstance(item, VolumeObject):
         line = _("{name}: {method} explains itself by its own steps; thresholds and their cloud are for radiographs.")
     else:

@@ -208,8 +208,8 @@ def next_step(session: Session, state: State) -> str:
     if session.results.can_undo(node):
         return _("Next: save: File, Save Data; or as a training case, below.")
     if session.shows_volume:
-        return _("Next: click an object; drag its box, or Edit it by hand; then save.")
-    return _("Next: click an object; drag its region or its thresholds, or Edit it by hand; then save.")
+        return _("Next: click an object; drag its box, or Edit it; save.")
+    return _("Next: click an object; drag its region or thresholds; save.")
 
 
 ROUND = re.compile(r"round (\d+), (\w+)")

@@ -162,6 +162,10 @@ def test_tables_say_who_won_by_how_much():
     assert "50.00 ± 0.00 | 50.00 to 50.00 | 50.00 | 50.00" in line
     assert "+5.00 (+0.00 to +10.00) | 3, 1 | 1,234" in line
     assert "Table 3" not in text and "| 0.1 | 90.00 | 55.00" in text
+    rows = {"Coarse-to-fine U-Net": row(0.5, 0.5, 0.5, 0.5), "L-Net, then hard crops": row(0.3, 0.3, 0.5, 0.5)}
+    text = table_texts.text_of(rows, {name: (3,) for name in rows})
+    assert "| U-Net | 50.00 (50.00 to 50.00) |  | 90.00 | 50.00 (50.00 to 50.00) |  | 12 |" in text
+    assert "| L-Net | 40.00 (30.00 to 50.00) | -10.00 (-20.00 to +0.00) | 90.00 |" in text
 
 
 @pytest.mark.parametrize("of_volumes", [False, True], ids=["radiographs", "volumes"])

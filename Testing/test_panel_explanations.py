@@ -10,9 +10,9 @@ from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.scene import regions, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
 from Testing import standins
+from Testing.attention_models import bright_boxes, detecting
 from Testing.lsnet_models import write_model as write_localiser
 from Testing.scene_nodes import ids
-from Testing.test_volume_attention import bright_boxes, detecting
 from Testing.volume_models import write_model
 
 reason = standins.missing()

@@ -15,7 +15,7 @@ from GrayscaleDetSegLib.core.volumes.pipeline import VolumePipeline
 from GrayscaleDetSegLib.core.volumes.result import VolumeBox
 from GrayscaleDetSegLib.core.volumes.rounds import SaliencyMap, SaliencyRounds
 from GrayscaleDetSegLib.core.volumes.volume import Volume
-from Testing.test_volume_attention import bright_boxes, detecting
+from Testing.attention_models import bright_boxes, detecting
 from Testing.test_volume_grid import copies, oblique
 from Testing.volume_models import block, write_model
 

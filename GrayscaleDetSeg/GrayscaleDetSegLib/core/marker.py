@@ -129,7 +129,7 @@ def _patches(gray: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray
             margin = max(2, round(0.12 * height))
             if y.start < margin or x.start < margin or y.stop + margin > rows or x.stop + margin > columns:
                 continue
-            mask = pieces.cut_out(number)
+            mask = pieces.cut_out(int(number))
             if not 0.18 <= mask.mean() <= 0.72:
                 continue
             around = slice(y.start - margin, y.stop + margin), slice(x.start - margin, x.stop + margin)

@@ -182,7 +182,7 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _load(data: bytes, name: str):
+def _load(data: bytes, name: str) -> tuple[Any, bytes]:
     """The data set, always with a transfer syntax in its meta information, and its bytes (inflated)."""
     import pydicom
     from pydicom.filereader import read_dataset as parsed

@@ -1,6 +1,7 @@
 # make demo    segment the sample radiograph
 # make test    run all tests
 # make lint    check the code's style and types
+# make coverage  run all tests, and say which lines and branches of the product they reach
 # make clean   remove what the others made
 #
 # Each makes the virtual environment .venv first, if it is not there yet. Another Python: make demo PYTHON=python3.12
@@ -13,7 +14,7 @@ INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --quiet --c
 SAMPLE := Resources/Samples/knee.dcm
 DEMO := output/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint coverage clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -24,14 +25,20 @@ demo: .venv/installed
 	@echo "  knee.json      all numbers"
 
 test: .venv/installed-test
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+
+coverage: .venv/installed-test
+	$(VENV_PYTHON) -m coverage erase
+	$(VENV_PYTHON) -m coverage run -m pytest
+	$(VENV_PYTHON) -m coverage combine --quiet
+	$(VENV_PYTHON) -m coverage report
 
 lint: .venv/installed-test
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
 
 clean:
-	rm -rf .venv output build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis */build */*.egg-info
+	rm -rf .venv output build dist .coverage* .pytest_cache .ruff_cache .mypy_cache .hypothesis */build */*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps are as new as the last installation; what is installed is edited in place, so that edits count at once.

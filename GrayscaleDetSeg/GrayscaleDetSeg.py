@@ -146,6 +146,10 @@ class GrayscaleDetSegLogic(ScriptedLoadableModuleLogic):
         """Find one object of a volume again, from another box: ``Segmenter.move_box``."""
         return self.segmenter.move_box(segmentationNode, name, regionNode, **options)
 
+    def drawSliceBox(self, segmentationNode, name, regionNode, **options):
+        """Find one object of a volume again, with a box drawn in one slice: ``Segmenter.draw_slice_box``."""
+        return self.segmenter.draw_slice_box(segmentationNode, name, regionNode, **options)
+
     def undo(self, segmentationNode) -> bool:
         """Bring back what a segmentation showed before the last change; whether there was such a state."""
         return self.segmenter.undo(segmentationNode)
@@ -199,3 +203,15 @@ class GrayscaleDetSegTest(ScriptedLoadableModuleTest):
         from GrayscaleDetSegLib.panel import self_test_findings
 
         self_test_findings.check_dicom(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_volume(self) -> None:
+        """A volume by a model for volumes: a box moved, undo; with or without a window, where there is PyTorch."""
+        from GrayscaleDetSegLib.panel import self_test_volumes
+
+        self_test_volumes.check_volume(self, GrayscaleDetSegLogic().segmenter)
+
+    def test_volume_panel(self) -> None:
+        """The same by the panel's own controls, where there is a window and PyTorch."""
+        from GrayscaleDetSegLib.panel import self_test_volumes
+
+        self_test_volumes.check_volume_panel(self)

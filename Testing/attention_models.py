@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+import torch
 
-from GrayscaleDetSegLib.core.volumes.cascade import CascadeConfig, CascadeNetworks
+from GrayscaleDetSegLib.core.methods.detection_attention import Cascade, DetectionAttention
+from GrayscaleDetSegLib.core.volumes import cascade as cascades
+from GrayscaleDetSegLib.core.volumes.cascade import CascadeConfig, CascadeNetworks, CascadeSettings
 from GrayscaleDetSegLib.core.volumes.proposals import SliceRegions
-from GrayscaleDetSegLib.core.volumes.rpn import RpnConfig
+from GrayscaleDetSegLib.core.volumes.rpn import Rpn, RpnConfig
 from Testing.volume_models import block
 from training.volumes import detection_attention
 
@@ -106,3 +109,48 @@ def cascade_networks(attention: str = "slices", view: str = "axial", **detector)
 def regions(*rows: tuple[int, tuple[float, ...], float]) -> SliceRegions:
     """Of (slice, box, score)."""
     return SliceRegions.of(rows)
+
+
+VGG = RpnConfig("vgg16", channels=(2, 4, 4, 8, 8), width=4)
+
+
+def vgg_state(config: RpnConfig = VGG) -> dict[str, torch.Tensor]:
+    """What a file of torchvision's VGG-16 holds, as narrow as `config` says; its classifier is of no use here."""
+    torch.manual_seed(5)
+    body = Rpn(config).backbone.body
+    state = {f"features.{name}": torch.rand_like(values) for name, values in body.state_dict().items()}
+    return {**state, "classifier.0.weight": torch.rand(4, 4)}
+
+
+class Threshold(torch.nn.Module):
+    """Stands for a 3D U-Net: what is bright and, where it is told, in the attention; remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, volumes):
+        self.sizes.append(tuple(volumes.shape[1:]))
+        likely = (volumes[:, 0] + 0.5 - 0.5) * 100.0
+        return likely if volumes.shape[1] == 1 else likely - 1000.0 * (1.0 - volumes[:, 1])
+
+
+def working() -> tuple[np.ndarray, np.ndarray]:
+    voxels, mask, _ = block()
+    return (voxels / 1000.0).astype(np.float32), mask
+
+
+def detecting(monkeypatch, rows, attention: str = "slices", view: str = "axial", **how) -> DetectionAttention:
+    """The method with a detector that says these rows of every volume, and a 3D U-Net that takes what is bright."""
+    networks = cascade_networks(attention, view)
+    networks.segmentation = Threshold()
+    said = rows if callable(rows) else lambda slices: regions(*rows)
+    monkeypatch.setattr(cascades, "proposed", lambda network, slices, *more: said(slices))
+    return DetectionAttention({"block": Cascade(networks, CascadeSettings(**how))})
+
+
+def bright_boxes(slices: np.ndarray) -> SliceRegions:
+    """A perfect detector of what is bright."""
+    from training.volumes.regions import true_boxes
+
+    return regions(*((index, box, 0.75) for index, each in enumerate(slices) for box in true_boxes(each > 0.8)))

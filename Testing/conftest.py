@@ -8,6 +8,8 @@ import pytest
 
 from Testing.panel_helpers import bench  # noqa: F401 (a fixture)
 from Testing.panel_screen import screen  # noqa: F401 (a fixture)
+from Testing.scene_nodes import scene  # noqa: F401 (a fixture)
+from Testing.segmenting import segmenter  # noqa: F401 (a fixture)
 from Testing.standins import panel_session  # noqa: F401 (a fixture)
 
 

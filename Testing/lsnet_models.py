@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
 from GrayscaleDetSegLib.core.lsnet.networks import Encoder, Networks
 from GrayscaleDetSegLib.core.lsnet.settings import LSNetConfig
 from GrayscaleDetSegLib.core.weights import FORMAT, MANIFEST
+from Testing.labelled_sets import write_table
 from training.weights import save_weights
 
 CONFIG = {"classes": ["block"], "locator": "tiny", "segmenter": "tiny", "structure": "fcn", "side": 64}
@@ -67,3 +70,20 @@ def write_model(folder: Path, of_volumes: bool = True, config: dict | None = Non
         manifest |= {"dimensions": 3, "volume": {}}
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def write_films(folder: Path, count: int = 6) -> None:
+    """A set of small films with a bright block, the femur, in each; those from the fifth on are for val."""
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for number in range(count):
+        random = np.random.default_rng(number)
+        image = random.integers(0, 80, (60, 48), dtype=np.uint8)
+        labels = np.zeros((60, 48), np.uint8)
+        row, column = random.integers(5, 30), random.integers(4, 20)
+        labels[row : row + 24, column : column + 20] = 1
+        image[labels == 1] += 120
+        Image.fromarray(image).save(folder / "images" / f"{number}.png")
+        Image.fromarray(labels).save(folder / "labels" / f"{number}.png")
+    (folder / "labels.json").write_text('{"femur": 1}')
+    write_table(folder, [f"{number},{'val' if number > 3 else 'train'}" for number in range(count)])

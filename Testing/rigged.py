@@ -10,8 +10,8 @@ from GrayscaleDetSegLib.logic.engine import Engine
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from Testing.fakes import GEOMETRIES, result
+from Testing.pipelines import BoxFake, RoiFake, picture, pipeline
 from Testing.scene_nodes import add_transform, add_volume, ids
-from Testing.test_pipeline import BoxFake, RoiFake, picture, pipeline
 
 
 def film() -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, vtk_matrix
@@ -56,6 +57,14 @@ def scene_with_logics(folder=None):
         scene.SetCacheManager(cache)
         scene.SetDataIOManager(manager)
     return scene
+
+
+@pytest.fixture
+def scene():
+    """A scene with logics, for one test."""
+    made = scene_with_logics()
+    yield made
+    made.Clear(True)
 
 
 def add_volume(

@@ -16,20 +16,13 @@ from GrayscaleDetSegLib.scene import files, masks, record, segmentation, volumes
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, moved
 from Testing.fakes import GEOMETRIES, SHAPE, TURNED, bar, found, letter_l, radiograph, result
 from Testing.saved_cases import Shown, corner, names, objects, trained
-from Testing.scene_nodes import add_volume, read_node, scene_with_logics
+from Testing.scene_nodes import add_volume, read_node
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("scipy")
 
 from training.data.cases import read_cases  # noqa: E402
 from training.data.segmentation_files import key_values  # noqa: E402
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 @pytest.mark.parametrize("stack", [0, 3])

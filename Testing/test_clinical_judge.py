@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import NormalDist
 
 import pytest
 
@@ -79,9 +80,10 @@ def test_films_are_judged_each_for_itself():
 )
 def test_wilsons_interval(hits, of, low, high):
     assert interval(hits, of) == pytest.approx((low, high), abs=5e-4)
+    z = NormalDist().inv_cdf(0.975)
     for bound in interval(hits, of):  # the share's own standard error there reaches just to what was seen
         if 0 < bound < 1:
-            assert abs(hits / of - bound) == pytest.approx(1.96 * math.sqrt(bound * (1 - bound) / of), rel=1e-6)
+            assert abs(hits / of - bound) == pytest.approx(z * math.sqrt(bound * (1 - bound) / of), rel=1e-6)
 
 
 def test_the_interval_of_nothing_is_everything():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("lightning", reason="training needs the extra 'training'")
 pytest.importorskip("monai", reason="training needs the extra 'training'")
@@ -21,6 +22,7 @@ from training.compare import __main__ as compare  # noqa: E402
 from training.compare import robustness, tables  # noqa: E402
 from training.compare.curves import chosen, of_one_class  # noqa: E402
 from training.compare.oracle_bounds import best_cells  # noqa: E402
+from training.compare.session import classes_of  # noqa: E402
 from training.compare.statistics import Bootstrap  # noqa: E402
 from training.data import CLASSES, Case  # noqa: E402
 from training.intervals import best_interval  # noqa: E402
@@ -204,6 +206,50 @@ def test_the_whole_comparison_runs_and_goes_on_where_it_was(data, config, tmp_pa
     again = run("--parts", "robustness", "accuracy", "curves", "cross", "--no-training")
     assert all(path.stat().st_mtime_ns == when for path, when in everything.items())
     assert second.split("## Accuracy")[1].split("## Time")[0] == again.split("## Accuracy")[1].split("## Time")[0]
+
+
+@pytest.fixture
+def new_sets(tmp_path) -> Path:
+    """Two sets of later versions: two vertebrae each under their own names, and a humerus; the last is for val."""
+    for name, labels in (("aasce_spine_ap", {"T1": 1, "T2": 2}), ("elbow_humerus_lat", {"humerus": 1})):
+        folder = tmp_path / "new" / name
+        rows = ["name,split"]
+        for number in range(4):
+            label_map = np.zeros((96, 64), np.uint8)
+            for value in labels.values():
+                label_map[30 * value - 20 : 30 * value + 4, 14 + 4 * number : 44 + 2 * number] = value
+            noise = np.random.default_rng([number, len(labels)]).integers(0, 20, label_map.shape)
+            for kind, picture in (("images", np.where(label_map > 0, 180, 50) + noise), ("labels", label_map)):
+                (folder / kind).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture.astype(np.uint8)).save(folder / kind / f"{number}.png")
+            rows.append(f"{number},{'val' if number == 3 else 'train'}")
+        (folder / "labels.json").write_text(json.dumps(labels))
+        (folder / "split.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "new"
+
+
+def test_what_is_learnt_is_what_the_sets_mark():
+    assert classes_of(["jsrt_lungs"]) == CLASSES and classes_of(["somebody's own"]) == CLASSES
+    assert classes_of(["aasce_spine_ap", "elbow_humerus_lat"]) == ("humerus", "vertebra")
+    assert classes_of(["knee_femur", "jsrt_heart_clavicles"])[5:] == ("heart", "right clavicle", "left clavicle")
+
+
+def test_later_sets_are_compared_by_their_classes_and_in_their_group(new_sets, config, tmp_path, capsys):
+    """Labels of single vertebrae are one class; nothing is searched, and a short comparison has no thresholds."""
+    order = [
+        "--data", new_sets, "--output", tmp_path / "out", "--sets", "aasce_spine_ap", "elbow_humerus_lat", "--rivals",
+        "FCN", "--config", config, "--images", "8", "--search-images", "0", "--timed", "1", "--short", "--parts",
+        "accuracy",
+    ]  # fmt: skip
+    assert compare.main([str(argument) for argument in order]) == 0
+    said = capsys.readouterr().out
+    assert "| aasce_spine_ap | vertebra |" in said and "| elbow_humerus_lat | humerus |" in said
+    assert "**small parts** (aasce_spine_ap; 1 images)" in said and "**musculoskeletal radiographs** (elbow" in said
+    assert "| Otsu |" not in said and "| one box, best |" not in said and "| single box |" in said
+    made = sorted(path.parent.name for path in (tmp_path / "out").rglob("network.pt"))
+    assert made == ["final", "final"], "the surfaces and FCN, each once"
+    network = torch.load(next((tmp_path / "out" / "surfaces").rglob("network.pt")), weights_only=True)
+    assert len(network["head.bias"]) == 2 * 2, "two classes"
 
 
 def test_the_benchmark_tells_stages_growth_and_memory(monkeypatch):

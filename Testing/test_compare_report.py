@@ -264,17 +264,25 @@ COLOURS = {"right": pictures.RIGHT, "missed": pictures.MISSED, "wrong": pictures
 def test_the_page_holds_everything_and_loads_nothing(tmp_path):
     (tmp_path / "a.png").write_bytes(b"not looked at")
     text = "# Title\n\n## Part <1>\n\n**bold** and `--code` & 0.5 (0.4 to 0.6)\n\n| a | b |\n|---|---|\n| x | 0.51 |\n"
-    page = html.page(text + "\n- one\n- two\n\n![A caption](a.png)\n", "A & B", tmp_path)
+    page = html.page(text + "\n- one\n- two\n\n![A caption](a.png)\n", "A & B", tmp_path).replace("\n", "")
     assert "<h2>Part &lt;1&gt;</h2>" in page and "<title>A &amp; B</title>" in page
-    assert '<b>bold</b> and <code>--code</code> &amp; 0.5 <small>(0.4 to 0.6)</small>' in page
+    assert '<strong>bold</strong> and <code>--code</code> &amp; 0.5 <small>(0.4 to 0.6)</small>' in page
     assert '<tr><th>a</th><th>b</th></tr>' in page and '<tr><td>x</td><td class="n">0.51</td></tr>' in page
     assert "<li>one</li><li>two</li>" in page and "bm90IGxvb2tlZCBhdA==" in page and "A caption</figcaption>" in page
+    assert 'alt="A caption"' in page and "<figure><img" in page
     assert "http" not in page and "<script" not in page and "<link" not in page and "@media print" in page
+
+
+def test_html_in_a_report_is_text_and_names_keep_their_underscores(tmp_path):
+    text = "<b>x</b> of knee_femur_left\n\n<script>go()</script>\n\n| a |\n|---|\n| <i>y</i> |\n"
+    page = html.page(text, "T", tmp_path)
+    assert "&lt;b&gt;x&lt;/b&gt; of knee_femur_left" in page and "&lt;script&gt;" in page and "&lt;i&gt;y" in page
+    assert "<script" not in page and "<i>" not in page and "<em>" not in page
 
 
 def test_a_picture_that_somebody_removed_does_not_take_the_tables_along(tmp_path):
     page = html.page("## Part\n\n![A caption](gone.png)\n\n| a |\n|---|\n| 0.5 |\n", "T", tmp_path)
-    assert "<b>Missing:</b> A caption (gone.png)" in page and "0.5</td>" in page and "<img" not in page
+    assert "<strong>Missing:</strong> A caption (gone.png)" in page and "0.5</td>" in page and "<img" not in page
 
 
 def test_missing_parts_are_named_with_their_command(tmp_path):

@@ -10,8 +10,11 @@ pytest.importorskip("scipy", reason="training needs the extra 'training'")
 from GrayscaleDetSegLib.core import boxes  # noqa: E402
 from GrayscaleDetSegLib.core.overlaps import Overlaps  # noqa: E402
 from GrayscaleDetSegLib.core.regions import RegionProposal  # noqa: E402
-from Testing.pipelines import rigged  # noqa: E402
-from Testing.test_pipeline import UNSMOOTHED, BoxFake  # noqa: E402
+from Testing.pipelines import (  # noqa: E402
+    UNSMOOTHED,
+    BoxFake,
+    rigged,  # noqa: E402
+)
 from training import counts, overlapping  # noqa: E402
 from training.films.film import Film, FilmObject, write_films  # noqa: E402
 

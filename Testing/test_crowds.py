@@ -12,8 +12,7 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import RegionMask, RegionProposal
 from GrayscaleDetSegLib.core.types import Box2D
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
-from Testing.pipelines import rigged
-from Testing.test_pipeline import UNSMOOTHED, BoxFake
+from Testing.pipelines import UNSMOOTHED, BoxFake, rigged
 
 SHAPE = (120, 60)
 

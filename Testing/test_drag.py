@@ -11,17 +11,10 @@ from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.scene import cloud, outcome, record, threshold_box
 from Testing.dragged import CLEAN, NAMES, START, Dragged
 from Testing.fakes import GEOMETRIES
-from Testing.scene_nodes import ids, scene_with_logics
+from Testing.scene_nodes import ids
 from Testing.test_threshold_view import VIEW
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 @pytest.mark.parametrize("identity", START)

@@ -11,16 +11,9 @@ from GrayscaleDetSegLib.scene import masks, record
 from Testing.dragged import CLEAN, Dragged
 from Testing.fakes import GEOMETRIES
 from Testing.rigged import change
-from Testing.scene_nodes import add_volume, scene_with_logics
+from Testing.scene_nodes import add_volume
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 def fail_once_in(monkeypatch, module, name):

@@ -11,16 +11,8 @@ from GrayscaleDetSegLib.core import editing
 from GrayscaleDetSegLib.scene import kept_copies, masks, segmentation
 from Testing.dragged import CLEAN, Dragged
 from Testing.fakes import bar, letter_l
-from Testing.scene_nodes import scene_with_logics
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 def touching(scene, clean_up=None):

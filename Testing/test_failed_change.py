@@ -7,16 +7,8 @@ import pytest
 from GrayscaleDetSegLib.logic import history
 from GrayscaleDetSegLib.logic import workspace as workspaces
 from Testing.rigged import Bench
-from Testing.scene_nodes import scene_with_logics
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])

@@ -18,18 +18,11 @@ from GrayscaleDetSegLib.scene import volumes
 from GrayscaleDetSegLib.scene.segmentation import segment_ids
 from Testing.fakes import radiograph, result
 from Testing.reading_files import pil_bytes, write_dicom, write_itk
-from Testing.scene_nodes import add_volume, scene_with_logics
+from Testing.scene_nodes import add_volume
 from Testing.test_dicom_context import Database, stored_at
 from Testing.test_volume_source import load
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 @pytest.fixture

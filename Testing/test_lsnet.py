@@ -1,4 +1,4 @@
-"""L-SNet's parts: recalibration and its inverse, heat maps, components, networks, losses, pretrained encoders."""
+"""L-SNet's parts: recalibration and its inverse, heat maps, components, networks, losses."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 from monai.losses import FocalLoss
-from safetensors.torch import save_file
 
-from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.lsnet.heat_maps import KeyPoint, box_at, key_points, surest
 from GrayscaleDetSegLib.core.lsnet.networks import LNet, Networks, SNet, with_content
 from GrayscaleDetSegLib.core.lsnet.recalibration import (
@@ -22,7 +20,6 @@ from GrayscaleDetSegLib.core.lsnet.recalibration import (
 )
 from GrayscaleDetSegLib.core.lsnet.settings import MARGIN, LSNetConfig, LSNetSettings
 from training.lsnet.losses import classification, dice, distance_iou, focal, localisation
-from training.lsnet.pretrained import load_backbone
 from training.lsnet.targets import targets, true_distances, true_heat_map
 
 
@@ -171,6 +168,15 @@ def test_networks_have_the_articles_forms(structure):
     assert kernels == [3, 3, 13]
 
 
+@pytest.mark.parametrize("structure", ["unet", "fcn"])
+def test_masks_begin_unlikely(structure):
+    torch.manual_seed(0)
+    network = SNet(LSNetConfig(("a", "b"), "tiny", "tiny", structure, 32))
+    with torch.inference_mode():
+        likely = network(torch.rand(2, 1, 32, 32)).sigmoid()
+    assert 0.02 < likely.median() < 0.3, "else a small object may stay at 0.5"
+
+
 def test_boxes_of_l_net_are_never_inside_out():
     raw = torch.tensor([0.3, 0.1, 0.2, 0.25, -0.4, 0.1, 0.2, -0.5]).reshape(1, 2, 4, 1, 1).requires_grad_()
     found = with_content(raw)
@@ -236,42 +242,3 @@ def test_boxes_are_learnt_near_centres_alone():
     localisation(torch.zeros(1, 1, 4, 4), distances, heat, true, settled).backward()
     gradient = distances.grad[0, 0].abs().sum(0)
     assert gradient[1, 1] > 0 and gradient.sum() == gradient[1, 1]
-
-
-def test_encoders_load_torchvisions_tensors(tmp_path):
-    with torch.device("cpu"):
-        encoder = LNet(LSNetConfig(locator="resnet18")).encoder
-    given = {name: torch.randn(each.shape) for name, each in encoder.state_dict().items() if each.ndim}
-    assert "layer1.0.conv1.weight" in given and "layer2.0.downsample.0.weight" in given and "bn1.running_var" in given
-    given |= {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
-    save_file(given, tmp_path / "a.safetensors")
-    torch.save(given, tmp_path / "a.pth")
-    for name in ("a.safetensors", "a.pth"):
-        fresh = LNet(LSNetConfig(locator="resnet18")).encoder
-        report = load_backbone(fresh, tmp_path / name)
-        assert report.unused == ("fc.bias", "fc.weight") and len(report.loaded) == len(given) - 2
-        assert torch.equal(fresh.state_dict()["layer4.1.conv2.weight"], given["layer4.1.conv2.weight"])
-    small = LNet(LSNetConfig(locator="small")).encoder
-    with pytest.raises(WeightsError, match="has the shape"):
-        load_backbone(small, tmp_path / "a.pth")
-    del given["layer3.1.bn2.bias"]
-    torch.save(given, tmp_path / "b.pth")
-    with pytest.raises(WeightsError, match="no tensor 'layer3.1.bn2.bias'"):
-        load_backbone(encoder, tmp_path / "b.pth")
-
-
-class Harmful:
-    def __reduce__(self):
-        return (print, ("never",))
-
-
-def test_files_that_hold_no_weights(tmp_path, capsys):
-    encoder = LNet(LSNetConfig(locator="tiny")).encoder
-    torch.save({"a": Harmful()}, tmp_path / "harm.pth")
-    (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
-    torch.save({"model": {"conv1.weight": torch.zeros(1)}}, tmp_path / "nested.pth")
-    for name, reason in (("harm.pth", "cannot be read"), ("cut.safetensors", "cannot be read"),
-                         ("nested.pth", "no table of tensors"), ("none.pth", "There is no weights file")):  # fmt: skip
-        with pytest.raises(WeightsError, match=reason):
-            load_backbone(encoder, tmp_path / name)
-    assert capsys.readouterr().out == ""

@@ -8,12 +8,11 @@ import re
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.lsnet.networks import Networks
 from GrayscaleDetSegLib.core.lsnet.settings import MARGIN, LSNetConfig
-from Testing.labelled_sets import write_table
+from Testing.lsnet_models import write_films
 from training.baselines.experiment import Budget
 from training.data import load_set
 from training.lsnet import __main__ as lsnet
@@ -53,19 +52,7 @@ ORGAN = '[target]\nlabel = "organ"\nof = ["organ", "lesion"]'
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     write_set(folder / "phantoms", 5, size=24)
-    for part in ("images", "labels"):
-        (folder / "films" / part).mkdir(parents=True)
-    for number in range(6):
-        random = np.random.default_rng(number)
-        image = random.integers(0, 80, (60, 48), dtype=np.uint8)
-        labels = np.zeros((60, 48), np.uint8)
-        row, column = random.integers(5, 30), random.integers(4, 20)
-        labels[row : row + 24, column : column + 20] = 1
-        image[labels == 1] += 120
-        Image.fromarray(image).save(folder / "films" / "images" / f"{number}.png")
-        Image.fromarray(labels).save(folder / "films" / "labels" / f"{number}.png")
-    (folder / "films" / "labels.json").write_text('{"femur": 1}')
-    write_table(folder / "films", [f"{number},{'val' if number > 3 else 'train'}" for number in range(6)])
+    write_films(folder / "films")
     return folder
 
 

@@ -21,12 +21,11 @@ from GrayscaleDetSegLib.scene.masks import label_map, mask_of
 from GrayscaleDetSegLib.scene.segment_editor import TAG, allows_overlap
 from GrayscaleDetSegLib.scene.volumes import grid_of
 from Testing.fakes import SHAPE, found, radiograph, result
-from Testing.pipelines import rigged
+from Testing.pipelines import UNSMOOTHED, BoxFake, rigged
 from Testing.rigged import Bench
 from Testing.saved_cases import Shown, trained
-from Testing.scene_nodes import add_volume, scene_with_logics
+from Testing.scene_nodes import add_volume
 from Testing.test_overlaps import SKELETON
-from Testing.test_pipeline import UNSMOOTHED, BoxFake
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -88,13 +87,6 @@ class Told:
 
     def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
         return self.found
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 def test_every_object_counts_all_of_its_pixels():

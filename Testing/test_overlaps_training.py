@@ -153,8 +153,7 @@ class Told:
 def test_the_evaluation_measures_whole_objects(allowed, iou):
     """Two squares of one brightness: masks that may overlap are found whole, others lose what they share."""
     from GrayscaleDetSegLib.core.overlaps import Overlaps
-    from Testing.pipelines import rigged
-    from Testing.test_pipeline import UNSMOOTHED, BoxFake
+    from Testing.pipelines import UNSMOOTHED, BoxFake, rigged
     from training.evaluate import evaluate_case
 
     objects = [("femur", FEMUR), ("tibia", HIP)]

@@ -80,6 +80,32 @@ def test_two_clicks_draw_the_rectangle(panel_session, screen, name, is_moved, tm
     case.view.picture(tmp_path / "drawn.png")
 
 
+@pytest.mark.parametrize("across, orientation", [(0, "Sagittal"), (1, "Coronal"), (2, "Axial")])
+def test_a_rectangle_in_a_whole_volume_knows_its_view(panel_session, screen, across, orientation):
+    """Slicer's own box is as deep as its shorter side: which axis was not drawn, its size does not say."""
+    from GrayscaleDetSegLib.panel.region_work import deep
+    from GrayscaleDetSegLib.scene.geometry import WHOLE
+    from Testing.scene_views import SliceView
+
+    case = Drawing(panel_session, screen, "plain")
+    case.volume = add_volume(case.scene, np.arange(40**3, dtype=np.int16).reshape(40, 40, 40), GEOMETRIES["plain"])
+    view = SliceView(screen, case.volume, volumes.grid_of(case.volume, 20), tag=f"Whole{across}")
+    view.node.SetOrientation(orientation)
+    view.logic.FitSliceToBackground()
+    view.window.Render()
+    case.grid, case.before = volumes.grid_of(case.volume, WHOLE), ids(case.scene)
+    case.start()
+    view.click((150, 200))
+    view.move((180, 250))
+    view.click((220, 450))  # far wider than high
+    assert case.wait() and not case.cancelled and case.drawing.across == across
+    roi = regions.region_of(case.drawn[0], case.volume, case.grid)
+    sides = np.array(roi[3:]) - roi[:3]
+    assert sides[across] == pytest.approx(1.0, abs=0.02) and np.delete(sides, across).min() > 4.0
+    boxed = deep(roi, (1.0, 1.0, 1.0), (40, 40, 40), case.drawing.across)
+    assert boxed[across + 3] - boxed[across] == pytest.approx(np.delete(sides, across).mean(), abs=0.05)
+
+
 @pytest.mark.parametrize("clicks", [0, 1])
 def test_the_right_button_cancels(panel_session, screen, clicks):
     case = Drawing(panel_session, screen)

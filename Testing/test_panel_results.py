@@ -41,12 +41,15 @@ def test_the_table(done):
         "Show", "Lock", "Object", "Score", "Confidence", "Gray levels", "Area", "Stability"
     ]  # fmt: skip
     area, stability = f"{item.area_mm2:.0f} mm²", f"{item.thresholds.stability.value:.2f}"
-    assert done.cells(0) == ["Femur", "0.93", f"{item.thresholds.confidence:.2f}", "150 – 240", area, stability]
+    assert done.cells(0) == ["Femur", "0.93", f"{item.thresholds.confidence:.2f}", "150–240", area, stability]
     assert done.cells(1)[:2] == ["Tibia", "0.71"]
     import qt
 
     color = done.node.GetSegmentation().GetSegment("femur").GetColor()
-    shown = table.item(0, 0).data(qt.Qt.DecorationRole)
+    icon = table.item(0, 0).icon()
+    modes = qt.QIcon.Selected, qt.QIcon.Normal
+    chosen, shown = (icon.pixmap(14, 14, mode).toImage().pixelColor(7, 7) for mode in modes)
+    assert chosen == shown, "a chosen row shows another colour"
     assert (shown.redF(), shown.greenF(), shown.blueF()) == pytest.approx(color, abs=0.01)
     rows = done.workspace.outcome(done.node).table
     assert rows.GetNumberOfRows() == 2 and "femur" in rows.GetCellText(0, 0).lower()

@@ -69,7 +69,8 @@ def test_a_run_with_progress(bench):
     assert bench.names() == ["Femur", "Tibia"] and ui.drawButton.enabled
     assert "femur" in bench.status and bench.status.endswith(" s)") and seen == [bench.status]
     assert "Segmenting wrist" in bench.log and bench.status in bench.log
-    assert ui.readingLabel.text.startswith("as is:") and "0.3 x 0.2 mm" in ui.readingLabel.text
+    assert ui.readingLabel.text.startswith("bone is bright") and "0.3 x 0.2 mm" in ui.readingLabel.text
+    assert ui.readingLabel.toolTip.startswith("as is: bone is bright")
     assert bench.rig.loads == ["auto"] and ui.deviceLabel.text == "cpu (numpy)"
     assert bench.panel.parameters.segmentation is bench.node
     assert bench.node.GetNodeReference("referenceImageGeometryRef") is ui.inputSelector.currentNode()

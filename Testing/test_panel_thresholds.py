@@ -75,7 +75,7 @@ def test_a_slider_moves_mask_numbers_and_box(done):
     np.testing.assert_array_equal(live, expected(done, 190.0, HIGH))
     area = np.count_nonzero(live) * 0.06
     assert done.ui.numbersLabel.text == f"Gray levels 190.0 to 240.0. Area: {area:.0f} mm²."
-    assert done.cells(0)[3:5] == ["190 – 240", f"{area:.0f} mm²"]
+    assert done.cells(0)[3:5] == ["190–240", f"{area:.0f} mm²"]
     assert threshold_box.interval_of(box) == pytest.approx((190.0, HIGH), abs=0.01)
     mapping = done.workspace.shown(done.node).result.radiograph.mapping
     assert done.ui.unitsRangeWidget.minimumValue == pytest.approx(mapping.to_units([190.0])[0], abs=0.5)

@@ -115,7 +115,7 @@ def test_one_line_says_what_to_do_next(bench):
     bench.begin()
     assert line.text == "" and not seen(bench, "nextLabel")
     bench.finish()
-    assert line.text.startswith("Next: click an object; drag its region or its thresholds, or Edit")
+    assert line.text.startswith("Next: click an object; drag its region or thresholds; save.")
     bench.ui.deleteButton.click()
     assert line.text.startswith("Next: save")
     bench.leave()
@@ -149,17 +149,26 @@ def test_after_a_run_all_that_matters_is_on_a_small_screen(done):
     import slicer
 
     window, parent, table = slicer.util.mainWindow(), done.widget.parent, done.ui.objectsTable
-    window.resize(470, 800)
+    window.resize(420, 800)
     window.show()
     done.session.process()
     place = done.ui.grayRangeWidget.mapTo(parent, done.ui.grayRangeWidget.rect.bottomLeft())
     assert place.y() < 800 - 190
-    assert parent.sizeHint.width() <= 480, "Slicer makes the panel as wide as it would like to be"
+    assert parent.sizeHint.width() <= 410, "Slicer makes the panel as wide as it would like to be"
     assert parent.sizeHint.height() < 1080 - 190
     header = table.horizontalHeader()
-    assert header.sectionViewportPosition(7) + header.sectionSize(7) <= table.viewport().width, "cut off"
+    assert header.sectionViewportPosition(6) + header.sectionSize(6) <= table.viewport().width, "cut off"
+    assert table.isColumnHidden(7), "the stability stands there where there is room"
+    assert header.sectionSize(2) >= 60, "no room for the names"
     last = table.rowViewportPosition(table.rowCount - 1) + table.rowHeight(table.rowCount - 1)
     assert table.viewport().height - 40 < last <= table.viewport().height, "half empty, or a row too few"
+    window.resize(560, 800)
+    done.session.process()
+    assert not table.isColumnHidden(7)
+    assert header.sectionViewportPosition(7) + header.sectionSize(7) <= table.viewport().width, "cut off"
+    window.resize(420, 800)
+    done.session.process()
+    assert table.isColumnHidden(7)
 
 
 # many objects

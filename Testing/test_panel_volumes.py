@@ -104,7 +104,7 @@ def test_a_run_its_table_its_rounds_and_the_views(whole):
     assert whole.node.GetDisplayNode().GetVisibility3D()
     assert not whole.panel.layout.shown, "the user's own views, with their 3D view"
     assert ui.readingLabel.text.startswith("values ") and "1 x 1 x 1 mm" in ui.readingLabel.text
-    assert ui.nextLabel.text == "Next: click an object; drag its box, or Edit it by hand; then save."
+    assert ui.nextLabel.text == "Next: click an object; drag its box, or Edit it; save."
     assert whole.panel.parameters.segmentation is whole.node and whole.panel.parameters.volume is volume
 
 

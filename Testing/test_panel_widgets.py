@@ -163,3 +163,35 @@ def test_the_shipped_model_on_the_modules_sample(panel_session, tmp_path):
     ui.caseFolderLineEdit.currentPath = str(tmp_path)
     ui.saveCaseButton.click()
     assert len(list(Path(tmp_path).iterdir())) == 2, ui.statusLabel.text
+
+
+def test_what_is_said_and_asked_is_scrolled_into_sight(panel_session):
+    """The line stands far up, and buttons far down speak there."""
+    from types import SimpleNamespace
+
+    import qt
+
+    from GrayscaleDetSegLib.panel.messages import Messages
+
+    area, page = qt.QScrollArea(), qt.QWidget()
+    column = qt.QVBoxLayout(page)
+    kinds = {"statusLabel": qt.QLabel, "questionLabel": qt.QLabel, "questionFrame": qt.QFrame}
+    buttons = [f"question{each}Button" for each in ("First", "Second", "Third")]
+    kinds |= {name: qt.QPushButton for name in (*buttons, "copyLogButton")}
+    ui = SimpleNamespace(logText=qt.QPlainTextEdit(), **{name: kind() for name, kind in kinds.items()})
+    for widget in (ui.statusLabel, ui.questionFrame, ui.logText):
+        widget.setFixedHeight(40)
+        column.addWidget(widget)
+    ui.logText.setFixedHeight(900)
+    area.setWidgetResizable(True)
+    area.setWidget(page)
+    area.resize(300, 200)
+    area.show()
+    panel_session.process()
+    messages, bar = Messages(ui), area.verticalScrollBar()
+    for speak in (lambda: messages.say("Said."), lambda: messages.ask("Asked?", [("Yes", lambda: None)])):
+        bar.value = bar.maximum
+        assert bar.value > 500
+        speak()
+        panel_session.wait(lambda: bar.value < 60, 1.0)
+        assert bar.value < 60

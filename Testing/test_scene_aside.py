@@ -11,13 +11,6 @@ from Testing.scene_nodes import scene_with_logics
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
-
-
 def displays(bench, node):
     found = bench.space.outcome(node)
     return [each.GetDisplayNode() for each in (node, *found.regions.values(), *found.threshold_nodes)]

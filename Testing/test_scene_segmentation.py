@@ -13,18 +13,11 @@ from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.scene import files, live, masks, segmentation, snapshot, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
 from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume, ids, read_node, scene_with_logics
+from Testing.scene_nodes import add_transform, add_volume, ids, read_node
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 WHOLE = (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 class Case:

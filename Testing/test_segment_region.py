@@ -14,33 +14,12 @@ from GrayscaleDetSegLib.logic.segmenter import Segmenter
 from GrayscaleDetSegLib.scene import masks, volumes
 from Testing.fakes import GEOMETRIES, bar, letter_l
 from Testing.rigged import box, film, rigged_engine
-from Testing.scene_nodes import add_bending_transform, add_transform, add_volume, ids, scene_with_logics
+from Testing.scene_nodes import add_bending_transform, add_transform, add_volume, ids
+from Testing.segmenting import BOTH, mask, names
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 MODULE = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg"
-BOTH = ("femur", "femur 2")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
-
-
-@pytest.fixture
-def segmenter(scene):
-    return Segmenter(scene, rigged_engine())
-
-
-def names(segmented):
-    return tuple(item.name for item in segmented.objects)
-
-
-def mask(segmented, identity="femur", index=0):
-    volume = segmented.outcome.volume
-    return masks.mask_of(segmented.segmentation, identity, volume, volumes.grid_of(volume, index))
 
 
 @pytest.mark.parametrize("is_moved", [False, True])

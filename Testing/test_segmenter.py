@@ -16,35 +16,14 @@ from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from Testing import standins
 from Testing.fakes import GEOMETRIES, bar, letter_l, radiograph
+from Testing.pipelines import PolarityFake
 from Testing.rigged import box, change, film, rigged_engine
-from Testing.scene_nodes import add_bending_transform, add_volume, ids, scene_with_logics
-from Testing.test_pipeline import PolarityFake
+from Testing.scene_nodes import add_bending_transform, add_volume, ids
+from Testing.segmenting import BOTH, mask, names
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 MODULE = Path(__file__).resolve().parents[1] / "GrayscaleDetSeg"
-BOTH = ("femur", "femur 2")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
-
-
-@pytest.fixture
-def segmenter(scene):
-    return Segmenter(scene, rigged_engine())
-
-
-def names(segmented):
-    return tuple(item.name for item in segmented.objects)
-
-
-def mask(segmented, identity="femur", index=0):
-    volume = segmented.outcome.volume
-    return masks.mask_of(segmented.segmentation, identity, volume, volumes.grid_of(volume, index))
 
 
 def colours():

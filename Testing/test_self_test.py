@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unittest
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,22 @@ def module(panel_session, monkeypatch, tmp_path):
     return sys.modules["GrayscaleDetSeg"]
 
 
-@pytest.mark.parametrize("name", ["test_logic", "test_models", "test_panel", "test_images", "test_drag"])
-def test_self_test(name, module):
-    case = module.GrayscaleDetSegTest(name)
+PARTS = ("logic", "models", "panel", "images", "drag", "volume", "volume_panel")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_self_test(part, module):
+    case = module.GrayscaleDetSegTest(f"test_{part}")
     case.setUp()
-    getattr(case, name)()
+    getattr(case, f"test_{part}")()
+
+
+@pytest.mark.parametrize("part", ["volume", "volume_panel"])
+def test_without_pytorch_the_parts_for_volumes_say_why_they_are_skipped(part, module, monkeypatch):
+    from GrayscaleDetSegLib.logic import dependencies
+
+    monkeypatch.setattr(dependencies, "missing", lambda torch=False: ("torch>=2.0",) if torch else ())
+    case = module.GrayscaleDetSegTest(f"test_{part}")
+    case.setUp()
+    with pytest.raises(unittest.SkipTest, match="PyTorch is not installed in this Slicer, and models for volumes need"):
+        getattr(case, f"test_{part}")()

@@ -8,16 +8,9 @@ import pytest
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record
 from Testing.rigged import Bench, change
-from Testing.scene_nodes import add_transform, scene_with_logics
+from Testing.scene_nodes import add_transform
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from GrayscaleDetSegLib.core.reading.spacings import weighed
 from GrayscaleDetSegLib.core.regions import RegionProposal
 from GrayscaleDetSegLib.core.strangers import stranger_note
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
-from Testing.pipelines import rigged
+from Testing.pipelines import UNSMOOTHED, BoxFake, rigged
 from Testing.reading_files import phantom, write_dicom, write_itk
-from Testing.test_pipeline import UNSMOOTHED, BoxFake
 
 
 class Finder:

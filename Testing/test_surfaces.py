@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core import boxes, interpolation
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.interpolation import interpolated_rows, neighbours
 
@@ -80,6 +80,17 @@ def test_surfaces_bands_and_places_agree_exactly(field, seed):
     inner = tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, window))
     for found, expected in zip(field.surfaces(part), (low, high)):
         np.testing.assert_array_equal(found, expected[inner])
+
+
+@pytest.mark.parametrize("rows", [1, 40, 333])
+def test_many_stripes_at_once_are_as_each_alone(rows, monkeypatch):
+    field = oblique((9, 7), (0.0, 0.0, 60.0, float(rows)))
+    window = slice(0, rows), slice(0, 60)
+    monkeypatch.setattr(interpolation, "FEW_ROWS", 0)
+    alone = field.surfaces(window)
+    monkeypatch.setattr(interpolation, "FEW_ROWS", 10_000)
+    for found, expected in zip(field.surfaces(window), alone):
+        np.testing.assert_array_equal(found, expected)
 
 
 @given(fields())

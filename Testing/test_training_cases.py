@@ -8,7 +8,7 @@ import pytest
 from GrayscaleDetSegLib.scene import files, segmentation, volumes
 from Testing.fakes import GEOMETRIES, SHAPE, bar, letter_l, radiograph
 from Testing.saved_cases import Shown, corner, objects, save_as_slicer_does, trained
-from Testing.scene_nodes import add_volume, scene_with_logics
+from Testing.scene_nodes import add_volume
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 pytest.importorskip("scipy")
@@ -16,13 +16,6 @@ pytest.importorskip("scipy")
 from training.data import load_set, load_sets  # noqa: E402
 from training.data.cases import read_cases  # noqa: E402
 from training.data.checking import main  # noqa: E402
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 @pytest.mark.parametrize("crop", [True, False])

@@ -1,49 +1,32 @@
-"""Training of segmentation by detection: samples and losses, runs that go on, foreign weights, table and command."""
+"""Training of segmentation by detection: runs that go on, the table of the article, the command."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import jsonschema
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from safetensors.torch import save_file
 
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch.volumes import report
-from GrayscaleDetSegLib.core.errors import WeightsError
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.methods.organ_then_part import OrganThenPart
-from GrayscaleDetSegLib.core.volumes.attention import attention_of, box_of
-from GrayscaleDetSegLib.core.volumes.cascade import CascadeSettings
 from GrayscaleDetSegLib.core.volumes.given import GivenBoxes
-from GrayscaleDetSegLib.core.volumes.rpn import Rpn, RpnConfig
-from GrayscaleDetSegLib.core.volumes.views import bounding_box, dsc
+from GrayscaleDetSegLib.core.volumes.views import dsc
 from GrayscaleDetSegLib.core.volumes.volume import Volume
 from GrayscaleDetSegLib.core.weights import Bundle
-from Testing.attention_models import cascade_networks, regions, trained, write_blocks, write_config
+from Testing.attention_models import regions, trained, vgg_state, write_blocks, write_config
 from Testing.test_volume_grid import copies, oblique
-from Testing.volume_models import block, bright_networks, write_model
-from training.runs.stages import Stage
+from Testing.volume_models import bright_networks, write_model
 from training.volumes import attention_table
 from training.volumes import detection_attention as training
-from training.volumes.backbones import load_backbone
 from training.volumes.bundle import write_bundle
-from training.volumes.cases import VolumeDataError, read_volume_set
-from training.volumes.data import Prepared
-from training.volumes.regions import (
-    anchor_recall,
-    detection_loss,
-    fitted_shapes,
-    matched,
-    sampled,
-    true_attention,
-    true_boxes,
-    true_regions,
-)
-from training.volumes.whole import Variation, VolumeDataset, patch_window, varied
+from training.volumes.cases import read_volume_set
+from training.volumes.compare import shorter
 
 
 @pytest.fixture(scope="module")
@@ -67,143 +50,6 @@ def model(finished, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     write_bundle([finished], folder, "blocks", terms="Simulated.")
     return folder
-
-
-def two_blobs() -> np.ndarray:
-    mask = np.zeros((4, 20, 30), bool)
-    mask[1, 2:6, 3:10] = mask[1, 12:18, 20:29] = mask[2, 5:9, 5:9] = True
-    mask[2, 15, 15] = True  # a single voxel is no region beside another one
-    mask[3, 7, 7] = True
-    return mask
-
-
-def test_every_part_of_a_slice_has_a_tight_box():
-    mask = two_blobs()
-    assert true_boxes(mask[1]).tolist() == [[3, 2, 10, 6], [20, 12, 29, 18]]
-    assert true_boxes(mask[2]).tolist() == [[5, 5, 9, 9]] and true_boxes(mask[3]).tolist() == [[7, 7, 8, 8]]
-    assert true_boxes(mask[0]).shape == (0, 4)
-    assert true_regions(mask, "axial").index.tolist() == [1, 1, 2, 3]
-    attention = true_attention(mask, "axial")
-    assert attention.sum() == 4 * 7 + 6 * 9 + 16 + 1 and attention[mask].sum() == mask.sum() - 1
-    assert np.array_equal(training.true_box(mask), box_of(mask.shape, bounding_box(mask)))
-    assert training.true_box(mask, 0.1).sum() > training.true_box(mask).sum()
-    assert not training.true_box(np.zeros_like(mask), 0.1).any()
-
-
-def test_anchors_learn_what_they_meet():
-    truth = np.array([[0, 0, 10, 10], [30, 30, 34, 40]], float)
-    anchors = np.array(
-        [[0, 0, 10, 9], [0, 0, 10, 6], [0, 0, 9, 2], [50, 50, 60, 60], [30, 30, 40, 40]], float
-    )  # IoU 0.9, 0.6, below 0.3, 0; and 0.4 with the second box, which no other anchor meets
-    kind, nearest = matched(anchors, truth)
-    assert kind.tolist() == [1, -1, 0, 0, 1] and nearest[[0, 4]].tolist() == [0, 1]
-    assert matched(anchors, np.zeros((0, 4)))[0].tolist() == [0] * 5
-    assert matched(anchors + 500, truth)[0].tolist() == [0] * 5, "an anchor that meets nothing is the best of nothing"
-
-
-def test_a_step_learns_from_some_objects_and_all_background():
-    kind = np.array([1, 0, 0, 0, -1, 0, 0, 1])
-    objects, background = sampled(kind, 8, np.random.default_rng(0))
-    assert objects.tolist() == [0, 7] and background.tolist() == [1, 2, 3, 5, 6]
-    many, _ = sampled(np.ones(20), 4, np.random.default_rng(0))
-    assert len(set(many.tolist())) == 4 and many.tolist() == sorted(many)
-
-
-def test_the_loss_is_log_loss_and_smooth_l1():
-    logits = torch.tensor([[0.0, 2.0], [1.0, 0.0], [5.0, 5.0], [3.0, 0.0]])
-    offsets = torch.tensor([[0.5, 0.0, 0.0, 2.0], [9.0] * 4, [9.0] * 4, [9.0] * 4])
-    chosen = np.array([0]), np.array([1, 3]), np.zeros((1, 4))
-    scores, places = detection_loss(logits, offsets, *chosen, 2.0)
-    of_object, *of_background = (np.log1p(np.exp(-margin)) for margin in (2.0, 1.0, 3.0))
-    assert float(scores) == pytest.approx((of_object + sum(of_background)) / 3, rel=1e-5), "as two drawn of two"
-    heavier, _ = detection_loss(logits, offsets, *chosen, 8.0)
-    assert float(heavier) == pytest.approx((of_object + 4 * sum(of_background)) / 9, rel=1e-5)
-    assert float(places) == pytest.approx(0.5 * 0.25 + 1.5), "0.5 t^2 below 1, |t| - 0.5 above, summed over x, y, w, h"
-    alone, nothing = detection_loss(logits, offsets, np.zeros(0, int), np.array([1, 3]), np.zeros((0, 4)), 2.0)
-    assert float(nothing) == 0.0 and float(alone) == pytest.approx(sum(of_background) / 2, rel=1e-5)
-
-
-def test_anchors_are_fitted_to_the_boxes_of_train():
-    mask = np.zeros((8, 40, 20), bool)
-    for index, side in enumerate((6, 6, 10, 10, 20, 20)):
-        mask[index, : 2 * (side // 2), : side // 2] = True
-    scales, ratios = fitted_shapes([mask], "axial")
-    np.testing.assert_allclose(scales, np.sqrt([18, 50, 200]) / 40, atol=0.03)
-    assert ratios == [2.0, 2.0, 2.0]
-    assert anchor_recall([mask], "axial", scales, [2.0], 1 / 40) > 0.9
-    assert anchor_recall([mask], "axial", [0.9], [1.0], 1 / 40) == 0.0
-
-
-def test_volumes_are_varied_with_their_masks():
-    voxels, mask, _ = block()
-    image = (voxels / 1000.0).astype(np.float32)
-    still = Variation(0.0, 0.0, 0.0, 0.0)
-    same, known = varied(image, mask, np.random.default_rng(0), still)
-    np.testing.assert_allclose(same, image, atol=1e-4)
-    assert np.array_equal(known, mask)
-    for seed in range(4):
-        other, moved = varied(image, mask, np.random.default_rng(seed), Variation(20.0, 0.1, 0.1, 0.0))
-        assert dsc(moved, other > 0.5) > 0.93 and dsc(moved, mask) < 0.97
-        assert moved.sum() == pytest.approx(mask.sum(), rel=0.45)
-
-
-def test_samples_depend_on_their_number_alone():
-    voxels, mask, _ = block()
-    cases = [Prepared(np.clip(voxels / 4, 0, 255).astype(np.uint8), mask)]
-    first, again = (VolumeDataset(cases, 3, "coronal", 6, (8, 99, 10)) for _ in range(2))
-    one, other = first[7], again[7]
-    assert torch.equal(one.image, other.image) and one.slices == other.slices and one.window == other.window
-    assert not torch.equal(first[8].image, one.image)
-    assert len(set(one.slices)) == 6 and one.image[one.window].shape == (8, 26, 10)
-    shown = np.flatnonzero(one.truth.numpy().any((0, 2)))
-    assert len(set(one.slices) & set(shown.tolist())) >= 3
-    with pytest.raises(VolumeDataError, match="No volume shows the target"):
-        VolumeDataset([Prepared(cases[0].gray, np.zeros_like(mask))], 3, "axial", 6)
-
-
-def test_most_windows_hold_some_of_the_target():
-    mask = np.zeros((40, 40, 40), bool)
-    mask[35, 2, 20] = True
-    random = np.random.default_rng(0)
-    windows = [patch_window(mask, (8, 8, 80), random) for _ in range(300)]
-    assert all((z.stop - z.start, y.stop - y.start, x.stop - x.start) == (8, 8, 40) for z, y, x in windows)
-    held = np.mean([mask[window].any() for window in windows])
-    assert 0.6 < held < 0.8 and min(z.start for z, _, _ in windows) >= 0
-
-
-def module_of(attention: str) -> training.CascadeTraining:
-    torch.manual_seed(0)
-    stages = [Stage("detector", 1e-3, 1), Stage("segmentation", 1e-3, 1)]
-    return training.CascadeTraining(cascade_networks(attention), stages, 1, CascadeSettings(), dice=0.5)
-
-
-def test_each_stage_teaches_its_own_network(monkeypatch):
-    voxels, mask, _ = block()
-    sample = VolumeDataset([Prepared(np.clip(voxels / 4, 0, 255).astype(np.uint8), mask)], 3, "axial", 6)[0]
-    module = module_of("slices")
-    monkeypatch.setattr(module, "log_dict", lambda *_, **__: None)
-    for stage, other in (("detector", "segmentation"), ("segmentation", "detector")):
-        module.zero_grad()
-        module.freeze(stage)
-        losses = getattr(module, "detection" if stage == "detector" else "segmentation")([sample])
-        torch.stack(list(losses.values())).sum().backward()
-        assert all(each.grad is not None and each.grad.abs().sum() > 0 for name, each in
-                   getattr(module.network, stage).named_parameters() if not name.startswith("regress"))
-        assert all(each.grad is None for each in getattr(module.network, other).parameters())
-    assert set(losses) == {"entropy", "dice"}
-
-
-def test_the_attention_of_training_is_that_of_use(monkeypatch):
-    voxels, mask, _ = block()
-    sample = VolumeDataset([Prepared(np.clip(voxels / 4, 0, 255).astype(np.uint8), mask)], 3, "axial", 6)[0]
-    truth = sample.truth.numpy()
-    assert module_of("none").attention(sample) is None
-    assert np.array_equal(module_of("box_3d").attention(sample), training.true_box(truth))
-    module, nothing = module_of("slices"), regions()
-    said = regions((8, (3.0, 4.0, 9.0, 9.0), 0.8))
-    for found, wanted in ((said, attention_of(truth.shape, "axial", said)), (nothing, true_attention(truth, "axial"))):
-        monkeypatch.setattr("GrayscaleDetSegLib.core.volumes.cascade.proposed", lambda *_, found=found: found)
-        assert np.array_equal(module.attention(sample), wanted)
 
 
 def test_a_run_that_was_cut_off_ends_as_an_unbroken_one(data, tmp_path, monkeypatch):
@@ -251,64 +97,15 @@ def test_the_second_network_learns_nothing_while_the_first_does(data, tmp_path):
     assert any(not torch.equal(one[key], other[key]) for key in one)
 
 
-def vgg_state(config: RpnConfig, **more) -> dict[str, torch.Tensor]:
-    torch.manual_seed(5)
-    body = Rpn(config).backbone.body
-    state = {f"features.{name}": torch.rand_like(values) for name, values in body.state_dict().items()}
-    return {**state, "classifier.0.weight": torch.rand(4, 4), **more}
-
-
-VGG = RpnConfig("vgg16", channels=(2, 4, 4, 8, 8), width=4)
-
-
-@pytest.mark.parametrize("kind", ["safetensors", "pth"])
-def test_weights_of_imagenet_are_loaded_from_a_local_file(kind, tmp_path):
-    state, path = vgg_state(VGG), tmp_path / f"vgg.{kind}"
-    (save_file if kind == "safetensors" else torch.save)(state, path)
-    network = Rpn(VGG)
-    report = load_backbone(network, path)
-    assert len(report.loaded) == 26 and report.unused == ("classifier.0.weight",)
-    assert report.text == "26 tensors of the backbone loaded; unused: classifier.0.weight"
-    assert torch.equal(network.backbone.body[28].weight, state["features.28.weight"])
-
-
-def test_weights_that_are_none_of_vgg_16(tmp_path):
-    path = tmp_path / "vgg.pth"
-    cases = [
-        ({key: each for key, each in vgg_state(VGG).items() if "10" not in key}, "'features.10.weight' is missing"),
-        ({**vgg_state(VGG), "features.2.bias": torch.rand(3)}, r"'features.2.bias' has the shape \(3,\) instead"),
-        ([1, 2], "holds no state dict of tensors"),
-        ({"a": "text"}, "holds no state dict of tensors"),
-    ]
-    for state, reason in cases:
-        torch.save(state, path)
-        network = Rpn(VGG)
-        before = network.backbone.body[0].weight.clone()
-        with pytest.raises(WeightsError, match=reason):
-            load_backbone(network, path)
-        assert torch.equal(network.backbone.body[0].weight, before)
-    torch.save(Stage("all", 1.0, 1), path)  # a pickle that would run code
-    with pytest.raises(WeightsError, match="cannot be read"):
-        load_backbone(Rpn(VGG), path)
-    for name, content in (("a.safetensors", b"nothing"), ("a.pth", b"nothing")):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(WeightsError, match="cannot be read"):
-            load_backbone(Rpn(VGG), tmp_path / name)
-    with pytest.raises(WeightsError, match="cannot be read .No such file"):
-        load_backbone(Rpn(VGG), tmp_path / "absent.pth")
-    with pytest.raises(WeightsError, match="do not fit the backbone 'small'"):
-        load_backbone(Rpn(RpnConfig()), path)
-
-
 def test_a_run_with_the_articles_backbone(data, tmp_path, capsys):
     channels = 'channels = [8, 8, 16] -> backbone = "vgg16"\nchannels = [2, 4, 4, 8, 8]'
     config = write_config(tmp_path / "config.toml", length=1, a=channels)
-    torch.save(vgg_state(VGG), tmp_path / "vgg.pth")
+    torch.save(vgg_state(), tmp_path / "vgg.pth")
     assert trained(data, config, tmp_path / "run", "--backbone", str(tmp_path / "vgg.pth")) == 0
     assert "unused: classifier.0.weight" in (tmp_path / "run" / "log.txt").read_text()
     assert "9 anchors at each place" in (tmp_path / "run" / "log.txt").read_text()
     assert trained(data, config, tmp_path / "other", "--backbone", str(tmp_path / "absent.pth")) == 2
-    assert "cannot be read (No such file" in capsys.readouterr().err
+    assert "There is no weights file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -319,13 +116,12 @@ def test_a_run_with_the_articles_backbone(data, tmp_path, capsys):
         ('view = "axial" -> view = "front"', [], "There is no view 'front', but coronal, sagittal, axial"),
         ("width = 16 -> wide = 16", [], r"\[network\] cannot be used"),
         ('"slices" -> "none"', ["--backbone", "a.pth"], "no detector, and no backbone to load"),
+        ("width = 16 -> width = 16", ["--backbone", "a.pth"], "VGG-16 do not fit the backbone 'small'; choose vgg16"),
         ('"slices" -> "box_3d"', ["--detector", "nowhere"], "nowhere is no finished run"),
     ],
 )
 def test_configurations_that_cannot_be_used(changed, more, reason, data, tmp_path, capsys):
     assert trained(data, write_config(tmp_path / "config.toml", a=changed), tmp_path / "run", *more) == 2
-    import re
-
     assert re.search(reason, capsys.readouterr().err)
 
 
@@ -386,9 +182,11 @@ def test_table_1_of_the_article(data, tmp_path, capsys):
     assert attention_table.main(order) == 0
     printed = capsys.readouterr().out
     assert "IoU on 1 volumes of 1 patients" in printed and "| | Best IoU | Worst IoU | Average IoU |" in printed
-    assert [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")][1:] == [
+    told, _, fallen = printed.partition("| cross entropy, steps |")
+    assert [line.split(" | ")[0] for line in told.splitlines() if line.startswith("| ")][1:] == [
         f"| {title}" for title in attention_table.ROWS.values()
     ]
+    assert all(f"| {title} |" in fallen for title in attention_table.VARIANTS.values()), "the article's Fig. 4"
     found = json.loads((tmp_path / "table" / "table.json").read_text())
     assert set(found["table"]) == set(attention_table.ROWS) and (tmp_path / "table" / "curves.png").exists()
     stamps = [(tmp_path / "table" / kind / "network.pt").stat().st_mtime_ns for kind in attention_table.VARIANTS]
@@ -398,6 +196,21 @@ def test_table_1_of_the_article(data, tmp_path, capsys):
     ]
     write_config(tmp_path / "config.toml", a='attention = "slices" -> view_ = "axial"')
     assert attention_table.main(order) == 2 and 'must say attention = "slices"' in capsys.readouterr().err
+
+
+def test_losses_as_they_fall():
+    steps = np.arange(0, 120, 10)
+    found = {"slices": (steps, np.linspace(1.2, 0.1, 12)), "none": (steps[:0], np.zeros(0))}
+    lines = attention_table.falling(found).splitlines()
+    assert lines[0].startswith("| cross entropy, steps | 0 to 18 | 18 to 37 |") and lines[0].endswith("| 92 to 111 |")
+    assert lines[2] == "| ours | 1.1500 | 0.9500 | 0.7500 | 0.5500 | 0.3500 | 0.1500 ± 0.0500 |"
+    assert lines[3] == "| 3D U-Net |" + "  |" * attention_table.PARTS
+
+
+def test_trainings_can_be_shorter():
+    text = "batch_size = 4\nepoch_length = 60\n"
+    assert shorter(text, 0.5) == "batch_size = 4\nepoch_length = 30\n" and shorter(text, 1.0) == text
+    assert "epoch_length = 4\n" in shorter(text, 0.01), "a batch is seen"
 
 
 def test_the_figures_of_the_table():

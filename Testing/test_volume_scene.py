@@ -379,5 +379,5 @@ def test_the_weights_lie_where_they_were_used(segmenter, tmp_path, place):
     assert len(bench.outcome.weights) == 3 and not set(again.values()) & set(made.values())
     segmenter.segment(bench.volume, model=folder, segmentation=bench.node)
     assert bench.outcome.weights == (), "they were those of the result before"
-    with pytest.raises(GrayscaleDetSegError, match="no weights to show of 'unheard'"):
+    with pytest.raises(GrayscaleDetSegError, match="nothing to show of 'unheard'"):
         show_weights(segmenter.workspace, bench.node, "unheard")

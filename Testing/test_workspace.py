@@ -14,13 +14,6 @@ from Testing.scene_nodes import ids, scene_with_logics
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
-
-
 @pytest.mark.parametrize("is_moved, stack", [(False, 0), (True, 3)])
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_shown_and_found_again(name, is_moved, stack, scene):

@@ -13,16 +13,9 @@ from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import cloud, kept_copies, masks, record, regions, segmentation, table
 from Testing.fakes import bar, found, letter_l
 from Testing.rigged import Bench, change
-from Testing.scene_nodes import add_transform, add_volume, ids, scene_with_logics
+from Testing.scene_nodes import add_transform, add_volume, ids
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
-
-
-@pytest.fixture
-def scene():
-    scene = scene_with_logics()
-    yield scene
-    scene.Clear(True)
 
 
 CHANGES = {

@@ -28,6 +28,7 @@ from .data.folders import scan_folders
 from .data.labelled import Case
 from .films.film import read_films
 from .films.marked import marked_objects
+from .markdown_table import markdown_table
 
 SETS = {"aasce_spine_ap": "vertebra", "periapical_teeth": "tooth"}
 MET = 0.5
@@ -150,14 +151,13 @@ def tallies(pipeline, samples: Iterable[Sample]) -> dict[str, Tally]:
 
 def table(found: dict[str, Tally]) -> str:
     """Markdown."""
-    head = "| objects | images | exact | off by one | more | objects right | of | regions |"
-    lines = [head, "|" + "---|" * 8]
+    titles, rows = ["objects", "images", "exact", "off by one", "more", "objects right", "of", "regions"], []
     for group, tally in found.items():
         more = tally.images - tally.exact - tally.off_by_one
-        shares = " | ".join(f"{count} ({count / tally.images:.2f})" for count in (tally.exact, tally.off_by_one, more))
+        shares = [f"{count} ({count / tally.images:.2f})" for count in (tally.exact, tally.off_by_one, more)]
         right = f"{tally.right} ({tally.right / max(1, tally.objects):.2f})"
-        lines.append(f"| {group} | {tally.images} | {shares} | {right} | {tally.objects} | {tally.regions} |")
-    return "\n".join(lines)
+        rows.append([group, tally.images, *shares, right, tally.objects, tally.regions])
+    return markdown_table(titles, rows)
 
 
 def main(arguments: list[str] | None = None) -> int:

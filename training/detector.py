@@ -75,6 +75,8 @@ class RoiValidation(Validation):
         self.cases = cases
 
     def figures(self, module: DetectorTraining) -> tuple[dict[str, float], list[str]]:
+        if not self.cases:
+            return {}, []
         rows = summarise(roi_overlaps(RoiDetector(module.network), self.cases))
         form = "{set:20s} {class:11s} n {objects:3d} recall {recall:.3f} IoU {iou:.3f} worst {worst:.3f}"
         means = {name: sum(row[key] for row in rows) / len(rows) for name, key in (("roi_iou", "iou"), ("recall",) * 2)}

@@ -36,6 +36,7 @@ from .data.checking import announce, check
 from .films.knowledge import CARDS
 from .films.marked import marked
 from .intervals import best_interval
+from .markdown_table import markdown_table
 from .metrics import overlap, placed
 from .runs import command
 
@@ -154,9 +155,8 @@ def summarise(records: list[dict]) -> list[dict]:
 def table(rows: list[dict], figures: tuple[tuple[str, str, str], ...]) -> str:
     """The rows as a Markdown table; figures of a method that the model lacks are left out."""
     columns = [column for column in (*OBJECT, *figures) if all(column[0] in row for row in rows)]
-    lines = ["| " + " | ".join(title for _, title, _ in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(form.format(row[key]) for key, _, form in columns) + " |" for row in rows]
-    return "\n".join(lines)
+    cells = [[form.format(row[key]) for key, _, form in columns] for row in rows]
+    return markdown_table([title for _, title, _ in columns], cells)
 
 
 @command

@@ -34,6 +34,7 @@ from .data.folders import scan_folders
 from .data.labelled import Case
 from .films.film import read_films
 from .films.marked import marked_objects
+from .markdown_table import markdown_table
 from .views import LEAST, Objects, Picture, matched
 
 LABELS = ("femur", "hip bone", "fibula", "ulna", "heart")
@@ -85,11 +86,8 @@ def figures(pipeline: Pipeline, picture: Picture) -> dict[str, list[tuple[str, f
 
 def table(rows: dict[str, dict[str, list[float]]]) -> str:
     """The mean IoU of every class and way, and what overlap gains in found regions; Markdown."""
-    lines = [f"| class | n | {' | '.join(WAYS)} |", "|" + "---|" * (2 + len(WAYS))]
-    for label, ways in rows.items():
-        means = " | ".join(f"{np.mean(ways[way]):.3f}" for way in WAYS)
-        lines.append(f"| {label} | {len(ways[WAYS[0]])} | {means} |")
-    return "\n".join(lines)
+    means = {label: [f"{np.mean(ways[way]):.3f}" for way in WAYS] for label, ways in rows.items()}
+    return markdown_table(["class", "n", *WAYS], [[label, len(rows[label][WAYS[0]]), *means[label]] for label in rows])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -79,6 +79,8 @@ class SurfaceValidation(Validation):
         self.cases, self.found, self.margin = cases, found, margin
 
     def figures(self, module: SurfaceTraining) -> tuple[dict[str, float], list[str]]:
+        if not self.cases:
+            return {}, []
         rows = self.overlaps(SurfaceDetector(module.network))
         means = {key: np.mean(values, axis=0) for key, values in sorted(rows.items())}
         true, found = np.mean(list(means.values()), axis=0)

@@ -35,6 +35,7 @@ from .data.folders import scan_folders
 from .data.labelled import Case
 from .films.knowledge import CARDS
 from .films.marked import marked_objects
+from .markdown_table import markdown_table
 
 Objects = list[tuple[str, np.ndarray]]
 LEAST = 40
@@ -170,13 +171,13 @@ def main(arguments: list[str] | None = None) -> int:
 def table(figures: dict[tuple[str, str], dict[str, list[float]]]) -> str:
     """Mean IoU, a row for every set and class, a column for every view; Markdown."""
     views = list(dict.fromkeys(view for row in figures.values() for view in row))
-    lines = ["| set | class | n | " + " | ".join(views) + " |", "|" + "---|" * (3 + len(views))]
+    rows = []
     for (name, label), row in figures.items():
         cells = [f"{np.mean(row[view]):.3f}" if row.get(view) else "" for view in views]
-        lines.append(f"| {name} | {label} | {len(next(iter(row.values())))} | " + " | ".join(cells) + " |")
+        rows.append([name, label, len(next(iter(row.values()))), *cells])
     means = [np.mean([np.mean(row[view]) for row in figures.values() if row.get(view)]) for view in views]
-    lines.append("| mean | | | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
-    return "\n".join(lines)
+    rows.append(["mean", "", "", *(f"{mean:.3f}" for mean in means)])
+    return markdown_table(["set", "class", "n", *views], rows)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 
 from ..data import Case
 from ..metrics import overlap
-from ..runs import CHECKPOINT, Run, Validation
+from ..runs import CHECKPOINT, Machine, Run, Validation
 from .networks import build
 from .training import AUGMENTATION, BaselineTraining, WholeImageDataset, predict
 
@@ -37,12 +37,15 @@ class Budget:
         Images of every short run that a learning rate is chosen by.
     batch_size : int
     seed : int
+    precision : str
+        Of the trainings, see ``runs.machine``.
     """
 
     images: int
     search_images: int
     batch_size: int = 4
     seed: int = 1
+    precision: str = "32"
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def fit(
         "seed": budget.seed, "batch_size": budget.batch_size, "balance": 0.6, "epoch_length": length, "stages": [stage],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(Path(), folder, None, settings, 0)
+    run = Run(Path(), folder, None, settings, 0, machine=Machine(precision=budget.precision))
     loader = run.loader(dataset, collate)
     module = training(network, run.stages, len(loader))
     run.fit(module, loader, Validation(10**9), clip=1.0)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,12 +20,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from scipy.stats import binomtest
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.pipeline import Pipeline
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading.reader import read_radiograph
 from GrayscaleDetSegLib.core.result import RegionProposal
+
+from ..markdown_table import markdown_table
 
 BOXES = Path(__file__).parent / "boxes.csv"
 COUNTED = ("femur", "tibia", "fibula", "hip bone", "humerus", "radius", "ulna", "hand", "foot", "scapula", "clavicle")
@@ -108,25 +110,23 @@ def interval(hits: int, of: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share."""
     if not of:
         return 0.0, 1.0
-    z, share = 1.96, hits / of
-    middle = share + z * z / (2 * of)
-    reach = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (middle - reach) / (1 + z * z / of), (middle + reach) / (1 + z * z / of)
+    found = binomtest(hits, of).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def table(counts: dict[str, Count]) -> str:
     """The counts as lines of Markdown, the counted classes first and their sum."""
-    lines = ["| class | n | recall at IoU 0.5 (95 %) | regions | precision (95 %) |", "|---|---|---|---|---|"]
-    total = Count()
+    rows, total = [], Count()
     for label in sorted(counts, key=lambda name: (name not in COUNTED, name)):
         count = counts[label]
         if label in COUNTED:
             for key in ("wanted", "found", "right", "false"):
                 setattr(total, key, getattr(total, key) + getattr(count, key))
-        lines.append(_line(label, count))
+        rows.append(_cells(label, count))
     everything = Count(**{key: sum(getattr(count, key) for count in counts.values())
                           for key in ("wanted", "found", "right", "false")})  # fmt: skip
-    return "\n".join([*lines, _line("**all counted**", total), _line("all", everything)])
+    rows += [_cells("**all counted**", total), _cells("all", everything)]
+    return markdown_table(["class", "n", "recall at IoU 0.5 (95 %)", "regions", "precision (95 %)"], rows)
 
 
 def figures(counts: dict[str, Count]) -> list[dict]:
@@ -134,13 +134,13 @@ def figures(counts: dict[str, Count]) -> list[dict]:
     return [{"class": label, **vars(count)} for label, count in sorted(counts.items())]
 
 
-def _line(name: str, count: Count) -> str:
+def _cells(name: str, count: Count) -> list[object]:
     low, high = interval(count.found, count.wanted)
     many = count.right + count.false
     under, over = interval(count.right, many)
     recall = f"{count.found / count.wanted:.2f} ({low:.2f} to {high:.2f})" if count.wanted else ""
     precision = f"{count.right / many:.2f} ({under:.2f} to {over:.2f})" if many else ""
-    return f"| {name} | {count.wanted} | {recall} | {many} | {precision} |"
+    return [name, count.wanted, recall, many, precision]
 
 
 def draw(path: Path, truth: list[Box], found: list[RegionProposal], output: Path) -> None:

@@ -24,6 +24,7 @@ from ..baselines.experiment import Budget
 from ..baselines.networks import NETWORKS
 from ..data import SETS
 from ..lsnet import rival
+from ..runs.machine import PRECISIONS
 from . import cross, plots, provenance, report
 from .compared import CODE, HERE
 from .curves import BASELINES as CURVE_BASELINES
@@ -154,7 +155,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="model bundle (default: the shipped one)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="design of the surfaces, a TOML file")
     parser.add_argument("--images", type=int, default=9600, help="images that every network sees (default 9600)")
-    parser.add_argument("--search-images", type=int, default=960, help="images for every learning rate (default 960)")
+    parser.add_argument(
+        "--search-images", type=int, default=960,
+        help="images for every learning rate (default 960; 0: the second of those that are tried, without a search)",
+    )  # fmt: skip
+    parser.add_argument("--precision", choices=tuple(PRECISIONS), default="32", help="of the trainings (default 32)")
+    parser.add_argument("--short", action="store_true", help="leave out Otsu, the oracle bounds and the confidences")
     parser.add_argument("--timed", type=int, default=3, help="images of each set for CPU times (default 3)")
     parser.add_argument("--altered", type=int, default=8, help="images of each set for robustness (default 8)")
     parser.add_argument("--cross-sets", nargs="+", default=list(CHESTS), help="sets of which each is left out once")

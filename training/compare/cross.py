@@ -23,13 +23,13 @@ from ..baselines import experiment
 from ..baselines.experiment import Budget, train
 from ..baselines.networks import build
 from ..data import Case
+from ..markdown_table import markdown_table as table
 from ..networks import SurfaceNetwork
 from .accuracy import Masks, records_of
 from .compared import RATES, ComparedMethod, Regions, of_baseline, of_surfaces, train_surfaces, with_surfaces
 from .records import cases_digest, code_digest
 from .session import Session
 from .statistics import Bootstrap
-from .tables import table
 
 BASELINE = "FCN"
 """Of the networks the one that did best over all sets of the shared data, and the fastest to train."""

@@ -23,13 +23,13 @@ from ..baselines.training import AUGMENTATION, BaselineTraining, WholeImageDatas
 from ..box_data import BoxAugmentation, BoxDataset
 from ..box_detector import BoxLoss, BoxTraining
 from ..data import Case
+from ..markdown_table import markdown_table as table
 from ..metrics import placed
 from ..networks import PointNet, PointNetConfig, SurfaceConfig
 from ..surface_data import SurfaceAugmentation
 from .accuracy import records_of
 from .compared import Regions, train_surfaces
 from .statistics import Bootstrap
-from .tables import table
 
 ANCHORS = AnchorConfig(64, (26, 38, 50), 2)
 IN_ROI, MARGIN = " in the ROI", 0.15

@@ -19,7 +19,8 @@ from .statistics import DRAWS, Bootstrap
 
 def accuracy(session: Session) -> list[str]:
     """The article's Tables 1 and 2, every set and class, costs, and what the confidence is worth."""
-    rows = session.oracle_bound_rows()
+    bounds = () if session.options.short else ORACLE_BOUNDS
+    rows = session.oracle_bound_rows() if bounds else []
     for item in session.compared:
         rows += session.rows(item)
     methods = [item.name for item in session.compared]
@@ -27,7 +28,7 @@ def accuracy(session: Session) -> list[str]:
     absent = [name for name in ("surfaces", *session.options.rivals) if name not in methods]
     statistics, ours = Bootstrap(rows), methods[0]
     own = [name for name in methods if name not in baselines]
-    plots.accuracy(statistics, [*methods, *ORACLE_BOUNDS], session.folder / "accuracy.png")
+    plots.accuracy(statistics, [*methods, *bounds], session.folder / "accuracy.png")
     blocks = [
         "Whole pipelines, from the pixels of a file to masks at full size. In brackets are 95 % intervals by"
         f" {DRAWS} bootstrap draws over the images of each set. FN and FP are shares of the object's pixels. The"
@@ -38,7 +39,7 @@ def accuracy(session: Session) -> list[str]:
     ]
     if absent:
         blocks.append(f"**Missing networks:** {', '.join(absent)}. They are trained without `--no-training`.")
-    blocks += ["### As the article's Table 1", *tables.first(statistics, [*methods, *ORACLE_BOUNDS])]
+    blocks += ["### As the article's Table 1", *tables.first(statistics, [*methods, *bounds])]
     blocks += ["The article's own figures, on other data that are not public:", tables.ARTICLE_1]
     blocks += ["### As the article's Table 2: IoU", tables.second(statistics, [*own, *baselines], ours, baselines)]
     if "shipped" in methods and ours != "shipped" and baselines:
@@ -47,10 +48,10 @@ def accuracy(session: Session) -> list[str]:
             tables.second(statistics, ["shipped"], "shipped", baselines),
         ]
     blocks += ["The article's own figures, on other data that are not public:", tables.ARTICLE_2]
-    blocks += ["### IoU by set and class", tables.by_class(statistics, [*ORACLE_BOUNDS, *methods], ours, baselines)]
+    blocks += ["### IoU by set and class", tables.by_class(statistics, [*bounds, *methods], ours, baselines)]
     blocks.append("![Mean IoU with 95 % intervals; lines are the most that boxes can reach](accuracy.png)")
     blocks += ["### Cost", _costs(session)]
-    if "surfaces" in session.pipeline.methods:
+    if "surfaces" in session.pipeline.methods and bounds:
         blocks += ["### What the confidence says", _confidence(session)]
     return blocks
 

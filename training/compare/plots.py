@@ -35,7 +35,8 @@ def accuracy(statistics: Bootstrap, methods: list[str], path: Path) -> None:
         axis.set_xticks(range(len(drawn)), drawn, rotation=40, ha="right", fontsize=7)
     for axis in axes.flat[len(statistics.groups) :]:
         axis.set_visible(False)
-    axes.flat[0].legend(fontsize=6)
+    if axes.flat[0].get_legend_handles_labels()[0]:
+        axes.flat[0].legend(fontsize=6)
     axes.flat[0].set_ylabel("mean IoU")
     save(figure, path)
 

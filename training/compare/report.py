@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..markdown_table import markdown_table
 from . import provenance
 from .html import page
 from .records import keep_file
@@ -68,12 +69,12 @@ def _command(arguments: list[str], part: str) -> str:
 def _origins(known: dict[str, dict]) -> list[str]:
     if not known:
         return []
-    lines = ["| part | finished | took, s | data | code |", "|---|---|---|---|---|"]
+    rows = []
     for name, facts in known.items():
         data = facts.get("data digest", "")[:12] or "simulated"
-        cells = [name, facts["finished"], f"{facts['seconds']:.0f}", data, facts["versions"]["GrayscaleDetSeg"]]
-        lines.append(f"| {' | '.join(cells)} |")
-    blocks = ["\n".join(lines), "\n".join(f"- {name}: `{facts['command']}`" for name, facts in known.items())]
+        rows.append([name, facts["finished"], f"{facts['seconds']:.0f}", data, facts["versions"]["GrayscaleDetSeg"]])
+    commands = "\n".join(f"- {name}: `{facts['command']}`" for name, facts in known.items())
+    blocks = [markdown_table(["part", "finished", "took, s", "data", "code"], rows), commands]
     digests = {facts["data digest"] for facts in known.values() if facts.get("data digest")}
     if len(digests) > 1:
         blocks.append("**Not all parts saw the same data** (column `data`): compute those again that matter.")
@@ -86,10 +87,6 @@ def _origins(known: dict[str, dict]) -> list[str]:
     blocks.append("\n".join([*(f"- Versions: {text}" for text in versions), *(f"- Model: {name}" for name in models)]))
     data = next((facts["data"] for facts in known.values() if facts.get("data")), None)
     if data:
-        lines = ["| set | part | images | labels | SHA-256 of images and labels |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {item['set']} | {item['split']} | {item['images']} | {item['labels']} | `{item['digest']}` |"
-            for item in data
-        ]
-        blocks.append("\n".join(lines))
+        rows = [[*(item[key] for key in ("set", "split", "images", "labels")), f"`{item['digest']}`"] for item in data]
+        blocks.append(markdown_table(["set", "part", "images", "labels", "SHA-256 of images and labels"], rows))
     return blocks

@@ -12,11 +12,11 @@ import numpy as np
 from scipy import ndimage
 
 from ..data import Case
+from ..markdown_table import markdown_table as table
 from .accuracy import records_of
 from .compared import ComparedMethod
 from .records import Store, code_digest
 from .statistics import Bootstrap
-from .tables import table
 
 TALLEST = 2.5
 """Pictures that are taller than this, for their width, were squeezed when they were stored (long legs to 8 times)."""

@@ -14,8 +14,11 @@ from GrayscaleDetSegLib.core.loading import load_pipeline
 from ..baselines import experiment
 from ..baselines.experiment import Budget, Trained
 from ..baselines.networks import build
-from ..data import CLASSES, Case
+from ..data import CLASSES, SETS, Case
 from ..data.checking import Report, announce, check
+from ..films.knowledge import CARDS
+from ..films.knowledge import CLASSES as FILM_CLASSES
+from ..films.marked import marked
 from ..lsnet import rival
 from ..networks import SurfaceConfig, SurfaceNetwork
 from . import compared
@@ -61,7 +64,8 @@ class Session:
         return report
 
     def _load(self, split: str) -> list[Case]:
-        cases = self.report.of(split)
+        cases = [case if case.set_name in SETS else marked(case, self.options.data / case.set_name)
+                 for case in self.report.of(split)]  # fmt: skip
         absent = set(self.options.sets) - {case.set_name for case in cases}
         if absent:
             raise FileNotFoundError(f"No image for {split} in {', '.join(sorted(absent))}: split.csv has to name some.")
@@ -80,12 +84,21 @@ class Session:
     @cached_property
     def surface_config(self) -> SurfaceConfig:
         """The design of the surfaces."""
-        return SurfaceConfig.from_dict({"classes": CLASSES, **self.settings["network"]})
+        return SurfaceConfig.from_dict({"classes": self.classes, **self.settings["network"]})
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """What the methods that are trained here learn, see :func:`classes_of`."""
+        return classes_of(self.options.sets)
+
+    def rates(self, tried: tuple[float, ...]) -> tuple[float, ...]:
+        """The learning rates to choose from: of those that are tried the second alone, where nothing is searched."""
+        return tried if self.options.search_images else tried[1:2]
 
     @property
     def budget(self) -> Budget:
         """What every method may see."""
-        return Budget(self.options.images, self.options.search_images)
+        return Budget(self.options.images, self.options.search_images, precision=self.options.precision)
 
     @cached_property
     def regions(self) -> Regions:
@@ -110,33 +123,36 @@ class Session:
         if "surfaces" in pipeline.methods:
             found.append(compared.of_surfaces("shipped", pipeline))
         found.append(compared.of_single_box(pipeline))
-        found.append(compared.of_thresholds("Otsu", pipeline))
-        found.append(compared.of_thresholds("multi-Otsu", pipeline, self.threshold_parts))
+        if not self.options.short:
+            found.append(compared.of_thresholds("Otsu", pipeline))
+            found.append(compared.of_thresholds("multi-Otsu", pipeline, self.threshold_parts))
         for name in self.options.rivals:
             trained, folder = self._baseline(name, training), self.folder / "rivals" / name
             if trained is not None and name == rival.NAME:
                 found.append(rival.of_lsnet(trained, folder))
             elif trained is not None:
-                found.append(compared.of_baseline(name, trained, CLASSES, folder))
+                found.append(compared.of_baseline(name, trained, self.classes, folder))
         return found
 
     def _surfaces(self, training: bool) -> Trained | None:
         folder = self.folder / "surfaces"
         if not training:
-            return experiment.finished(lambda: SurfaceNetwork(self.surface_config), folder, RATES)
+            return experiment.finished(lambda: SurfaceNetwork(self.surface_config), folder, self.rates(RATES))
         return compared.train_surfaces(
-            self.surface_config, self.training, self.validation[::3], self.regions, self.budget, folder
-        )
+            self.surface_config, self.training, self.validation[::3], self.regions, self.budget, folder,
+            self.rates(RATES),
+        )  # fmt: skip
 
     def _baseline(self, name: str, training: bool) -> Trained | None:
         folder = self.folder / "rivals" / name
         if name == rival.NAME:
-            done = rival.finished_lsnet(CLASSES, folder)
-            order = self.training, self.validation[::3], CLASSES, self.budget, folder
+            done = rival.finished_lsnet(self.classes, folder)
+            order = self.training, self.validation[::3], self.classes, self.budget, folder
             return rival.train_lsnet(*order) if training and done is None else done
+        rates = self.rates(experiment.RATES)
         if not training:
-            return experiment.finished(lambda: build(name, len(CLASSES)), folder, experiment.RATES)
-        return experiment.train(name, self.training, self.validation[::3], CLASSES, self.budget, folder)
+            return experiment.finished(lambda: build(name, len(self.classes)), folder, rates)
+        return experiment.train(name, self.training, self.validation[::3], self.classes, self.budget, folder, rates)
 
     def rate_of(self, name: str) -> float:
         """The learning rate that val chose for the surfaces or a baseline in part accuracy; a middle one before."""
@@ -177,6 +193,15 @@ class Session:
 
             rows += self.store.rows(f"{name}/{set_name}", {**depends, "images": cases_digest(cases)}, of_set)
         return rows
+
+
+def classes_of(sets: list[str]) -> tuple[str, ...]:
+    """The classes of a comparison on some sets: version 2's, where one of its sets or an unknown one takes part, and
+    what other sets mark.
+    """
+    known = CLASSES if any(name in SETS or name not in CARDS for name in sets) else ()
+    further = {label for name in sets if name in CARDS for label in CARDS[name].marks.values()}
+    return known + tuple(label for label in FILM_CLASSES if label in further and label not in known)
 
 
 def spread(cases: list[Case], count: int) -> list[Case]:

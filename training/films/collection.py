@@ -13,7 +13,7 @@ from .negatives import made_up, volume_slices
 from .outlined import OutlinedFilm, outlined
 from .real import FURTHER, training_films
 
-MADE_UP = 500
+MADE_UP = 800
 """Pictures of nothing among the real films."""
 WEIGHTS = {"clinical_boxes": 8.0, FURTHER: 2.0}
 """Of films without a card beside those with one of weight 1."""
@@ -42,15 +42,19 @@ def outlined_films(
 
 
 def all_films(folders: Sequence[Path], data: Path | None, seed: int, most: int | None = None) -> Iterator[Film]:
-    """Every film, drawn ones first; parameters as for :func:`outlined_films`."""
-    count = 0
+    """Every film, drawn ones first; parameters as for :func:`outlined_films`.
+
+    A film of the folders takes the place of the real film of its set and name, see ``films.box_masks``.
+    """
+    count, stored = 0, set()
     for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
         for film in read_films(path):
             if most is None or count < most:
                 count += 1
+                stored.add((film.set_name, film.name))
                 yield film
     if data is not None:
-        yield from training_films(data, seed)
+        yield from (film for film in training_films(data, seed) if (film.set_name, film.name) not in stored)
         generator = np.random.default_rng(seed)
         yield from volume_slices(data, generator)
         yield from made_up(MADE_UP, generator)

@@ -41,6 +41,8 @@ class Framing:
         Probability of a turn by up to 50 degrees instead.
     crop, frame : float
         Probabilities that a part of the film is shown, and that the film is a part of the picture.
+    strip : float
+        Share of the crops that take away from one side only: the upper two thirds, the lower half.
     smallest : float
         Shortest side of a crop as a share of the film's.
     widest : float
@@ -56,6 +58,7 @@ class Framing:
     far: float = 0.08
     crop: float = 0.45
     frame: float = 0.2
+    strip: float = 0.3
     smallest: float = 0.42
     widest: float = 3.0
     pair: float = 0.14
@@ -244,8 +247,12 @@ def random_placement(shape: tuple[int, int], size: int, framing: Framing, draw: 
     chance = draw.random()
     if chance < framing.crop:
         share = draw.uniform(framing.smallest, 1.0, 2)
+        place = draw.uniform(0, 1, 2)
+        if draw.random() < framing.strip:
+            share[draw.integers(2)] = 1.0
+            place = place.round()
         wide, high = share[0] * width, share[1] * height
-        x, y = draw.uniform(0, width - wide), draw.uniform(0, height - high)
+        x, y = place * (width - wide, height - high)
     elif chance < framing.crop + framing.frame:
         more = math.exp(draw.uniform(0, math.log(framing.widest))), math.exp(draw.uniform(0, math.log(framing.widest)))
         wide, high = more[0] * width, more[1] * height

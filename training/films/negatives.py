@@ -51,7 +51,9 @@ def made_up(count: int, generator: np.random.Generator) -> Iterator[Film]:
 
 
 def _picture(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
-    kind = draw.integers(6)
+    kind = draw.integers(7)
+    if kind == 6:
+        return _page(rows, columns, draw)
     noise = draw.standard_normal((rows, columns)).astype(np.float32)
     if kind == 0:
         return ndimage.gaussian_filter(noise, draw.uniform(0, 12))
@@ -79,6 +81,32 @@ def _picture(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
             box = [min(ends[0], ends[2]), min(ends[1], ends[3]), max(ends[0], ends[2]) + 1, max(ends[1], ends[3]) + 1]
             (pen.rectangle, pen.ellipse)[draw.integers(2)](box, fill=level)
     return ndimage.gaussian_filter(np.asarray(picture, np.float32), draw.uniform(0, 2.5)) + draw.uniform(0, 12) * noise
+
+
+def _page(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
+    """Blocks of words with strokes between them, as on a form, a chart or a photographed page."""
+    dark, bright = draw.uniform(0, 70), draw.uniform(90, 255)
+    picture = Image.new("L", (columns, rows), int(dark))
+    pen = ImageDraw.Draw(picture)
+    letters = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:")
+    for _ in range(draw.integers(1, 9)):
+        size = int(draw.integers(7, 22))
+        words = ("".join(draw.choice(letters, draw.integers(2, 10))) for _ in range(draw.integers(2, 30)))
+        lines = [" ".join(words)] if draw.random() < 0.4 else list(words)
+        place = draw.uniform(-0.1, 0.9, 2) * (columns, rows)
+        level = int(bright * draw.uniform(0.5, 1))
+        pen.multiline_text(place.tolist(), "\n".join(lines), fill=level, font_size=size)
+        if draw.random() < 0.7:
+            corners = draw.uniform(0, 1, (draw.integers(2, 6), 2)) * (columns, rows)
+            pen.line(list(map(tuple, corners.tolist())), fill=level, width=int(draw.integers(1, 8)))
+        if draw.random() < 0.2:
+            low, high = np.sort(draw.uniform(0, 1, (2, 2)), 0) * (columns, rows)
+            pen.rectangle((*low.tolist(), *high.tolist()), outline=level, width=int(draw.integers(1, 4)))
+    values = np.asarray(picture, np.float32)
+    if draw.random() < 0.5:
+        return values
+    noise = draw.uniform(0, 6) * draw.standard_normal(values.shape)
+    return ndimage.gaussian_filter(values, draw.uniform(0, 1.5)) + noise
 
 
 def _film(name: str, values: np.ndarray, draw: np.random.Generator) -> Film:

@@ -83,8 +83,7 @@ def _rows(path: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def further_films(data: Path, generator: np.random.Generator, table: Path = FURTHER_BOXES) -> Iterator[Film]:
-    """Films of labelled sets once more, with boxes: of the objects that the set marks, and of the bones that it does
-    not, set by eye.
+    """Films of labelled sets once more: with what the set marks, and with boxes, set by eye, of what it does not.
 
     A class is settled on the films that have a box of it: where there is none it may lie hidden behind another bone. A
     box whose extent is a guess is not asked for, and nobody may call it false.
@@ -101,15 +100,9 @@ def further_films(data: Path, generator: np.random.Generator, table: Path = FURT
             factors = shape[1] / stored[1], shape[0] / stored[0]
             boxes = [(_boxed(row, shape, factors), row["certain"] == "yes") for row in found if row["class"] in CLASSES]
             sure = (replace(box, asked=box.asked and certain) for box, certain in boxes if box)
-            objects = *map(_rectangle, film.objects), *sure
+            objects = *film.objects, *sure
             classes = {item.label for item in objects}
             yield replace(film, set_name=FURTHER, objects=objects, settled=film.settled | classes, boxed=True)
-
-
-def _rectangle(item: FilmObject) -> FilmObject:
-    """The rectangle of an object's window."""
-    rows, columns = item.window[2] - item.window[0], item.window[3] - item.window[1]
-    return replace(item, bits=np.packbits(np.ones((rows, columns), bool)))
 
 
 def clinical_films(folder: Path) -> Iterator[Film]:

@@ -21,12 +21,12 @@ from GrayscaleDetSegLib.core.lsnet.settings import LAYOUTS, LSNetConfig, LSNetSe
 
 from ..augmentation import AugmentationSettings
 from ..baselines.training import AUGMENTATION, WholeImageDataset
+from ..imagenet import load_encoder
 from ..runs import Run, RunError, command
 from ..runs.record import say
 from ..volumes.data import LEAST
 from ..volumes.run import VolumeRun
 from .data import EMPTY, SLICES, LocatedDataset, SlicesDataset, collate
-from .pretrained import load_backbone
 from .training import CLIP, LSNetTraining, RadiographValidation, SlicesValidation, StepSettings
 
 MODULE = "training.lsnet"
@@ -100,9 +100,7 @@ def pretrained(run: Run, networks: Networks) -> None:
         layout = getattr(networks.config, part)
         if LAYOUTS[layout].colours != 3:
             raise RunError(f"The layout '{layout}' has no pretrained weights; choose resnet18 or resnet34.")
-        report = load_backbone(getattr(networks, part).encoder, Path(file))
-        unused = f"; not used: {', '.join(report.unused)}" if report.unused else ""
-        say(f"{part}: {len(report.loaded)} tensors of {Path(file).name}{unused}")
+        say(f"{part}: {load_encoder(getattr(networks, part).encoder, Path(file)).text}")
 
 
 def describe(run: Run, config: LSNetConfig) -> None:

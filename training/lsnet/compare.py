@@ -39,20 +39,12 @@ from ..volumes.data import Prepared
 from ..volumes.run import VolumeRun
 from .__main__ import config_of, images_of, run_of, settings_of, train
 from .data import boxes_of
+from .systems import overlap_figures
 from .training import box_figure, masks_of
 
 OURS, ONE_STAGE = "L-SNet", "one stage"
 FIGURES = ("dsc", "precision", "recall", "iou", "box")
 TITLES = {"dsc": "DSC", "precision": "Precision", "recall": "Recall", "iou": "IoU", "box": "boxes' IoU"}
-
-
-def overlap_figures(mask: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """DSC, precision, recall and IoU of a mask; the truth is not empty. An empty mask has a precision of 0."""
-    both, taken, true = (int(np.count_nonzero(each)) for each in (mask & truth, mask, truth))
-    return {
-        "dsc": 2.0 * both / (taken + true), "precision": both / taken if taken else 0.0, "recall": both / true,
-        "iou": both / (taken + true - both),
-    }  # fmt: skip
 
 
 def timed(folder: Path, work: Callable[[], Any]) -> tuple[Any, float]:

@@ -34,6 +34,16 @@ def classification(logits: torch.Tensor, truth: torch.Tensor, settled: torch.Ten
     return (each * settled).sum() / settled.sum().clamp(min=1)
 
 
+def entropy(logits: torch.Tensor, truth: torch.Tensor, settled: torch.Tensor) -> torch.Tensor:
+    """Plain binary cross-entropy in the place of L_cls: what the article's Table 2 puts its loss beside."""
+    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((-2, -1))
+    return (each * settled).sum() / settled.sum().clamp(min=1)
+
+
+KINDS = {"focal": classification, "entropy": entropy}
+"""What L_cls can be."""
+
+
 def distance_iou(found: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """1 - IoU + d^2 / c^2 (Zheng et al. 2020) of boxes that are given by l, r, t, b (n, 4) from a common place.
 
@@ -66,6 +76,7 @@ def localisation(
     true: torch.Tensor,
     settled: torch.Tensor,
     weight: float = LAMBDA,
+    kind: str = "focal",
 ) -> torch.Tensor:
     """The loss of L-Net, eq. 5: L_cls of the heat maps, and the mean DIoU of all places where K* >= 0.5.
 
@@ -76,8 +87,10 @@ def localisation(
     settled : Tensor of bool (n, classes)
     weight : float
         The article's lambda.
+    kind : str
+        Of L_cls, one of `KINDS`.
     """
-    loss = classification(logits, heat, settled)
+    loss = KINDS[kind](logits, heat, settled)
     located = (heat >= LOCATED) & settled[:, :, None, None]
     if located.any():
         found, wanted = (each.movedim(2, -1)[located] for each in (distances, true))

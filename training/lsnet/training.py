@@ -26,7 +26,7 @@ from ..metrics import overlap
 from ..runs import StagedTraining, Validation
 from ..volumes.data import Prepared
 from .data import Batch, boxes_of
-from .losses import LAMBDA, classification, localisation
+from .losses import KINDS, LAMBDA, localisation
 from .targets import HeatMapSettings, targets
 
 TOP, DECAY, CLIP = 3, 0.1, 5.0
@@ -50,6 +50,10 @@ class StepSettings:
         How far each edge of such a box is shifted at most, as a share of its size.
     delta, beta : float
         Of the heat maps, see `HeatMapSettings`.
+    loss : str
+        L_cls of both networks: the article's ``"focal"`` (with 0.2 Dice), or plain cross-``"entropy"``.
+    alternate : bool
+        Whether L-Net is moved by its own loss first, as in the article; else both losses are added up to one step.
     """
 
     decay: float = DECAY
@@ -58,6 +62,12 @@ class StepSettings:
     shift: float = 0.15
     delta: float = 20.0
     beta: float = 2.0
+    loss: str = "focal"
+    alternate: bool = True
+
+    def __post_init__(self) -> None:
+        if self.loss not in KINDS:
+            raise ValueError(f"there is no loss {self.loss!r}, but {', '.join(KINDS)}")
 
     @property
     def heat(self) -> HeatMapSettings:
@@ -99,16 +109,19 @@ class LSNetTraining(StagedTraining):
         images = batch.images.contiguous(memory_format=torch.channels_last)
         small = of_locator(images, self.network.config.detail)
         of_locating = self.localisation_loss(batch, small)
-        self.step(of_locating)
+        if self.steps.alternate:
+            self.step(of_locating)
         loss = self.segmentation_loss(batch, images, small)
         self.log_dict({"train/locator": of_locating.detach(), "train/segmenter": loss.detach()}, batch_size=len(images))
+        loss = loss if self.steps.alternate else loss + of_locating
         return loss if loss.requires_grad else loss.requires_grad_()  # what learns has had its step
 
     def localisation_loss(self, batch: Batch, small: torch.Tensor) -> torch.Tensor:
         """Eq. 5."""
         logits, distances = self.network.locator(small)
         heat, true = targets(batch.boxes, logits.shape[1], logits.shape[-1], self.steps.heat)
-        return localisation(logits.float(), distances.float(), heat, true, batch.settled, self.steps.weight)
+        how = self.steps.weight, self.steps.loss
+        return localisation(logits.float(), distances.float(), heat, true, batch.settled, *how)
 
     def step(self, loss: torch.Tensor) -> None:
         """Move L-Net, inside of the step that the loop makes; what has no gradient stays."""
@@ -131,7 +144,7 @@ class LSNetTraining(StagedTraining):
         side = self.network.config.side
         regions = recalibrated(images, found, side).contiguous(memory_format=torch.channels_last)
         truth = recalibrated(batch.masks, found, side)
-        return classification(self.network.segmenter(regions).float(), truth, batch.settled)
+        return KINDS[self.steps.loss](self.network.segmenter(regions).float(), truth, batch.settled)
 
     def transformations(self, logits: torch.Tensor, distances: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The recalibration (n, 4) of one region of each image.

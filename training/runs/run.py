@@ -72,7 +72,7 @@ class Run:
     cases : tuple of Case
         Of both splits.
     films : tuple of Path
-        Folders of simulated films.
+        Folders of films. With ``sets = []`` in the settings nothing else is seen, and nothing is validated on.
     """
 
     data: Path
@@ -122,11 +122,12 @@ class Run:
 
     def _open(self, text: str, report: Report, skip_bad: bool) -> None:
         """Make the folder, if nothing speaks against it; the first process writes what made the run."""
-        if is_first():
-            announce(report, skip_bad)
-        report.stop_if_bad(skip_bad)
-        if not self.validation_cases():
-            raise DataError(f"No image of {', '.join(self.sets)} is for validation: set some aside in split.csv.")
+        if self.sets or not self.films:
+            if is_first():
+                announce(report, skip_bad)
+            report.stop_if_bad(skip_bad)
+            if not self.validation_cases():
+                raise DataError(f"No image of {', '.join(self.sets)} is for validation: set some aside in split.csv.")
         record, kept = Record(self.output), self.output / CONFIG
         if (self.output / CHECKPOINT).exists():
             if kept.exists() and kept.read_text(encoding="utf-8") != text:

@@ -2,11 +2,13 @@
 
     python -m training.volumes.attention_table --data ../shared/data
         --config training/configs/volumes/prostate_detection.toml --output runs/prostate_table --precision bf16
+        [--share 0.5]
 
 Trains the three by the same configuration, each in its own folder and each going on where it was cut off, and judges
 them by val in the grid of the files. As in the article the 3D box is the tight box of the annotation, which nobody has
 of a new volume; below it stands what the same network makes of the box around all detected regions. The last row gives
-ours a perfect detector. Beside the table there are ``table.json`` and ``curves.png``, the losses as in its Fig. 4.
+ours a perfect detector. Below it stand the losses of training as they fall, which the article's Fig. 4 draws;
+``curves.png`` draws them, too. All figures are in ``table.json``. ``--share`` makes all trainings so much shorter.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from ..files import write_aside
 from ..runs import RunError, command
 from . import detection_attention
 from .cases import VolumeCase, read_volume_set
+from .compare import shorter
 from .detection_attention import iou_of, region_figures, true_box
 from .regions import true_attention, true_regions
 from .run import target_of
@@ -42,7 +45,7 @@ ROWS = {
     "none": "3D U-Net", "box_3d": "3D box of the annotation", "slices": "ours: regions of every slice",
     "box around regions": "3D box around the regions", "true regions": "ours, by a perfect detector",
 }  # fmt: skip
-DRAWS = 10_000
+DRAWS, PARTS = 10_000, 6
 
 
 def variant(text: str, attention: str) -> str:
@@ -155,23 +158,47 @@ def markdown(found: dict[str, Any], parameters: dict[str, int]) -> str:
     return "\n".join(lines)
 
 
-def curves(folders: dict[str, Path], path: Path) -> None:
-    """The cross entropy of each run over the steps of its segmentation, as the article's Fig. 4."""
+def losses(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Steps of a run's segmentation, counted from 0, and the cross entropy there; both empty where none was kept."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    if "train/entropy" not in events.Tags()["scalars"]:
+        return np.zeros(0, int), np.zeros(0)
+    steps, values = np.array([(each.step, each.value) for each in events.Scalars("train/entropy")]).T
+    return (steps - steps[0]).astype(int), values
+
+
+def falling(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    """The losses as a table: their means over equal parts of the training, with the deviation within the last."""
+    most = max((int(steps[-1]) for steps, _ in found.values() if len(steps)), default=0) + 1
+    ends = np.linspace(0, most, PARTS + 1)
+    titles = [f"{low:.0f} to {high:.0f}" for low, high in zip(ends, ends[1:])]
+    lines = [
+        "| cross entropy, steps | " + " | ".join(titles) + " |",
+        "|---" * (PARTS + 1) + "|",
+    ]
+    for kind, (steps, values) in found.items():
+        parts = [values[(steps >= low) & (steps < high)] for low, high in zip(ends, ends[1:])]
+        cells = [f"{part.mean():.4f}" if len(part) else "" for part in parts]
+        cells[-1] += f" ± {parts[-1].std():.4f}" if cells[-1] else ""
+        lines.append(f"| {VARIANTS[kind]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def curves(found: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
+    """The losses of every run drawn over the steps of its segmentation, as the article's Fig. 4."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     figure, axes = pyplot.subplots(figsize=(6.0, 3.6))
-    for kind, folder in folders.items():
-        events = EventAccumulator(str(folder)).Reload()
-        if "train/entropy" not in events.Tags()["scalars"]:
-            continue
-        steps, values = np.array([(each.step, each.value) for each in events.Scalars("train/entropy")]).T
-        width = max(1, len(values) // 50)
-        smooth = np.convolve(values, np.ones(width) / width, mode="valid")
-        axes.plot((steps - steps[0])[width - 1 :], smooth, label=VARIANTS[kind])
+    for kind, (steps, values) in found.items():
+        if len(steps):
+            width = max(1, len(values) // 50)
+            smooth = np.convolve(values, np.ones(width) / width, mode="valid")
+            axes.plot(steps[width - 1 :], smooth, label=VARIANTS[kind])
     axes.set(xlabel="step of the segmentation", ylabel="cross entropy", yscale="log")
     axes.legend()
     figure.savefig(path, dpi=120, bbox_inches="tight")
@@ -186,9 +213,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets of volumes")
     parser.add_argument("--config", type=Path, required=True, help="experiment, a TOML file")
     parser.add_argument("--output", type=Path, required=True, help="folder of the three runs and the table")
+    parser.add_argument("--share", type=float, default=1.0, help="of each training's length (default 1)")
     options, more = parser.parse_known_args(arguments)
     torch.set_num_threads(1)
-    text = options.config.read_text(encoding="utf-8")
+    text = shorter(options.config.read_text(encoding="utf-8"), options.share)
     options.output.mkdir(parents=True, exist_ok=True)
     folders = {kind: options.output / kind for kind in VARIANTS}
     for kind, folder in folders.items():
@@ -210,9 +238,10 @@ def main(arguments: list[str] | None = None) -> int:
     cases = [case for folder in sets for case in read_volume_set(folder) if case.split == "val"]
     found = summary([case_row(case, values, seen, networks, how) for case in cases])
     write_aside(options.output / "table.json", json.dumps(found, indent=1).encode())
-    curves(folders, options.output / "curves.png")
+    fallen = {kind: losses(folder) for kind, folder in folders.items()}
+    curves(fallen, options.output / "curves.png")
     counts = {kind: sum(each.numel() for each in network.parameters()) for kind, network in networks.items()}
-    print(markdown(found, counts))
+    print(f"{markdown(found, counts)}\n\n{falling(fallen)}")
     return 0
 
 

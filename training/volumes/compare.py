@@ -48,8 +48,7 @@ def train(name: str, method: str, options: argparse.Namespace) -> Path:
         return run
     run.mkdir(parents=True, exist_ok=True)
     text = (options.configs / f"{name}_{method}.toml").read_text(encoding="utf-8")
-    if options.share < 1.0:
-        text = re.sub(r"(?m)^epoch_length = (\d+)", lambda found: _shorter(found, options.share, text), text)
+    text = shorter(text, options.share)
     ordered = run / "ordered.toml"
     ordered.write_text(text, encoding="utf-8")
     arguments = ["--data", str(options.data), "--config", str(ordered), "--output", str(run)]
@@ -61,9 +60,16 @@ def train(name: str, method: str, options: argparse.Namespace) -> Path:
     return run
 
 
-def _shorter(found: re.Match, share: float, text: str) -> str:
+def shorter(text: str, share: float) -> str:
+    """A configuration whose epochs have this share of their length, and a batch at least; itself where that is 1."""
+    if share >= 1.0:
+        return text
     least = tomllib.loads(text)["batch_size"]
-    return f"epoch_length = {max(least, int(int(found.group(1)) * share))}"
+
+    def shortened(found: re.Match) -> str:
+        return f"epoch_length = {max(least, int(int(found.group(1)) * share))}"
+
+    return re.sub(r"(?m)^epoch_length = (\d+)", shortened, text)
 
 
 def judged(run: Path, method: str, data: Path) -> Judged:

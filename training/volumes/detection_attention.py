@@ -34,10 +34,10 @@ from GrayscaleDetSegLib.core.volumes.rpn import Rpn, RpnConfig
 from GrayscaleDetSegLib.core.volumes.unet3d import inputs_of
 from GrayscaleDetSegLib.core.volumes.views import VIEWS, along, bounding_box, stack
 
+from ..imagenet import load_encoder
 from ..runs import RunError, StagedTraining, Validation, command
 from ..runs.record import say
 from ..runs.stages import stage_rate
-from .backbones import load_backbone
 from .data import Prepared
 from .losses import dsc_loss
 from .regions import (
@@ -266,7 +266,11 @@ def carry_out(run: VolumeRun) -> None:
     if extra.backbone is not None:
         if networks.detector is None:
             raise RunError("Without attention there is no detector, and no backbone to load.")
-        say(load_backbone(networks.detector, extra.backbone).text)
+        if networks.detector.config.backbone != "vgg16":
+            raise RunError(
+                f"Weights of VGG-16 do not fit the backbone '{networks.detector.config.backbone}'; choose vgg16."
+            )
+        say(load_encoder(networks.detector.backbone.body, extra.backbone, "features.").text)
     if extra.detector is not None and networks.detector is not None:
         state = torch.load(extra.detector / "network.pt", weights_only=True)
         parts = {name.partition(".")[2]: values for name, values in state.items() if name.startswith("detector.")}

@@ -11,7 +11,10 @@ from ..core.lie import UNSAID, Lie
 from ..core.orientation import Orientation
 from ..core.radiograph import Geometry
 from ..core.regions import RegionProposal
+from ..core.result import SegmentationResult
 from ..core.types import Box2D, Count, Share
+from ..core.volumes.result import VolumeResult
+from ..scene.segmentation import segment_id
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,16 @@ class SegmentReference:
     id: str
     label_value: Count
     layer: Count = 0
+
+
+def segment_references(result: SegmentationResult | VolumeResult) -> list[SegmentReference]:
+    """Where each object of a result is in NAME.seg.nrrd, in the order of the objects."""
+    found = {
+        index: SegmentReference(segment_id(result.objects[index].name), value, layer)
+        for layer, indices in enumerate(result.layer_members())
+        for value, index in enumerate(indices, start=1)
+    }
+    return [found[index] for index in range(len(result.objects))]
 
 
 @dataclass(frozen=True)

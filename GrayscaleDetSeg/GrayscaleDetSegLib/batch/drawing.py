@@ -112,4 +112,4 @@ def paint_mask(picture: Image.Image, coverage: Image.Image, color: Color, width:
     soft = coverage.filter(ImageFilter.GaussianBlur(width / 2))
     tables = (np.round(255 * each).astype(np.uint8).tolist() for each in (line, inside))  # no floating point pictures
     opacity = ImageChops.lighter(*(each.point(table) for each, table in zip((soft, coverage), tables)))
-    picture.paste(Image.new("RGB", picture.size, color), mask=opacity)
+    picture.paste(color, (0, 0, *picture.size), opacity)

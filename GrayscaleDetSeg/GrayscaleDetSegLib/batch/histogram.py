@@ -14,11 +14,12 @@ from ..core.methods.registry import registry
 from ..core.radiograph import Radiograph, Spacing, corrected_area
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.types import Window
+from ..core.windowed import shared_parts
 from . import drawing
 
 WIDTH, HEIGHT = 400, 260
 _BINS = 128
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 32
 REST: drawing.Color = (104, 110, 121)
 """The shade of what neither takes."""
 
@@ -115,22 +116,21 @@ def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
     """Bars of the region's gray levels: in the object's colour the mask, paler what only the interval would take."""
     left, top, right, bottom = frame
     # a mask may reach a little beyond the region
-    window = _joined(boxes.pixel_slices(item.region, radiograph.shape), item)
-    mask, inner = item.windowed.part(window), boxes.pixel_slices(item.region, radiograph.shape)
-    local = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, window))
-    shown, interval = mask.copy(), np.zeros_like(mask)
-    shown[local] = True
-    if item.thresholds is not None:
-        interval[local] = rule_mask(radiograph, item.region, *item.thresholds.interval)
-    pixels, before = radiograph.denoised[window], 0
+    inner = boxes.pixel_slices(item.region, radiograph.shape)
+    rows, columns = _joined(inner, item)
     every, either, kept = np.zeros((3, _BINS), np.int64)
-    for start in range(0, len(shown), _ROWS_AT_ONCE):  # the gray levels of a large region would fill the memory
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        part = shown[rows]
-        gray = _spread(radiograph.mapping, pixels[rows][part], before)
+    before = 0
+    for start in range(rows.start, rows.stop, _ROWS_AT_ONCE):  # all of a large region would fill the memory
+        window = slice(start, min(start + _ROWS_AT_ONCE, rows.stop)), columns
+        mask, interval = item.windowed.part(window), _interval(radiograph, item, inner, window)
+        shown = mask.copy()
+        shared = shared_parts(window, inner)
+        if shared is not None:
+            shown[shared[0]] = True
+        gray = _spread(radiograph.mapping, radiograph.denoised[window][shown], before)
         before += gray.size
-        of_mask = mask[rows][part]
-        for counts, values in ((every, gray), (either, gray[interval[rows][part] | of_mask]), (kept, gray[of_mask])):
+        of_mask = mask[shown]
+        for counts, values in ((every, gray), (either, gray[interval[shown] | of_mask]), (kept, gray[of_mask])):
             counts += np.histogram(values, _BINS, (0, 255))[0]
     # saturated pixels pile up at both ends and would press everything else flat
     scale = max(1, every[1:-1].max() if every[1:-1].any() else every.max())
@@ -140,6 +140,16 @@ def _bars(draw: ImageDraw.ImageDraw, frame, radiograph: Radiograph, item: Segmen
         for start, end, height in zip(edges[:-1], edges[1:], heights):
             if height > 0:
                 draw.rectangle((start, bottom - max(height, 1), max(start, end - 1), bottom - 1), fill=shade)
+
+
+def _interval(radiograph: Radiograph, item: SegmentedObject, inner: Window, window: Window) -> np.ndarray:
+    """The pixels of a window that the single box of an object would take, within the window of its region, `inner`."""
+    found = np.zeros([part.stop - part.start for part in window], bool)
+    shared = shared_parts(window, inner)
+    if item.thresholds is not None and shared is not None:
+        part = tuple(slice(own.start + each.start, own.start + each.stop) for own, each in zip(window, shared[0]))
+        found[shared[0]] = rule_mask(radiograph, item.region, *item.thresholds.interval, part)
+    return found
 
 
 def _joined(window: Window, item: SegmentedObject) -> Window:

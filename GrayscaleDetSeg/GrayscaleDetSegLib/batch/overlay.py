@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,7 +18,7 @@ LONGEST = 1200
 _SHORTEST_LONGEST = 900  # small images are enlarged to this, so that lines and names fit
 _MARGIN = 16
 _HEADER = 62
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 32
 _STRETCH = 1.1  # from this ratio of the spacings on the pixels are shown as the oblongs that they are
 
 
@@ -50,6 +52,7 @@ def draw_overlay(result: SegmentationResult) -> Image.Image:
     message = drawing.wrapped(drawing.plain(result.message), 14, total[0] - 2 * _MARGIN)
     sheet = Image.new("RGB", (total[0], total[1] + 20 * len(message) + 10), drawing.BACKGROUND)
     sheet.paste(picture, picture_corner())
+    del picture
     draw = ImageDraw.Draw(sheet)
     _header(draw, result, total[0])
     for index, corner in enumerate(panels):
@@ -97,14 +100,14 @@ def _header(draw: ImageDraw.ImageDraw, result: SegmentationResult, width: int) -
 
 def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image:
     """The radiograph at `size` with outlines, ROIs and names."""
-    gray = _whole_levels(result.radiograph)
-    picture = Image.fromarray(gray).resize(size, _filter(gray.shape, size)).convert("RGB")
+    shape = result.radiograph.shape
+    picture = _resized(functools.partial(_levels, result.radiograph), shape, size).convert("RGB")
     thick = 2.0 if max(size) < 900 else 2.6
     for item in result.objects:
-        coverage = _picture_of(item).resize(size, _filter(gray.shape, size))
+        coverage = _resized(functools.partial(_coverage, item), shape, size)
         drawing.paint_mask(picture, coverage, anatomy(item.label).color, thick, 0.16)
     draw = ImageDraw.Draw(picture)
-    scale = np.array([size[0] / gray.shape[1], size[1] / gray.shape[0]] * 2)
+    scale = np.array([size[0] / shape[1], size[1] / shape[0]] * 2)
     shown = [(item.name, item.score, item.region, anatomy(item.label).color) for item in result.objects]
     if not shown and result.best_candidate is not None:
         candidate = result.best_candidate
@@ -118,23 +121,30 @@ def _annotated(result: SegmentationResult, size: tuple[int, int]) -> Image.Image
     return picture
 
 
-def _picture_of(item: SegmentedObject) -> Image.Image:
-    """The mask of an object as a picture of 0 and 255, of the size of the radiograph."""
-    rows, columns = item.windowed.shape
-    picture = Image.new("L", (columns, rows))
-    if item.pixel_count:
-        down, across = item.windowed.window
-        picture.paste(255, (across.start, down.start), Image.fromarray(item.windowed.crop.astype(np.uint8) * 255))
-    return picture
+def _coverage(item: SegmentedObject, rows: slice) -> np.ndarray:
+    """Some rows of the radiograph, uint8: 255 where the object is, and 0."""
+    window = rows, slice(0, item.windowed.shape[1])
+    return item.windowed.part(window).view(np.uint8) * np.uint8(255)
 
 
-def _whole_levels(radiograph: Radiograph) -> np.ndarray:
-    """Gray levels (rows, columns) as uint8; some rows at a time, so that none are kept as floating point."""
-    gray = np.empty(radiograph.shape, np.uint8)
-    for start in range(0, len(gray), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        gray[rows] = np.round(radiograph.mapping.to_gray(radiograph.pixels[rows]))
-    return gray
+def _levels(radiograph: Radiograph, rows: slice) -> np.ndarray:
+    """Gray levels of some rows, uint8."""
+    return np.round(radiograph.mapping.to_gray(radiograph.pixels[rows])).astype(np.uint8)
+
+
+def _resized(part: Callable[[slice], np.ndarray], shape: tuple[int, int], size: tuple[int, int]) -> Image.Image:
+    """A gray picture of `shape` (rows, columns) at `size` (width, height), of which a few rows at a time are made.
+
+    Pillow resizes across first and down then, so nothing changes when it does the first with a few rows at a time.
+    """
+    how = _filter(shape, size)
+    if how == Image.Resampling.NEAREST or size[0] >= shape[1]:
+        return Image.fromarray(part(slice(0, shape[0]))).resize(size, how)
+    narrow = Image.new("L", (size[0], shape[0]))
+    for start in range(0, shape[0], _ROWS_AT_ONCE):
+        rows = part(slice(start, min(start + _ROWS_AT_ONCE, shape[0])))
+        narrow.paste(Image.fromarray(rows).resize((size[0], len(rows)), how), (0, start))
+    return narrow.resize(size, how)
 
 
 def _name(draw: ImageDraw.ImageDraw, text: str, roi, color, size, taken: list) -> None:

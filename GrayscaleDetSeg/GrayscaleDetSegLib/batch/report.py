@@ -13,8 +13,18 @@ from ..core.radiograph import Spacing, corrected_area
 from ..core.reading import describe
 from ..core.result import SegmentationResult, SegmentedObject
 from ..core.schemas import schema_of
-from ..scene.segmentation import segment_id
-from .documents import Code, Input, MadeWith, Report, ReportedObject, SegmentReference, Settings, Software, Terminology
+from .documents import (
+    Code,
+    Input,
+    MadeWith,
+    Report,
+    ReportedObject,
+    SegmentReference,
+    Settings,
+    Software,
+    Terminology,
+    segment_references,
+)
 from .plain import SCHEMA, SCHEMA_VERSION, dumps, printable
 
 __all__ = ["dumps", "generated_schema", "read_report", "report", "schema"]
@@ -34,11 +44,6 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
         See ``process.made_with_of``.
     """
     source = result.radiograph
-    places = {
-        index: (layer, value)
-        for layer, indices in enumerate(result.layer_members())
-        for value, index in enumerate(indices, start=1)
-    }
     described = {**describe(source), "file": None if source.source is None else printable(source.source)}
     document = Report(
         schema=SCHEMA,
@@ -52,7 +57,9 @@ def report(result: SegmentationResult, made_with: dict[str, Any] | None = None) 
             turn=result.view,
         ),
         message=result.message,
-        objects=tuple(_object(item, *places[index], source.spacing) for index, item in enumerate(result.objects)),
+        objects=tuple(
+            _object(item, segment, source.spacing) for item, segment in zip(result.objects, segment_references(result))
+        ),
         best_candidate=result.best_candidate,
         seconds={stage: round(float(seconds), 6) for stage, seconds in result.seconds.items()},
         notes=result.notes,
@@ -84,12 +91,12 @@ def generated_schema() -> dict[str, Any]:
     return schema_of(Report, "Result of grayscale-detseg on one radiograph")
 
 
-def _object(item: SegmentedObject, layer: int, label_value: int, spacing: Spacing | None) -> ReportedObject:
+def _object(item: SegmentedObject, segment: SegmentReference, spacing: Spacing | None) -> ReportedObject:
     kind = anatomy(item.label, item.side)
     return ReportedObject(
         name=item.name,
         label=item.label,
-        segment=SegmentReference(segment_id(item.name), label_value, layer),
+        segment=segment,
         color=kind.color,
         terminology=_terminology(kind),
         region=item.region,

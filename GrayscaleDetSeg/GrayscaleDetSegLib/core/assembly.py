@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .doubles import without_doubles
-from .mask import settle_overlaps, without_overlaps
+from .mask import settle_overlaps
 from .overlaps import EXCLUSIVE, Overlaps
 from .post_processing import PostProcessing
 from .radiograph import Radiograph, area_of
@@ -65,15 +65,21 @@ def assemble(
 
     with stopwatch("overlaps"):
         masks = settle_overlaps([part.mask for part in parts], [part.extent for part in parts], shape, may)
-    if clean_up is not None:
+    masks.reverse()  # each is let go of when its smaller copy is made
+    if clean_up is None:
+        final = [WindowedMask.within(masks.pop(), window, shape) for window in windows]
+    else:
         with stopwatch("post-processing"):
-            masks = [clean_up.apply(mask, part.region.label) for mask, part in zip(masks, parts)]
-            masks = without_overlaps(masks, windows, may)
+            cleaned = [
+                WindowedMask.within(clean_up.apply(masks.pop(), part.region.label), window, shape)
+                for part, window in zip(parts, windows)
+            ]
+            final = [
+                mask.without(cleaned[first] for first in range(second) if not may(first, second))
+                for second, mask in enumerate(cleaned)
+            ]
     names = unique_names([part.region.label for part in parts])
-    return tuple(
-        made_object(radiograph, part, name, WindowedMask.within(mask, window, shape))
-        for part, name, mask, window in zip(parts, names, masks, windows)
-    )
+    return tuple(made_object(radiograph, *each) for each in zip(parts, names, final))
 
 
 def made_object(radiograph: Radiograph, part: RegionMask, name: str, mask: WindowedMask) -> SegmentedObject:

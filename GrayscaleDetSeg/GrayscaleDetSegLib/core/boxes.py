@@ -93,8 +93,10 @@ def vote(boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray, threshold: flo
 
     Parameters
     ----------
-    boxes, scores : ndarray, shapes (n, 4) or (n, 6), and (n,)
-        All boxes of a class, before suppression.
+    boxes : ndarray, shape (n, 4) or (n, 6)
+        All boxes, before suppression.
+    scores : ndarray, shape (n,) or (m, n)
+        Of all boxes, for the class of the survivors, or for that of each.
     kept : ndarray of int, shape (m,)
         Indices of the survivors.
     threshold : float
@@ -106,10 +108,10 @@ def vote(boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray, threshold: flo
     """
     boxes, scores = np.asarray(boxes, np.float64), np.asarray(scores, np.float64)
     moved = boxes[kept]
-    for row, index in enumerate(kept):
-        agreeing = iou(boxes[index], boxes) >= threshold
-        if scores[agreeing].sum() > 0:
-            moved[row] = np.average(boxes[agreeing], axis=0, weights=scores[agreeing])
+    agreeing = iou(moved[:, None], boxes) >= threshold
+    for row, (which, own) in enumerate(zip(agreeing, np.broadcast_to(scores, agreeing.shape))):
+        if own[which].sum() > 0:
+            moved[row] = np.average(boxes[which], axis=0, weights=own[which])
     return moved
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import boxes
 from .doubles import mask_iou
-from .post_processing import components
+from .pieces import Pieces
 from .regions import RegionMask, RegionProposal
 from .types import Box2D
 
@@ -54,10 +54,10 @@ def settled(
     found = list(parts)
     which = [index for index, part in enumerate(parts) if part.region.label in shared and not part.region.drawn]
     which = which if len(which) > 1 else []
-    regions = {index: _snapped(found[index], shape) for index in which}
+    regions = {index: _snapped(found[index], shape, boxes.of_mask) for index in which}
     for index, part in enumerate(parts):
         if part.region.label in loose and not part.region.drawn:
-            regions[index] = _snapped(_without_crumbs(part), shape, loose[part.region.label])
+            regions[index] = _snapped(part, shape, _box_without_crumbs, loose[part.region.label])
     moved = [index for index in sorted(regions) if regions[index] != found[index].region]
     for index, part in zip(moved, again([regions[index] for index in moved]) if moved else ()):
         found[index] = part
@@ -73,21 +73,21 @@ def settled(
     return [part for index, part in enumerate(found) if index not in dropped]
 
 
-def _without_crumbs(part: RegionMask) -> RegionMask:
-    """The part without the small pieces of its mask, which say nothing of where the object ends."""
-    pieces = components(part.mask, corners=False)
-    sizes = np.bincount(pieces.ravel())[1:]
-    if len(sizes) < 2:
-        return part
-    return replace(part, mask=np.isin(pieces, 1 + np.flatnonzero(sizes >= CRUMB * sizes.max())))
+def _box_without_crumbs(mask: np.ndarray) -> np.ndarray:
+    """The box of a mask, which is not empty, without its small pieces: they say nothing of where the object ends."""
+    pieces = Pieces.of(mask, corners=False)
+    kept = pieces.boxes[pieces.sizes >= CRUMB * pieces.sizes.max()]
+    return np.concatenate([kept[:, :2].min(axis=0), kept[:, 2:].max(axis=0)]).astype(np.float64)
 
 
-def _snapped(part: RegionMask, shape: tuple[int, int], unless: float = 1.0) -> RegionProposal:
+def _snapped(
+    part: RegionMask, shape: tuple[int, int], box_of: Callable[[np.ndarray], np.ndarray], unless: float = 1.0
+) -> RegionProposal:
     """The region of a part, moved to the box of its mask where that is about the same place; not from an IoU on."""
     if not part.mask.any():
         return part.region
     rows, columns = part.window(shape)
-    box = boxes.of_mask(part.mask) + np.array([columns.start, rows.start] * 2)
+    box = box_of(part.mask) + np.array([columns.start, rows.start] * 2)
     if not SAME_PLACE <= float(boxes.iou(box, np.asarray(part.region.roi))) < unless:
         return part.region
     # edges between pixels would be rounded one way, whichever way the picture is turned

@@ -63,14 +63,17 @@ class GrayMapping:
         pixels; NaN and infinite values never count. Raises ValueError where no finite value is left.
         """
         flat = np.asarray(pixels).reshape(-1)
-        sample = flat[:: max(1, flat.size // 2**20)].astype(np.float64)
-        sample = sample[np.isfinite(sample)]
+        sample = flat[:: max(1, flat.size // 2**20)]
+        if sample.dtype not in (np.uint8, np.uint16):  # of which wider copies would say nothing else
+            sample = sample.astype(np.float64)
+            finite = np.isfinite(sample)
+            sample = sample if finite.all() else sample[finite]
         if sample.size == 0:
             raise ValueError("A gray mapping needs at least one finite pixel value.")
         inner = sample[(sample > sample.min()) & (sample < sample.max())]
         if inner.size < 0.1 * sample.size:
             return cls.window(sample.min(), sample.max(), "percentile")
-        lower, upper = np.percentile(inner, (low, high))
+        lower, upper = np.percentile(inner, (low, high), overwrite_input=True)
         if not upper > lower:
             lower, upper = sample.min(), sample.max()
         return cls.window(lower, upper, "percentile")

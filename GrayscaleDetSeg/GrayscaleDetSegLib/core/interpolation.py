@@ -8,6 +8,8 @@ import numpy as np
 
 ROWS_AT_ONCE = 32
 """Temporaries of so many rows stay in a processor's cache."""
+FEW_ROWS = 16
+"""Cells of no more rows are interpolated several at a time."""
 
 
 def neighbours(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,7 +51,7 @@ def stripes(
     """
     above, below, share_down = neighbours(down, grids[0].shape[0])
     left, right, share_across = neighbours(across, grids[0].shape[1])
-    wide = [grid[:, left] + (grid[:, right] - grid[:, left]) * share_across for grid in grids]
+    wide = [_across(grid, left, right, share_across) for grid in grids]
     edges = [0, *(np.flatnonzero(np.diff(above)) + 1).tolist(), len(down)]
     for begin, end in zip(edges, edges[1:]):
         for first in range(begin, end, ROWS_AT_ONCE):
@@ -69,5 +71,29 @@ def interpolated_rows(
     values : list of ndarray of float32, shape (rows in the slice, m)
         One for each grid.
     """
-    for rows, share, pairs in stripes(grids, down, across):
-        yield rows, [above + (below - above) * share for above, below in pairs]
+    if len(down) > FEW_ROWS * grids[0].shape[0]:
+        for rows, share, pairs in stripes(grids, down, across):
+            yield rows, [above + (below - above) * share for above, below in pairs]
+        return
+    # stripes of a few rows would take longer to handle than to compute: several together, each row by its own cells
+    above, below, share_down = neighbours(down, grids[0].shape[0])
+    wide = [_across(grid, *neighbours(across, grid.shape[1])) for grid in grids]
+    for first in range(0, len(down), ROWS_AT_ONCE):
+        rows = slice(first, min(first + ROWS_AT_ONCE, len(down)))
+        yield rows, [_between(values, above[rows], below[rows], share_down[rows, None]) for values in wide]
+
+
+def _across(grid: np.ndarray, left: np.ndarray, right: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """All rows of a grid at places between its columns."""
+    first = grid[:, left]
+    return first + (grid[:, right] - first) * share
+
+
+def _between(values: np.ndarray, above: np.ndarray, below: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Rows between the rows `above` and `below` of `values`, by their `share` (n, 1)."""
+    upper = values[above]
+    found = values[below]
+    found -= upper
+    found *= share
+    found += upper
+    return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .layers.resizing import reduced
-from .post_processing import components
+from .pieces import Pieces
 
 LONGEST = 768
 """px of a film's longer side in which letters are looked for."""
@@ -118,15 +118,18 @@ def _patches(gray: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray
     rows, columns = gray.shape
     least, most = (share * max(gray.shape) for share in HEIGHT)
     for level in LEVELS:
-        numbers = components(gray >= level, True)
-        for number, (y, x) in enumerate(_windows(numbers), start=1):
+        pieces = Pieces.of(gray >= level, corners=True)
+        x0, y0, x1, y1 = pieces.boxes.T
+        heights, widths = y1 - y0, x1 - x0
+        fitting = (heights >= max(least, LEAST)) & (heights <= most)
+        fitting &= (widths >= 0.35 * heights) & (widths <= 1.15 * heights)
+        for number in np.flatnonzero(fitting):
+            y, x = slice(int(y0[number]), int(y1[number])), slice(int(x0[number]), int(x1[number]))
             height, width = y.stop - y.start, x.stop - x.start
-            if not max(least, LEAST) <= height <= most or not 0.35 * height <= width <= 1.15 * height:
-                continue
             margin = max(2, round(0.12 * height))
             if y.start < margin or x.start < margin or y.stop + margin > rows or x.stop + margin > columns:
                 continue
-            mask = numbers[y, x] == number
+            mask = pieces.cut_out(int(number))
             if not 0.18 <= mask.mean() <= 0.72:
                 continue
             around = slice(y.start - margin, y.stop + margin), slice(x.start - margin, x.stop + margin)
@@ -136,21 +139,6 @@ def _patches(gray: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray
             if np.median(gray[y, x][mask]) - ground.mean() < CONTRAST or ground.std() > EVEN:
                 continue
             yield (y, x), mask
-
-
-def _windows(numbers: np.ndarray) -> list[tuple[slice, slice]]:
-    """The window of each numbered component."""
-    count = int(numbers.max())
-    rows, columns = np.nonzero(numbers)
-    which = numbers[rows, columns] - 1
-    low, high = np.full((2, count), 2**30), np.zeros((2, count), int)
-    for axis, places in enumerate((rows, columns)):
-        np.minimum.at(low[axis], which, places)
-        np.maximum.at(high[axis], which, places + 1)
-    return [
-        (slice(int(low[0, each]), int(high[0, each])), slice(int(low[1, each]), int(high[1, each])))
-        for each in range(count)
-    ]
 
 
 def _read(mask: np.ndarray) -> tuple[str, bool, float] | None:
@@ -165,7 +153,7 @@ def _read(mask: np.ndarray) -> tuple[str, bool, float] | None:
     letter, is_mirrored = name
     if letter not in ("R", "L") or value < ALIKE or value - second < CLEARLY:
         return None
-    holes = int(components(np.pad(~mask, 1, constant_values=True), False).max()) - 1
+    holes = Pieces.of(np.pad(~mask, 1, constant_values=True), corners=False).count - 1
     return (letter, is_mirrored, value) if holes == (1 if letter == "R" else 0) else None
 
 

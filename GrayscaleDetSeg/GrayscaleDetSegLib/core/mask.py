@@ -15,7 +15,9 @@ from .windowed import shared_parts
 May = Callable[[int, int], bool]
 """Whether two masks, by their places in a list, may share pixels."""
 
-def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) -> np.ndarray:
+def rule_mask(
+    radiograph: Radiograph, roi: AnyBox2D, low: float, high: float, window: Window | None = None
+) -> np.ndarray:
     """The pure box rule: the pixels of a ROI with low <= g <= high.
 
     The thresholds are brought to the image's own units once, and the pixels compared as they are. A threshold at gray
@@ -27,13 +29,16 @@ def rule_mask(radiograph: Radiograph, roi: AnyBox2D, low: float, high: float) ->
         (x0, y0, x1, y1) in px.
     low, high : float
         Gray levels 0..255.
+    window : tuple of 2 slice, optional
+        Inside of the ROI; by default all of its pixels, ``boxes.pixel_slices(roi, radiograph.shape)``.
 
     Returns
     -------
     ndarray of bool
-        The shape of the ROI's pixels, ``boxes.pixel_slices(roi, radiograph.shape)``.
+        The shape of the window.
     """
-    return _between(radiograph, boxes.pixel_slices(roi, radiograph.shape), low, high)
+    window = boxes.pixel_slices(roi, radiograph.shape) if window is None else window
+    return _between(radiograph, window, low, high)
 
 
 def field_mask(
@@ -86,10 +91,10 @@ def settle_overlaps(
     Returns
     -------
     list of ndarray of bool
-        In the same windows.
+        In the same windows; those that lose nothing are the very masks that were given.
     """
     windows = [boxes.pixel_slices(roi, shape) for roi in rois]
-    settled = [mask.copy() for mask in masks]
+    settled = list(masks)
     for first in range(len(masks)):
         for second in range(first + 1, len(masks)):
             parts = shared_parts(windows[first], windows[second])
@@ -100,19 +105,33 @@ def settle_overlaps(
             y = rows + windows[first][0].start + parts[0][0].start + 0.5
             keeps = _depth(rois[first], x, y) >= _depth(rois[second], x, y)
             for number, part, loses in ((first, parts[0], ~keeps), (second, parts[1], keeps)):
-                settled[number][part][rows[loses], columns[loses]] = False
+                if loses.any():
+                    settled[number] = _own(settled[number], masks[number])
+                    settled[number][part][rows[loses], columns[loses]] = False
     return settled
 
 
 def without_overlaps(masks: list[np.ndarray], windows: list[Window], may: May | None = None) -> list[np.ndarray]:
-    """The masks, each in its own window, without the pixels that an earlier one holds, unless the two `may` overlap."""
-    disjoint = [mask.copy() for mask in masks]
+    """The masks, each in its own window, without the pixels that an earlier one holds, unless the two `may` overlap.
+
+    Those that lose nothing are the very masks that were given.
+    """
+    disjoint = list(masks)
     for second in range(len(masks)):
         for first in range(second):
             parts = shared_parts(windows[first], windows[second])
-            if parts is not None and not (may is not None and may(first, second)):
-                disjoint[second][parts[1]] &= ~masks[first][parts[0]]
+            if parts is None or (may is not None and may(first, second)):
+                continue
+            shared = masks[first][parts[0]] & disjoint[second][parts[1]]
+            if shared.any():
+                disjoint[second] = _own(disjoint[second], masks[second])
+                disjoint[second][parts[1]] ^= shared
     return disjoint
+
+
+def _own(mask: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """The mask, or a copy of it if it is still the one that was given."""
+    return mask.copy() if mask is given else mask
 
 
 def _between(radiograph: Radiograph, window: Window, low: float, high: float) -> np.ndarray:

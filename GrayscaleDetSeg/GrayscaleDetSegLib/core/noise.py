@@ -22,6 +22,7 @@ MOST = 1.2
 """px: no more than this, because edges have to stay where they are."""
 SIDE = 512
 """px: the noise is measured on the middle of larger images."""
+ROWS_AT_ONCE = 64
 _MEDIAN = 0.6745 * 6.0  # median of |N(0, 1)|, and the norm of the mask whose response is measured
 
 
@@ -64,12 +65,21 @@ def smoothed(pixels: np.ndarray, deviation: float) -> np.ndarray:
     at = np.arange(-reach, reach + 1)
     weights = np.exp(-0.5 * (at / deviation) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
-    values = np.asarray(pixels, np.float32)
-    for axis in range(2):
-        size = values.shape[axis]
-        edges = [(reach, reach) if each == axis else (0, 0) for each in range(2)]
-        padded = np.pad(values, edges, mode="edge")
-        values = np.zeros_like(values)
-        for weight, start in zip(weights, range(2 * reach + 1)):
-            values += weight * (padded[start : start + size] if axis == 0 else padded[:, start : start + size])
+    rows, columns = pixels.shape
+    found = np.empty((rows, columns), np.float32)
+    for begin in range(0, rows, ROWS_AT_ONCE):  # no temporary is as large as the image
+        end = min(begin + ROWS_AT_ONCE, rows)
+        above = np.arange(begin - reach, end + reach).clip(0, rows - 1)
+        down = _weighted(np.asarray(pixels[above], np.float32), weights)
+        padded = np.pad(down, ((0, 0), (reach, reach)), mode="edge")
+        found[begin:end] = _weighted(padded.T, weights).T
+    return found
+
+
+def _weighted(padded: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The sums of as many rows in a row as there are weights, float32; fewer rows come out than go in."""
+    size = len(padded) - len(weights) + 1
+    values = np.zeros_like(padded[:size])
+    for start, weight in enumerate(weights):
+        values += weight * padded[start : start + size]
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,17 @@ class SegmentOptions:
     window: str = "percentile"
     exclusive: bool = False
     engine: str = "auto"
+
+    @property
+    def of_segment(self) -> dict[str, Any]:
+        """The keyword arguments of ``Pipeline.segment`` and ``VolumePipeline.segment``.
+
+        The pipeline checks the polarity only if it is ``"auto"``; the user's choice is kept.
+        """
+        return {
+            "method": self.method,
+            "clean_up": self.clean_up,
+            "score_threshold": self.score_threshold,
+            "check_polarity": self.polarity == "auto",
+            "exclusive": self.exclusive,
+        }

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import boxes
 from .interpolation import neighbours
+from .pieces import Pieces
 
 BLOCKS = 7
 """The smoothing's window is at least this many blocks wide; where blocks are larger than pixels, it sees their shares
@@ -76,21 +77,13 @@ def enlarged(shares: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarr
 def filled(mask: np.ndarray) -> np.ndarray:
     """The mask with its holes filled: background that no path of side-by-side pixels joins to the outside.
 
-    By the components of the background, whose time does not grow with the number of holes.
+    By the pieces of the background, whose time does not grow with the number of holes.
     """
     background = np.pad(~mask, 1, constant_values=True)
-    parts = components(background, False)
-    return (parts != parts[0, 0])[1:-1, 1:-1]
-
-
-def components(mask: np.ndarray, corners: bool) -> np.ndarray:
-    """The connected components of a mask, numbered from 1; `corners` says whether pixels join at their corners."""
-    import SimpleITK as sitk
-
-    labelling = sitk.ConnectedComponentImageFilter()
-    labelling.SetFullyConnected(corners)
-    labelling.SetNumberOfThreads(1)  # masks are small here, and threads cost more than they bring
-    return sitk.GetArrayFromImage(labelling.Execute(sitk.GetImageFromArray(mask.view(np.uint8))))
+    pieces = Pieces.of(background, corners=False)
+    if pieces.count == 1:  # the outside alone
+        return mask
+    return ~pieces.chosen(np.arange(pieces.count) == 0)[1:-1, 1:-1]
 
 
 @dataclass(frozen=True)
@@ -164,11 +157,9 @@ class PostProcessing:
         """The largest parts, holes filled."""
         keep = self.largest_parts.get(label, 1) if self.keep_largest else 0
         if keep > 0:
-            parts = components(mask, True)
-            sizes = np.bincount(parts.ravel())
-            sizes[0] = 0
-            largest = np.argsort(-sizes, kind="stable")[:keep]  # of equal ones, the first
-            is_kept = np.zeros(len(sizes), bool)
-            is_kept[largest[sizes[largest] > 0]] = True
-            mask = is_kept[parts]
+            pieces = Pieces.of(mask, corners=True)
+            if pieces.count > keep:
+                is_kept = np.zeros(pieces.count, bool)
+                is_kept[np.argsort(-pieces.sizes, kind="stable")[:keep]] = True  # of equal ones, the first
+                mask = pieces.chosen(is_kept)
         return filled(mask) if self.fill_holes else mask

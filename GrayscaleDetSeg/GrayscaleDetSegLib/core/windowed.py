@@ -79,6 +79,12 @@ class WindowedMask:
         if shared is not None:
             mask[shared[0]] |= self.crop[shared[1]]
 
+    def paint(self, values: np.ndarray, window: Window, value: int) -> None:
+        """Set these pixels to a value in a window of the image, in place, as far as they lie in it."""
+        shared = shared_parts(window, self.window)
+        if shared is not None:
+            values[shared[0]][self.crop[shared[1]]] = value
+
     def meets(self, other: WindowedMask) -> bool:
         """Whether the two masks share a pixel."""
         shared = shared_parts(self.window, other.window)

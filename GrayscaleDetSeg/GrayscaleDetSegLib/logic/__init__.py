@@ -1,1 +1,1 @@
-"""What the module does with a scene, with or without a window: it runs the method, shows results and follows edits."""
+"""The module's functions on a scene, with or without a window: run the method, show results, follow edits."""

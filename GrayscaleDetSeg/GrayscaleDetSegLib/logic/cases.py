@@ -1,6 +1,6 @@
-"""A result, corrected by hand, saved as a training case: the slice, and its segments with the names of their classes.
+"""Save a result, with its corrections by hand, as a training case: the slice, and its segments named by class.
 
-What a case is, and how training takes it: ``core.training_case``.
+``core.training_case`` describes what a case is and how training reads it.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ _FORMER = re.compile(r"(.+?)( \(edited\))+")  # as ``scene.kept_copies`` names t
 
 @dataclass(frozen=True, eq=False)
 class CaseSegment:
-    """A segment as it goes into a case.
+    """A segment of a case.
 
     Parameters
     ----------
     label : str
-        Its class.
+        Class of the object.
     mask : ndarray of bool, shape (rows, columns)
     color : tuple of 3 float
-        0..1.
+        Colour, 0..1.
     terminology : str
-        As Slicer stores it in the segment's tag; may be empty.
+        Terminology entry, as Slicer stores it in the segment's tag; may be empty.
     """
 
     label: str
@@ -76,32 +76,32 @@ def save_case(
     radiograph: Radiograph | None = None,
     overwrite: bool = False,
 ) -> tuple[Path, Path]:
-    """Write ``FOLDER/NAME.nrrd`` and ``FOLDER/NAME.seg.nrrd``, both of them complete or none.
+    """Write ``FOLDER/NAME.nrrd`` and ``FOLDER/NAME.seg.nrrd``, both complete, or none.
 
-    The image is the slice in the image's own units, bone bright whatever the volume's values are; its header says so,
-    and how that came about. Both files have the slice's place in the volume's own coordinates, before any transform.
+    The image is the slice in the image's own units, bone bright whatever the polarity of the volume's values; its
+    header says so and why. Both files have the geometry of the slice in the volume's coordinates, before any transform.
     The segments are those of :func:`case_segments`. Neither node is changed.
 
-    The files hold no date, and of the volume nothing but pixels, place and spacing. NAME is the one thing that may
-    say who the patient is: a volume that was loaded from DICOM is often named after the series or the patient, so
-    show the name to the user and let it be changed.
+    The files contain no date, and of the volume only pixels, position and spacing. NAME alone may identify the patient:
+    a volume that was loaded from DICOM is often named after the series or the patient. Show NAME to the user and make
+    it editable.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     grid : PixelGrid
-        Of the slice, see ``volumes.grid_of``.
+        Grid of the slice, see ``volumes.grid_of``.
     name : str, optional
-        The volume's name by default; made safe for file systems. Where a file has it already, a number goes behind
-        ("knee-2").
+        The volume's name by default; characters that file systems refuse are replaced. If a file has this name already,
+        a number is appended ("knee-2").
     classes : iterable of str, optional
         As for :func:`case_segments`.
     radiograph : Radiograph, optional
-        The slice as it was understood. By default as in the result that the segmentation holds, as noted on the
-        volume when it was last read, or read anew.
+        The slice as it was read. By default it is read as the stored result says, else as the volume node says, else as
+        ``volumes.read_volume`` reads it.
     overwrite : bool
-        Replace the case of this name instead of numbering. Files that were not saved as a case are never replaced.
+        Replace the case of this name instead of numbering. Files that are no case are never replaced.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def save_case(
     OutputError
         If there is nothing to save, a segment's name does not say what it shows, or the files cannot be written.
     RadiographError
-        If the volume holds no pixels any more, or is not the one that was segmented.
+        If the volume has no pixels, or is not the one that was segmented.
     """
     if grid.index == WHOLE:
         raise OutputError("Training cases are single slices; save the volume and its segmentation (File, Save Data).")
@@ -151,25 +151,25 @@ def case_segments(
     grid: PixelGrid,
     classes: Iterable[str] | None = None,
 ) -> list[CaseSegment]:
-    """The segments of a case, as they are now, hand edits included.
+    """The segments of a case, with the pixels that they have now, edits by hand included.
 
-    The class is what the name says, so that renaming a segment corrects its class: "femur 2" is a femur, and a name
-    that is no known class is a new one. Hidden segments count as well. Where an object is there twice, as "femur" and
-    as "femur (edited)" from before its thresholds were moved, the one that is shown counts, and "femur" where both
-    are shown or hidden; a hidden "femur (edited)" never counts. Segments without pixels in this slice are left out.
+    The name determines the class, so that renaming a segment corrects its class: "femur 2" is a femur, and an unknown
+    name is a new class. Hidden segments are included. If an object has two segments, "femur" and "femur (edited)" from
+    before its thresholds were moved, the visible one is used, and "femur" if both are visible or both hidden; a hidden
+    "femur (edited)" is never used. Segments without pixels in this slice are omitted.
 
     Parameters
     ----------
     classes : iterable of str, optional
-        Names of classes that are known besides those of the result and of the shipped model, such as those of another
-        model: then "patella 2" is a patella, where it would be a class of its own otherwise.
+        Names of known classes in addition to those of the result and of the shipped model. If "patella" is known,
+        "patella 2" is a patella; else it is a new class.
 
     Raises
     ------
     OutputError
-        If none has pixels in this slice, or the name of one is none ("Segment_1").
+        If no segment has pixels in this slice, or a segment still has its default name ("Segment_1").
     RadiographError
-        If a transform between segmentation and volume bends space.
+        If a transform between segmentation and volume is not linear.
     """
     segmentation, kept, found = node.GetSegmentation(), _kept(node, volume, grid), []
     labels = {} if kept is None else {item.name: item.label for item in kept.objects}

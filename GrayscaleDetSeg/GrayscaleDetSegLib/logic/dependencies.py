@@ -1,7 +1,7 @@
-"""What the method needs beyond Slicer's own Python, and how it gets there. Nothing is imported or installed unasked.
+"""The Python packages that the method needs beyond Slicer's, and their installation, which the user confirms.
 
-Slicer comes with numpy, pydicom, pillow and SimpleITK, which are enough for radiographs. PyTorch is asked for where
-a GPU is to compute, or a method needs it.
+Slicer includes numpy, pydicom, pillow and SimpleITK, which are enough for radiographs. PyTorch is needed if a GPU
+computes, or if a method requires it.
 """
 
 from __future__ import annotations
@@ -38,19 +38,25 @@ _OURS_TO_REPLACE = tuple(TORCH)
 
 
 def missing(torch: bool = False) -> tuple[str, ...]:
-    """The requirements that are not met, in pip's form; cheap, nothing is imported.
+    """The requirements that are not installed, in pip's form. Nothing is imported.
 
     Parameters
     ----------
     torch : bool
-        Whether PyTorch is needed, too.
+        Whether PyTorch is needed as well.
     """
     wanted = _ALL if torch else REQUIREMENTS
     return tuple(requirement for name, requirement in wanted.items() if not _met(name, requirement))
 
 
 def require(torch: bool = False) -> None:
-    """Raise DependencyError, with the command that helps, if anything is missing; `torch` as for :func:`missing`."""
+    """Check that all requirements are installed; `torch` as for :func:`missing`.
+
+    Raises
+    ------
+    DependencyError
+        If one is missing; the message contains the command that installs it.
+    """
     lacking = missing(torch)
     if lacking:
         raise DependencyError(f"{REQUESTER} needs {_listed(lacking)}, missing in this Python: {remedy(lacking)}")
@@ -61,29 +67,29 @@ def install(
     log: Callable[[str], None] | None = None,
     torch: bool = False,
 ) -> tuple[str, ...]:
-    """Install what is missing, on the main thread; returns when it is done, which can take minutes.
+    """Install the missing requirements. Call it on the main thread; it returns at the end, after minutes perhaps.
 
-    torch comes through the PyTorch extension where there is one, because that finds the build for the graphics card;
-    everything else through Slicer's own pip.
+    PyTorch is installed by Slicer's PyTorch extension, if there is one, because it selects the build for the graphics
+    card; the others are installed by Slicer's pip.
 
     Parameters
     ----------
     confirm : callable (requirements) -> bool, optional
-        Asked once before anything is installed; nothing is installed if it says no.
+        Called once before the installation; if it returns False, nothing is installed.
     log : callable (line), optional
-        Given what is done and every line that pip prints, where Slicer passes them on.
+        Called with each step, and with the lines that pip prints if Slicer passes them on.
     torch : bool
         As for :func:`missing`.
 
     Returns
     -------
     tuple of str
-        What was installed; empty if nothing was missing.
+        The requirements that were installed.
 
     Raises
     ------
     DependencyError
-        If it was declined, failed, or takes effect only after a restart; with what to do.
+        If the user declined, the installation failed, or Slicer must be restarted; the message says what to do.
     """
     lacking = missing(torch)
     if not lacking:
@@ -111,7 +117,7 @@ def install(
 
 
 def remedy(requirements: tuple[str, ...]) -> str:
-    """What to do by hand: the command, and the one for a computer without network."""
+    """Instructions for an installation by hand: the command, and the one for a computer without network."""
     quoted = " ".join(f'"{requirement}"' for requirement in requirements)
     names = " ".join(_split(requirement)[0] for requirement in requirements)
     pip = f'"{_python()}" -m pip install'

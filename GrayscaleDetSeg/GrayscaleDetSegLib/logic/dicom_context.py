@@ -1,4 +1,4 @@
-"""What DICOM says of a volume: from Slicer's database, or from the file that the volume was loaded from."""
+"""The DICOM attributes of a volume, from Slicer's database or from the file that the volume was loaded from."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ ALIKE = 0.99
 
 
 def context_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None = None) -> dict[str, str]:
-    """DICOM keywords and their values for ``scene.volumes.read_volume``; empty where nothing is known.
+    """DICOM keywords and their values, for ``scene.volumes.read_volume``; empty if nothing is known.
 
-    A volume from Slicer's DICOM browser is looked up in the database by its instance; one that was opened from a file
-    by the file's own header. Nothing here raises: a radiograph without it is read as a plain image.
+    For a volume from Slicer's DICOM browser, the database gives the file of its instance; for a volume that was opened
+    from a file, that file's header is read. Nothing is raised: without a context, an image is read as a plain image.
 
     Parameters
     ----------
     grid : PixelGrid, optional
-        The slice of a volume that is made of several films, as Slicer makes one of two in one series: what is
-        known is that of its own file.
+        Grid of the slice, for a volume of several films, as Slicer makes one of two films of one series: the context is
+        that of the slice's own file.
     """
     instance, others = _instance_of(volume, grid)
     for path in (_file_in_database(instance), _own_file(volume)):

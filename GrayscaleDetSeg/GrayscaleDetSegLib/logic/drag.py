@@ -1,4 +1,5 @@
-"""Bottom and top of one object moved by hand: a transaction that shows at once what will stay, and stores it once."""
+"""A drag of the thresholds of one object, as a transaction: each move shows the final mask, and the end stores it once.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ precision."""
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is said of an object while its thresholds move.
+    """The figures of an object while its thresholds move.
 
     Parameters
     ----------
@@ -51,9 +52,9 @@ class Numbers:
     interval_units : tuple of 2 float
         The same in the image's own units, bone bright; infinite at an open end.
     pixel_count : int
-        Of the mask that is shown.
+        Number of pixels of the mask that is shown.
     area_mm2 : float or None
-        None without spacing.
+        Area in mm²; None without spacing.
     """
 
     interval: Interval
@@ -63,36 +64,35 @@ class Numbers:
 
 
 class ThresholdDrag:
-    """Moves bottom and top of one object, from its start to its end; made as the mouse takes hold of them.
+    """Moves bottom and top of one object. Create it when a drag begins.
 
-    It is a transaction on a result: :meth:`finish` stores it, once, with one state for undo; :meth:`cancel` leaves all
-    as it was, at any moment. So does all that makes the end impossible: an error, the removal of segmentation, segment
-    or image, a scene that is closed, other pixels of the image. Of the other nodes, what is gone is left out. As a
-    context manager it finishes with the last move, or is cancelled by an exception.
+    It is a transaction on a result: :meth:`finish` stores the result once, with one state for undo; :meth:`cancel`
+    restores the state before the drag at any moment. An error, the removal of segmentation, segment or image, the
+    closing of the scene, and changed pixels of the image cancel it as well. Other nodes that were deleted are ignored.
+    As a context manager it finishes with the last move, or is cancelled by an exception.
 
-    Nothing is written before the interval changes, and an interval that ends where it began leaves all as it was, edits
-    by hand included. What a move shows is what stays: the mask after post-processing, without pixels of others. These
-    are other objects, as their segments are, and visible segments that somebody added, unless they overlapped the
-    object already, or Slicer's Segment Editor is set to allow overlap. Where the object was edited by hand, its segment
-    is kept as a hidden copy, see ``scene.kept_copies``, because thresholds know nothing of such edits.
+    Nothing is written before the interval changes, and if it ends where it began, nothing has changed, edits by hand
+    included. Each move shows the final mask: after post-processing, without the pixels of other segments. These are the
+    segments of other objects, and visible segments that the user added, unless they overlapped the object before or
+    Slicer's Segment Editor allows overlap. If the object was edited by hand, its segment is kept as a hidden copy, see
+    ``scene.kept_copies``, because thresholds do not reproduce such edits.
 
     Parameters
     ----------
     store : ResultStore
-        Of the segmentation. No transaction may be open.
+        Store of the segmentation, without an open transaction.
     segment_id : str
     clean_up : PostProcessing or None
-        What is done to the mask; None leaves it as the thresholds make it.
+        Post-processing of the mask; None for none.
     writing : callable () -> context manager
-        Put around all changes of nodes.
+        Context manager for all changes of nodes.
 
     Raises
     ------
     KeyError
-        If the segmentation shows no such object, or one without thresholds, or the volume is gone.
+        If the segmentation shows no such object, the object has no thresholds, or the volume is no longer in the scene.
     RadiographError
-        If the volume shows other pixels by now, or the segmentation was moved away from it by a transform that bends
-        space.
+        If the pixels of the volume have changed, or a transform between segmentation and volume is not linear.
     """
 
     def __init__(
@@ -141,28 +141,31 @@ class ThresholdDrag:
 
     @property
     def numbers(self) -> Numbers:
-        """Those of the last move; before the first, and after :meth:`cancel`, those of the segment as it was."""
+        """The figures of the last move; before the first one, and after :meth:`cancel`, those of the segment before the
+        drag.
+        """
         return self._numbers
 
     @property
     def is_edited(self) -> bool:
-        """Whether the object was edited by hand before: then the first move keeps a copy, see `kept_edited`."""
+        """Whether the object was edited by hand before the drag; the first move then keeps a copy, see `kept_edited`.
+        """
         return self._is_edited
 
     @property
     def is_changed(self) -> bool:
-        """Whether it is under way, and has changed anything."""
+        """Whether the drag is open and has changed anything."""
         return self._before is not None and not self._ended
 
     def move(self, interval: Interval, move_box: bool = False) -> Numbers:
-        """Show the object with bottom and top at these gray levels; nothing where they are there already.
+        """Show the object with bottom and top at these gray levels. Does nothing if they are the present ones.
 
         Parameters
         ----------
         interval : tuple of 2 float
-            In any order.
+            Gray levels, in any order.
         move_box : bool
-            Whether the threshold box is to follow; not while it is the box that is dragged.
+            Whether the threshold box is moved as well; False while the user drags the box itself.
         """
         shift = self._shift(interval)
         interval = self._at(shift)
@@ -189,13 +192,14 @@ class ThresholdDrag:
     def finish(self, interval: Interval) -> SegmentationResult:
         """End the drag with bottom and top at these gray levels.
 
-        Mask, cloud, box, table, and what is stored of the result, follow; further calls change nothing.
+        Mask, cloud, box, table and the stored result are updated. Further calls change nothing.
 
         Returns
         -------
         SegmentationResult
-            The same result as before if the interval is that of the start, or the end has become impossible. Else the
-            masks of the other objects are as their segments are, and objects whose segment is gone are left out.
+            The result before the drag if the interval has not changed, or the drag was cancelled. Else a new result:
+            the masks of the other objects are those of their segments, and objects whose segment was deleted are
+            omitted.
         """
         if self._ended:
             return self.result
@@ -217,11 +221,11 @@ class ThresholdDrag:
         return self.result
 
     def settle(self) -> None:
-        """End the drag where the last move has brought it."""
+        """End the drag with the interval of the last move."""
         self.finish(self._numbers.interval)
 
     def cancel(self) -> None:
-        """End the drag; all is as it was before it began, as far as it is still there."""
+        """End the drag and restore the state before it, as far as the nodes still exist."""
         if self._ended:
             return
         self._ended = True

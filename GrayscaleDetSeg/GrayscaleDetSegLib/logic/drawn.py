@@ -1,7 +1,7 @@
-"""A region drawn by hand over a result, and the objects that are there already: it replaces one, extends it, or joins.
+"""A region that the user draws over a result: the new object replaces or extends an object there, or is added to it.
 
-``occupant_of`` says what is in the way, before anything is computed; ``DrawnRegion`` does what the user then wants, its
-two halves apart, because the first is for a thread and the second for the main thread.
+``occupant_of`` returns the object in the region before anything is computed. ``DrawnRegion`` applies the user's choice
+in two steps: the first one may run in a thread, the second one belongs to the main thread.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ together; keep it, and get no more than the pixels that it leaves."""
 
 @dataclass(frozen=True)
 class Occupant:
-    """An object that has the pixels of a region, and may not share them.
+    """An object that has the pixels of a region and may not share them.
 
     Parameters
     ----------
     identity : str
-        Of its segment.
+        Id of the object's segment.
     name, label : str
     wanted : str
-        The class that is to be looked for in the region.
+        The class of the object that the user wants in the region.
     """
 
     identity: str
@@ -52,12 +52,12 @@ class Occupant:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """Those of `CHOICES` that make sense: only an object of the same class can be extended."""
+        """The applicable ones of `CHOICES`: only an object of the same class can be extended."""
         return CHOICES if self.label == self.wanted else (REPLACE, KEEP)
 
     @property
     def message(self) -> str:
-        """One sentence that says so, and what can be done."""
+        """One sentence that names the object and the choices."""
         if self.label == self.wanted:
             return (
                 f"{self.name} is there already: replace it by what is found in the region, extend it to the region, "
@@ -70,14 +70,14 @@ class Occupant:
 
 
 def occupant_of(shown: Shown, label: str, roi: Box2D | tuple[float, float, float, float]) -> Occupant | None:
-    """The object that has most of a region, so that one of class `label` would get next to nothing there.
+    """The object that has most pixels of a region, so that a new object of the class `label` would get almost none.
 
-    Objects that may lie over one of this class are never in the way, see ``core.overlaps``.
+    Objects that may overlap this class are ignored, see ``core.overlaps``.
 
     Parameters
     ----------
     shown : Shown
-        Hand edits count.
+        The present result, edits by hand included.
     label : str
     roi : tuple of 4 float
         (x0, y0, x1, y1) in px.
@@ -85,7 +85,8 @@ def occupant_of(shown: Shown, label: str, roi: Box2D | tuple[float, float, float
     Returns
     -------
     Occupant or None
-        Of several, one of the same class, else that with the most pixels in the region. None where there is room.
+        Of several, one of the same class, else the one with the most pixels in the region. None if there is no such
+        object.
     """
     result = shown.of_radiograph
     window = boxes.pixel_slices(boxes.clip(roi, result.radiograph.shape), result.radiograph.shape)
@@ -105,24 +106,24 @@ def occupant_of(shown: Shown, label: str, roi: Box2D | tuple[float, float, float
 
 @dataclass(frozen=True)
 class DrawnRegion:
-    """What becomes of a region that was drawn over a result.
+    """The changes of a result for a region that was drawn over it.
 
     Parameters
     ----------
     workspace : Workspace
     node : vtkMRMLSegmentationNode
     shown : Shown
-        What it shows as the region is drawn.
+        The result when the region is drawn.
     label : str
         Class of the object.
     roi : tuple of 4 float
         (x0, y0, x1, y1) in px.
     occupant : Occupant or None
-        What is to be replaced or extended; None adds an object to those that are there.
+        The object that is replaced or extended; None adds an object.
     is_extended : bool
         Whether the occupant is extended.
     note : str
-        What the result's notes say about an object that was in the way and stays.
+        Note for the result about an object in the region that stays.
     """
 
     workspace: Workspace
@@ -143,13 +144,22 @@ class DrawnRegion:
         roi: tuple[float, float, float, float],
         existing: str | None = None,
     ) -> DrawnRegion:
-        """With one of `CHOICES` for an object in the way.
+        """Apply one of `CHOICES` to an object that has the region's pixels.
+
+        Parameters
+        ----------
+        label : str
+            Class of the wanted object.
+        roi : tuple of 4 float
+            (x0, y0, x1, y1) in px.
+        existing : str, optional
+            One of `CHOICES`.
 
         Raises
         ------
         GrayscaleDetSegError
-            If there is one, and none of the choices was made, or one that it does not have; or if the image is gone or
-            shows other pixels.
+            If there is such an object, and `existing` is None or not applicable; or if the image is no longer in the
+            scene or its pixels have changed.
         """
         workspace.settle(node)
         shown = workspace.shown(node)
@@ -165,7 +175,7 @@ class DrawnRegion:
         return cls(workspace, node, shown, label, roi, occupant, existing == EXTEND)
 
     def compute(self, engine: Engine, options: SegmentOptions, progress: Progress | None = None) -> SegmentationResult:
-        """Look for the object; may be called from a thread. Errors as ``Engine.add_region``."""
+        """Segment the object of the region. May be called from a thread. Errors as for ``Engine.add_region``."""
         result, occupant = self.shown.of_radiograph, self.occupant
         if occupant is None:
             added = engine.add_region(result, self.roi, self.label, options, progress)
@@ -180,7 +190,8 @@ class DrawnRegion:
         return engine.replace_region(result, occupant.name, roi, options, progress)
 
     def write(self, result: SegmentationResult) -> str:
-        """Show what :meth:`compute` gave; one step for undo. Returns the segment's id. Main thread."""
+        """Show the result of :meth:`compute`, as one change for undo. Returns the id of the segment. Main thread only.
+        """
         occupant = self.occupant
         if occupant is None:
             return self.workspace.write_object(self.node, result, result.objects[-1].name)

@@ -1,4 +1,4 @@
-"""The pipeline, loaded when it is first needed and kept; all that computes without a scene, so that threads can."""
+"""The pipeline, loaded when it is first needed and then kept. All computation without a scene is here, for threads."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LOADING = "loading the model"
 
 
 class Engine:
-    """Runs the method. One pipeline is kept: that of the model and the device asked for last.
+    """Runs the method. It keeps one pipeline: that of the last model and device.
 
-    A model that has been trained anew in its place is another one, and is loaded anew.
+    A model that was trained again in the same folder is loaded again.
 
-    Nothing here knows a scene; all methods may be called from a thread.
+    It uses no scene. All methods may be called from a thread.
 
     Parameters
     ----------
@@ -67,44 +67,38 @@ class Engine:
 
     @property
     def device(self) -> str | None:
-        """What the kept pipeline computes on; None before there is one."""
+        """The device of the kept pipeline; None if there is none."""
         return None if self._kept is None else self._kept[1].device
 
     @property
     def computing(self) -> str | None:
-        """What the kept pipeline computes with, and on what, for people; None before there is one."""
+        """The library and the device of the kept pipeline, as a text for users; None if there is no pipeline."""
         return None if self._kept is None else f"{self.device} ({TITLES[self._kept[1].engine]})"
 
     @property
     def device_note(self) -> str | None:
-        """What the user should know about the choice of the device, such as a fall-back."""
+        """A note for the user on the choice of the device, such as a fall-back; None if there is none."""
         return None if self._kept is None else self._kept[1].device_note
 
     def segment(
         self, image: AnyImage, options: SegmentOptions, progress: Progress | None = None
     ) -> AnyResult:
-        """Find the objects of a radiograph, or of a volume, and segment them; errors as :meth:`pipeline`.
+        """Find and segment the objects of a radiograph or of a volume.
 
         Raises
         ------
         MethodError
-            Also if the image is of another kind than the model takes.
+            If the model takes the other kind of image.
+        WeightsError, DeviceError, DependencyError
+            As for :meth:`pipeline`.
         """
         kind = "volumes" if isinstance(image, Volume) else "radiographs"
-        return self._of(kind, options, progress).segment(
-            image,
-            method=options.method,
-            clean_up=options.clean_up,
-            score_threshold=options.score_threshold,
-            check_polarity=options.polarity == "auto",  # an order of the user's is not second-guessed
-            exclusive=options.exclusive,
-            progress=progress,
-        )
+        return self._of(kind, options, progress).segment(image, **options.of_segment, progress=progress)
 
     def segment_region(
         self, radiograph: Radiograph, roi: Roi, label: str, options: SegmentOptions, progress: Progress | None = None
     ) -> SegmentationResult:
-        """Segment one object in a region drawn by hand; the 2D detector is not asked.
+        """Segment one object in a region drawn by hand, without the 2D detector.
 
         Parameters
         ----------
@@ -116,9 +110,9 @@ class Engine:
         Raises
         ------
         UnknownClassError
-            If the model does not know the class.
+            If the class is none of the model's.
         WeightsError, DeviceError
-            As :meth:`pipeline`.
+            As for :meth:`pipeline`.
         """
         from ..core.editing import drawn_regions
 
@@ -143,12 +137,17 @@ class Engine:
         options: SegmentOptions,
         progress: Progress | None = None,
     ) -> SegmentationResult:
-        """A result with one more object, from a region drawn by hand; the others keep their pixels.
+        """Add an object to a result, from a region drawn by hand; the other objects keep their pixels.
+
+        Parameters
+        ----------
+        roi : tuple of 4 float
+            (x0, y0, x1, y1) in px.
 
         Raises
         ------
         UnknownClassError, WeightsError, DeviceError
-            As :meth:`segment_region`.
+            As for :meth:`segment_region`.
         """
         from ..core.editing import with_object
 
@@ -163,16 +162,23 @@ class Engine:
         options: SegmentOptions,
         progress: Progress | None = None,
     ) -> SegmentationResult:
-        """A result after the region of one object was moved or drawn anew; the others keep their pixels.
+        """Segment one object of a result again after its region was moved or drawn again; the others keep their pixels.
+
+        Parameters
+        ----------
+        name : str
+            Name of the object.
+        roi : tuple of 4 float
+            The new region, (x0, y0, x1, y1) in px.
 
         Raises
         ------
         KeyError
             If no object has this name.
         UnknownClassError
-            If the model does not know the object's class, because another one has made it.
+            If the object's class is none of the model's, because another model found it.
         WeightsError, DeviceError
-            As :meth:`pipeline`.
+            As for :meth:`pipeline`.
         """
         from ..core.editing import with_region
 
@@ -183,7 +189,7 @@ class Engine:
     def segment_box(
         self, volume: Volume, box: VolumeBox, label: str, options: SegmentOptions, progress: Progress | None = None
     ) -> VolumeResult:
-        """Segment one object of a volume from a box given by hand; errors as ``VolumePipeline.segment_from_box``."""
+        """Segment one object of a volume in a box drawn by hand. Errors as for ``VolumePipeline.segment_from_box``."""
         pipeline = self._of("volumes", options, progress)
         result: VolumeResult = pipeline.segment_from_box(volume, label, box, method=options.method, progress=progress)
         return result
@@ -196,13 +202,30 @@ class Engine:
         options: SegmentOptions,
         progress: Progress | None = None,
     ) -> VolumeResult:
-        """A result of a volume after the box of one object was dragged, or drawn for a label that it lacks.
+        """Segment an object of a volume's result again after its box was dragged, or a missing label in a new box.
 
-        Errors as ``core.volumes.editing.with_box``; what has changed, ``changed_names`` there says.
+        Errors as for ``core.volumes.editing.with_box``; ``changed_names`` of that module lists the objects that
+        changed.
         """
         from ..core.volumes.editing import with_box
 
         return with_box(self._of("volumes", options, progress), result, name, box, progress)
+
+    def replace_slice_box(
+        self,
+        result: VolumeResult,
+        name: str,
+        box: VolumeBox,
+        options: SegmentOptions,
+        progress: Progress | None = None,
+    ) -> VolumeResult:
+        """Segment an object of a volume's result again with a box that was drawn in a single slice.
+
+        Errors as for ``core.volumes.editing.with_slice_box``.
+        """
+        from ..core.volumes.editing import with_slice_box
+
+        return with_slice_box(self._of("volumes", options, progress), result, name, box, progress)
 
     def _of(self, kind: str, options: SegmentOptions, progress: Progress | None) -> Any:
         """The pipeline, where it takes "radiographs", or "volumes"; MethodError where it takes the other."""

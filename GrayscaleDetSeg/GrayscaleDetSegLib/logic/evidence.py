@@ -1,4 +1,4 @@
-"""On what a model was shown to work, by the figures that its manifest holds."""
+"""What was measured of a model's classes, from the figures in its manifest."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Evidence:
     Parameters
     ----------
     works, misses, unmeasured : tuple of str
-        The classes of which it finds at least `ENOUGH` of the objects, those of which it finds fewer, and those of
-        which nothing was measured; in the model's order.
+        The classes of which the model finds at least the share `ENOUGH` of the objects; those of which it finds fewer;
+        and those that were not measured. All in the model's order.
     figures : dict of str to (int, float)
-        For each class that was measured the number of objects, and the share of them that is found, 0..1.
+        For each measured class the number of objects and the share of them that is found, 0..1.
     """
 
     works: tuple[str, ...] = ()
@@ -35,10 +35,10 @@ class Evidence:
 
 
 def evidence_of(folder: Path, classes: Sequence[str]) -> Evidence:
-    """What the manifest of a bundle says was measured; all classes are unmeasured where it says nothing usable.
+    """Read the figures in the manifest of a bundle; if it contains no usable ones, all classes are unmeasured.
 
-    Clinical films that nobody trained on count before the validation parts of the training's sets. They may name a
-    class without its side.
+    Figures on clinical films that were not trained on have priority over those on the validation parts of the training
+    sets. They may name a class without its side.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

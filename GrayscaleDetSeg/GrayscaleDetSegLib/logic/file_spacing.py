@@ -1,6 +1,6 @@
-"""Giving a volume the spacing that its file says, where Slicer has loaded it with another one; it can be undone.
+"""Give a volume the spacing of its file if Slicer loaded it with another one, and undo that.
 
-Slicer's own rulers then measure as the areas here do. What is shown on the volume goes with it.
+Slicer's rulers then measure the same lengths as this software's areas. Results on the volume move with it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _BEFORE = "SpacingBefore"
 
 
 def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None = None) -> Spacing | None:
-    """What the volume could be given: the spacing of its file, where one of Slicer's readers has made another of it.
+    """The spacing of a volume's file, if one of Slicer's readers has changed it.
 
-    None where they agree, nothing is known, or somebody has set the volume's spacing since.
+    None if the spacings are equal, the file's is not known, or the user has set the volume's spacing since.
     """
     try:
         grid = volumes.grid_of(volume, slice_index)
@@ -47,10 +47,15 @@ def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None = N
 def give_file_spacing(
     workspace: Workspace, volume: vtkMRMLScalarVolumeNode, slice_index: int | None = None
 ) -> Spacing | None:
-    """Give a volume its file's spacing; returns it, None where there is none to give, see :func:`offered_spacing`.
+    """Give a volume the spacing of its file, see :func:`offered_spacing`. :func:`take_file_spacing_back` undoes it.
 
-    :func:`take_file_spacing_back` undoes it, in a saved and reopened scene as well. Results that are shown on the
-    volume are shown again on its pixels; what undo had kept of them is dropped, because it lies elsewhere.
+    Undoing works in a saved and reopened scene as well. Results on the volume are shown again on its pixels; their
+    states for undo are dropped, because their geometry is another one.
+
+    Returns
+    -------
+    Spacing or None
+        The spacing that was set; None if there is none to set.
     """
     spacing = offered_spacing(volume, slice_index)
     if spacing is None:
@@ -65,12 +70,12 @@ def give_file_spacing(
 
 
 def can_take_back(volume: vtkMRMLScalarVolumeNode) -> bool:
-    """Whether the volume was given its file's spacing."""
+    """Whether :func:`give_file_spacing` has changed a volume."""
     return attribute(volume, _BEFORE) is not None
 
 
 def take_file_spacing_back(workspace: Workspace, volume: vtkMRMLScalarVolumeNode) -> bool:
-    """Undo :func:`give_file_spacing`; whether there was anything to undo."""
+    """Undo :func:`give_file_spacing`. Returns False if there was nothing to undo."""
     text = attribute(volume, _BEFORE)
     try:
         before = [float(number) for number in (text or "").split()]

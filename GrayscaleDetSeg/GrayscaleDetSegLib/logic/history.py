@@ -1,4 +1,4 @@
-"""States of segmentations that undo can bring back."""
+"""The states of segmentations for undo."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ BYTES = 2**28
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A segmentation as it was.
+    """An earlier state of a segmentation.
 
     Parameters
     ----------
     segments : Snapshot
     shown : Shown or None
-        None where it showed no result, or one that its image no longer fitted.
+        None if it showed no result, or the image had changed since.
     document : str or None
-        What the node said of its result.
+        The record of the result, ``record.kept_document``.
     """
 
     segments: Snapshot
@@ -41,10 +41,10 @@ class State:
 
     @property
     def buffers(self) -> dict[tuple[str, int], int]:
-        """Bytes of all that the state holds, by what tells each buffer from others; states share most of them.
+        """The size of each buffer of the state in bytes, by a key of the buffer; states share most buffers.
 
-        These are the segments' label maps and surfaces; the image, masks and explanations of the result; and what is
-        stored of it as text.
+        Buffers are the label maps and surfaces of the segments; the image, masks and explanations of the result; and
+        the text of the record.
         """
         held = {("vtk", key): size for key, size in self.segments.buffers.items()}
         if self.shown is not None:
@@ -55,7 +55,7 @@ class State:
 
 
 def held_bytes(states: Sequence[State]) -> int:
-    """Bytes that all these states hold together."""
+    """The number of bytes that these states hold together; shared buffers count once."""
     buffers: dict[tuple[str, int], int] = {}
     for state in states:
         buffers.update(state.buffers)
@@ -63,13 +63,13 @@ def held_bytes(states: Sequence[State]) -> int:
 
 
 class History:
-    """The states of each segmentation node; they go with it, and another node with its id has none."""
+    """The states of each segmentation node. They are dropped with the node; another node with the same id has none."""
 
     def __init__(self) -> None:
         self._states: dict[str, tuple[Any, list[State]]] = {}  # by the node's id: a weak reference to it, its states
 
     def push(self, node: vtkMRMLSegmentationNode, state: State) -> None:
-        """Keep a state; the oldest go where they are too many."""
+        """Add a state; if there are too many or they hold too much memory, the oldest are dropped."""
         self.drop_gone()
         if not self.states(node):
             import vtk
@@ -83,12 +83,12 @@ class History:
             del states[0]
 
     def pop(self, node: vtkMRMLSegmentationNode) -> State | None:
-        """Take the last state out; None where there is none."""
+        """Remove and return the last state; None if there is none."""
         states = self.states(node)
         return states.pop() if states else None
 
     def has(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Whether there is a state to bring back."""
+        """Whether a node has a state."""
         return bool(self.states(node))
 
     def clear(self) -> None:
@@ -103,7 +103,7 @@ class History:
                 del self._states[identity]
 
     def states(self, node: vtkMRMLSegmentationNode) -> list[State]:
-        """All states of a node, the oldest first."""
+        """All states of a node, oldest first."""
         reference, states = self._states.get(node.GetID(), (None, []))
         is_known = reference is not None and reference.Get() is node and node.GetScene() is not None
         return states if is_known else []

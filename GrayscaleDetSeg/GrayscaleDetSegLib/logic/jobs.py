@@ -1,8 +1,8 @@
-"""Work in a thread while the window stays alive.
+"""Work in a thread while the window responds.
 
-In Slicer, Python threads get no time while Qt's event loop waits, unless the main thread sleeps in Python now and then:
-whoever watches a job does so from a timer that calls :meth:`Job.breathe`. PyTorch must have been imported before,
-because an import in a thread would take that sleep for minutes.
+In Slicer, Python threads do not run while Qt's event loop waits, unless the main thread sleeps in Python repeatedly.
+The owner of a job therefore calls :meth:`Job.breathe` from a timer. PyTorch must be imported before: an import in a
+thread would take minutes this way.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ _collection, _pauses, _was_enabled = threading.Lock(), 0, True
 
 
 class Cancelled(Exception):
-    """The user does not want the result any more."""
+    """The user has cancelled the job."""
 
 
 class Job(Generic[Outcome]):
-    """One piece of work, started at once, or as soon as those before it have ended.
+    """One function that runs in a thread. It starts at once, or when earlier jobs have ended.
 
-    There are never two at work: one that was told to end, and that nobody waits for any more, still computes until its
-    next stage. A program that ends waits for that stage too, because the libraries that compute must not be torn down
-    under a thread.
+    Two jobs never run at the same time: a cancelled job computes until its next stage. A program that exits waits for
+    that stage as well, because the libraries must not be unloaded while a thread uses them.
 
     Parameters
     ----------
     work : callable (progress) -> outcome
-        Runs in a thread: it must not touch the scene or the window. It calls `progress` with the name of each stage as
-        that starts; there the work ends if it was cancelled.
+        Runs in a thread; it must not use the scene or the window. It calls `progress` with the name of each stage that
+        starts; if the job was cancelled, it ends there.
     """
 
     def __init__(self, work: Callable[[Progress], Outcome]) -> None:
@@ -62,36 +61,36 @@ class Job(Generic[Outcome]):
 
     @property
     def is_done(self) -> bool:
-        """Whether the thread has ended, by whatever way."""
+        """Whether the thread has ended, with or without an error."""
         return not self._thread.is_alive()
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it was told to end."""
+        """Whether :meth:`cancel` was called."""
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """Ask the work to end at its next stage; returns at once."""
+        """Make the work end at its next stage. Returns at once."""
         self._cancelled.set()
 
     def breathe(self) -> None:
-        """Give the thread the interpreter for a moment."""
+        """Sleep for a moment, so that the thread runs."""
         if not self.is_done:
             time.sleep(BREATH)
 
     def wait(self, seconds: float | None = None) -> None:
-        """Block until the thread has ended, or so many seconds are over."""
+        """Wait until the thread has ended, or for this number of seconds."""
         self._thread.join(seconds)
 
     def outcome(self) -> Outcome:
-        """What the work returned.
+        """Return what the work returned.
 
         Raises
         ------
         Cancelled
-            If it was told to end.
+            If the job was cancelled.
         Exception
-            Whatever the work raised.
+            The exception that the work raised.
         """
         self._thread.join()
         if self._cancelled.is_set():

@@ -1,6 +1,6 @@
-"""Which models are installed: those that come with the software, those in the user's folder, those added by path.
+"""The list of models: those shipped with the software, those in the user's folder, and those added by path.
 
-Of a bundle nothing but its manifest is read here; weights are read, and checked, when a pipeline is loaded.
+Only the manifest of a bundle is read here. Weights are read and checked when a pipeline is loaded.
 """
 
 from __future__ import annotations
@@ -27,56 +27,56 @@ SCORE = 0.3
 
 
 class Settings(Protocol):
-    """What is kept beyond the end of the application; a QSettings is one."""
+    """Settings that are kept when the application ends; a QSettings is one."""
 
     def value(self, key: str) -> Any:
-        """What was set; None where nothing was."""
+        """The value of a key; None if it is not set."""
 
     def setValue(self, key: str, value: str) -> None:
-        """Keep a text."""
+        """Set the value of a key."""
 
 
 class Memory:
-    """Settings that end with the process, where no application keeps any."""
+    """Settings that are lost when the process ends, for use without an application."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
 
     def value(self, key: str) -> str | None:
-        """What was set; None where nothing was."""
+        """The value of a key; None if it is not set."""
         return self._values.get(key)
 
     def setValue(self, key: str, value: str) -> None:
-        """Keep a text."""
+        """Set the value of a key."""
         self._values[key] = value
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model bundle, by its manifest.
+    """A model bundle, as its manifest describes it.
 
     Parameters
     ----------
     folder : Path
     name : str
-        The manifest's; that of the folder where it cannot be read.
+        Name in the manifest; that of the folder if the manifest cannot be read.
     version : str
     classes : tuple of str
-        What it finds.
+        Classes that it finds.
     methods : tuple of str
-        The names of the methods that it can segment by, its own first.
+        Names of the methods that it can segment with, the default first.
     score : float
-        Score that a region needs by the model's own settings, 0..1.
+        Score threshold of regions, 0..1.
     use : str
-        What it may be used for, in its maker's words.
+        Intended use, as the manifest says it.
     clean_up : PostProcessing
-        What it does to masks.
+        Post-processing of masks.
     problem : str
-        Why it cannot be used and what to do, one sentence; nothing where it can.
+        One sentence on why it cannot be used and what to do; empty if it can be used.
     is_added : bool
-        Whether it is on the list because somebody added its path.
+        Whether the user added it by its path.
     dimensions : int
-        What it takes: 2 for radiographs, 3 for volumes.
+        2 if it takes radiographs, 3 if it takes volumes.
     """
 
     folder: Path
@@ -93,17 +93,17 @@ class Model:
 
     @property
     def full_name(self) -> str:
-        """Name and version, as results name what made them."""
+        """Name and version, as results name their model."""
         return f"{self.name} {self.version}".strip()
 
     @property
     def key(self) -> str:
-        """What is stored of a choice: the folder, or nothing for the shipped model, wherever it is installed."""
+        """The text by which a choice of the model is stored: the folder, or an empty text for the shipped model."""
         return "" if _is_same(self.folder, weights.shipped_bundle()) else str(self.folder)
 
 
 def read_model(folder: Path) -> Model:
-    """A bundle by its manifest; what is wrong with it is its `problem`, and nothing is raised."""
+    """Read the manifest of a bundle. Nothing is raised; an error becomes the model's `problem`."""
     try:
         bundle = Bundle.open(folder)
     except WeightsError as error:
@@ -144,14 +144,14 @@ def _understood(bundle: Bundle) -> Model:
 
 
 class Models:
-    """The list of models; it is looked up anew each time, because folders come and go.
+    """The list of models. It is read again at each call, because folders may change.
 
     Parameters
     ----------
     user_folder : Path, optional
-        Whatever bundle lies in it is on the list; it need not exist.
+        All bundles in it are on the list; it need not exist.
     settings : Settings, optional
-        Where the folders that were added are remembered; they are forgotten with the process by default.
+        Stores the folders that the user added; by default they are forgotten when the process ends.
     """
 
     def __init__(self, user_folder: Path | None = None, settings: Settings | None = None) -> None:
@@ -159,9 +159,10 @@ class Models:
         self._settings = Memory() if settings is None else settings
 
     def installed(self) -> list[Model]:
-        """All of them: the shipped one, others beside it, those of the user's folder, those added; each folder once.
+        """All models: the shipped one, others beside it, those in the user's folder, those added by path; each folder
+        once.
 
-        A bundle that cannot be used is on the list as well, and says why.
+        Bundles that cannot be used are included, with their `problem`.
         """
         found = [read_model(weights.shipped_bundle())]
         for folder in (*_bundles_in(weights.shipped_bundle().parent), *_bundles_in(self.user_folder)):
@@ -173,9 +174,9 @@ class Models:
         return found
 
     def get(self, key: str, listed: Sequence[Model] | None = None) -> Model:
-        """The model of a :attr:`Model.key`, on the list or not; its `problem` says where there is none.
+        """The model of a :attr:`Model.key`, whether it is on the list or not; if there is none, its `problem` says so.
 
-        `listed` is the list, where it is at hand.
+        `listed` is the list, if the caller has it already.
         """
         folder = Path(key) if key else weights.shipped_bundle()
         listed = self.installed() if listed is None else listed
@@ -183,12 +184,12 @@ class Models:
         return next(on_list, None) or read_model(folder)
 
     def add(self, folder: Path) -> Model:
-        """Put a bundle on the list by its path, for good; one that is on it stays as it is.
+        """Add a bundle to the list by its path, permanently. A bundle on the list stays unchanged.
 
         Raises
         ------
         WeightsError
-            If there is no bundle, or one that cannot be used.
+            If the folder holds no bundle, or one that cannot be used.
         """
         folder = Path(os.path.abspath(folder))
         if not _has_manifest(folder):
@@ -204,16 +205,21 @@ class Models:
         return self.get(str(folder))
 
     def remove(self, model: Model) -> None:
-        """Take a model that was added off the list; its files stay."""
+        """Remove a model that was added by path from the list; its files stay."""
         self._remember([folder for folder in self._added() if not _is_same(folder, model.folder)])
 
     def find(self, wanted: str | Path | None) -> Path | None:
-        """The folder of a model by name ("knees"), by name and version ("knees 2"), or by its folder; None if shipped.
+        """The folder of a model by name ("knees"), by name and version ("knees 2"), or by its folder.
+
+        Returns
+        -------
+        Path or None
+            None for the shipped model.
 
         Raises
         ------
         WeightsError
-            If nothing, or more than one model, is called so.
+            If no model, or more than one, has this name.
         """
         if wanted is None or isinstance(wanted, Path):
             return wanted
@@ -231,21 +237,21 @@ class Models:
         raise WeightsError(f"There is no model '{wanted}': choose one of {names}, or give the folder of a model.")
 
     def dimensions(self, folder: Path | None) -> int:
-        """What a model takes: 2 for radiographs, 3 for volumes; 2 where it cannot be read, which loading it says."""
+        """2 if a model takes radiographs, 3 if it takes volumes; 2 if it cannot be read, which loading it reports."""
         return 2 if folder is None else read_model(folder).dimensions
 
     def clean_up_of(self, label: str, makers: str, present: str) -> PostProcessing:
-        """What cleans the mask of an object up when it is edited.
+        """The post-processing of an object's mask after an edit.
 
-        As the model says that made it, because another one need not know its class; where that is not installed, as
-        the present model says.
+        It is that of the model that found the object, because another model need not have its class; if that model is
+        not installed, that of the present model.
 
         Parameters
         ----------
         label : str
             Class of the object.
         makers : str
-            What its result says of the models that made it.
+            Names of the models that made the result, as the result gives them.
         present : str
             The :attr:`Model.key` of the model that is chosen now.
         """
@@ -268,7 +274,7 @@ class Models:
 
 
 def application_models() -> Models:
-    """The models of Slicer's user: their folder lies beside Slicer's settings, which updates leave alone."""
+    """The models of the user of Slicer. Their folder is beside Slicer's settings, which updates do not change."""
     import slicer
 
     settings_folder = Path(slicer.app.slicerUserSettingsFilePath).parent
@@ -276,7 +282,7 @@ def application_models() -> Models:
 
 
 def labels(models: Sequence[Model]) -> list[str]:
-    """What to call models on a list: their names; those that share one are told apart by the ends of their paths."""
+    """Display names of models on a list: their names, with the ends of their paths if names are equal."""
     texts = []
     for model in models:
         peers = [each for each in models if each.name == model.name and each is not model]

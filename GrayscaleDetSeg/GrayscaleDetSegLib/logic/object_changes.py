@@ -1,4 +1,4 @@
-"""Single objects of a result in the scene: written anew, added, taken out; each one change that can be undone."""
+"""Changes of single objects of a result in the scene: write, add, remove. Each is one change for undo."""
 
 from __future__ import annotations
 

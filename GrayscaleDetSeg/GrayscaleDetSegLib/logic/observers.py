@@ -1,4 +1,4 @@
-"""VTK observers that can all be taken back."""
+"""VTK observers that can be removed together."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 
 class Observers:
-    """Observers of one owner; those that are no longer wanted go together.
+    """The observers of one owner, which are removed together.
 
-    What an observer calls gets no arguments: callers look at the nodes anyway.
+    The called functions get no arguments.
     """
 
     def __init__(self) -> None:
         self._tags: list[tuple[Any, int]] = []
 
     def add(self, node, event, call: Callable[[], object]) -> None:
-        """Call `call` at every `event` (a number or a name) of a VTK object."""
+        """Call `call` at every `event` (number or name) of a VTK object."""
         self._tags.append((node, node.AddObserver(event, lambda *_: call())))
 
     def remove_all(self) -> None:
-        """Take all observers back."""
+        """Remove all observers."""
         tags, self._tags = self._tags, []
         for node, tag in tags:
             node.RemoveObserver(tag)

@@ -1,4 +1,4 @@
-"""Where the nodes of a result lie: the segmentation on its image, and a box for the region of each object."""
+"""The positions of a result's nodes: the segmentation on its image, and a ROI node for the region of each object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def adopt(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
-    """Give a segmentation the place of a volume, unless somebody's segments in it would move."""
+    """Give a segmentation the transform and the reference geometry of a volume, unless segments of the user would move.
+    """
     parent = volume.GetParentTransformNode()
     is_ours = not segmentation.has_others_segments(node)
     if is_ours and parent is not node.GetParentTransformNode():
@@ -31,18 +32,19 @@ def adopt(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> Non
 def place_regions(
     found: Outcome, grid: PixelGrid, shown: Shown, held: Collection[str] = (), view_ids: Sequence[str] = ()
 ) -> None:
-    """Let every object have a box where it was looked for, and nothing else one.
+    """Give every object a ROI node at its region, and remove all others.
 
     Parameters
     ----------
     found : Outcome
-        Its boxes are entered and taken out.
+        Its regions are updated.
     grid : PixelGrid
-        Of the slice.
+        Grid of the slice.
+    shown : Shown
     held : collection of str
-        The segments whose boxes somebody is moving at this moment: they are left where they are.
+        Ids of the segments whose regions the user is moving; these nodes are not moved.
     view_ids : sequence of str
-        Ids of the views for new boxes.
+        Ids of the views for new nodes.
     """
     remove_regions(found, [each for each in found.regions if each not in shown.identities])
     scene = found.segmentation.GetScene()

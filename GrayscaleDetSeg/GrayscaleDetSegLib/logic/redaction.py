@@ -1,4 +1,4 @@
-"""Text for others to read: without the names of images and people, and without the places of files."""
+"""Texts without the names of images and people and without the paths of files, for others to read."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _FILE = re.compile(rf"\b[^\s\\/\"'<>|*?:()]+\.(?:{_IMAGES})\b", re.IGNORECASE)
 
 
 def redacted(text: str, names: Iterable[str]) -> str:
-    """`text` without `names`, paths and names of image files, and below it a line that says what was left out.
+    """Replace `names`, paths and names of image files in `text`, and append a line that says what was replaced.
 
-    The same name has the same number everywhere, so that it can still be followed. Of the program's own files the last
-    part of the path stays.
+    The same name gets the same number everywhere, so that it can be followed. Of the program's own files, the last part
+    of the path is kept.
     """
     stripped = {name.strip() for name in names}
     known = sorted((name for name in stripped if len(name) >= _SHORTEST), key=lambda name: (-len(name), name))

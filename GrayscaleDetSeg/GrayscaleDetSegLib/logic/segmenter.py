@@ -1,4 +1,4 @@
-"""Segmenting a volume of the scene in one call: for the Python console, scripts and the module's logic class."""
+"""Segment a volume of the scene by one call: for the Python console, scripts and the module's logic class."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Segmented:
-    """What came out of one run.
+    """The outcome of one run.
 
     Parameters
     ----------
     result : SegmentationResult or VolumeResult
-        All numbers and masks.
+        All figures and masks.
     outcome : Outcome or None
-        The nodes that show it; None where nothing was found, because then there is nothing to show.
+        The nodes that show it; None if nothing was found.
     """
 
     result: AnyResult
@@ -64,19 +64,19 @@ class Segmented:
 
     @property
     def table(self) -> vtkMRMLTableNode | None:
-        """The table node with a row per object."""
+        """The table node with one row per object."""
         return None if self.outcome is None else self.outcome.table
 
 
 class Segmenter:
-    """Segments volumes of a scene, with or without a window: no message boxes, no views.
+    """Segments volumes of a scene, with or without a window. It opens no message boxes and changes no views.
 
     Parameters
     ----------
     scene : vtkMRMLScene
     engine : Engine, optional
     models : Models, optional
-        The list of models; those that come with the software by default.
+        The list of models; by default those shipped with the software.
     """
 
     def __init__(self, scene: vtkMRMLScene, engine: Engine | None = None, models: Models | None = None) -> None:
@@ -99,31 +99,31 @@ class Segmenter:
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
-        """Find the objects of a radiograph, or of a whole volume, segment them, and show them beside the volume.
+        """Find and segment the objects of a radiograph or a whole volume, and show them beside the volume.
 
-        The model says which of the two it takes; its name or folder is `model`.
+        The model determines which of the two is segmented.
 
         Parameters
         ----------
         volume : vtkMRMLScalarVolumeNode
-            Or of a derived class, such as the colour volumes that pictures are loaded as.
+            Or a derived class, such as the colour volumes of picture files.
         slice_index : int, optional
-            Needed for a radiograph where the volume has more than one slice.
+            Needed for a radiograph if the volume has more than one slice.
         segmentation : vtkMRMLSegmentationNode, optional
-            Where to show the result; a new node by default.
+            Node that will show the result; by default a new one.
         replace_edits : bool
-            Whether what was edited by hand in `segmentation` may be replaced (`undo` brings it back).
+            Whether edits by hand in `segmentation` may be replaced (`undo` restores them).
         model : str or Path, optional
-            An installed model by its name, or the folder of any; see ``Models.find``. The shipped one by default.
+            Name of an installed model, or the folder of any model, see ``Models.find``. By default the shipped model.
         polarity, method, clean_up, exclusive, score_threshold, device, engine
-            See ``core.options.SegmentOptions``; models for volumes heed method and device alone.
+            See ``core.options.SegmentOptions``; models for volumes use method and device only.
         progress : callable, optional
-            Called with the name of each stage as it starts.
+            Called with the name of each stage that starts.
 
         Raises
         ------
         GrayscaleDetSegError
-            With one sentence that says what is wrong and what to do; the scene is as before.
+            The message is one sentence that says what is wrong and what to do; the scene is unchanged.
         ValueError
             If there is no such method or polarity.
         """
@@ -155,28 +155,28 @@ class Segmenter:
     ) -> Segmented:
         """Segment one object in a region drawn by hand, without the 2D detector.
 
-        With a model for volumes the region is a box in the volume, and what comes after the method's first look begins
-        from it. An object of `segmentation` with this label is found anew; `slice_index`, `existing` and the options
-        that are for radiographs have no effect.
+        With a model for volumes, the region is a box in the volume, which replaces the first stage of the method. An
+        object of `segmentation` with this label is segmented again; `slice_index`, `existing` and the options for
+        radiographs have no effect.
 
         Parameters
         ----------
         region : vtkMRMLMarkupsROINode
-            Any box over the image; it is only read.
+            Any box over the image; it is not changed.
         label : str
             Class of the object, for example "femur".
         segmentation : vtkMRMLSegmentationNode, optional
-            A result on the same slice that gets the object as well; a new node by default.
+            A result on the same slice, to which the object is added; by default a new node.
         exclusive : bool
-            For a new result: that of `segmentation` keeps to what it was made with.
+            For a new result only; the result of `segmentation` keeps its own setting.
         existing : str or None
-            What to do where an object of `segmentation` has the region's pixels already: ``"replace"``, ``"extend"`` or
-            ``"keep"`` (the new object gets what is left, and a note says so), see ``logic.drawn``. None is refused.
+            What to do if an object of `segmentation` has the region's pixels: ``"replace"``, ``"extend"`` or ``"keep"``
+            (the new object gets the other pixels, and a note says so), see ``logic.drawn``. None raises an error.
 
         Raises
         ------
         GrayscaleDetSegError
-            As :meth:`segment`; also where the box lies beside the image, the model does not know the class, or an
+            As for :meth:`segment`; also if the box lies outside the image, the class is none of the model's, or an
             object has the region's pixels and `existing` is None.
         """
         options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
@@ -202,7 +202,7 @@ class Segmenter:
         return Segmented(result, self.workspace.outcome(segmentation))
 
     def undo(self, segmentation: vtkMRMLSegmentationNode) -> bool:
-        """Bring back what a segmentation showed before the last change; whether there was such a state."""
+        """Restore what a segmentation showed before the last change. Returns False if there is no such state."""
         return self.workspace.undo(segmentation)
 
     def move_box(
@@ -215,23 +215,49 @@ class Segmenter:
         model: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Segmented:
-        """Find one object of a result of a volume again, from another box; what follows from it, such as parts, too.
+        """Segment one object of a volume's result again in another box, and what depends on it, such as parts of an
+        organ.
 
         Parameters
         ----------
         segmentation : vtkMRMLSegmentationNode
         name : str
-            Of the object.
+            Name of the object.
         region : vtkMRMLMarkupsROINode
-            Any box over the volume; it is only read.
+            Any box over the volume; it is not changed.
         model : str or Path, optional
             The model, as for :meth:`segment`; it must have the object's class.
 
         Raises
         ------
         GrayscaleDetSegError
-            If `segmentation` shows no result of a volume, or no object of this name, or nothing is found from the box.
+            If `segmentation` shows no result of a volume or no object of this name, or nothing is found from the box.
         """
+        return self._moved(segmentation, name, region, self.engine.replace_box, device, model, progress)
+
+    def draw_slice_box(
+        self,
+        segmentation: vtkMRMLSegmentationNode,
+        name: str,
+        region: vtkMRMLMarkupsROINode,
+        *,
+        device: str = "auto",
+        model: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> Segmented:
+        """Segment one object of a volume's result again, with another box in one slice.
+
+        For methods that look for boxes slice by slice; the other slices keep theirs. Parameters as :meth:`move_box`;
+        `region` lies in one slice of the view that the method looks at.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            As for :meth:`move_box`; also if the method takes no such boxes, or uses another view.
+        """
+        return self._moved(segmentation, name, region, self.engine.replace_slice_box, device, model, progress)
+
+    def _moved(self, segmentation, name, region, replace, device, model, progress) -> Segmented:
         shown = self.workspace.shown(segmentation)
         if shown is None or not isinstance(shown.result, VolumeResult):
             raise GrayscaleDetSegError(f"{segmentation.GetName()} shows no result of a volume; segment one first.")
@@ -244,19 +270,20 @@ class Segmenter:
         if roi is None:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
         require(True)
-        return self._replaced(segmentation, shown.result, name, VolumeBox(*roi), options, progress)
+        after = replace(shown.result, name, VolumeBox(*roi), options, progress)
+        return self._written(segmentation, shown.result, after)
 
     def _from_box(self, reading, box, label, options, progress, segmentation) -> Segmented:
         shown = None if segmentation is None else self.workspace.shown(segmentation)
-        if shown is None:
+        if shown is None or not isinstance(shown.result, VolumeResult):
             return self._shown(
                 reading, self.engine.segment_box(reading.image, box, label, options, progress), segmentation
             )
-        return self._replaced(segmentation, shown.result, label, box, options, progress)
+        after = self.engine.replace_box(shown.result, label, box, options, progress)
+        return self._written(segmentation, shown.result, after)
 
-    def _replaced(self, segmentation, result, name, box, options, progress) -> Segmented:
-        after = self.engine.replace_box(result, name, box, options, progress)
-        self.workspace.write_objects(segmentation, after, changed_names(result, after))
+    def _written(self, segmentation, before, after) -> Segmented:
+        self.workspace.write_objects(segmentation, after, changed_names(before, after))
         return Segmented(after, self.workspace.outcome(segmentation))
 
     def _read(self, volume: vtkMRMLScalarVolumeNode, options: SegmentOptions, slice_index: int | None) -> AnyReading:

@@ -1,4 +1,4 @@
-"""What is read of a volume, and what a segmentation shows of it, hand edits included."""
+"""What was read of a volume, and the result that a segmentation shows, edits by hand included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A slice of a volume as a radiograph, and where its pixels lie."""
+    """A slice of a volume as a radiograph, and its pixel grid."""
 
     volume: vtkMRMLScalarVolumeNode
     grid: PixelGrid
@@ -29,13 +29,13 @@ class Reading:
 
     @property
     def image(self) -> Radiograph:
-        """The same as `radiograph`."""
+        """The radiograph."""
         return self.radiograph
 
 
 @dataclass(frozen=True, eq=False)
 class WholeReading:
-    """A whole volume, and where its voxels lie."""
+    """A whole volume, and its voxel grid."""
 
     volume: vtkMRMLScalarVolumeNode
     grid: PixelGrid
@@ -49,7 +49,7 @@ AnyReading = Union[Reading, WholeReading]
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What a segmentation shows: a result, and the id of the segment of each of its objects."""
+    """A result that a segmentation shows, and the id of the segment of each of its objects."""
 
     result: AnyResult
     identities: tuple[str, ...]
@@ -58,12 +58,18 @@ class Shown:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is the result of a whole volume."""
+        """Whether the result is that of a whole volume."""
         return isinstance(self.result, VolumeResult)
 
     @property
     def of_radiograph(self) -> SegmentationResult:
-        """The result, where it is one of a radiograph; GrayscaleDetSegError where it is one of a volume."""
+        """The result of a radiograph.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the result is that of a volume.
+        """
         if isinstance(self.result, VolumeResult):
             raise GrayscaleDetSegError("This is the result of a volume, which has no thresholds and no regions in px.")
         return self.result
@@ -74,5 +80,5 @@ class Shown:
         return {item.name: each for each, item in zip(self.identities, objects_of(self.result))}
 
     def object_of(self, identity: str | None) -> AnyObject | None:
-        """The object that a segment shows; None where it shows none of them."""
+        """The object that a segment shows, or None."""
         return None if identity is None else dict(zip(self.identities, objects_of(self.result))).get(identity)

@@ -1,8 +1,8 @@
-"""The result of one segmentation node: loaded, saved, changed and undone in one place.
+"""The store of one segmentation node's result: load, save, change, undo.
 
-A result has two parts: the pixels, which the node's segments hold, and all else, which the node says as a document
-(``scene.record``). What is kept here besides is only faster. It counts as long as document, image and label maps have
-the modification times (MTime) that they had; so Segment Editor, scripts and other workspaces may change any of them.
+A result has two parts: the pixels are in the node's segments, the rest is on the node as a document (``scene.record``).
+What the store keeps besides is a cache. It is valid while document, image and label maps have the same modification
+times (MTime), so that Segment Editor, scripts and other workspaces may change any of them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ Stamp = tuple[object, ...]
 
 
 class Transaction(Protocol):
-    """A change that takes its time, such as a drag: stored once, at its end, or not at all."""
+    """A change over some time, such as a drag, which is stored once at its end or not at all."""
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything differs from how it began."""
+        """Whether anything differs from the state at its beginning."""
 
     def settle(self) -> None:
-        """End it with what it shows now."""
+        """End the transaction with its present state."""
 
     def cancel(self) -> None:
-        """End it; all is as it was before."""
+        """End the transaction and restore the state at its beginning."""
 
 
 @dataclass
@@ -72,13 +72,13 @@ class _Kept:
 class ResultStore:
     """The result that one segmentation node shows.
 
-    It observes nothing, and does not keep its node alive.
+    It observes nothing and holds no reference to its node.
 
     Parameters
     ----------
     node : vtkMRMLSegmentationNode
     history : History
-        Where the states for :meth:`undo` go.
+        Keeps the states for :meth:`undo`.
     """
 
     def __init__(self, node: vtkMRMLSegmentationNode, history: History) -> None:
@@ -92,23 +92,29 @@ class ResultStore:
 
     @property
     def node(self) -> vtkMRMLSegmentationNode | None:
-        """The segmentation; None once it is in no scene any more."""
+        """The segmentation; None if it is no longer in a scene."""
         node = self.held_node
         return node if node is not None and node.GetScene() is not None else None
 
     @property
     def held_node(self) -> vtkMRMLSegmentationNode | None:
-        """The segmentation, in a scene or not; None once nobody holds it."""
+        """The segmentation, in a scene or not; None if it no longer exists."""
         return self._reference.Get()
 
     @property
     def volume(self) -> vtkMRMLScalarVolumeNode | None:
-        """The image that the result belongs to; None where it is gone, or there is no result."""
+        """The image of the result; None if it is no longer in the scene, or there is no result."""
         return None if self.node is None else volume_of(self.node)
 
     @property
     def grid(self) -> PixelGrid:
-        """Where the pixels of the slice lie; RadiographError where the image holds none."""
+        """The grid of the slice.
+
+        Raises
+        ------
+        RadiographError
+            If the image has no pixels.
+        """
         kept, document = self._kept, record.kept_document(self.node)
         index = kept.index if kept is not None and kept.document == document else record.kept_slice(self.node)
         return volumes.grid_of(self.volume, index)
@@ -116,17 +122,18 @@ class ResultStore:
     # reading and writing
 
     def load(self, unread: Collection[str] = ()) -> Shown | None:
-        """What the segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
+        """Load the result that the segmentation shows, with the masks that its segments have now; None if it stores no
+        result.
 
         Parameters
         ----------
         unread : collection of str
-            Segments whose pixels are on the move, and are not looked at.
+            Ids of segments whose pixels are changing and are not read.
 
         Raises
         ------
         RadiographError
-            As ``record.kept_result``.
+            As for ``record.kept_result``.
         """
         node, volume = self.node, self.volume
         if node is None or volume is None:
@@ -143,7 +150,7 @@ class ResultStore:
         return self._as_it_is(kept, volume, unread)
 
     def loaded(self, unread: Collection[str] = ()) -> Shown | None:
-        """As :meth:`load`; None also where the image shows other pixels by now."""
+        """As :meth:`load`, but None if the pixels of the image have changed, where :meth:`load` raises an error."""
         try:
             return self.load(unread)
         except RadiographError:
@@ -157,17 +164,17 @@ class ResultStore:
         stamp: int | None,
         written: Collection[str] = (),
     ) -> Shown:
-        """Store a result whose masks the segments show already.
+        """Store a result whose masks the segments have already.
 
         Parameters
         ----------
         identities : sequence of str
-            The segments of the objects, in their order.
+            Ids of the segments of the objects, in their order.
         stamp : int or None
-            Which pixels the image had when the result was made.
+            Modification time of the image's pixels when the result was made.
         written : collection of str
-            Those of the segments that have exactly their objects' pixels, because they have just been written; of the
-            others, which somebody may have edited, this is looked up.
+            Ids of the segments that have exactly the pixels of their objects, because they have just been written. The
+            others may have been edited and are compared.
         """
         node, before = self.node, self._kept
         record.keep_result(node, result, grid, identities)
@@ -179,14 +186,14 @@ class ResultStore:
         return self._as_it_is(kept, self.volume)
 
     def unchanged(self, identity: str, item: AnyObject) -> None:
-        """A segment has the pixels of an object again, which it had when it was looked at last."""
+        """Record that a segment has the same pixels as an object again, after it was changed and restored."""
         if self._kept is not None and self.volume is not None:
             segments = self.node.GetSegmentation()
             if segments.GetSegment(identity) is not None and identity in self._kept.base.identities:
                 self._kept.seen[identity] = masks.stamp_of(self.node, identity, self.volume, self.grid), item
 
     def forget(self) -> None:
-        """Drop what is kept, and a transaction that is open, because the image may be another one now."""
+        """Drop the cache and an open transaction, because the image may have changed."""
         self.abandon()
         self._kept = None
 
@@ -245,11 +252,11 @@ class ResultStore:
         return State(snapshot(node, known), shown, document)
 
     def remember(self, state: State | None = None) -> None:
-        """Keep a state, the present one by default, for :meth:`undo`."""
+        """Keep a state, by default the present one, for :meth:`undo`."""
         self._history.push(self.node, self.state() if state is None else state)
 
     def restore(self, state: State) -> None:
-        """Let segments and document be those of a state again; other nodes of the result are the caller's."""
+        """Restore the segments and the document of a state. The caller restores the other nodes of the result."""
         node, shown = self.node, state.shown
         renewed = bring_back(node, state.segments)
         for former in self._history.states(node):
@@ -261,9 +268,9 @@ class ResultStore:
             self._kept = _Kept(state.document, shown.stamp, record.kept_slice(node), shown)
 
     def undo(self) -> bool:
-        """Bring back the last state that was remembered; whether there was one.
+        """Restore the last remembered state. Returns False if there is none.
 
-        A transaction that is open is the last change, and is given up.
+        An open transaction counts as the last change and is cancelled.
         """
         is_changed = self._open is not None and self._open.is_changed
         self.abandon()
@@ -275,31 +282,31 @@ class ResultStore:
         return state is not None
 
     def is_repainted(self, identity: str, name: str) -> bool:
-        """Whether a segment has other pixels than were written for the object called `name`, in any slice."""
+        """Whether the pixels of a segment, in any slice, differ from those written for the object called `name`."""
         return segmentation.is_repainted(self.node, self.volume, self.grid, identity, name)
 
     def keep_edited(self, identity: str, name: str) -> None:
-        """Keep a segment as a hidden copy where it was edited by hand; nothing where it is gone."""
+        """Keep a segment as a hidden copy if it was edited by hand. Does nothing if the segment does not exist."""
         if self.node.GetSegmentation().GetSegment(identity) is not None and self.is_repainted(identity, name):
             keep_copy(self.node, identity)
 
     def open(self, transaction: Transaction) -> None:
-        """A change begins that takes its time; another one that is open is settled."""
+        """Register a transaction that begins; another open one is settled."""
         self.settle()
         self._open = transaction
 
     def close(self, transaction: Transaction) -> None:
-        """A transaction has ended."""
+        """Unregister a transaction that has ended."""
         if self._open is transaction:
             self._open = None
 
     def settle(self) -> None:
-        """End a transaction that is open, with what it shows now."""
+        """End an open transaction with its present state."""
         if self._open is not None:
             self._open.settle()
 
     def abandon(self) -> None:
-        """Give up a transaction that is open; all is as it was before."""
+        """Cancel an open transaction and restore the state before it."""
         if self._open is not None:
             self._open.cancel()
 

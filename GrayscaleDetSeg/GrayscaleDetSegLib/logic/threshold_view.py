@@ -1,6 +1,6 @@
-"""What the cloud's view shows of one object: its points, the gray axis, the threshold box and the two surfaces.
+"""The nodes of the cloud's view for one object: its points, the gray axis, the threshold box and the two surfaces.
 
-There is one set of these nodes for a result; for another object, or after a change, the same nodes show something else.
+A result has one set of these nodes, which is used for every object in turn.
 """
 
 from __future__ import annotations
@@ -33,25 +33,26 @@ _SURFACES = ("bottoms", "tops")
 def show_thresholds(
     outcome: Outcome, result: AnyResult, segment_id: str, view_ids: Sequence[str] = ()
 ) -> CloudFrame | None:
-    """Show the points and the thresholds of an object, in the nodes that are there as far as they are.
+    """Show the points and the thresholds of an object. Existing nodes are used again.
 
-    New nodes can be taken hold of, see :func:`set_interactive`.
+    New nodes can be dragged, see :func:`set_interactive`.
 
     Parameters
     ----------
     outcome : Outcome
-        Its nodes that somebody deleted are taken out, and new ones entered.
+        Deleted nodes are removed from it, and new ones are entered.
     result : SegmentationResult or VolumeResult
     segment_id : str
-        Of the segment that shows the object; it may be gone.
+        Id of the segment that shows the object; it may have been deleted.
     view_ids : sequence of str
-        Ids of the views that show the nodes; if there are none, new nodes show in all views, the others where they did.
+        Ids of the views that show the nodes. If empty, new nodes are shown in all views, and existing ones where they
+        were.
 
     Returns
     -------
     CloudFrame or None
-        Where points and gray levels lie, for the camera. None if the result has no such object, or one that thresholds
-        do not explain: then nothing is shown.
+        The frame of the points, for the camera. None if the result has no such object, or it has no thresholds; nothing
+        is shown then.
     """
     scene = outcome.segmentation.GetScene()
     _leave_out_deleted(outcome)
@@ -96,10 +97,10 @@ def hide_thresholds(outcome: Outcome) -> None:
 
 
 def set_interactive(outcome: Outcome, on: bool) -> None:
-    """Let the mouse take hold of the threshold box and the regions, or of none of them; no event if nothing changes.
+    """Allow or forbid dragging of the threshold box and the regions. No event is emitted if nothing changes.
 
-    Slicer draws and offers the handles of a box as its display node says; lines and middles, which can be picked and
-    pulled without them, heed the lock of the box itself.
+    Slicer draws the handles of a box as its display node says. Lines and centres, which can be dragged without handles,
+    are controlled by the lock of the box node.
     """
     for node in (outcome.box, *outcome.regions.values()):
         if node is None or node.GetScene() is None:
@@ -112,7 +113,7 @@ def set_interactive(outcome: Outcome, on: bool) -> None:
 def color_of_object(
     segmentation: vtkMRMLSegmentationNode, segment_id: str, item: AnyObject
 ) -> tuple[int, int, int]:
-    """The colour of an object, 0..255: that of its segment, which may have been chosen by hand, else its class's."""
+    """The colour of an object, 0..255: that of its segment, which the user may have changed, else that of its class."""
     segment = segmentation.GetSegmentation().GetSegment(segment_id)
     if segment is None:
         return anatomy(item.label).color

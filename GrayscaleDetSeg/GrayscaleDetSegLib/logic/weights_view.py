@@ -1,13 +1,15 @@
-"""The weights of a recurrent method beside its result: shown on request, and gone as soon as the result changes."""
+"""The maps and boxes that explain an object of a method's result: shown on request, removed when the result changes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError
-from ..core.volumes.rounds import SaliencyRounds
+from ..core.explanations.seen import seen_boxes, seen_maps
+from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
-from ..scene.weight_maps import SLICE_VIEWS, add_weights, shown_maps
+from ..scene.seen_boxes import add_seen_boxes
+from ..scene.weight_maps import SLICE_VIEWS, add_weights
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -18,39 +20,48 @@ if TYPE_CHECKING:
 def show_weights(
     workspace: Workspace, node: vtkMRMLSegmentationNode, identity: str
 ) -> dict[str, vtkMRMLScalarVolumeNode]:
-    """Add the maps of an object as volumes, in the place of those of another one.
+    """Add the maps of an object as volumes and its boxes as a model, and remove those of another object.
 
     Returns
     -------
     dict of str to vtkMRMLScalarVolumeNode
-        By the name of the slice view that each map is for ("Red", "Yellow", "Green").
+        The volumes by the name of their slice view ("Red", "Yellow", "Green").
 
     Raises
     ------
     GrayscaleDetSegError
-        If the object is none that a recurrent method has found, or its image is gone.
+        If the object has neither maps nor boxes, or its image is no longer in the scene.
     """
     shown = workspace.shown(node)
     item = None if shown is None else shown.object_of(identity)
     explanation = None if item is None else item.explanation
-    maps = shown_maps(explanation.maps) if isinstance(explanation, SaliencyRounds) else []
-    if item is None or not maps:
-        raise GrayscaleDetSegError(f"There are no weights to show of '{identity}': no recurrent method has found it.")
+    maps, boxes = seen_maps(explanation), seen_boxes(explanation)
+    if shown is None or item is None or not (maps or boxes):
+        raise GrayscaleDetSegError(
+            f"There is nothing to show of '{identity}': its method has no weights, no heat map and no boxes."
+        )
     hide_weights(workspace, node)
-    found, made = workspace.outcome(node), {}
+    found, grid, made = workspace.outcome(node), workspace.grid(node), {}
+    working = shown.result.working_size if isinstance(shown.result, VolumeResult) else None
     with workspace.writing(), outcomes.no_leftovers(workspace.scene):
         for each in maps:
-            name = f"{item.name} weights {each.view}"
-            made[SLICE_VIEWS[each.view]] = add_weights(
-                workspace.scene, found.volume, workspace.grid(node), each, name
+            name = f"{item.name} {each.title} {each.view}"
+            made[SLICE_VIEWS.get(each.view, "Red")] = add_weights(
+                workspace.scene, found.volume, grid, each, name, working
             )
-        found.weights = tuple(made.values())
+        nodes = [*made.values()]
+        if boxes:
+            name = f"{item.name} boxes"
+            nodes.append(
+                add_seen_boxes(workspace.scene, found.volume, grid, boxes, name, workspace.image_views)
+            )
+        found.weights = tuple(nodes)
         outcomes.connect(found)
     return made
 
 
 def hide_weights(workspace: Workspace, node: vtkMRMLSegmentationNode) -> None:
-    """Take the maps away again, where some are shown."""
+    """Remove the maps and boxes, if any are shown."""
     found = workspace.outcome(node)
     if found.weights:
         with workspace.writing():

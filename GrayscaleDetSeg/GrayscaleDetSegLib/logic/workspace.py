@@ -1,4 +1,4 @@
-"""The results in a scene and the nodes around each, which follow what its ``ResultStore`` does."""
+"""The results in a scene and their nodes, which follow the changes of each ``ResultStore``."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """Shows results in a scene and keeps track of them.
+    """Shows results in a scene and updates their nodes.
 
-    It observes nothing. All methods belong to the main thread.
+    It observes nothing. Call all methods on the main thread.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ class Workspace:
 
     @property
     def is_writing(self) -> bool:
-        """Whether the workspace is changing nodes at this moment: events then are its own."""
+        """Whether the workspace is changing nodes now, so that their events are its own."""
         return self._depth > 0
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Marks the changes made inside as the workspace's own."""
+        """Mark the changes inside the context as the workspace's own."""
         self._depth += 1
         try:
             yield
@@ -78,7 +78,7 @@ class Workspace:
         return store
 
     def forget_all(self) -> None:
-        """Drop all that is kept, and what is under way, for a scene that is closed."""
+        """Drop all caches and open drags, when a scene is closed."""
         with self.writing():
             for store in self._stores.values():
                 store.abandon()
@@ -86,12 +86,12 @@ class Workspace:
         self.history.clear()
 
     def forget(self, node: vtkMRMLSegmentationNode) -> None:
-        """Drop what is kept of a segmentation, because the image below it may be another one now."""
+        """Drop the cache of a segmentation, because its image may have changed."""
         with self.writing():
             self.store(node).forget()
 
     def forget_gone(self) -> None:
-        """Drop what is kept of segmentations that are no longer in the scene."""
+        """Drop the caches of segmentations that are no longer in the scene."""
         self.history.drop_gone()
         for identity, store in list(self._stores.items()):
             if store.node is None:
@@ -101,13 +101,13 @@ class Workspace:
     def read(
         self, volume: vtkMRMLScalarVolumeNode, polarity: str = "auto", slice_index: int | None = None
     ) -> Reading:
-        """A slice of a volume as a radiograph, with all that DICOM says of it; errors as ``volumes.read_volume``."""
+        """Read a slice of a volume as a radiograph, with its DICOM context. Errors as for ``volumes.read_volume``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
         image = volumes.read_volume(volume, grid.index, polarity, context_of(volume, grid))
         return Reading(volume, grid, image, stamp)
 
     def read_whole(self, volume: vtkMRMLScalarVolumeNode) -> WholeReading:
-        """All slices of a volume; errors as ``whole_volumes.read_whole``."""
+        """Read all slices of a volume. Errors as for ``whole_volumes.read_whole``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, WHOLE)
         return WholeReading(volume, grid, read_whole(volume, context_of(volume)), stamp)
 
@@ -122,13 +122,12 @@ class Workspace:
         Parameters
         ----------
         into : vtkMRMLSegmentationNode, optional
-            The segmentation to show it in; what it showed before can be brought back by :meth:`undo`. A new one by
-            default.
+            The segmentation that will show it; :meth:`undo` restores what it showed before. By default a new one.
 
         Raises
         ------
         GrayscaleDetSegError
-            As :meth:`check_place`.
+            As for :meth:`check_place`.
         """
         if into is not None:
             self.check_place(into, reading)
@@ -150,19 +149,19 @@ class Workspace:
         return found
 
     def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
-        """Whether a segmentation can show results on this slice: it shows one, or none of ours yet."""
+        """Whether a segmentation can show results on this slice: it shows one already, or no result at all."""
         held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
         if held is None:  # what belonged to an image that is gone belongs to no other
             return index is None
         return held is reading.volume and index in (None, reading.grid.index)
 
     def check_place(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> None:
-        """See to it that a segmentation can show a result on a slice.
+        """Check that a segmentation can show a result on a slice.
 
         Raises
         ------
         GrayscaleDetSegError
-            If it belongs to another image or slice, or is no segmentation of the scene.
+            If it belongs to another image or slice, or is not in the scene.
         """
         is_present = node.IsA("vtkMRMLSegmentationNode") and node.GetScene() is self.scene
         if not is_present or not self.fits(node, reading):
@@ -170,19 +169,17 @@ class Workspace:
             raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
-        """What a segmentation shows, the masks as its segments have them now; None where it holds no result of ours.
+        """The result that a segmentation shows, with the masks that its segments have now; None if it stores no result.
 
         Raises
         ------
         RadiographError
-            As ``record.kept_result``.
+            As for ``record.kept_result``.
         """
         return self.store(node).load()
 
     def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
-        """What a segmentation shows; what was painted or deleted by hand comes into table, regions and cloud, too.
-
-        Nothing is written where nothing was done by hand. Errors as :meth:`shown`.
+        """As :meth:`shown`, and update table, regions and cloud after edits by hand; without edits nothing is written.
         """
         shown = self.shown(node)
         if shown is None:
@@ -201,18 +198,18 @@ class Workspace:
         return outcomes.outcome_of(node)
 
     def grid(self, node: vtkMRMLSegmentationNode) -> PixelGrid:
-        """Where the pixels of a segmentation's slice lie."""
+        """The grid of a segmentation's slice."""
         return self.store(node).grid
 
     def results_on(self, volume: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
-        """The segmentations that show a result on a volume, the oldest first."""
+        """The segmentations that show a result on a volume, oldest first."""
         found = outcomes.outcomes_of(self.scene, volume)
         return [each.segmentation for each in found if record.kept_slice(each.segmentation) is not None]
 
     def takes(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
-        """Whether another result on the same image can be shown in a segmentation; what it shows can be brought back.
+        """Whether a segmentation can show another result on the same image.
 
-        Not where it belongs to another image or slice, or to other pixels than the volume has now.
+        False if it belongs to another image or slice, or the pixels of the volume have changed.
         """
         try:
             self.check_place(node, reading)
@@ -222,9 +219,9 @@ class Workspace:
         return True
 
     def would_lose_edits(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Whether another run into a segmentation would replace what was changed by hand since it was written.
+        """Whether another run into a segmentation would replace edits by hand since it was written.
 
-        Segments that somebody added do not count, because they stay.
+        Segments that the user added do not count, because they stay.
         """
         store = self.store(node)
         if store.volume is None or record.kept_slice(node) is None:
@@ -241,74 +238,79 @@ class Workspace:
         identity: str | None = None,
         instead_of: str | None = None,
     ) -> str:
-        """Show one object of a new result in its segment, the others stay; returns the segment's id.
+        """Show one object of a new result in its segment. The other segments stay, with the pixels that they have now.
 
-        The others are those that are shown now, which may have changed since the new result was begun; pixels that they
-        have stay theirs. A segment that was edited by hand is kept as a hidden copy.
+        They may have changed since the new result was computed; the new object does not get their pixels. A segment
+        that was edited by hand is kept as a hidden copy.
 
         Parameters
         ----------
         name : str
-            Of the object that is new or was changed.
+            Name of the object that is new or has changed.
         identity : str, optional
-            Of its segment; a new one if there is none.
+            Id of its segment; by default a new segment.
         instead_of : str, optional
-            A segment that goes with its object, because the new one takes its place.
+            Id of a segment that is removed with its object, because the new one replaces it.
+
+        Returns
+        -------
+        str
+            The id of the segment.
 
         Raises
         ------
         GrayscaleDetSegError
-            If the image is gone or shows other pixels.
+            If the image is no longer in the scene, or its pixels have changed.
         """
         return object_changes.write_object(self, node, result, name, identity, instead_of)
 
     def write_objects(
         self, node: vtkMRMLSegmentationNode, result: AnyResult, names: Sequence[str]
     ) -> dict[str, str]:
-        """Show several objects of a new result in their segments, as :meth:`write_object`; one change for undo.
+        """Show several objects of a new result in their segments, as :meth:`write_object`, as one change for undo.
 
-        Objects of these names that the new result lacks go, with their segments.
+        Objects of these names that the new result does not have are removed with their segments.
 
         Returns
         -------
         dict of str to str
-            The ids of the segments that were written, by the names of their objects.
+            Ids of the written segments by the names of their objects.
         """
         return object_changes.write_objects(self, node, result, names)
 
     def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
-        """Take an object out of a result, with its segment and its region; nothing where it is not there."""
+        """Remove an object from a result, with its segment and its region. Does nothing if it does not exist."""
         object_changes.remove_object(self, node, identity)
 
     def drag(
         self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None = None
     ) -> ThresholdDrag:
-        """Begin to move the thresholds of an object; what is dragged already is finished first.
+        """Begin a drag of an object's thresholds; an open one is finished first. Errors as for :class:`ThresholdDrag`.
 
-        The drag ends with its ``finish`` or ``cancel``, whatever happens to the scene meanwhile; errors as
-        :class:`ThresholdDrag`.
+        Call the drag's ``finish`` or ``cancel`` in any case, whatever happens to the scene.
         """
         self.settle(node)
         return ThresholdDrag(self.store(node), identity, clean_up, self.writing)
 
     def settle(self, node: vtkMRMLSegmentationNode) -> None:
-        """Finish what is being dragged in a segmentation."""
+        """Finish an open drag in a segmentation."""
         with self.writing():
             self.store(node).settle()
 
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
-        """Keep the present state of a segmentation for :meth:`undo`; scripts call it before they change it."""
+        """Keep the present state of a segmentation for :meth:`undo`. Scripts call it before they change a segmentation.
+        """
         self.settle(node)
         self.store(node).remember()
 
     def can_undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Whether there is a state that :meth:`undo` can bring back."""
+        """Whether there is a state for :meth:`undo`."""
         return self.history.has(node)
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Bring back the last state that was remembered, hand edits of then included; whether there was one.
+        """Restore the last remembered state, edits by hand included. Returns False if there is none.
 
-        What is being dragged counts as the last change: it is taken back.
+        An open drag counts as the last change and is cancelled.
         """
         with self.writing():
             if not self.store(node).undo():
@@ -317,7 +319,8 @@ class Workspace:
         return True
 
     def show_object(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
-        """Show the points and the thresholds of an object in the cloud's view; None where there is no such object."""
+        """Show the points and the thresholds of an object in the cloud's view. Returns None if there is no such object.
+        """
         shown = self.shown(node)
         if shown is None or shown.object_of(identity) is None:
             return None
@@ -325,12 +328,12 @@ class Workspace:
             return show_thresholds(outcomes.outcome_of(node), shown.result, identity, self.cloud_views)
 
     def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:
-        """Let the mouse take hold of boxes and regions, or not."""
+        """Allow or forbid dragging of boxes and regions."""
         with self.writing():
             set_interactive(outcomes.outcome_of(node), on)
 
     def apply_views(self, node: vtkMRMLSegmentationNode) -> None:
-        """Show masks and regions in `image_views`, so that the cloud's view has none of them."""
+        """Show masks and regions in `image_views`, and not in the cloud's view."""
         found = outcomes.outcome_of(node)
         with self.writing():
             for each in (node, *found.regions.values()):
@@ -338,13 +341,13 @@ class Workspace:
                     show_in(each.GetDisplayNode(), self.image_views)
 
     def show_only(self, node: vtkMRMLSegmentationNode | None) -> None:
-        """Of all results, let only this one be in view, or none; see ``scene.aside``."""
+        """Show only this result, or none, and hide the others; see ``scene.aside``."""
         with self.writing():
             show_only(self.scene, node)
 
     @contextmanager
     def change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
-        """Around a change that can be undone, or the making of a new node: all of it happens, or nothing."""
+        """Context of a change for undo, or of a new node (`node` is None): an error restores the state before."""
         store = None if node is None else self.store(node)
         with self.writing():
             if store is not None:
@@ -373,7 +376,7 @@ class Workspace:
             outcomes.connect(found)
 
     def refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
-        """Bring all that belongs to a segmentation up to the result that it shows, and has stored, already."""
+        """Update all nodes of a segmentation to the result that it shows and has stored."""
         found, result, identities = outcomes.outcome_of(node), shown.result, shown.identities
         outcomes.remove_weights(found)  # which are those of what was there before
         place_regions(found, self.grid(node), shown, self.held(), self.image_views)

@@ -1,1 +1,1 @@
-"""The panel and what it shows in the views: the only layer with widgets, over logic and scene."""
+"""The panel and the views. This layer alone has widgets; it uses logic and scene."""

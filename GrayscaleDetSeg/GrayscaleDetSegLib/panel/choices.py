@@ -1,4 +1,4 @@
-"""What is chosen: image, result, model, method; and what follows when another is, or when nodes are gone."""
+"""The choice of image, result, model and method, and the changes that follow from a choice or from deleted nodes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Choices:
-    """Watches the parameters and the scene while the module is in use, and tells the session's signals.
+    """Observes the parameters and the scene while the module is in use, and emits the session's signals.
 
-    One choice can bring another: a volume its last result, a result its volume.
+    A choice may change another one: choosing a volume chooses its last result, and choosing a result chooses its
+    volume.
     """
 
     def __init__(self, session: Session) -> None:
@@ -30,7 +31,7 @@ class Choices:
         self._gone.connect("timeout()", self._look_for_gone)
 
     def enter(self) -> None:
-        """Begin to watch; an image is chosen if none is."""
+        """Begin to observe, and choose an image if none is chosen."""
         parameters, scene = self._session.parameters, slicer.mrmlScene
         self._observers.add(parameters, vtk.vtkCommand.ModifiedEvent, self.look)
         self._observers.add(scene, scene.NodeRemovedEvent, self._on_nodes_removed)
@@ -41,14 +42,14 @@ class Choices:
         self.look()
 
     def leave(self) -> None:
-        """Watch nothing any more."""
+        """Stop observing."""
         self._gone.stop()
         self._observers.remove_all()
         self._of_volume.remove_all()
         self._seen = ()
 
     def show_found(self, node) -> None:
-        """A run has written to a segmentation: it is the chosen one, and shown anew if it was that before."""
+        """Choose the segmentation that a run has written; if it is chosen already, show it again."""
         parameters = self._session.parameters
         if parameters.segmentation is node:
             self._seen = ()
@@ -57,7 +58,7 @@ class Choices:
             parameters.segmentation = node
 
     def look(self) -> None:
-        """See what is chosen now, and tell what has changed."""
+        """Read the present choices, and emit signals for those that have changed."""
         session, parameters = self._session, self._session.parameters
         if parameters is None or slicer.mrmlScene.IsBatchProcessing():  # half a scene; we look at its end
             return

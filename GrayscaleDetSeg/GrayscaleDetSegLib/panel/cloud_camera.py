@@ -1,4 +1,4 @@
-"""The camera of the cloud's view: aimed by the view's own shape, and again when that changes."""
+"""The camera of the cloud's view, which is pointed by the view's aspect ratio, and again when this changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAME = 0.01  # share by which the aspect may differ and still count as the same
 
 
 class CloudCamera:
-    """Keeps the cloud in view."""
+    """Points the camera of the cloud's view."""
 
     def __init__(self) -> None:
         self._widget: Any = None
@@ -26,12 +26,20 @@ class CloudCamera:
         self._size = ViewSize(self._follow)
 
     def aim(self, widget, frame: CloudFrame, roi: Roi) -> bool:
-        """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera.
+        """Point the camera at the cloud of a region.
 
         Parameters
         ----------
         widget : qMRMLThreeDWidget or None
-            Of the cloud's view.
+            The cloud's view.
+        frame : CloudFrame
+        roi : tuple of 4 float
+            (x0, y0, x1, y1) in px.
+
+        Returns
+        -------
+        bool
+            False if there is no camera.
         """
         self.release()
         if widget is None or camera_of(widget) is None:
@@ -42,7 +50,7 @@ class CloudCamera:
         return True
 
     def release(self) -> None:
-        """Do not follow the view any more."""
+        """Stop following the size of the view."""
         self._size.release()
         self._widget, self._wanted = None, None
 
@@ -64,14 +72,14 @@ class CloudCamera:
 
 
 def aspect_of(widget) -> float:
-    """Width by height of a 3D view; a guess before it has a size."""
+    """Width of a 3D view divided by its height; a default before the view has a size."""
     window = widget.threeDView().interactor().GetRenderWindow()
     width, height = (0, 0) if window is None else window.GetSize()
     return width / height if width > 1 and height > 1 else views.ASPECT
 
 
 def camera_of(widget):
-    """The camera node of a 3D view; None where there is none. It shares the view's name, as Slicer's logics find it."""
+    """The camera node of a 3D view, or None. It has the view's layout name, by which Slicer's logics find it."""
     name = widget.mrmlViewNode().GetLayoutName()
     camera = slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLCameraNode")
     return widget.threeDView().cameraNode() if camera is None else camera

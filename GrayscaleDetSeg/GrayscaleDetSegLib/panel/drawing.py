@@ -1,4 +1,4 @@
-"""A region drawn by hand: two clicks in a slice view, on opposite corners."""
+"""Drawing a region by hand, with two clicks in a slice view at opposite corners."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import slicer
 
 from ..logic.observers import Observers
 from ..scene import regions
-from ..scene.geometry import PixelGrid
+from ..scene.geometry import PixelGrid, numpy_matrix
 from ..scene.nodes import remove
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ _COLOR = (255, 214, 61)
 class RegionDrawing:
     """Lets the user draw one region at a time.
 
-    Slicer's place mode does the drawing. It ends after the second click, or before by a click with the right button,
-    by Escape, by another tool, by the end of the node or of the scene; each is noticed, and looked into when Slicer is
-    done with it.
+    The region is drawn in Slicer's place mode, which ends after the second click, or earlier by a right click, Escape,
+    another tool, or the removal of the node or the scene. All of these are observed, and handled after Slicer has
+    finished its own processing.
     """
 
     def __init__(self) -> None:
@@ -36,6 +36,8 @@ class RegionDrawing:
         self._node: Any = None
         self._shortcut: Any = None
         self._is_due = False
+        self.across: int | None = None
+        """The axis of the volume (0 columns, 1 rows, 2 slices) that the view of the last drawn region looks along."""
 
     @property
     def active(self) -> bool:
@@ -51,20 +53,21 @@ class RegionDrawing:
         on_cancelled: Callable[[], None],
         color: Sequence[int] = _COLOR,
     ) -> None:
-        """Let the user draw; what was being drawn before is cancelled. Does nothing without a main window.
+        """Start place mode; an earlier drawing is cancelled. Does nothing without a main window.
 
         Parameters
         ----------
         name : str
-            Of the node.
+            Name of the node.
         volume : vtkMRMLScalarVolumeNode
         grid : PixelGrid
-            Of the slice that is shown, ``volumes.grid_of``.
+            Grid of the slice that is shown, see ``volumes.grid_of``.
         on_drawn : callable
-            Called once, with the node, which lies in the image, straight with its pixels and one slice thick, shows as
-            ``regions.add_region`` has it, in slice views alone, and now belongs to the caller.
+            Called once with the node, which then belongs to the caller. It lies inside the image, parallel to its rows
+            and columns, one slice thick (in a whole volume one voxel along :attr:`across`), and is displayed as by
+            ``regions.add_region``, in slice views only.
         on_cancelled : callable
-            Called once instead, when nothing was drawn; nothing is left behind then.
+            Called once instead if nothing was drawn; the node is removed then.
         color : sequence of 3 int
             0..255.
         """
@@ -76,6 +79,7 @@ class RegionDrawing:
         selection = self._selection = logic.GetSelectionNode()
         interaction = self._interaction = logic.GetInteractionNode()
         # asked before there is a node: the Markups logic makes new ones active
+        self.across = None
         self._before = (
             selection.GetActivePlaceNodeClassName(),
             selection.GetActivePlaceNodeID(),
@@ -98,16 +102,28 @@ class RegionDrawing:
         self._observers.add(interaction, interaction.InteractionModeChangedEvent, self._notice)
         self._observers.add(selection, selection.ActivePlaceNodeIDChangedEvent, self._notice)
         self._observers.add(scene, scene.NodeRemovedEvent, self._notice)
+        for event in (node.PointModifiedEvent, node.PointPositionDefinedEvent):
+            self._observers.add(node, event, self._note_plane)
         self._observers.add(scene, scene.EndCloseEvent, self._notice)
         self._shortcut = qt.QShortcut(qt.QKeySequence("Esc"), slicer.util.mainWindow())
         self._shortcut.connect("activated()", self.cancel)
 
     def cancel(self) -> None:
-        """End the drawing without a region; where nothing is being drawn, nothing happens."""
+        """End the drawing without a region. Does nothing if there is no drawing."""
         if self._node is not None:
             node = self._end()
             remove(slicer.mrmlScene, [node, self._display])  # which stays alone where the node was deleted
             self._on_cancelled()
+
+    def _note_plane(self) -> None:
+        """While there are two corners, they lie in the plane of the view; the node itself gets some depth at once."""
+        node = self._node
+        if node is None or node.GetNumberOfControlPoints() != 2:
+            return
+        first, second = (np.array(node.GetNthControlPointPosition(number)) for number in range(2))
+        sides = np.abs(numpy_matrix(node.GetObjectToNodeMatrix())[:3, :3].T @ (second - first))
+        if np.count_nonzero(sides > 1e-6) > 1:
+            self.across = int(sides.argmin())
 
     def _notice(self) -> None:
         if not self._is_due:
@@ -145,6 +161,8 @@ class RegionDrawing:
         roi = regions.region_of(node, self._volume, self._grid)
         if roi is None:
             return None
+        if len(roi) == 6 and self.across is not None:
+            roi = _flattened(roi, self.across)
         axes = len(roi) // 2
         sides = sorted((roi[axis + axes] - roi[axis] for axis in range(axes)), reverse=True)
         return roi if sides[1] >= LEAST else None
@@ -165,3 +183,11 @@ class RegionDrawing:
             self._selection.SetReferenceActivePlaceNodeID(place_id if is_there else None)
         self._interaction.SetPlaceModePersistence(persistence)
         return node
+
+
+def _flattened(roi: regions.Roi, across: int) -> regions.Roi:
+    """A box made as thick as one voxel along an axis, about its middle."""
+    middle = (roi[across] + roi[across + 3]) / 2.0
+    flat = list(roi)
+    flat[across], flat[across + 3] = middle - 0.5, middle + 0.5
+    return tuple(flat)

@@ -1,6 +1,6 @@
-"""The module's own layout: the radiograph in the Red slice view, beside it the cloud's 3D view.
+"""The module's layout: the radiograph in the Red slice view, and beside it the 3D view of the cloud.
 
-Without a main window there is no layout manager, and all of this does nothing.
+Without a main window there is no layout manager, and these functions do nothing.
 """
 
 from __future__ import annotations
@@ -45,20 +45,21 @@ _CROSSHAIR = "vtkMRMLCrosshairDisplayableManager3D"
 
 
 class CloudLayout:
-    """Shows our layout while the module is entered, and brings the user's back."""
+    """Shows the module's layout while the module is in use, and restores the user's layout."""
 
     def __init__(self) -> None:
         self._users: int | None = None
         self._camera = CloudCamera()
         self._fit = SliceFit()
         self._under: dict[str, tuple[str | None, float]] = {}
+        self._centred: str | None = None
 
     @staticmethod
     def register() -> int | None:
-        """Make the layout known to Slicer; its id, or None without a main window.
+        """Register the layout with Slicer. Returns its id, or None without a main window.
 
-        To be called when the application has started: a scene that was saved in this layout then opens in it, where
-        Slicer would else warn of a layout it does not know.
+        Call it when the application has started: a scene that was saved in this layout can then be opened without
+        Slicer's warning of an unknown layout.
         """
         manager = slicer.app.layoutManager()
         node = None if manager is None else manager.layoutLogic().GetLayoutNode()
@@ -71,14 +72,14 @@ class CloudLayout:
 
     @property
     def shown(self) -> bool:
-        """Whether our layout is the current one."""
+        """Whether the module's layout is the current one."""
         manager = slicer.app.layoutManager()
         return manager is not None and manager.layout == self.register()
 
     def show(self) -> None:
-        """Switch to our layout, keeping in mind the user's, and dress the cloud's view.
+        """Switch to the module's layout, remember the user's, and set up the cloud's view.
 
-        Once more does no harm, and is needed after a scene was closed or loaded: views are reset then.
+        It can be called repeatedly, and must be after a scene was closed or loaded, which resets the views.
         """
         number = self.register()
         if number is None:
@@ -96,7 +97,7 @@ class CloudLayout:
             self._keep_crosshair_out()
 
     def restore(self) -> None:
-        """Bring the user's layout back; one that the user has chosen instead of ours meanwhile stays."""
+        """Restore the user's layout, unless the user has chosen another one meanwhile."""
         users, self._users = self._users, None
         self._camera.release()
         self._fit.release()
@@ -110,39 +111,41 @@ class CloudLayout:
 
     @property
     def view(self) -> vtkMRMLViewNode | None:
-        """The node of the cloud's view; None before our layout was shown."""
+        """The node of the cloud's view; None before the module's layout was shown."""
         return None if slicer.app.layoutManager() is None else views.cloud_view(slicer.mrmlScene)
 
     @property
     def view_ids(self) -> tuple[str, ...]:
-        """For display nodes of what the cloud's view shows, and no other; empty before our layout was shown."""
+        """The ids of views for nodes of the cloud's view; empty before the module's layout was shown."""
         view = self.view
         return () if view is None else (view.GetID(),)
 
     @property
     def other_view_ids(self) -> tuple[str, ...]:
-        """For display nodes of what lies in the patient: all slice and 3D views but the cloud's; empty before that."""
+        """The ids of all slice and 3D views except the cloud's, for nodes in the patient; empty before the layout was
+        shown.
+        """
         return () if self.view is None else views.image_view_ids(slicer.mrmlScene)
 
     def aim(self, frame: CloudFrame, roi: Roi) -> bool:
-        """Look at the cloud over a region, (x0, y0, x1, y1) in px; False where there is no camera to aim.
+        """Point the camera at the cloud of a region, (x0, y0, x1, y1) in px. Returns False if there is no camera.
 
-        When the view gets another shape, the camera follows, unless the user has turned it meanwhile.
+        The camera follows changes of the view's size, unless the user has turned it meanwhile.
         """
         return self._camera.aim(cloud_widget(), frame, roi)
 
     def show_volume(self, volume: vtkMRMLVolumeNode | None, slice_index: int | None = None, fit: bool = True) -> None:
-        """Show a volume in the slice views, and its slice, in its own plane, in that of our layout.
+        """Show a volume in the slice views; the slice view of the module's layout is set to the volume's plane and to
+        the slice.
 
         Parameters
         ----------
         volume : vtkMRMLVolumeNode or None
-            None does nothing.
+            Nothing is done for None.
         slice_index : int, optional
-            Not needed where there is one slice; ``geometry.WHOLE`` for a whole volume, for which the views keep their
-            planes.
+            Not needed if there is one slice. With ``geometry.WHOLE``, for a whole volume, the views keep their planes.
         fit : bool
-            Whether the slice shall fill the view, also when its size changes; without, zoom and shift stay.
+            Whether the slice fills the view, also when the view's size changes; else zoom and pan are kept.
         """
         manager = slicer.app.layoutManager()
         if manager is None or volume is None:
@@ -175,12 +178,12 @@ class CloudLayout:
             to_middle()
 
     def lay_over(self, layers: Mapping[str, vtkMRMLVolumeNode]) -> None:
-        """Show volumes over the image, each in the slice view of its name, at their slice; with none, what was there.
+        """Show volumes in the foreground of the slice views; without volumes, restore the former foreground.
 
         Parameters
         ----------
         layers : mapping of str to vtkMRMLVolumeNode
-            By the names of slice views.
+            By the names of slice views, each of which moves to its volume's slice.
         """
         manager = slicer.app.layoutManager()
         views = {} if manager is None else {name: manager.sliceWidget(name) for name in manager.sliceViewNames()}
@@ -201,13 +204,19 @@ class CloudLayout:
             middle = [(bounds[2 * axis] + bounds[2 * axis + 1]) / 2.0 for axis in range(3)]
             views[name].mrmlSliceNode().JumpSliceByOffsetting(*middle)
 
-    def centre(self) -> None:
-        """Let the 3D views, but the cloud's, look at what they show."""
+    def centre(self, volume: vtkMRMLVolumeNode) -> None:
+        """Centre all 3D views except the cloud's on their content; for another volume, zoom so that it fits.
+
+        For the same volume, the user's own rotation and zoom stay.
+        """
+        is_new, self._centred = volume.GetID() != self._centred, volume.GetID()
         manager, cloud = slicer.app.layoutManager(), self.view
         for number in range(0 if manager is None else manager.threeDViewCount):
             widget = manager.threeDWidget(number)
             if widget is not None and widget.mrmlViewNode() is not cloud:
                 widget.threeDView().resetFocalPoint()
+                if is_new:
+                    widget.threeDView().resetCamera()
 
     def _keep_crosshair_out(self) -> None:
         """Slicer draws the crosshair in all 3D views; a place in the patient is nowhere in the cloud's view."""
@@ -218,9 +227,9 @@ class CloudLayout:
 
 
 def cloud_widget():
-    """The qMRMLThreeDWidget of the cloud's view; None without a main window, or before our layout was shown.
+    """The qMRMLThreeDWidget of the cloud's view; None without a main window, or before the layout was shown.
 
-    The layout manager knows it by its node, or by the node's name, but not by the name that the layout gives it.
+    The layout manager finds it by its node or the node's name, but not by the name in the layout.
     """
     manager, view = slicer.app.layoutManager(), None
     if manager is not None:

@@ -1,4 +1,4 @@
-"""What the panel says: one line for what happened last, a question with buttons, and a log to copy."""
+"""Messages of the panel: a status line, a question with buttons, and a log that can be copied."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ Choice = tuple[str, Callable[[], object]]
 
 
 class Messages:
-    """The status line, the question below it, and the log; `ui` are the panel's widgets."""
+    """The status line, the question below it, and the log. `ui` holds the widgets of the panel.
+
+    The line and the question are near the top of the panel. A new text scrolls to them, so that it is seen by users who
+    have scrolled down to a button.
+    """
 
     def __init__(self, ui: SimpleNamespace) -> None:
         self._ui = ui
@@ -30,15 +34,20 @@ class Messages:
         for number, button in enumerate(buttons):
             button.connect("clicked(bool)", lambda _=False, number=number: self._answer(number))
         ui.copyLogButton.connect("clicked(bool)", lambda _=False: self.copy())
+        self._timer = qt.QTimer(ui.statusLabel)  # which goes with it
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)  # what was just shown has no place yet
+        self._timer.connect("timeout()", self._bring_into_sight)
 
     def say(self, text: str) -> None:
-        """Show a line, and log it."""
+        """Show a text in the status line, and add it to the log."""
         self._ui.statusLabel.text = text
         if text:
             self.log(text)
+            self._timer.start()
 
     def fail(self, error: BaseException) -> None:
-        """Say what went wrong: what users can cause in its own words, anything else with its place in the log."""
+        """Show an error: errors that users can cause by their message, others with their traceback in the log."""
         if isinstance(error, GrayscaleDetSegError):
             self.say(str(error))
             return
@@ -51,31 +60,42 @@ class Messages:
         logging.error("GrayscaleDetSeg: %s", trace)
 
     def log(self, text: str) -> None:
-        """Add lines to the log alone."""
+        """Add a text to the log only."""
         self._names |= names_in(slicer.mrmlScene)  # those that are gone when the log is copied among them
         self._ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')} {text}")
 
     def copy(self) -> None:
-        """Put the log on the clipboard, with the versions that matter for a report; without names and paths."""
+        """Copy the log to the clipboard, with the versions of the software, without names and paths."""
         log = redacted(self._ui.logText.plainText, self._names | names_in(slicer.mrmlScene))
         slicer.app.clipboard().setText(f"{versions()}\n{log}")
 
     def ask(self, text: str, choices: Sequence[Choice]) -> None:
-        """Ask something in the panel, with up to three buttons: what they say, and what they do."""
+        """Ask a question with up to three buttons; each choice is the text of a button and the function that it calls.
+        """
         self._choices = choices
         self._ui.questionLabel.text = text
         for number, button in enumerate(self._buttons):
             button.visible = number < len(choices)
             button.text = choices[number][0] if number < len(choices) else ""
         self._ui.questionFrame.visible = True
+        self._timer.start()
+
+    def _bring_into_sight(self) -> None:
+        """Scroll to the question, or to the line where nothing is asked."""
+        wanted = self._ui.questionFrame if self.is_asking else self._ui.statusLabel
+        area = wanted.parent()
+        while area is not None and not hasattr(area, "ensureWidgetVisible"):
+            area = area.parent()
+        if area is not None:
+            area.ensureWidgetVisible(wanted)
 
     @property
     def is_asking(self) -> bool:
-        """Whether a question stands there."""
+        """Whether a question is shown."""
         return bool(self._choices)
 
     def drop_question(self) -> None:
-        """Take the question away, unanswered."""
+        """Remove the question without an answer."""
         self._choices = ()
         self._ui.questionFrame.visible = False
 
@@ -87,7 +107,7 @@ class Messages:
 
 
 def versions() -> str:
-    """This software, Slicer, Qt, Python and what computes, in one line."""
+    """The versions of this software, Slicer, Qt, Python and the computing library, in one line."""
     import sys
 
     from .. import __version__

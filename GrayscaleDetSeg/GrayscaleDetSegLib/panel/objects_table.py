@@ -1,4 +1,4 @@
-"""The table of objects: what was found, how sure, between which gray levels; a click goes there."""
+"""The table of objects: name, score, confidence, thresholds, area and stability. A click selects an object."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ Color = tuple[float, float, float]
 SHOW, LOCK, OBJECT, SCORE, CONFIDENCE, GRAY, AREA, STABILITY = range(8)
 MOST_ROWS = 8
 """Rows that are seen at once; more are scrolled."""
-LEAST_NAME = 90
-"""Px for the names of objects, at least."""
-
+LEAST_NAME = 76
+"""Px for the names of objects, at least; the panel stays so narrow that both views have room in a small window."""
+FULL_NAME = 110
+"""Px that names get before the stability is shown beside them: a panel that is narrow does without it."""
 
 OF_RADIOGRAPHS = (SCORE, GRAY, STABILITY)
 """Columns that results of volumes have nothing for: they are hidden then."""
 
 
 def headers() -> list[str]:
-    """What the columns are called, in full."""
+    """The full names of the columns."""
     return [
         _("Show"), _("Lock"), _("Object"), _("Score"), _("Confidence"), _("Gray levels"), _("Area"), _("Stability")
     ]  # fmt: skip
 
 
 def short_headers() -> list[str]:
-    """What stands above the columns, which are narrow; the full names are tooltips."""
+    """The short names above the narrow columns; the full names are tooltips."""
     return ["", "", _("Object"), _("Score"), _("Conf."), _("Gray"), _("Area"), _("Stab.")]
 
 
 def cells(item: AnyObject) -> list[str]:
-    """What the columns from `OBJECT` on say of an object."""
+    """The texts of an object, from column `OBJECT` on."""
     if isinstance(item, VolumeObject):
         return [display_name(item.name), "", f"{item.confidence:.2f}", "", size_text(item), ""]
     thresholds, area = item.thresholds, size_text(item)
@@ -47,21 +48,35 @@ def cells(item: AnyObject) -> list[str]:
         display_name(item.name),
         f"{item.score:.2f}",
         "" if thresholds is None else f"{thresholds.confidence:.2f}",
-        "" if thresholds is None else f"{thresholds.interval.bottom:.0f} – {thresholds.interval.top:.0f}",
+        "" if thresholds is None else gray_text(thresholds.interval),
         area,
         "" if thresholds is None else f"{thresholds.stability.value:.2f}",
     ]
 
 
+def gray_text(interval: tuple[float, float]) -> str:
+    """Bottom and top in gray levels, as narrow as they can be read."""
+    return f"{interval[0]:.0f}–{interval[1]:.0f}"
+
+
+def _swatch(color: Color) -> qt.QIcon:
+    """A square of a colour, the same in a row that is chosen: Qt would tint it there."""
+    pixmap, icon = qt.QPixmap(14, 14), qt.QIcon()
+    pixmap.fill(qt.QColor.fromRgbF(*color))
+    for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
+        icon.addPixmap(pixmap, mode)
+    return icon
+
+
 class ObjectsTable:
-    """Fills a QTableWidget, and says what the user does in it.
+    """Fills a QTableWidget, and emits signals of what the user does in it.
 
     Attributes
     ----------
     selected_by_user : Signal (segment id or None)
-        Another row was chosen.
+        The user has selected another row.
     shown_by_user, locked_by_user : Signal (segment id, bool)
-        A box in front of an object was switched.
+        The user has changed a check box in front of an object.
     """
 
     def __init__(self, table: qt.QTableWidget) -> None:
@@ -79,17 +94,24 @@ class ObjectsTable:
         header.setSectionResizeMode(OBJECT, qt.QHeaderView.Stretch)
         self._row_height = qt.QFontMetrics(table.font).height() + 6
         table.verticalHeader().setDefaultSectionSize(self._row_height)
+        self._timer = qt.QTimer(table)  # which goes with it
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.connect("timeout()", self._fit_stability)
+        self._stability = header.sectionSizeHint(STABILITY)  # which is 0 of one that is hidden
+        table.setColumnHidden(STABILITY, True)  # until there is room
+        header.connect("sectionResized(int,int,int)", self._resized)
         table.connect("itemSelectionChanged()", self._selected)
         table.connect("cellChanged(int,int)", self._changed)
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """The segments of the rows."""
+        """The ids of the segments of all rows."""
         return tuple(self._identities)
 
     @property
     def selected(self) -> str | None:
-        """The segment of the chosen row."""
+        """The id of the segment of the selected row, or None."""
         for row, identity in enumerate(self._identities[: self._table.rowCount]):
             item = self._table.item(row, OBJECT)
             if item is not None and item.isSelected():
@@ -98,7 +120,7 @@ class ObjectsTable:
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """The segments of the rows that are not filtered out."""
+        """The ids of the segments of the rows that pass the filter."""
         return tuple(each for row, each in enumerate(self._identities) if not self._table.isRowHidden(row))
 
     def fill(
@@ -109,14 +131,14 @@ class ObjectsTable:
         locked: Collection[str],
         selected: str | None,
     ) -> None:
-        """Show the objects of a result, one of them chosen; nobody is told.
+        """Show the objects of a result, and select one. No signal is emitted.
 
         Parameters
         ----------
         colors : mapping
-            By segment id: colour, 0..1.
+            Colours, 0..1, by segment id.
         visible, locked : collection of str
-            The ids of the segments that are shown, and of those that are locked.
+            Ids of the visible segments, and of the locked ones.
         """
         self._filling = True
         try:
@@ -127,13 +149,14 @@ class ObjectsTable:
             self._table.setRowCount(len(objects))
             for row, (identity, item) in enumerate(objects):
                 swatch, lock = self._cell(row, SHOW), self._cell(row, LOCK)
-                swatch.setData(qt.Qt.DecorationRole, qt.QColor.fromRgbF(*colors[identity]))
+                swatch.setIcon(_swatch(colors[identity]))
                 swatch.setToolTip(_("Show or hide this object and its region."))
                 lock.setToolTip(_("Lock this object: it is not moved and not deleted by mistake."))
                 swatch.setCheckState(qt.Qt.Checked if identity in visible else qt.Qt.Unchecked)
                 lock.setCheckState(qt.Qt.Checked if identity in locked else qt.Qt.Unchecked)
                 for column, text in enumerate(cells(item), start=OBJECT):
                     self._cell(row, column).setText(text)
+                self._cell(row, OBJECT).setToolTip(self._cell(row, OBJECT).text())
             self._select(selected)
             self._fit()
         finally:
@@ -150,7 +173,8 @@ class ObjectsTable:
         self._table.setHorizontalHeaderLabels(texts)
         for column, name in enumerate(names):
             self._table.horizontalHeaderItem(column).setToolTip(name)
-            self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
+            if column != STABILITY or is_whole:
+                self._table.setColumnHidden(column, is_whole and column in OF_RADIOGRAPHS)
 
     def _cell(self, row: int, column: int) -> qt.QTableWidgetItem:
         """A cell, made where there is none; never another one, as it may be what tells us of a click just now."""
@@ -160,11 +184,24 @@ class ObjectsTable:
             self._table.setItem(row, column, cell)
         return cell
 
+    def _resized(self, column: int, _before: int, _width: int) -> None:
+        """The names have got another width; what that means is done later, as the header counts on its columns now."""
+        if column == OBJECT:
+            self._timer.start()
+
+    def _fit_stability(self) -> None:
+        """Show the stability where the names leave room for it."""
+        if self._is_whole:
+            return
+        is_hidden, width = self._table.isColumnHidden(STABILITY), self._table.columnWidth(OBJECT)
+        if is_hidden == (width >= (FULL_NAME + self._stability if is_hidden else FULL_NAME)):
+            self._table.setColumnHidden(STABILITY, not is_hidden)
+
     def _fit(self) -> None:
         """As wide as its columns need, so that the panel is as well; as high as its rows need."""
         header, others = self._table.horizontalHeader(), 0
         for column in range(len(headers())):
-            if column != OBJECT:  # which takes what is left
+            if column not in (OBJECT, STABILITY):  # the one takes what is left, the other needs no room
                 self._table.resizeColumnToContents(column)
                 others += header.sectionSize(column)
         frame = 2 * self._table.frameWidth
@@ -176,7 +213,7 @@ class ObjectsTable:
         self._table.setMaximumHeight(height)
 
     def filter(self, text: str, label: str | None) -> None:
-        """List only the objects of one class, if one is given, whose names hold a text."""
+        """Show only the objects whose names contain a text, and only those of one class if `label` is given."""
         for row, own in enumerate(self._labels):
             name = self._table.item(row, OBJECT).text()
             is_listed = text.lower() in name.lower() and label in (None, own)
@@ -184,19 +221,19 @@ class ObjectsTable:
         self._fit()
 
     def update_row(self, identity: str, interval: tuple[float, float], area: str) -> None:
-        """Show other thresholds and another area of one object, while they are moved."""
+        """Update thresholds, in gray levels, and area of one object during a drag."""
         if identity not in self._identities:
             return
         self._filling = True
         try:
             row = self._identities.index(identity)
-            self._table.item(row, GRAY).setText(f"{interval[0]:.0f} – {interval[1]:.0f}")
+            self._table.item(row, GRAY).setText(gray_text(interval))
             self._table.item(row, AREA).setText(area)
         finally:
             self._filling = False
 
     def select(self, identity: str | None) -> None:
-        """Choose a row and bring it into sight; nobody is told."""
+        """Select a row and scroll to it. No signal is emitted."""
         before, self._filling = self._filling, True
         try:
             self._select(identity)

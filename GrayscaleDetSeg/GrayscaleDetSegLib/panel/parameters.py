@@ -1,4 +1,4 @@
-"""What the user has chosen in the panel, kept on a node of the scene and saved with it."""
+"""The user's choices in the panel, stored on a node of the scene and saved with it."""
 
 # No "from __future__ import annotations" here: the decorator looks at the types themselves.
 import enum
@@ -16,19 +16,19 @@ from ..core.options import SegmentOptions
 
 
 class Polarity(enum.Enum):
-    """Whether values are inverted before segmenting."""
+    """Whether values are inverted before the segmentation."""
 
     AUTO = "auto"
     INVERTED = "inverted"
     AS_IS = "as-is"
 
     def label(self) -> str:
-        """As the panel says it."""
+        """The text in the panel."""
         return {"auto": _("Automatic"), "inverted": _("Inverted"), "as-is": _("As is")}[self.value]
 
 
 class Device(enum.Enum):
-    """What computes."""
+    """The device that computes."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -36,7 +36,7 @@ class Device(enum.Enum):
     MPS = "mps"
 
     def label(self) -> str:
-        """As the panel says it."""
+        """The text in the panel."""
         names = {"auto": _("Automatic"), "cpu": _("CPU"), "cuda": _("NVIDIA GPU (CUDA)"), "mps": _("Apple GPU (MPS)")}
         return names[self.value]
 
@@ -45,9 +45,9 @@ class Device(enum.Enum):
 class Parameters:
     """The parameters of the module.
 
-    volume: the radiograph. segmentation: the result that is shown, None for a new one. model: its ``Model.key``, the
-    folder of a bundle, or nothing for the shipped one. method: the name of a method, or nothing for the model's own.
-    The rest: see ``SegmentOptions``.
+    volume: the image. segmentation: the result that is shown, None for a new one. model: the ``Model.key``, which is
+    the folder of a bundle, or an empty text for the shipped model. method: the name of a method, or an empty text for
+    the model's default. For the others see ``SegmentOptions``.
     """
 
     volume: vtkMRMLScalarVolumeNode
@@ -63,7 +63,7 @@ class Parameters:
 
 
 def options_of(parameters: Parameters) -> SegmentOptions:
-    """The choices as the library takes them."""
+    """Convert the choices to the library's options."""
     return SegmentOptions(
         method=old_formats.method_of(parameters.method) or None,
         polarity=parameters.polarity.value,
@@ -76,10 +76,11 @@ def options_of(parameters: Parameters) -> SegmentOptions:
 
 
 def connect(parameters: Parameters, ui: SimpleNamespace) -> Callable[[], None]:
-    """Tie the widgets of a .ui file to the parameters that they name; returns what unties them.
+    """Connect the widgets of a .ui file to the parameters that they name. Returns a function that disconnects them.
 
-    Slicer 5.8's ``connectGui`` does not give back the tag by which ``disconnectGui`` would know it, and in 5.8 and 5.10
-    ``disconnectGui`` leaves its observer on the node: a second visit of the module would tie all widgets twice.
+    Slicer 5.8's ``connectGui`` does not return the tag that ``disconnectGui`` needs, and in 5.8 and 5.10
+    ``disconnectGui`` does not remove its observer from the node, so that a second visit of the module would connect all
+    widgets twice.
     """
     made_by_slicer: Any = parameters  # with more than its class says
     node, tags, widgets = made_by_slicer.parameterNode, [], {}

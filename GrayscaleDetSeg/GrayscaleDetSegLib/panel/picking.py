@@ -1,4 +1,4 @@
-"""Linked picking: the mouse over the cloud shows the pixel in the slice views, and the other way round."""
+"""Linked picking: the pixel under the mouse in the cloud is shown in the slice views, and vice versa."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _MARK_SIZE, _MARK_LINE = 9.0, 1.5
 
 
 def point_under(places: np.ndarray, to_screen: np.ndarray, size: tuple[int, int], x: float, y: float) -> int | None:
-    """Which of the points in a view is meant by a place on its screen.
+    """Find the point of a view under a position on the screen.
 
-    Of the points drawn there it is the front one, else the nearest on the screen, unless that is some way off.
+    If several points are drawn there, it is the front one; if none is, the nearest one within a few px.
 
     Parameters
     ----------
     places : ndarray, shape (n, 3)
-        Of the points, in the view's coordinates.
+        Coordinates of the points in the view, in mm.
     to_screen : ndarray, shape (4, 4)
-        The camera's projection, to -1..1 in all directions.
+        Projection of the camera, to -1..1 in all directions.
     size : tuple of 2 int
         (width, height) of the view in px.
     x, y : float
-        In px from the lower left, as interactors have it.
+        Position in px from the lower left corner, as interactors give it.
 
     Returns
     -------
@@ -69,16 +69,16 @@ def point_under(places: np.ndarray, to_screen: np.ndarray, size: tuple[int, int]
 class LinkedPicking:
     """Follows the mouse while it is enabled.
 
-    In the cloud's view it finds the point under the pointer (hovering, or a click), marks it there and puts Slicer's
-    crosshair on its pixel, to which the slice views jump. In a slice view it marks the pixel's place in the cloud.
-    While a button is held, the mouse turns the view or drags thresholds, and nothing is looked up.
+    In the cloud's view it finds the point under the mouse, at rest or at a click, marks it, and moves Slicer's
+    crosshair to its pixel; the slice views follow the crosshair. In a slice view it marks the position of the pixel in
+    the cloud. While a button is pressed, the mouse turns the view or drags thresholds, and nothing is picked.
 
     Parameters
     ----------
     on_pixel : callable
-        Given (row, column, gray level 0..255) of the pixel under the pointer, from a timer.
+        Called from a timer with (row, column, gray level 0..255) of the pixel under the mouse.
     on_left : callable, optional
-        Called when the pointer has left the views.
+        Called when the mouse has left the views.
     """
 
     def __init__(self, on_pixel: Callable[[int, int, float], None], on_left: Callable[[], None] | None = None) -> None:
@@ -99,7 +99,7 @@ class LinkedPicking:
 
     @property
     def enabled(self) -> bool:
-        """Whether the mouse is followed."""
+        """Whether picking is enabled."""
         return bool(self._tags)
 
     def watch(
@@ -109,7 +109,7 @@ class LinkedPicking:
         slice_index: int | None = None,
         gray: np.ndarray | GrayImage | None = None,
     ) -> None:
-        """Choose the cloud and the image it belongs to; without arguments but None there is nothing to pick.
+        """Set the cloud and its image; with None nothing can be picked.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class LinkedPicking:
             The cloud.
         volume : vtkMRMLVolumeNode
         slice_index : int, optional
-            Not needed where there is one slice.
+            Not needed if there is one slice.
         gray : ndarray of float or GrayImage, shape (rows, columns)
             ``Radiograph.gray_image()``.
         """
@@ -126,7 +126,7 @@ class LinkedPicking:
         self._hide_mark()
 
     def enable(self) -> None:
-        """Follow the mouse in the views as they are now; does nothing without a main window, or without our layout."""
+        """Follow the mouse in the present views. Does nothing without a main window or without the module's layout."""
         self.disable()
         scene, widget = slicer.mrmlScene, cloud_widget()
         if widget is None:
@@ -143,7 +143,7 @@ class LinkedPicking:
             self._observe(crosshair, crosshair.CursorPositionModifiedEvent, self._on_cursor)
 
     def disable(self) -> None:
-        """Let go of the mouse; mark and crosshair go, too, unless the user had one."""
+        """Stop following the mouse, and remove mark and crosshair, unless the user had turned on the crosshair."""
         if not self._tags:
             return
         tags, self._tags = self._tags, []

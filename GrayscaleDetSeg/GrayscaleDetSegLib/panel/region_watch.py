@@ -1,4 +1,4 @@
-"""Regions that are dragged in the views: when one has come to rest, its object is looked for again."""
+"""Observes regions that the user drags in the views, and reports each when its drag has ended."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ REST = 300
 
 
 class RegionWatch:
-    """Tells which object's region was moved.
+    """Reports the object whose region was moved.
 
     Attributes
     ----------
     moved : Signal (segment id)
-        The mouse has let go, or nothing has moved for `REST`.
+        The mouse button was released, or the region has not moved for the time `REST`.
     """
 
     def __init__(self, session: Session) -> None:
@@ -44,14 +44,14 @@ class RegionWatch:
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The segments whose regions are being moved, or were moved and not reported yet."""
+        """The ids of segments whose regions are being moved, or were moved and are not reported yet."""
         dragged = () if self._dragged is None else (self._dragged,)
         return tuple(dict.fromkeys((*dragged, *self._moved)))
 
     def watch(self, outcome: Outcome | None) -> None:
-        """Watch the regions of a result, and no others; None watches nothing.
+        """Observe the regions of a result only; None stops observing.
 
-        What was moved and not reported yet stays so, if it is the same result.
+        For the same result, regions that were moved and not reported yet will still be reported.
         """
         self._observers.remove_all()
         before, self._segmentation = self._segmentation, None if outcome is None else outcome.segmentation
@@ -71,7 +71,7 @@ class RegionWatch:
             self._observers.add(node, vtk.vtkCommand.ModifiedEvent, partial(self._changed, identity))
 
     def later(self, identity: str) -> None:
-        """Report a region once more after a while, because it could not be seen to now."""
+        """Report a region again after a delay, because it cannot be processed now."""
         self._note(identity)
         self._timer.start()
 

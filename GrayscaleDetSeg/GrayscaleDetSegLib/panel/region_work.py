@@ -1,4 +1,4 @@
-"""Regions moved or drawn by hand, and what becomes of them: their object is looked for anew."""
+"""Segments an object again after its region was moved, and a new object after its region was drawn."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class RegionWork:
         session.refreshed.connect(self._on_refreshed)
         session.dropping.connect(self._on_dropping)
         session.region_wanted.connect(self.segment_region)
+        session.slice_box_wanted.connect(self.draw_in_slice)
 
     def _held(self) -> tuple[str, ...]:
         return self.watch.held
@@ -56,7 +57,7 @@ class RegionWork:
         self.watch.watch(None)
 
     def on_moved(self, identity: str) -> None:
-        """A region was moved: look for its object again."""
+        """Segment an object again after its region was moved."""
         session, results, node = self._session, self._results, self._session.node
         if node is None or node.GetScene() is None:
             return
@@ -90,9 +91,18 @@ class RegionWork:
             lambda: self.put_back(identity),
         )
 
-    def _from_box(self, node, shown, name: str, box: VolumeBox, identity: str | None = None) -> None:
-        """Find an object of a volume again from a box, or one that the result lacks, and what follows from it."""
+    def _from_box(
+        self, node, shown, name: str, box: VolumeBox, identity: str | None = None, in_slice: bool = False
+    ) -> None:
+        """Find an object of a volume again from a box, or one that the result lacks, and what follows from it.
+
+        With `in_slice` the box is one of a single slice.
+        """
         result = shown.result
+
+        def work(engine, options, progress):
+            replace = engine.replace_slice_box if in_slice else engine.replace_box
+            return replace(result, name, box, options, progress)
 
         def done(after) -> None:
             if self._is_still_there(node):
@@ -105,13 +115,52 @@ class RegionWork:
 
         self._session.start(
             _("Looking for {name} from its box...").format(name=display_name(name)),
-            lambda engine, options, progress: engine.replace_box(result, name, box, options, progress),
+            work,
             done,
             undone,
         )
 
+    def draw_in_slice(self, identity: str) -> None:
+        """Start drawing a box of an object in a single slice, or cancel a drawing that has started."""
+        session, results, node = self._session, self._results, self._session.node
+        if self.drawing.active:
+            self.drawing.cancel()
+            return
+        session.finishing.emit()
+        try:
+            shown = results.shown(node)
+            item, volume, grid = shown.object_of(identity), results.nodes(node).volume, results.grid(node)
+            if results.is_locked(node, identity):
+                text = _("{name} is locked; unlock it in the table first.").format(name=display_name(item.name))
+                session.messages.say(text)
+                return
+            session.prepare()
+        except Exception as error:
+            session.messages.fail(error)
+            return
+        if not session.machine.send(Event.DRAW):
+            return
+        text = _("Click two opposite corners of the {name} in one slice; Escape ends it.")
+        session.messages.say(text.format(name=display_name(item.name)))
+
+        def drawn(region) -> None:
+            session.machine.send(Event.DRAW_ENDED)
+            session.messages.say("")
+            roi = regions.region_of(region, volume, grid)
+            remove(slicer.mrmlScene, [region])
+            shown = results.shown_or_none(node)
+            if roi is not None and shown is not None and shown.object_of(identity) is not None:
+                self._from_box(node, shown, item.name, VolumeBox(*roi), in_slice=True)
+
+        self.drawing.start(_("Drawn box"), volume, grid, drawn, self._cancelled)
+        if not self.drawing.active:  # there is no window
+            session.machine.send(Event.DRAW_ENDED)
+        session.changed.emit()
+
     def put_back(self, *identities: str) -> None:
-        """Let regions lie where their objects were found, all of them if none is named; not those that are moved."""
+        """Move regions back to where their objects were found, by default all; regions that are being moved are not
+        changed.
+        """
         results, node = self._results, self._session.node
         shown = results.shown_or_none(node)  # None where it is the result of another image by now
         if shown is None:
@@ -124,7 +173,7 @@ class RegionWork:
                     regions.place_region(region, outcome.volume, results.grid(node), item.region)
 
     def draw(self, label: str) -> None:
-        """Let the user draw a region around an object of a class, or leave that be if it is under way."""
+        """Start drawing a region around an object of a class, or cancel a drawing that has started."""
         session = self._session
         if self.drawing.active:
             self.drawing.cancel()
@@ -175,7 +224,8 @@ class RegionWork:
         reading: AnyReading
         try:
             if grid.index == WHOLE:
-                reading, roi = self._results.read_whole(volume), deep(roi, volume.GetSpacing(), grid.shape[::-1])
+                reading = self._results.read_whole(volume)
+                roi = deep(roi, volume.GetSpacing(), grid.shape[::-1], self.drawing.across)
             else:
                 reading = self._results.read(volume, session.parameters.polarity.value, grid.index)
         except GrayscaleDetSegError as error:
@@ -184,7 +234,7 @@ class RegionWork:
         self.segment_region(reading, roi, label, into)
 
     def segment_region(self, reading, roi, label: str, into) -> None:
-        """Look for an object in a region; it joins the result `into`, or makes a new one."""
+        """Segment an object in a region. It is added to the result `into`, or to a new one."""
         results, session = self._results, self._session
         text = _("Looking for {label} in the region...").format(label=label)
         try:
@@ -275,19 +325,23 @@ class RegionWork:
             session.view.select(written)
 
 
-def deep(roi: tuple[float, ...], spacing: Sequence[float], size: Sequence[int]) -> tuple[float, ...]:
-    """A box that was drawn in a slice view, made as deep as the mean of its other two sides, within the volume.
+def deep(
+    roi: tuple[float, ...], spacing: Sequence[float], size: Sequence[int], across: int | None = None
+) -> tuple[float, ...]:
+    """Extend a box that was drawn in a slice view along the view's axis, to the mean of its two drawn sides in mm.
 
     Parameters
     ----------
     roi : tuple of 6 float
-        (x0, y0, z0, x1, y1, z1) in voxels; the shortest side, in mm, is the one that was not drawn.
+        (x0, y0, z0, x1, y1, z1) in voxels.
     spacing, size : sequence of 3
-        Of the volume, in mm and voxels along x, y and z.
+        Of the volume, in mm and voxels along x, y and z. The box is cropped to the volume.
+    across : int, optional
+        The view's axis: 0, 1 or 2 for x, y or z. By default that of the shortest side in mm.
     """
     first, last = list(roi[:3]), list(roi[3:])
     lengths = [(b - a) * step for a, b, step in zip(first, last, spacing)]
-    axis = lengths.index(min(lengths))
+    axis = lengths.index(min(lengths)) if across is None else across
     half = (sum(lengths) - lengths[axis]) / 4.0 / spacing[axis]
     middle = (first[axis] + last[axis]) / 2.0
     first[axis], last[axis] = max(0.0, middle - half), min(float(size[axis]), middle + half)

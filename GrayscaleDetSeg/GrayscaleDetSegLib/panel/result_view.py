@@ -1,7 +1,8 @@
-"""The result that the panel shows, in the views: its masks, regions and cloud, and which of its objects is selected."""
+"""Shows the chosen result in the views: masks, regions and cloud, and the selected object."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import qt
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ResultView:
-    """Shows ``session.node`` and follows what happens to it; the session's signals tell the sections."""
+    """Shows ``session.node`` and follows its changes; the sections are informed by the session's signals."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._results = session, session.results
@@ -43,7 +44,7 @@ class ResultView:
     # showing
 
     def show(self, node) -> None:
-        """Show another result, or the same anew; None shows none."""
+        """Show another result, or the same one again; None shows none."""
         session, results = self._session, self._results
         session.finishing.emit()
         before = session.selection if node is session.node else None
@@ -67,7 +68,7 @@ class ResultView:
         is_new_place = layout.shown and not was_shown  # else the user's zoom stays
         layout.show_volume(volume, results.grid(node).index, fit=is_new_place)
         if is_whole:
-            layout.centre()
+            layout.centre(volume)
         self._observe(node, volume)
         self.clicks.enable()
         shown = self.refresh()
@@ -89,7 +90,7 @@ class ResultView:
             self._observers.add(volume, event, self._pixels.start)
 
     def refresh(self) -> Shown | None:
-        """Bring all sections up to what the scene holds now; returns it."""
+        """Update all sections to the present state of the scene. Returns the result that is shown."""
         session, node = self._session, self._session.node
         shown = None if node is None else self._asked(self._results.sync, node)
         if shown is None or session.selection not in shown.identities:
@@ -102,7 +103,7 @@ class ResultView:
         return shown
 
     def stop(self) -> None:
-        """Let go of the result; what moves is not finished."""
+        """Stop following the result; drags are not finished."""
         session = self._session
         self._later.stop()
         self._pixels.stop()
@@ -116,7 +117,7 @@ class ResultView:
         session.pixel.emit("")
 
     def freeze(self) -> None:
-        """Before the user goes elsewhere: nothing can be dragged that nobody watches."""
+        """Forbid dragging before the user leaves the module, because nothing observes the nodes then."""
         node = self._session.node
         if node is not None and node.GetScene() is not None:
             self._results.set_views(())
@@ -124,7 +125,7 @@ class ResultView:
             self._results.set_interactive(node, False)
 
     def drop_gone(self) -> None:
-        """Nodes were removed from the scene."""
+        """Handle the removal of nodes from the scene."""
         node = self._session.node
         if node is None or all(each is not None and each.GetScene() for each in self._nodes):
             return
@@ -150,12 +151,12 @@ class ResultView:
     # the selected object
 
     def shown(self) -> Shown | None:
-        """What is shown now; says why where that cannot be told, and gives None."""
+        """The present result; if it cannot be read, show the reason and return None."""
         node = self._session.node
         return None if node is None else self._asked(self._results.shown, node)
 
     def select(self, identity: str | None) -> None:
-        """Select an object in all sections and views; the same once more goes there again."""
+        """Select an object in all sections and views; selecting it again moves the views to it again."""
         session, node = self._session, self._session.node
         session.finishing.emit()
         self.picking.disable()
@@ -163,7 +164,7 @@ class ResultView:
         shown = None if identity is None else self.shown()
         item = None if shown is None else shown.object_of(identity)
         if shown is not None and identity is not None and item is not None:
-            self._jump_to(item, self._results.nodes(node).volume, self._results.grid(node))
+            self.go_to(item.box if isinstance(item, VolumeObject) else item.region)
             if session.layout.shown:  # without its own view, the cloud would lie among the patient's organs
                 self._show_cloud(shown, identity)
             self._results.set_interactive(node, True)
@@ -182,9 +183,13 @@ class ResultView:
         self.picking.watch(outcome.cloud, outcome.volume, index, shown.result.radiograph.gray_image())
         self.picking.enable()
 
-    def _jump_to(self, item, volume, grid) -> None:
-        """All slice views go to an object; where it lies outside of what the Red view shows, it comes to the middle."""
-        box = item.box if isinstance(item, VolumeObject) else item.region
+    def go_to(self, box: Sequence[float]) -> None:
+        """Move all slice views to a box in the image; the Red view is centred on it if the box lies outside of the
+        view.
+
+        `box` is (x0, y0, x1, y1) in px, or (x0, y0, z0, x1, y1, z1) in voxels of a whole volume.
+        """
+        volume, grid = self._results.nodes(self._session.node).volume, self._results.grid(self._session.node)
         first, last = (*box[: len(box) // 2], 0.0)[:3], (*box[len(box) // 2 :], 0.0)[:3]
         middle = tuple((one + other) / 2.0 for one, other in zip(first, last))
         try:

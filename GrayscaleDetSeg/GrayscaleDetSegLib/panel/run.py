@@ -1,4 +1,4 @@
-"""One job at a time, watched from a timer, so that the window stays alive."""
+"""Runs one job at a time and polls it from a timer, so that the window responds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Runner:
     Parameters
     ----------
     on_change : callable
-        Called with the name of the stage whenever another starts, and with None when nothing runs any more.
+        Called with the name of each stage that starts, and with None at the end of the job.
     """
 
     def __init__(self, on_change: Callable[[str | None], object]) -> None:
@@ -45,7 +45,7 @@ class Runner:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the job that runs was told to end."""
+        """Whether the running job was cancelled."""
         return self._job is not None and self._job.is_cancelled
 
     def start(
@@ -54,12 +54,13 @@ class Runner:
         done: Callable[[Any], object],
         failed: Callable[[BaseException], object],
     ) -> None:
-        """Start a piece of work; `done` gets what it returns, `failed` what it raises (`Cancelled` if it was told to).
+        """Start a job. `done` is called with what it returns, `failed` with what it raises (`Cancelled` after a
+        cancellation).
 
         Raises
         ------
         RuntimeError
-            If one runs already.
+            If a job is running.
         """
         if self._job is not None:
             raise RuntimeError("A job is running already.")
@@ -69,13 +70,13 @@ class Runner:
         self._on_change("")
 
     def cancel(self) -> None:
-        """Tell the job to end; it does so at its next stage."""
+        """Make the job end at its next stage."""
         if self._job is not None:
             self._job.cancel()
             self._on_change(self._stage)
 
     def abandon(self) -> None:
-        """Forget the job: neither `done` nor `failed` is called any more."""
+        """Drop the job: neither `done` nor `failed` will be called."""
         job, self._job = self._job, None
         self._timer.stop()
         if job is not None:
@@ -108,7 +109,7 @@ def _computed(work: Callable[[Progress], Any], progress: Progress) -> Any:
 
 
 def load_libraries(say: Callable[[str], object], torch: bool) -> None:
-    """Import what computes, here on the main thread: PyTorch would take minutes in a thread."""
+    """Import the computing libraries on the main thread: importing PyTorch in a thread would take minutes."""
     if torch and "torch" not in sys.modules:
         say(_("Starting PyTorch; the first time this takes some seconds..."))
         # the text is drawn, and nothing can be clicked: nobody looks at clicks before torch is there

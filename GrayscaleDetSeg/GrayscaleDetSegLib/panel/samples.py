@@ -1,4 +1,6 @@
-"""The module's simulated radiographs in Slicer's Sample Data. They are files of the module: no network is needed."""
+"""The module's simulated radiographs for Slicer's Sample Data module. They are files of this module; no network is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,16 @@ RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
 
 @dataclass(frozen=True)
 class Sample:
-    """A radiograph of the module.
+    """A sample radiograph.
 
     Parameters
     ----------
     name : str
-        Of its file, and of the node.
+        Name of the file and of the node.
     title : str
-        What Sample Data calls it, in all languages, because scripts ask for it by this name.
+        Name in Sample Data. It is not translated, because scripts use it.
     sha256 : str
-        Of the file. Sample Data keeps a copy in its cache, which is replaced when the checksum is another one.
+        Checksum of the file. Sample Data replaces the copy in its cache if the checksum differs.
     """
 
     name: str
@@ -33,12 +35,12 @@ class Sample:
 
     @property
     def file(self) -> Path:
-        """A compressed NRRD file."""
+        """The compressed NRRD file."""
         return RESOURCES / "Samples" / f"{self.name}.nrrd"
 
     @property
     def thumbnail(self) -> Path:
-        """A PNG file."""
+        """The PNG file of the thumbnail."""
         return RESOURCES / "Icons" / f"Sample{self.name.title().replace('_', '')}.png"
 
 
@@ -53,10 +55,10 @@ SAMPLES = (
 
 
 def register() -> None:
-    """Register the samples with Sample Data; doing so again changes nothing.
+    """Register the samples with Sample Data. Repeated calls change nothing.
 
-    For ``slicer.app``'s signal startupCompleted, and once more for a module that is loaded later than that. Without the
-    module Sample Data, nothing happens.
+    Connect it to the signal startupCompleted of ``slicer.app``, and call it if the module is loaded later. Without the
+    module Sample Data, it does nothing.
     """
     try:
         from SampleData import SampleDataLogic
@@ -78,6 +80,6 @@ def register() -> None:
 
 
 def uri(path: PurePath) -> str:
-    """The file's address, as urllib opens it; it takes a server's share only without a host (file:////server/share)."""
+    """The file URI of a path for urllib, which accepts a network share only without a host (file:////server/share)."""
     address = path.as_uri()
     return address if address.startswith("file:///") else address.replace("file://", "file:////", 1)

@@ -1,4 +1,4 @@
-"""All that the panel asks of `logic` about results in the scene: read, shown, written, dragged, locked, undone."""
+"""The panel's interface to `logic` for results in the scene: read, show, write, drag, lock, undo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOCKED = "GrayscaleDetSeg.Locked"
 
 
 class Results:
-    """The results of a scene as the panel sees them.
+    """The results of a scene.
 
     Parameters
     ----------
@@ -45,29 +45,43 @@ class Results:
 
     @property
     def is_writing(self) -> bool:
-        """Whether the software itself is changing nodes at this moment."""
+        """Whether this software is changing nodes now."""
         return self._workspace.is_writing
 
     def writing(self) -> AbstractContextManager[None]:
-        """Marks the changes made inside as the software's own."""
+        """Mark the changes inside the context as this software's own."""
         return self._workspace.writing()
 
     def hold(self, held: Callable[[], Collection[str]]) -> None:
-        """Let `held` name the segments whose regions are being moved by hand: nobody else moves them then."""
+        """Set the function that returns the ids of segments whose regions the user is moving; these regions are not
+        moved.
+        """
         self._workspace.held = held
 
     # reading and showing
 
     def read(self, volume: vtkMRMLScalarVolumeNode, polarity: str, slice_index: int | None) -> Reading:
-        """A slice of a volume as a radiograph; GrayscaleDetSegError where it is none."""
+        """Read a slice of a volume as a radiograph.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the volume holds no radiograph.
+        """
         return self._workspace.read(volume, polarity, slice_index)
 
     def read_whole(self, volume: vtkMRMLScalarVolumeNode) -> WholeReading:
-        """All slices of a volume; GrayscaleDetSegError where they are none."""
+        """Read all slices of a volume.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the node holds no gray volume.
+        """
         return self._workspace.read_whole(volume)
 
     def is_whole(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Whether a segmentation holds the result of a whole volume."""
+        """Whether a segmentation stores the result of a whole volume."""
         return kept_slice(node) == WHOLE
 
     def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
@@ -79,24 +93,24 @@ class Results:
         return self._workspace.show(reading, result, into)
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
-        """What a segmentation shows, hand edits included; None where it holds no result.
+        """The result that a segmentation shows, edits by hand included; None if it stores no result.
 
         Raises
         ------
         GrayscaleDetSegError
-            If its image has other pixels now, or the record cannot be read.
+            If the pixels of its image have changed, or the record cannot be read.
         """
         return self._workspace.shown(node)
 
     def shown_or_none(self, node: vtkMRMLSegmentationNode | None) -> Shown | None:
-        """The same; None as well where it is gone, or its image is, or the image has other pixels now."""
+        """As :meth:`shown`, but None also if node or image are no longer in the scene, or the pixels have changed."""
         try:
             return None if node is None or node.GetScene() is None else self._workspace.shown(node)
         except GrayscaleDetSegError:
             return None
 
     def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
-        """As :meth:`shown`; what was changed by hand comes into table, regions and cloud, too."""
+        """As :meth:`shown`, and update table, regions and cloud after edits by hand."""
         return self._workspace.sync(node)
 
     def nodes(self, node: vtkMRMLSegmentationNode) -> Outcome:
@@ -104,51 +118,51 @@ class Results:
         return self._workspace.outcome(node)
 
     def grid(self, node: vtkMRMLSegmentationNode) -> PixelGrid:
-        """Where the pixels of a segmentation's slice lie."""
+        """The grid of a segmentation's slice."""
         return self._workspace.grid(node)
 
     def on(self, volume: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
-        """The segmentations that show a result on a volume, the oldest first."""
+        """The segmentations that show a result on a volume, oldest first."""
         return self._workspace.results_on(volume)
 
     def forget(self, node: vtkMRMLSegmentationNode) -> None:
-        """The image of a result may be another one now."""
+        """Drop the cache of a result, because its image may have changed."""
         self._workspace.forget(node)
 
     def forget_gone(self) -> None:
-        """Segmentations may have left the scene."""
+        """Drop the caches of segmentations that have left the scene."""
         self._workspace.forget_gone()
 
     # views
 
     def set_views(self, image_views: Sequence[str], cloud_views: Sequence[str] | None = None) -> None:
-        """The ids of the views for regions and masks, and of those for clouds; all views where there are none."""
+        """Set the ids of the views for regions and masks, and for clouds; all views if empty."""
         self._workspace.image_views = image_views
         if cloud_views is not None:
             self._workspace.cloud_views = cloud_views
 
     def show_only(self, node: vtkMRMLSegmentationNode | None) -> None:
-        """Of all results, let only this one be in view, or none."""
+        """Show only this result, or none, and hide the others."""
         self._workspace.show_only(node)
 
     def apply_views(self, node: vtkMRMLSegmentationNode) -> None:
-        """Show masks and regions in the views for them."""
+        """Show masks and regions in the views set for them."""
         self._workspace.apply_views(node)
 
     def show_cloud(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
-        """Show the points and thresholds of an object in the cloud's view; None where it has none."""
+        """Show the points and thresholds of an object in the cloud's view. Returns None if it has none."""
         return self._workspace.show_object(node, identity)
 
     def show_weights(self, node: vtkMRMLSegmentationNode, identity: str) -> dict[str, vtkMRMLScalarVolumeNode]:
-        """Show what a recurrent method weighed the image by; see ``weights_view.show_weights``."""
+        """Show the maps and boxes that explain an object; see ``weights_view.show_weights``."""
         return show_weights(self._workspace, node, identity)
 
     def hide_weights(self, node: vtkMRMLSegmentationNode) -> None:
-        """Take these maps away again."""
+        """Remove the maps and boxes."""
         hide_weights(self._workspace, node)
 
     def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:
-        """Let the mouse take hold of boxes and regions, but not of those of locked objects; or of none."""
+        """Allow dragging of boxes and regions, except those of locked objects; or forbid it."""
         self._workspace.set_interactive(node, on)
         if not on:
             return
@@ -167,12 +181,14 @@ class Results:
 
     @staticmethod
     def is_locked(node: vtkMRMLSegmentationNode, identity: str) -> bool:
-        """Whether an object is locked: neither moved nor deleted, and replaced by a run only when that was asked."""
+        """Whether an object is locked: it is neither moved nor deleted, and a run replaces it only after a
+        confirmation.
+        """
         segment = node.GetSegmentation().GetSegment(identity)
         return segment is not None and segment.HasTag(LOCKED)
 
     def set_locked(self, node: vtkMRMLSegmentationNode, identity: str, on: bool) -> None:
-        """Lock an object, or unlock it; the lock is saved with the scene."""
+        """Lock or unlock an object. The lock is saved with the scene."""
         segment = node.GetSegmentation().GetSegment(identity)
         if segment is None or segment.HasTag(LOCKED) == on:
             return
@@ -186,16 +202,16 @@ class Results:
 
     @staticmethod
     def offered_spacing(volume: vtkMRMLScalarVolumeNode, slice_index: int | None) -> Spacing | None:
-        """The spacing of a volume's file, where Slicer has loaded it with another one; None where there is none."""
+        """The spacing of a volume's file, if Slicer has loaded it with another one; else None."""
         return file_spacing.offered_spacing(volume, slice_index)
 
     @staticmethod
     def has_file_spacing(volume: vtkMRMLScalarVolumeNode) -> bool:
-        """Whether a volume was given the spacing of its file, which can be taken back."""
+        """Whether :meth:`set_file_spacing` has changed a volume."""
         return file_spacing.can_take_back(volume)
 
     def set_file_spacing(self, volume: vtkMRMLScalarVolumeNode, slice_index: int | None, on: bool) -> bool:
-        """Give a volume the spacing of its file, or take it back; whether there was anything to do."""
+        """Give a volume the spacing of its file, or undo that. Returns False if there was nothing to do."""
         if on:
             return file_spacing.give_file_spacing(self._workspace, volume, slice_index) is not None
         return file_spacing.take_file_spacing_back(self._workspace, volume)
@@ -203,24 +219,24 @@ class Results:
     # changes
 
     def would_lose_work(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Whether another run into a segmentation would replace what was edited by hand, or is locked."""
+        """Whether another run into a segmentation would replace edits by hand or locked objects."""
         segmentation = node.GetSegmentation()
         locked = any(self.is_locked(node, each) for each in segmentation.GetSegmentIDs())
         return locked or self._workspace.would_lose_edits(node)
 
     def write(self, node, result: AnyResult, name: str, identity: str | None = None) -> str:
-        """Show one object of a new result in its segment, or in a new one; returns the segment's id."""
+        """Show one object of a new result in its segment, by default a new one. Returns the id of the segment."""
         return self._workspace.write_object(node, result, name, identity)
 
     def write_found(self, node, before: VolumeResult, after: VolumeResult, always: str) -> dict[str, str]:
-        """Show what differs between two results of a volume, but for objects that are locked; one change for undo.
+        """Show the objects that differ between two results of a volume, except locked ones, as one change for undo.
 
-        `always` is the name of the object whose box was given, which is written whether it is locked or not.
+        `always` is the name of the object whose box the user gave; it is written even if it is locked.
 
         Returns
         -------
         dict of str to str
-            The ids of the segments that were written, by the names of their objects.
+            Ids of the written segments by the names of their objects.
         """
         shown = self._workspace.shown(node)
         held = {} if shown is None else shown.by_name
@@ -232,21 +248,21 @@ class Results:
         return self._workspace.write_objects(node, after, names)
 
     def drawn(self, node: vtkMRMLSegmentationNode, label: str, roi, existing: str) -> DrawnRegion:
-        """What becomes of a region drawn over a result; errors as ``DrawnRegion.of``."""
+        """Prepare the changes for a region that was drawn over a result. Errors as for ``DrawnRegion.of``."""
         return DrawnRegion.of(self._workspace, node, label, roi, existing)
 
     def remove(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
-        """Take an object out of a result."""
+        """Remove an object from a result."""
         self._workspace.remove_object(node, identity)
 
     def can_undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Whether there is a state before the last change."""
+        """Whether there is a state for :meth:`undo`."""
         return self._workspace.can_undo(node)
 
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Bring back the state before the last change; whether there was one."""
+        """Restore the state before the last change. Returns False if there is none."""
         return self._workspace.undo(node)
 
     def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None) -> ThresholdDrag:
-        """Begin to move the thresholds of an object; it ends with the drag's ``finish`` or ``cancel``."""
+        """Begin a drag of an object's thresholds. Call the drag's ``finish`` or ``cancel`` at its end."""
         return self._workspace.drag(node, identity, clean_up)

@@ -1,4 +1,4 @@
-"""What a section of the panel is: one class in a file of `panel/sections`, and the .ui file of the same name."""
+"""A section of the panel: one class in a file of `panel/sections`, and the .ui file of the same name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ UI = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 
 class Section:
-    """A part of the panel. The panel makes one of each class that it finds, and calls these four.
+    """A part of the panel. The panel creates one object of each class that it finds, and calls four methods.
 
-    `attach` once; then `enter`, any number of `update`, and `leave`, as often as the user comes and goes. What it does
-    in between comes from its own widgets and from the session's signals.
+    It calls `attach` once; then `enter`, any number of `update`, and `leave`, at each visit of the module. Between
+    these calls, the section's own widgets and the session's signals call it.
     """
 
     order: ClassVar[int] = 500
@@ -30,21 +30,21 @@ class Section:
 
     @classmethod
     def ui_path(cls) -> Path:
-        """The section's .ui file: beside its own file, or in Resources/UI."""
+        """The path of the section's .ui file: beside its own file, or in Resources/UI."""
         source = Path(inspect.getfile(cls))
         beside = source.with_suffix(".ui")
         return beside if beside.is_file() else UI / beside.name
 
     def attach(self, session: Session, ui: SimpleNamespace) -> None:
-        """Connect widgets and signals; the scene is not in use yet."""
+        """Connect widgets and signals. No scene is in use yet."""
         self.session, self.ui = session, ui
 
     def enter(self) -> None:
-        """The user has come to the module, or another scene was opened in it: ``session.parameters`` is there."""
+        """The user has entered the module, or another scene was opened in it; ``session.parameters`` is set."""
 
     def update(self, state: State) -> bool:
-        """Bring buttons and texts up to date; whether the section is of any use now. If not, it is hidden."""
+        """Update buttons and texts. Returns whether the section is useful now; if not, it is hidden."""
         return True
 
     def leave(self) -> None:
-        """Let go of the scene: the user goes to another module, or the scene is closed, or the panel goes for good."""
+        """Stop using the scene: the user leaves the module, the scene is closed, or the panel is deleted."""

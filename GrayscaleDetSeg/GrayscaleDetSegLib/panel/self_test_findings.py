@@ -1,6 +1,6 @@
-"""The module's self test, second part: mistakes that only the application has shown, so that they do not come back.
+"""The second part of the module's self test: errors that were seen in the application only.
 
-The stand-ins of the tests outside of Slicer agreed with each of these mistakes.
+The tests outside Slicer use stand-ins for its widgets, which had the same errors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .self_test import wait_until
 
 
 def check_images(case: TestCase) -> None:
-    """Of several images' results only the chosen one is in the views, and the image fills its view."""
+    """Of the results of several images, only the chosen one is visible, and the image fills its view."""
     manager = slicer.app.layoutManager()
     if manager is None:
         case.skipTest("There is no window.")
@@ -46,7 +46,7 @@ def check_images(case: TestCase) -> None:
 
 
 def check_drag(case: TestCase, segmenter: Segmenter) -> None:
-    """What is seen while a threshold is dragged is what stays; a region over an object is not drawn without a word."""
+    """The mask during a drag is the final mask; drawing a region over an object asks a question."""
     volume, workspace = self_test.load_sample(), segmenter.workspace
     node = segmenter.segment(volume).segmentation
     identity = next(each for each in workspace.shown(node).identities if each.startswith("femur"))
@@ -65,7 +65,7 @@ def check_drag(case: TestCase, segmenter: Segmenter) -> None:
 
 
 def check_dicom(case: TestCase, segmenter: Segmenter) -> None:
-    """A file's own spacing counts where Slicer made one up, also for the second of two films in one series."""
+    """The spacing of a file is used where Slicer has another one, also for the second of two films of one series."""
     try:
         from DICOMLib import DICOMUtils
     except ImportError:

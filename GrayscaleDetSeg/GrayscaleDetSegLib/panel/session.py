@@ -1,4 +1,4 @@
-"""What the sections of a panel share: what is chosen, what is under way, and who says what."""
+"""What the sections of a panel share: choices, state, messages and signals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .state import Event, State, StateMachine
 
 
 class Session:
-    """One for a panel. Sections know it, and one another only through its signals.
+    """The shared state of one panel. Sections use it, and communicate by its signals only.
 
     Parameters
     ----------
@@ -42,37 +42,39 @@ class Session:
     Attributes
     ----------
     machine : StateMachine
-        What is under way.
+        The state of the panel.
     changed : Signal ()
-        Something has changed that buttons and texts depend on.
+        Buttons and texts must be updated.
     stage : Signal (str or None)
-        A job has come to another stage; None: it has ended.
+        A stage of a job has started; None: the job has ended.
     model_chosen : Signal ()
         Another model or method was chosen.
     result_chosen : Signal (segmentation or None)
-        Another result was chosen, or the same anew.
+        Another result was chosen, or the same one again.
     chosen : Signal (volume or None)
-        All that follows from a choice has been done; the volume that is chosen now.
+        All consequences of a choice are done; the volume that is chosen now.
     refreshed : Signal (Shown or None)
-        The result that is shown has changed, or is another one.
+        The result that is shown has changed or was replaced.
     selected : Signal (segment id or None)
-        Another object of it was selected, or the same anew.
+        Another object was selected, or the same one again.
     finishing : Signal ()
-        Make final what is being moved.
+        Open drags must be finished.
     dropping : Signal ()
-        Let go of what is being moved or drawn; it does not become final.
+        Open drags and drawings must be cancelled.
     found : Signal (Segmented)
-        A result has just come into the scene.
+        A run has added a result to the scene.
     moved : Signal (segment id, Numbers)
-        Thresholds move.
+        Thresholds are being moved.
     pixel : Signal (str)
-        What to say of the pixel under the mouse.
+        Text on the pixel under the mouse.
     draw_wanted : Signal (bool)
-        A region is to be drawn, or is not to be drawn any more.
+        Drawing a region must start or be cancelled.
     model_wanted : Signal ()
-        Another model is to be chosen.
+        The user wants to choose another model.
     region_wanted : Signal (Reading or WholeReading, roi, label, segmentation or None)
-        An object is to be looked for in a region.
+        An object must be segmented in a region.
+    slice_box_wanted : Signal (segment id)
+        Drawing a box of an object in a single slice must start or be cancelled.
     """
 
     def __init__(self, ui: SimpleNamespace, segmenter: Segmenter) -> None:
@@ -83,6 +85,7 @@ class Session:
         self.model_chosen, self.result_chosen, self.chosen = Signal(), Signal(), Signal()
         self.refreshed, self.selected, self.moved, self.pixel = Signal(), Signal(), Signal(), Signal()
         self.draw_wanted, self.model_wanted, self.region_wanted = Signal(), Signal(), Signal()
+        self.slice_box_wanted = Signal()
         self.messages, self.layout, self.runner = Messages(ui), CloudLayout(), Runner(self._on_stage)
         self.parameters: Parameters | None = None
         """The user's choices; None while the module is not in use."""
@@ -100,45 +103,45 @@ class Session:
 
     @property
     def state(self) -> State:
-        """What is under way."""
+        """The state of the panel."""
         return self.machine.state
 
     @property
     def options(self) -> SegmentOptions:
-        """The options of a run, by the user's choices; the module has to be in use."""
+        """The options of a run, from the user's choices. The module must be in use."""
         assert self.parameters is not None
         return options_of(self.parameters)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job runs."""
+        """Whether a job is running."""
         return self.state is State.BUSY
 
     @property
     def obstacle(self) -> str:
-        """Why the chosen image cannot be segmented by the chosen model, or nothing."""
+        """Why the chosen model cannot segment the chosen image; empty if it can."""
         if self.parameters is None:
             return _("The module is not in use.")
         return image_problem(self.parameters.volume, self.takes_volumes) or self.model_problem
 
     @property
     def takes_volumes(self) -> bool:
-        """Whether the chosen model takes whole volumes; else it takes radiographs."""
+        """Whether the chosen model takes whole volumes instead of radiographs."""
         return self.model is not None and self.model.dimensions == 3
 
     @property
     def shows_volume(self) -> bool:
-        """Whether the result that is shown is one of a whole volume."""
+        """Whether the result that is shown is that of a whole volume."""
         return self.node is not None and self.results.is_whole(self.node)
 
     def prepare(self) -> None:
-        """See to it that what computes is there and loaded, the module still in use.
+        """Install and import the computing libraries.
 
         Raises
         ------
         GrayscaleDetSegError
-            Where PyTorch is needed, not there and not wanted, is being installed (clicks are heeded meanwhile), or the
-            module was left before it was there.
+            If PyTorch is needed, missing and declined; if it is being installed, while the window accepts clicks; or if
+            the user left the module during the installation.
         """
         if self._is_preparing:
             raise GrayscaleDetSegError(_("PyTorch is being installed; wait until that has ended, then try again."))
@@ -160,16 +163,16 @@ class Session:
         done: Callable[[Any], object],
         undone: Callable[[], object] = lambda: None,
     ) -> None:
-        """Prepare, say `text`, and do a piece of work in a thread.
+        """Call :meth:`prepare`, show `text`, and run a function in a thread.
 
         Parameters
         ----------
         work : callable (engine, options, progress) -> outcome
             Runs in the thread.
         done : callable (outcome)
-            Called with what it returned.
+            Called with what `work` returned.
         undone : callable
-            Called where nothing came of it.
+            Called if `work` failed or was cancelled.
         """
         try:
             self._check_model()
@@ -196,7 +199,7 @@ class Session:
         self.runner.start(lambda progress: work(engine, options, progress), done, failed)
 
     def abandon(self) -> None:
-        """Forget the job that runs, if one does; nothing comes of it."""
+        """Drop the running job, if there is one; its outcome is ignored."""
         if self.runner.is_busy:
             self.messages.say(_("The run was ended; nothing was changed."))
         self.runner.abandon()
@@ -228,7 +231,7 @@ class Session:
             raise GrayscaleDetSegError(model.problem)
 
     def is_still_there(self, volume) -> bool:
-        """Whether the volume of a run that has ended is in the scene; says so where it is not."""
+        """Whether the volume of a finished run is still in the scene; if not, a message says so."""
         if volume.GetScene() is None:
             self.messages.say(_("The image was removed meanwhile, and its result with it."))
             return False

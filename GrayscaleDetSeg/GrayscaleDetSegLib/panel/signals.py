@@ -1,4 +1,4 @@
-"""Signals between the parts of the panel: PythonQt lets Python define none of Qt's own."""
+"""Signals between the parts of the panel. In PythonQt, Python code cannot define signals of Qt."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from typing import Any
 
 
 class Signal:
-    """Calls everything that is connected, in the order of connecting."""
+    """Calls all connected functions, in the order of their connection."""
 
     def __init__(self) -> None:
         self._calls: list[Callable[..., Any]] = []
 
     def connect(self, call: Callable[..., Any]) -> None:
-        """Call `call` from now on, with the arguments of :meth:`emit`."""
+        """Call `call` at each :meth:`emit`, with its arguments."""
         self._calls.append(call)
 
     def disconnect(self, call: Callable[..., Any]) -> None:
-        """Do not call `call` any more; ValueError if it was not connected."""
+        """Stop calling `call`.
+
+        Raises
+        ------
+        ValueError
+            If it is not connected.
+        """
         self._calls.remove(call)
 
     def emit(self, *arguments: Any) -> None:
-        """Call everything that is connected; what connects or disconnects meanwhile counts from the next time on."""
+        """Call all connected functions. Connections that these change have effect from the next call on."""
         for call in tuple(self._calls):
             call(*arguments)
 

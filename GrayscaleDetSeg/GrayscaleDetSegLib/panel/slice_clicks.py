@@ -1,4 +1,4 @@
-"""Clicks into slice views: from the object in the image back to its row in the table."""
+"""Clicks into slice views, which select the object at that pixel in the table."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def object_at(
     place: tuple[float, float, float],
     selected: str | None,
 ) -> str | None:
-    """The segment whose object has the pixel at a place; None where none has.
+    """The id of the segment whose object has the pixel at a position, or None.
 
-    Of several the smallest is meant, as the larger ones can be clicked elsewhere; if one of them is selected already,
-    the next larger one.
+    Of several it is the smallest, as the larger ones can be clicked elsewhere; if one of them is selected already, it
+    is the next larger one.
 
     Parameters
     ----------
     visible : collection of str
-        The segments that can be seen.
+        Ids of the visible segments.
     pixel_to_world : ndarray, shape (4, 4)
-        From (x, y, slices off the image) in px to RAS in mm; of a whole volume from (x, y, z) in voxels.
+        Matrix from (x, y) in px and z in slices to RAS in mm; for a whole volume from (x, y, z) in voxels.
     place : tuple of 3 float
-        RAS in mm.
+        Position, RAS in mm.
     """
     x, y, off = moved(np.linalg.inv(pixel_to_world), [place])[0]
     voxel = tuple(int(np.floor(each)) for each in (off, y, x))
@@ -58,7 +58,7 @@ def object_at(
 
 
 class SliceClicks:
-    """Tells of clicks with the left button into slice views, not of drags, and not while something is placed.
+    """Reports left clicks into slice views, except drags and clicks in place mode.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class SliceClicks:
         self._pressed: tuple[Any, tuple[int, int]] | None = None
 
     def enable(self) -> None:
-        """Watch the slice views as they are now; does nothing without a main window."""
+        """Observe the present slice views. Does nothing without a main window."""
         self.disable()
         manager = slicer.app.layoutManager()
         for name in () if manager is None else manager.sliceViewNames():
@@ -80,7 +80,7 @@ class SliceClicks:
                 self._watch(widget.sliceView().interactor(), widget.mrmlSliceNode())
 
     def disable(self) -> None:
-        """Watch none."""
+        """Stop observing."""
         tags, self._tags = self._tags, []
         for interactor, tag in tags:
             interactor.RemoveObserver(tag)

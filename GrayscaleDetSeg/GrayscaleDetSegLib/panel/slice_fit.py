@@ -1,4 +1,4 @@
-"""A slice view that is filled by its image, and again when it gets another size."""
+"""Fits a slice view to its image, and again when the view's size changes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SAME = 1e-3  # share by which a height or a place may differ and still count as
 class SliceFit:
     """Fits one slice view to its background.
 
-    Slicer keeps the height that a view shows when its size changes, and a new layout gives its views their size only
-    after it was chosen: what filled the former size is cut off then at its sides, or small.
+    Slicer keeps the field of view's height when a view's size changes, and a new layout gives views their size with a
+    delay: an image that was fitted before is then cropped at its sides, or small.
     """
 
     def __init__(self) -> None:
@@ -24,20 +24,20 @@ class SliceFit:
         self._size = ViewSize(self._follow)
 
     def fit(self, widget, then: Callable[[], None]) -> None:
-        """Fill a view now, and when its size changes, until the user zooms or shifts it.
+        """Fit a view to its background now and at each change of its size, until the user zooms or pans.
 
         Parameters
         ----------
         widget : qMRMLSliceWidget
         then : callable
-            Called after each fitting, which moves to the middle of the volume.
+            Called after each fit, which moves the view to the centre of the volume.
         """
         self._widget, self._then = widget, then
         self._size.watch(widget.sliceView())
         self._place()
 
     def release(self) -> None:
-        """Do not follow the view any more."""
+        """Stop following the size of the view."""
         self._size.release()
         self._widget = None
 

@@ -1,4 +1,4 @@
-"""The image that is chosen: whether it can be segmented, and which of its slices is meant."""
+"""The chosen image: whether it can be segmented, and the index of its slice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..scene.whole_volumes import whole_problem
 
 
 def image_problem(volume, is_whole: bool = False) -> str:
-    """Why a volume cannot be segmented, as one slice or as a whole, or nothing."""
+    """Why a volume cannot be segmented, as one slice or as a whole; empty if it can."""
     if is_whole:
         return _("Choose a volume first.") if volume is None else whole_problem(volume)
     if volume is None:
@@ -24,7 +24,7 @@ def image_problem(volume, is_whole: bool = False) -> str:
 
 
 def current_slice(volume) -> int | None:
-    """The slice of a volume that the Red view shows; None where there is only one."""
+    """The index of the slice that the Red view shows; None if the volume has only one."""
     grid = volumes.grid_of(volume, 0)
     if grid.dimensions[grid.axes[2]] == 1:
         return None

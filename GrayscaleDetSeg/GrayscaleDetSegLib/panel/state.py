@@ -1,4 +1,4 @@
-"""What the panel is doing: one state, and one table that says what may follow."""
+"""The states of the panel, and the table of transitions between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .signals import Signal
 
 
 class State(enum.Enum):
-    """What is under way; one at a time."""
+    """The state of the panel."""
 
     IDLE = "idle"
     BUSY = "busy"
@@ -20,7 +20,7 @@ class State(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What begins and ends."""
+    """Events that change the state."""
 
     RUN = "run"
     RUN_ENDED = "run ended"
@@ -51,12 +51,12 @@ _ENDED = {Event.DRAG_ENDED: State.DRAGGING, Event.DRAW_ENDED: State.DRAWING}
 
 
 def after(state: State, event: Event) -> State | None:
-    """The state after an event; None where the event is refused."""
+    """The state after an event; None if the event is refused."""
     return _AFTER.get((state, event), state if event in _ENDS else None)
 
 
 class StateMachine:
-    """Holds the state; `changed` (State) tells of every other one."""
+    """Holds the state. The signal `changed` (State) reports each change."""
 
     def __init__(self) -> None:
         self.state = State.IDLE
@@ -65,11 +65,11 @@ class StateMachine:
 
     @property
     def is_moving(self) -> bool:
-        """Whether something is being dragged, in whatever state: a job may run meanwhile, or end before."""
+        """Whether a drag is open, in any state: a job may run or end during a drag."""
         return State.DRAGGING in self._open
 
     def send(self, event: Event) -> bool:
-        """Take an event in; False where it is refused, and nothing has changed."""
+        """Process an event. Returns False, without a change, if it is refused."""
         following = after(self.state, event)
         if following is None:
             return False
@@ -85,5 +85,5 @@ class StateMachine:
         return True
 
     def allows(self, event: Event) -> bool:
-        """Whether an event would be taken in now."""
+        """Whether an event would be accepted now."""
         return after(self.state, event) is not None

@@ -1,4 +1,4 @@
-"""Thresholds moved by hand, with the box in the cloud's view or with the sliders: live, and in full when at rest."""
+"""Edits thresholds by the box in the cloud's view or by the sliders: each move is shown, and the end is stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIVE = 15
 
 
 class ThresholdEditor:
-    """Ties sliders, box and mask together for one object.
+    """Connects sliders, box and mask of one object.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class ThresholdEditor:
     ui : namespace
         The widgets grayRangeWidget, unitsRangeWidget and numbersLabel.
     clean_up : callable (Shown, segment id) -> PostProcessing or None
-        What cleans the final mask of an object.
+        Returns the post-processing of an object's mask.
 
     Attributes
     ----------
     finished : Signal (segment id, ThresholdDrag)
-        Thresholds rest, and the mask is final.
+        A drag has ended, and the mask is final.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ThresholdEditor:
         return self._drag is not None or self._wanted is not None
 
     def edit(self, node, identity: str | None) -> None:
-        """Edit the thresholds of an object from now on; of none without a node. What was moving is finished first."""
+        """Edit the thresholds of an object; None for none. An open drag is finished first."""
         self.finish()
         self._observers.remove_all()
         self._is_dragging = False
@@ -110,7 +110,7 @@ class ThresholdEditor:
             self._observers.add(box, vtk.vtkCommand.ModifiedEvent, self._box_changed)
 
     def stop(self) -> None:
-        """Let go of everything without finishing, because the scene goes."""
+        """Stop editing without finishing a drag, because the scene is being closed."""
         self._live.stop()
         self._rest.stop()
         drag, self._drag, self._wanted = self._drag, None, None
@@ -120,7 +120,7 @@ class ThresholdEditor:
         self.edit(None, None)
 
     def finish(self) -> None:
-        """Make the mask final, if thresholds were moved."""
+        """Finish the drag, if one is open."""
         self._live.stop()
         self._rest.stop()
         if self._wanted is not None:
@@ -223,12 +223,12 @@ class ThresholdEditor:
 
 
 def area_text(pixels: int, area: float | None) -> str:
-    """An area in words, in mm² at the detector where the spacing is known."""
+    """An area in mm² at the detector if the spacing is known, else in px, as text."""
     return _("{pixels} px").format(pixels=pixels) if area is None else _("{area:.0f} mm²").format(area=area)
 
 
 def described(item: SegmentedObject) -> str:
-    """What the thresholds of an object gave."""
+    """A text with the figures of an object's thresholds."""
     thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2)
     if thresholds.rule.single:
         return _("The single box makes the mask. Area: {area}.").format(area=area)
@@ -241,14 +241,14 @@ def described(item: SegmentedObject) -> str:
 
 
 def unexplained(item: AnyObject) -> str:
-    """Why an object has no thresholds to move."""
+    """Why an object has no thresholds."""
     return _("{method} explains its masks by no thresholds: there are none to show or to move. Area: {area}.").format(
         method=registry().title(item.method), area=size_text(item)
     )
 
 
 def moving(numbers: Numbers) -> str:
-    """What the thresholds give while they move."""
+    """A text with the figures during a drag."""
     low, high = numbers.interval
     return _("Gray levels {low:.1f} to {high:.1f}. Area: {area}.").format(
         low=low, high=high, area=area_text(numbers.pixel_count, numbers.area_mm2)

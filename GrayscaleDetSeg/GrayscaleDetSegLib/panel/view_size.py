@@ -1,4 +1,4 @@
-"""When a view gets another size, which a layout gives it some time after it was asked for."""
+"""Reports changes of a view's size. A layout sets the size of its views some time after it was chosen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WAIT = 50  # ms after the last change of size: a splitter that is dragged makes
 
 
 class ViewSize:
-    """Tells of changes of one view's size.
+    """Reports changes of one view's size.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class ViewSize:
         self._timer.connect("timeout()", changed)
 
     def watch(self, view) -> None:
-        """Watch a ctkVTKAbstractView, and no other any more."""
+        """Observe a ctkVTKAbstractView, and stop observing another one."""
         self.release()
         interactor = view.interactor()
         for each, event in ((interactor, "ConfigureEvent"), (interactor.GetRenderWindow(), "WindowResizeEvent")):
@@ -35,7 +35,7 @@ class ViewSize:
                 self._tags.append((each, each.AddObserver(event, lambda *_: self._timer.start())))
 
     def release(self) -> None:
-        """Do not watch any more."""
+        """Stop observing."""
         tags, self._tags = self._tags, []
         for each, tag in tags:
             each.RemoveObserver(tag)

@@ -1,4 +1,4 @@
-"""The panel: it makes its sections and tells them when the user and the scene come and go."""
+"""The panel: it creates its sections and calls them when the user enters or leaves, and when scenes open or close."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .session import Session
 
 
 class Panel:
-    """The module's panel; it knows no section by name but for the keys.
+    """The module's panel. It uses sections by name for keyboard shortcuts only.
 
     Parameters
     ----------
     parent : qMRMLWidget
-        Gets the sections into its layout.
+        The sections are added to its layout.
     segmenter : Segmenter
 
     Attributes
@@ -69,7 +69,13 @@ class Panel:
         self.update()
 
     def section(self, name: str) -> Any:
-        """The :class:`Section` whose class is called so; KeyError where there is none."""
+        """The :class:`Section` whose class has this name.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
         return {type(each).__name__: each for each in self.sections}[name]
 
     @property
@@ -78,7 +84,7 @@ class Panel:
         return self.session.parameters
 
     def enter(self, parameters: Parameters) -> None:
-        """The user has come to the module, or a scene has been opened in it."""
+        """The user has entered the module, or a scene was opened in it."""
         if self.is_entered:
             self.session.finishing.emit()
         self.leave_scene()
@@ -91,7 +97,7 @@ class Panel:
         self.session.choices.enter()
 
     def leave_scene(self) -> None:
-        """Let go of the scene: the user leaves the module, or the scene is closed."""
+        """Stop using the scene: the user leaves the module, or the scene is closed."""
         session = self.session
         session.choices.leave()
         for section in self.sections:
@@ -105,14 +111,14 @@ class Panel:
         self.update()
 
     def leave(self) -> None:
-        """The user goes to another module: what moves is finished."""
+        """The user leaves for another module; open drags are finished."""
         self.session.finishing.emit()
         self.session.view.freeze()
         self.leave_scene()
         self.session.layout.restore()
 
     def close(self) -> None:
-        """The panel goes for good."""
+        """The panel is deleted."""
         self.leave()
         for shortcut in self._shortcuts:
             shortcut.setParent(None)
@@ -120,7 +126,7 @@ class Panel:
         self._shortcuts = []
 
     def update(self) -> None:
-        """Bring all sections up to date; those of no use now are hidden."""
+        """Update all sections; those without a use now are hidden."""
         for section in self.sections:
             self._widgets[section].visible = section.update(self.session.state)
 

@@ -1,4 +1,4 @@
-"""Results as MRML nodes and Slicer files: the only layer that uses slicer and VTK, and it imports them when called.
+"""Results as MRML nodes and Slicer files. This layer alone uses slicer and VTK, and imports them inside its functions.
 
-Everything here runs in Slicer's Python and with slicer-core from PyPI. Functions receive the scene they work in.
+All modules run in Slicer's Python and with slicer-core from PyPI. Functions receive the scene that they work in.
 """

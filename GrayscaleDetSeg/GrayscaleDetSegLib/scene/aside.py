@@ -1,4 +1,4 @@
-"""Only the chosen result is in view: images of one slice lie in the same place, and so do the results on them."""
+"""Shows the chosen result and hides the others: the slices of several images occupy the same place in the views."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ _HIDDEN, _WANTED = "hidden", "wanted"  # by us, while another result is chosen; 
 
 
 def show_only(scene: vtkMRMLScene, chosen: vtkMRMLSegmentationNode | None) -> None:
-    """Hide the nodes of all results but the chosen one's, and show those of the chosen one that were hidden so before.
+    """Hide the nodes of all results but the chosen one's, and show those of the chosen one that this function hid
+    before.
 
-    What the user has hidden stays hidden; what he shows although it belongs to another result stays in view, whichever
-    result is chosen next. Segmentations without a result of ours are not touched. It is saved with the scene.
+    What the user has hidden stays hidden. What the user shows of another result stays visible, whichever result is
+    chosen next. Segmentations without a result of this software are not changed. The state is saved with the scene.
 
     Parameters
     ----------
+    scene : vtkMRMLScene
     chosen : vtkMRMLSegmentationNode or None
-        None where none is: then no result is in view.
+        None hides all results.
     """
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
         node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")

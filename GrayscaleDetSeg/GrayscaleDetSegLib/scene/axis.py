@@ -1,4 +1,5 @@
-"""The gray axis of the cloud's view: a line with ticks, labelled in gray levels, and the region's outline below."""
+"""The gray axis of the cloud's view: a line with ticks, labels in gray levels, and the outline of the region at gray 0.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,12 @@ _COLOR = (0.85, 0.85, 0.85)
 def add_axis(
     scene: vtkMRMLScene, frame: CloudFrame, roi: Roi, name: str, view_ids: Sequence[str] = ()
 ) -> tuple[vtkMRMLModelNode, vtkMRMLMarkupsFiducialNode]:
-    """Add the lines and the labels of the gray axis over a region, (x0, y0, x1, y1) in px, to the scene."""
+    """Add the gray axis of a region, (x0, y0, x1, y1) in px, to the scene.
+
+    Returns
+    -------
+    lines, labels : vtkMRMLModelNode, vtkMRMLMarkupsFiducialNode
+    """
     lines = scene.AddNewNodeByClass("vtkMRMLModelNode", f"{name} gray axis")
     labels = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"{name} gray levels")
     for node in (lines, labels):
@@ -60,7 +66,7 @@ def add_axis(
 def set_axis(
     lines: vtkMRMLModelNode, labels: vtkMRMLMarkupsFiducialNode, frame: CloudFrame, roi: Roi
 ) -> None:
-    """Move the axis to another region or frame."""
+    """Move the axis to another region, (x0, y0, x1, y1) in px, or to another frame."""
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 

@@ -1,7 +1,7 @@
 """The point cloud of a region as a model node, for a 3D view of its own.
 
-Points between the thresholds are bright, in the object's colour; the others are dim and gray. When thresholds move,
-only the colours change.
+Points between the thresholds have the object's colour, bright; the others are dim and gray. When thresholds move, the
+points stay and their colours change.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ _POINT_SIZE = 2.0
 
 
 def chosen_pixels(roi: Roi, shape: tuple[int, int], most: int = MOST) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of an even choice of at most `most` pixels of a region, the same each time; all if they are few.
+    """Select at most `most` pixels of a region, evenly spaced; the same call selects the same pixels.
 
     Returns
     -------
     rows, columns : ndarray of int, shapes (n,) and (m,)
-        The choice is where they cross.
+        The selected pixels are those at all pairs of a row and a column. All pixels are selected if there are at most
+        `most`.
     """
     window = boxes.pixel_slices(roi, shape)
     sizes = [part.stop - part.start for part in window]
@@ -58,13 +59,15 @@ def chosen_pixels(roi: Roi, shape: tuple[int, int], most: int = MOST) -> tuple[n
 def inside(
     rows: np.ndarray, columns: np.ndarray, gray: np.ndarray, field: ThresholdMap
 ) -> np.ndarray:
-    """Which of the pixels where `rows` and `columns` cross lie in a field's region and between its thresholds.
+    """Tell which pixels lie in the region of a threshold map and between its thresholds.
 
     Parameters
     ----------
     rows, columns : ndarray of int, shapes (n,) and (m,)
+        The pixels are those at all pairs of a row and a column.
     gray : ndarray of float32, shape (n, m)
-        Their gray levels.
+        Gray levels of the pixels.
+    field : ThresholdMap
 
     Returns
     -------
@@ -84,9 +87,21 @@ def _in_region(rows: np.ndarray, columns: np.ndarray, roi: Roi) -> np.ndarray:
 
 
 def point_colors(gray: np.ndarray, is_inside: np.ndarray, color: Sequence[int]) -> np.ndarray:
-    """The colours of points, uint8 (..., 3), for arrays of equal shape.
+    """Compute the colours of points.
 
-    Those inside have the object's colour, darkest at gray 0 and pale at 255; the others are dim and gray.
+    Points inside have the object's colour, darkest at gray 0 and palest at 255; the others are dim and gray.
+
+    Parameters
+    ----------
+    gray : ndarray of float, shape (...)
+        Gray levels 0..255.
+    is_inside : ndarray of bool, shape (...)
+    color : sequence of 3 int
+        Of the object, 0..255.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., 3)
     """
     share = np.linspace(0.0, 1.0, 256)[:, None]
     pure = np.asarray(color, float) * (255.0 / max(1, *color))
@@ -115,7 +130,7 @@ def add_cloud(
     Parameters
     ----------
     roi : tuple of 4 float
-        (x0, y0, x1, y1) in px: what is shown, commonly that of `field`.
+        Region that is shown, (x0, y0, x1, y1) in px; usually that of `field`.
     field : ThresholdMap
         The thresholds by which points are bright or dim.
     frame : CloudFrame
@@ -124,7 +139,7 @@ def add_cloud(
     view_ids : sequence of str
         Ids of the views that show it.
     most : int
-        Points at most.
+        Maximum number of points.
     """
     import vtk
 
@@ -153,7 +168,8 @@ def set_cloud(
     color: Sequence[int],
     most: int = MOST,
 ) -> None:
-    """Give a cloud's node other points: after its region moved, or for another object. See :func:`add_cloud`."""
+    """Replace the points of a cloud's node, for a moved region or another object. Parameters as for :func:`add_cloud`.
+    """
     rows, columns = chosen_pixels(roi, radiograph.shape, most)
     points = np.empty((len(rows), len(columns), 3), np.float32)
     points[..., 0], points[..., 1] = columns + 0.5, rows[:, None] + 0.5
@@ -175,19 +191,19 @@ def set_cloud(
 
 
 def update_cloud(node: vtkMRMLModelNode, field: ThresholdMap) -> int:
-    """Show other thresholds in a cloud: its points stay, its colours follow. Returns how many points are inside."""
+    """Recolour a cloud by other thresholds. Returns the number of points between them."""
     return MovingCloud(node, field).show(field)
 
 
 class MovingCloud:
-    """A cloud while the thresholds of its object move: what its points have to do with them is worked out once.
+    """A cloud during a drag of its object's thresholds. What depends on the points alone is computed once.
 
     Parameters
     ----------
     node : vtkMRMLModelNode
         The cloud.
     field : ThresholdMap
-        As it is before the drag.
+        The thresholds before the drag.
     """
 
     def __init__(self, node: vtkMRMLModelNode, field: ThresholdMap) -> None:
@@ -207,7 +223,8 @@ class MovingCloud:
         self._color = [int(channel) for channel in attribute(node, "color").split()]
 
     def show(self, field: ThresholdMap) -> int:
-        """Show the field after all its bottoms and all its tops were moved; returns how many points are inside."""
+        """Show the map after all its bottoms and all its tops were shifted. Returns the number of points between them.
+        """
         from vtk.util.numpy_support import vtk_to_numpy
 
         low, high = field.after_moves(self._low.copy(), self._high.copy())
@@ -223,12 +240,12 @@ class MovingCloud:
 
 
 def frame_of(node: vtkMRMLModelNode) -> CloudFrame:
-    """The frame in which a node of the cloud's view was made, also after loading a saved scene."""
+    """The frame that a node of the cloud's view was made in; it is stored on the node and saved with the scene."""
     return CloudFrame.loads(attribute(node, "frame"))
 
 
 def pixel_of_point(node: vtkMRMLModelNode, point_id: int) -> tuple[int, int]:
-    """The (row, column) of the pixel that a point of the cloud stands for, by the point's id, as pickers give it.
+    """The (row, column) of the pixel that a point of the cloud shows. `point_id` is VTK's id, as pickers return it.
 
     Raises
     ------
@@ -242,7 +259,9 @@ def pixel_of_point(node: vtkMRMLModelNode, point_id: int) -> tuple[int, int]:
 
 
 def place_of_pixel(node: vtkMRMLModelNode, row: int, column: int, gray: float) -> tuple[float, float, float]:
-    """Where a pixel with a gray level lies in the cloud's view, whether it is among the points or not."""
+    """The place of a pixel with a gray level in the cloud's view, (x, y, z) in mm. The cloud need not have a point for
+    it.
+    """
     x, y, z = frame_of(node).to_view([(column + 0.5, row + 0.5, gray)])[0]
     return float(x), float(y), float(z)
 

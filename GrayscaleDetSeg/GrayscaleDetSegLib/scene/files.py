@@ -1,4 +1,4 @@
-"""Segmentations as .seg.nrrd files: results by ourselves, nodes of a scene through Slicer's own storage nodes."""
+"""Segmentations as .seg.nrrd files: results by this software's own writer, nodes through Slicer's storage nodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXTENSION = ".seg.nrrd"
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps VTK's warnings and errors off the console; failures are reported by return values here."""
+    """Suppress VTK's warnings and errors on the console; functions here report failures by their return values."""
     import vtk
 
     before = vtk.vtkObject.GetGlobalWarningDisplay()
@@ -28,10 +28,11 @@ def quiet() -> Iterator[None]:
 
 
 def write_result(result: seg_nrrd.AnyResult, path: Path) -> None:
-    """Write the segmentation of `result` to `path` (``.seg.nrrd``), complete or not at all; Slicer is not needed.
+    """Write the segmentation of `result` to `path` (``.seg.nrrd``). The file is complete or not written. Slicer is not
+    needed.
 
     The file holds one image of the size and geometry of the radiograph (columns x rows x 1) or volume, with as many
-    layers as overlapping objects need. Where nothing was found it is an image of zeros without segments.
+    layers as overlapping objects need. If nothing was found, it is an image of zeros without segments.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def write_result(result: seg_nrrd.AnyResult, path: Path) -> None:
 
 
 def write_node(node, path: Path) -> None:
-    """Write a segmentation (or volume) node to `path`, beside it first and renamed at the end.
+    """Write a segmentation or volume node to `path`: first to a temporary file beside it, which is renamed at the end.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Where pixels lie in Slicer: the only module in which RAS and IJK appear as numbers.
+"""Coordinates of pixels in Slicer. This module alone handles RAS and IJK coordinates as numbers.
 
-Everything else speaks of pixels: arrays are (row, column), places (x, y) are in px from the outer corner of the first
-pixel, so that the middle of the pixel in row i, column j is at (j + 0.5, i + 0.5).
+All other modules use pixels: arrays are (row, column), points (x, y) are in px from the outer corner of the first
+pixel, so that the centre of the pixel in row i, column j is at (j + 0.5, i + 0.5).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WHOLE = -(2**31)
 def ijk_to_ras(geometry: Geometry) -> np.ndarray:
     """The matrix (4 x 4, float64) from indices (column, row, slice) to RAS coordinates of pixel centres in mm.
 
-    Slicer's axes point right and anterior where ITK's point left and posterior; superior is shared.
+    Slicer's axes point right, anterior and superior; ITK's point left, posterior and superior.
     """
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(geometry.direction, (3, 3)) * np.asarray(geometry.spacing)  # scales the columns
@@ -36,7 +36,7 @@ def ijk_to_ras(geometry: Geometry) -> np.ndarray:
 
 
 def geometry_of(matrix: np.ndarray) -> Geometry:
-    """The geometry whose :func:`ijk_to_ras` is `matrix` (4 x 4); flips and left-handed axes stay as they are.
+    """The geometry whose :func:`ijk_to_ras` is `matrix` (4 x 4); flips and left-handed axes are kept.
 
     Raises
     ------
@@ -67,20 +67,25 @@ def numpy_matrix(matrix: vtkMatrix4x4) -> np.ndarray:
 
 
 def moved(matrix: np.ndarray, points: ArrayLike) -> np.ndarray:
-    """Points (n, 3) after a matrix (4 x 4)."""
+    """Multiply points, shape (n, 3), by a homogeneous matrix (4 x 4). Returns points, shape (n, 3)."""
     points = np.asarray(points, float)
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def between(source: vtkMRMLTransformableNode | None, target: vtkMRMLTransformableNode | None) -> np.ndarray:
-    """The matrix (4 x 4) from the coordinates that one node is stored in to those of another; None is the world.
+    """The matrix (4 x 4) from the coordinates of one node to those of another, through their parent transforms.
 
-    Nodes under the same transform share their coordinates, whatever the transform.
+    Nodes under the same transform have the same coordinates, whatever the transform.
+
+    Parameters
+    ----------
+    source, target : vtkMRMLTransformableNode or None
+        None is the world (RAS).
 
     Raises
     ------
     RadiographError
-        If a transform between them bends space.
+        If a transform between them is not linear.
     """
     import slicer
     import vtk
@@ -98,16 +103,17 @@ def between(source: vtkMRMLTransformableNode | None, target: vtkMRMLTransformabl
 
 @dataclass(frozen=True, eq=False)
 class PixelGrid:
-    """The pixels of one slice of a volume, and where they lie.
+    """The pixel grid of one slice of a volume.
 
     Parameters
     ----------
     dimensions : tuple of 3 int
-        Of the volume, in its own index order (i, j, k).
+        Size of the volume in its own index order (i, j, k).
     axes : tuple of 3 int
-        Which of i, j, k counts the columns, the rows and the slices; the columns' axis is the earlier one.
+        The indices (0, 1, 2 for i, j, k) that count columns, rows and slices; that of the columns is smaller than that
+        of the rows.
     index : int
-        Of the slice.
+        Index of the slice.
     ijk_to_ras : ndarray, shape (4, 4)
         From the volume's indices to the coordinates that the volume is stored in, before any parent transform.
     """
@@ -132,7 +138,7 @@ class PixelGrid:
 
     @property
     def geometry(self) -> Geometry:
-        """Placement of the slice, (column, row, slice), as a Radiograph has it."""
+        """The geometry of the slice, in the order (column, row, slice), as a Radiograph has it."""
         matrix = np.eye(4)
         matrix[:, :3] = self.ijk_to_ras[:, list(self.axes)]
         first = np.zeros(4)
@@ -142,34 +148,36 @@ class PixelGrid:
 
     @property
     def pixel_to_ras(self) -> np.ndarray:
-        """The matrix (4 x 4) from (x, y, z) to the volume's own coordinates: x, y in px, z in slices from this one."""
+        """The matrix (4 x 4) from (x, y, z) to the volume's coordinates: x and y in px, z in slices relative to this
+        slice.
+        """
         to_centre = np.eye(4)
         to_centre[:2, 3] = -0.5
         return ijk_to_ras(self.geometry) @ to_centre
 
     def plane(self, values: np.ndarray) -> np.ndarray:
-        """The slice (rows, columns, ...) of an array (k, j, i, ...) of the volume's size, as a view."""
+        """The slice, shape (rows, columns, ...), of an array (k, j, i, ...) of the volume's size, as a view."""
         return np.moveaxis(values, 2 - self.axes[2], 0)[self.index]
 
     def slab(self, plane: np.ndarray) -> np.ndarray:
-        """An image (rows, columns) as the array (k, j, i) of this slice alone, as a view."""
+        """An image (rows, columns) as an array (k, j, i) that contains this slice alone, as a view."""
         return np.expand_dims(plane, 2 - self.axes[2])
 
     def of_slab(self, values: np.ndarray) -> np.ndarray:
-        """The image that :meth:`slab` has made an array of, as a view."""
+        """The image (rows, columns) of an array that :meth:`slab` returned, as a view. Inverse of :meth:`slab`."""
         return np.moveaxis(values, 2 - self.axes[2], 0)[0]
 
 
 class VoxelGrid(PixelGrid):
-    """All voxels of a volume, in the place of the pixels of one slice; its `index` is `WHOLE`.
+    """The voxel grid of a whole volume; it replaces a PixelGrid, and its `index` is `WHOLE`.
 
-    Images are arrays (slices, rows, columns) here, and places (x, y, z) are in voxels from the outer corner of the
-    first one.
+    Images are arrays (slices, rows, columns), and points (x, y, z) are in voxels from the outer corner of the first
+    voxel.
     """
 
     @classmethod
     def of(cls, dimensions: tuple[int, int, int], matrix: np.ndarray) -> VoxelGrid:
-        """The grid of a volume of this size (i, j, k), with its matrix (4 x 4) from indices to RAS."""
+        """The grid of a volume of the size `dimensions` (i, j, k) with the matrix (4 x 4) from indices to RAS in mm."""
         return cls(dimensions, (0, 1, 2), WHOLE, matrix)
 
     @property
@@ -185,24 +193,24 @@ class VoxelGrid(PixelGrid):
 
     @property
     def geometry(self) -> Geometry:
-        """Placement of the volume, (column, row, slice)."""
+        """The geometry of the volume, in the order (column, row, slice)."""
         return geometry_of(self.ijk_to_ras)
 
     @property
     def pixel_to_ras(self) -> np.ndarray:
-        """The matrix (4 x 4) from (x, y, z) in voxels to the volume's own coordinates."""
+        """The matrix (4 x 4) from (x, y, z) in voxels to the volume's coordinates in mm."""
         to_centre = np.eye(4)
         to_centre[:3, 3] = -0.5
         return self.ijk_to_ras @ to_centre
 
     def plane(self, values: np.ndarray) -> np.ndarray:
-        """The values as they are."""
+        """Return the values unchanged."""
         return values
 
     def slab(self, plane: np.ndarray) -> np.ndarray:
-        """The values as they are."""
+        """Return the values unchanged."""
         return plane
 
     def of_slab(self, values: np.ndarray) -> np.ndarray:
-        """The values as they are."""
+        """Return the values unchanged."""
         return values

@@ -1,6 +1,7 @@
-"""Subject hierarchy: a result lies beside its volume, what shows its thresholds in a folder beside both.
+"""The place of nodes in the subject hierarchy: a result beside its volume, the nodes of its thresholds in a folder
+there.
 
-Slicer's window makes an item for every node by itself; a scene without subject hierarchy is left without.
+Slicer's window creates an item for every node. A scene without a subject hierarchy does not get one.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ _FOLDER = "GrayscaleDetSeg"
 
 
 def hierarchy_of(scene: vtkMRMLScene) -> vtkMRMLSubjectHierarchyNode | None:
-    """The subject hierarchy of a scene if it has one; asking Slicer's own function would make one."""
+    """The subject hierarchy of a scene, or None. Slicer's own function would create one."""
     return scene.GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode")
 
 
 def place_beside(scene: vtkMRMLScene, volume: vtkMRMLNode, nodes: Iterable[vtkMRMLNode]) -> None:
-    """Place nodes under the study, the folder or the patient that a volume lies under."""
+    """Place the items of nodes under the same study, folder or patient as the item of a volume."""
     hierarchy = hierarchy_of(scene)
     if hierarchy is not None:
         parent = _parent_of(hierarchy, volume)
@@ -29,7 +30,9 @@ def place_beside(scene: vtkMRMLScene, volume: vtkMRMLNode, nodes: Iterable[vtkMR
 
 
 def place_in_folder(scene: vtkMRMLScene, volume: vtkMRMLNode, name: str, nodes: Iterable[vtkMRMLNode]) -> None:
-    """Place nodes in a closed folder called `name` beside a volume; the folder of that name is made if need be."""
+    """Place the items of nodes in a collapsed folder called `name` beside a volume; the folder is created if it is
+    missing.
+    """
     hierarchy = hierarchy_of(scene)
     if hierarchy is None:
         return
@@ -44,7 +47,7 @@ def place_in_folder(scene: vtkMRMLScene, volume: vtkMRMLNode, name: str, nodes: 
 
 
 def forget(scene: vtkMRMLScene, nodes: Iterable[vtkMRMLNode]) -> None:
-    """Take away the items of nodes that are about to be removed, and folders of ours that this leaves empty."""
+    """Remove the items of nodes that will be removed, and folders of this software that become empty by it."""
     hierarchy = hierarchy_of(scene)
     if hierarchy is None:
         return

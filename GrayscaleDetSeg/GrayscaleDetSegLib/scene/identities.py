@@ -1,4 +1,4 @@
-"""The names in a scene that can say whose images these are."""
+"""The names in a scene that may identify patients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ATTRIBUTES = ("DICOM.PatientName", "DICOM.PatientID", "DICOM.PatientBirthDate")
 
 
 def names_in(scene: vtkMRMLScene) -> set[str]:
-    """Names of images and of what was made from them, and of the patients and studies in the subject hierarchy."""
+    """The names of images, of nodes that were made from them, and of patients and studies in the subject hierarchy."""
     names = set()
     for kind in _NODES:
         for number in range(scene.GetNumberOfNodesByClass(kind)):

@@ -1,4 +1,4 @@
-"""Segments that somebody edited, kept as hidden copies when their objects change by other means."""
+"""Hidden copies of segments that the user edited, made before the software changes their objects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _TAG = "GrayscaleDetSeg.EditedFrom"
 
 
 def keep_copy(node: vtkMRMLSegmentationNode, segment_id: str) -> str:
-    """Keep a segment as it is, in all slices, as one more segment: "<name> (edited)", hidden, behind the others.
+    """Copy a segment, all slices, to a new hidden segment "<name> (edited)" behind the others.
 
     Returns
     -------
     str
-        The id of the copy. Nothing of ours writes to it: ``segmentation.edits_of`` counts it as added.
+        The id of the copy. The software never writes to it; ``segmentation.edits_of`` reports it as added.
 
     Raises
     ------
@@ -43,6 +43,6 @@ def keep_copy(node: vtkMRMLSegmentationNode, segment_id: str) -> str:
 
 
 def is_copy(node: vtkMRMLSegmentationNode, segment_id: str) -> bool:
-    """Whether a segment is such a copy."""
+    """Whether a segment is a copy that :func:`keep_copy` made."""
     segment = node.GetSegmentation().GetSegment(segment_id)
     return segment is not None and segment.HasTag(_TAG)

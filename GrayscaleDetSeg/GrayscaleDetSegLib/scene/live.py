@@ -1,4 +1,4 @@
-"""A mask that follows a drag: written in place while the mouse moves, and once in full at the end."""
+"""The mask of an object during a drag: written in place at each move, and completely at the end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Window = tuple[slice, slice]
 
 
 class LiveMask:
-    """The segment of one object during one interaction; made as it begins.
+    """The segment of one object during one interaction; create it when the interaction begins.
 
-    It observes nothing, and outlives the deletion of its nodes: then nothing is written any more.
+    It observes nothing. If its nodes are deleted, its methods write nothing.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class LiveMask:
     segment_id : str
     volume : vtkMRMLScalarVolumeNode
     grid : PixelGrid
-        Of the slice that was segmented.
+        Grid of the slice that was segmented.
     window : tuple of 2 slice, optional
-        Rows and columns that the object's pixels lie in now; they are cleared when another window is written.
+        Rows and columns that contain the object's pixels now; they are cleared when another window is written.
 
     Raises
     ------
@@ -51,13 +51,13 @@ class LiveMask:
 
     @property
     def is_alive(self) -> bool:
-        """Whether segment and volume are still there."""
+        """Whether segment and volume still exist."""
         if self.node.GetScene() is None or self.volume.GetScene() is None:
             return False
         return self.node.GetSegmentation().GetSegment(self.segment_id) is not None
 
     def write(self, mask: np.ndarray, window: Window) -> bool:
-        """Show another mask; cheap enough for every move of the mouse.
+        """Show another mask. This is fast enough to be called at each mouse move.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class LiveMask:
         Returns
         -------
         bool
-            False where the nodes are gone.
+            False if the nodes no longer exist.
         """
         if not self.is_alive:
             return False
@@ -80,9 +80,21 @@ class LiveMask:
         return True
 
     def finish(self, mask: np.ndarray, window: Window | None = None) -> bool:
-        """End the interaction with the final mask, of the whole slice or of a window; False where the nodes are gone.
+        """End the interaction with the final mask.
 
-        Closed surfaces, which a drag takes away, are made anew if they were there.
+        Closed surfaces, which a drag removes, are created again if there were any.
+
+        Parameters
+        ----------
+        mask : ndarray of bool
+            Of the whole slice (rows, columns), or of `window`.
+        window : tuple of 2 slice, optional
+            Rows and columns of the slice.
+
+        Returns
+        -------
+        bool
+            False if the nodes no longer exist.
         """
         if not self.is_alive:
             return False

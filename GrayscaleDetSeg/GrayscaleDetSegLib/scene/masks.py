@@ -1,4 +1,4 @@
-"""Masks of single segments: read as (rows, columns) of a volume's slice, and written so that dragging stays fluent.
+"""Masks of single segments: read as (rows, columns) of a slice of a volume, and written fast enough for dragging.
 
 All of it goes for whole volumes as well, where the grid is a ``geometry.VoxelGrid``: (slices, rows, columns) then.
 
@@ -24,9 +24,13 @@ Window = tuple[slice, ...]
 def mask_of(
     node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> np.ndarray:
-    """The pixels of a segment, bool (rows, columns) of a slice of a volume; a copy.
+    """The pixels of a segment in a slice of a volume, as a copy.
 
-    Whoever wrote the segment: a label map that is shared, cropped, or of another geometry is brought to the slice.
+    A label map that other segments share, that is cropped, or has another geometry, is resampled to the slice.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows, columns)
 
     Raises
     ------
@@ -50,10 +54,15 @@ def mask_of(
 def stamp_of(
     node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> tuple[object, ...] | None:
-    """What stays the same as long as :func:`mask_of` gives the same, without a look at any pixel.
+    """A value that is equal as long as :func:`mask_of` returns the same pixels; no pixel is read.
 
-    It is made of the modification time (MTime) of the segment's label map, its value in there, and where label map and
-    slice lie. None where only the pixels can tell. It says nothing to a later run.
+    It consists of the modification time (MTime) and the label value of the segment's label map, and of the positions of
+    label map and slice. It is valid within one process only.
+
+    Returns
+    -------
+    tuple or None
+        None if the segment has no label map, so that only its pixels can be compared.
 
     Raises
     ------
@@ -71,7 +80,7 @@ def stamp_of(
 def lies_elsewhere(
     node: vtkMRMLSegmentationNode, segment_id: str, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> bool:
-    """Whether a segment has voxels that :func:`mask_of` does not show: painted in other slices, or beside the image."""
+    """Whether a segment has voxels that :func:`mask_of` does not return: in other slices, or outside the image."""
     image = _label_map(node, segment_id)
     if image is None or image.GetPointData().GetScalars() is None:
         return False
@@ -91,7 +100,8 @@ def write_mask(
     grid: PixelGrid,
     mask: np.ndarray,
 ) -> None:
-    """Give a segment exactly the pixels of `mask` (bool, rows, columns); a closed surface that was there is made anew.
+    """Set the pixels of a segment to exactly `mask` (bool, rows x columns); an existing closed surface is created
+    again.
 
     Raises
     ------
@@ -112,7 +122,12 @@ def own_label_map(
     grid: PixelGrid,
     keep: bool = True,
 ) -> None:
-    """See to it that a segment has a label map of its own, of the full size of the slice, its pixels kept or not.
+    """Give a segment a label map that no other segment shares, of the full size of the slice.
+
+    Parameters
+    ----------
+    keep : bool
+        Whether the segment keeps its pixels; else the label map is empty.
 
     Raises
     ------
@@ -139,11 +154,14 @@ def own_label_map(
 def label_map(
     node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, mask: np.ndarray
 ) -> vtkOrientedImageData:
-    """An image of the full size of the slice, 1 in the pixels of `mask` (rows, columns), as a segment can have it."""
+    """An image of the full size of the slice, 1 in the pixels of `mask` (bool, rows x columns), as a segment can hold
+    it.
+    """
     from vtk.util.numpy_support import numpy_to_vtk
 
     image = _oriented_image(node, volume, grid)
-    slab = np.ascontiguousarray(grid.slab(mask), np.uint8)
+    slab = np.ascontiguousarray(grid.slab(mask))
+    slab = slab.view(np.uint8) if slab.dtype == bool else slab.astype(np.uint8)
     image.GetPointData().SetScalars(numpy_to_vtk(slab.ravel(), deep=True))
     return image
 
@@ -162,8 +180,8 @@ def write_window(
     Returns
     -------
     bool
-        False, and nothing is done, where the segment is gone or no longer has such a label map: someone merged or
-        cropped it meanwhile.
+        False, and nothing is written, if the segment no longer exists or no longer has such a label map because
+        something merged or cropped it meanwhile.
     """
     segmentation = node.GetSegmentation()
     segment = None if segmentation is None else segmentation.GetSegment(segment_id)
@@ -188,19 +206,19 @@ def has_surface(node: vtkMRMLSegmentationNode) -> bool:
 
 
 def make_surface(node: vtkMRMLSegmentationNode) -> None:
-    """Make the closed surfaces of all segments anew."""
+    """Create the closed surfaces of all segments again."""
     node.CreateClosedSurfaceRepresentation()
 
 
 def digest_of(name: str, mask: np.ndarray) -> str:
-    """A text that changes with any pixel of a mask (rows, columns) and with the segment's name."""
+    """A digest of a mask (bool, rows x columns) and the segment's name; it differs if any pixel or the name differs."""
     text = hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16)
     text.update(f"{mask.shape}{name}".encode())
     return text.hexdigest()
 
 
 def binary() -> str:
-    """Slicer's name of the representation by label maps."""
+    """Slicer's name of the representation by binary label maps."""
     import slicer
 
     return slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()

@@ -1,4 +1,4 @@
-"""What all nodes of this software share: names of attributes, references between them, where they show, their end."""
+"""Functions for all nodes of this software: attributes, references, views, events, removal."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _PREFIX = "GrayscaleDetSeg."
 
 
 def attribute(node: vtkMRMLNode, name: str) -> str | None:
-    """An attribute of ours, None where it is not set; it is saved with the scene."""
+    """The value of an attribute of this software, or None if it is not set. Attributes are saved with the scene."""
     return node.GetAttribute(_PREFIX + name)
 
 
 def set_attribute(node: vtkMRMLNode, name: str, value: str | None) -> None:
-    """Set an attribute of ours, or take it away with None."""
+    """Set an attribute of this software; None removes it."""
     if attribute(node, name) != value:
         node.SetAttribute(_PREFIX + name, value)
 
 
 def referenced(node: vtkMRMLNode, role: str) -> list[vtkMRMLNode]:
-    """The nodes that `node` refers to in a role of ours, in order; those no longer in the scene are left out."""
+    """The nodes that `node` refers to in a role of this software, in order; nodes that left the scene are omitted."""
     full = _PREFIX + role
     nodes = [node.GetNthNodeReference(full, number) for number in range(node.GetNumberOfNodeReferences(full))]
     return [item for item in nodes if item is not None]
 
 
 def refer(node: vtkMRMLNode, role: str, targets: Iterable[vtkMRMLNode]) -> None:
-    """Let `node` refer to `targets`, and in this role to nothing else; the references are saved with the scene."""
+    """Make `node` refer to exactly `targets` in this role. References are saved with the scene."""
     full = _PREFIX + role
     with folded(node):
         node.RemoveNodeReferenceIDs(full)
@@ -41,7 +41,7 @@ def refer(node: vtkMRMLNode, role: str, targets: Iterable[vtkMRMLNode]) -> None:
 
 @contextmanager
 def folded(node: vtkMRMLNode) -> Iterator[None]:
-    """One event for all changes made to a node meanwhile."""
+    """Combine all changes of a node inside the context into one event."""
     was = node.StartModify()
     try:
         yield
@@ -50,21 +50,21 @@ def folded(node: vtkMRMLNode) -> Iterator[None]:
 
 
 def show_in(display: vtkMRMLDisplayNode, view_ids: Sequence[str]) -> None:
-    """Show something in these views alone (ids of view nodes); in all views where there are none."""
+    """Show a display node in the views with these ids only; in all views if there are no ids."""
     if list(display.GetViewNodeIDs() or ()) != list(view_ids):
         display.SetViewNodeIDs(list(view_ids))
 
 
 def color_of(rgb: Sequence[int]) -> tuple[float, float, float]:
-    """A colour 0..255 as Slicer has it, 0..1."""
+    """Convert a colour from 0..255 to Slicer's 0..1."""
     red, green, blue = (channel / 255.0 for channel in rgb)
     return red, green, blue
 
 
 def remove(scene: vtkMRMLScene, nodes: Iterable[vtkMRMLNode | None]) -> None:
-    """Remove nodes from the scene, and with each what only it needs: how it is shown and where it is stored.
+    """Remove nodes from the scene, together with their display and storage nodes.
 
-    Nodes that are gone already, or None, are passed over.
+    None, and nodes that are no longer in the scene, are ignored.
     """
     for node in list(nodes):
         if node is None or not scene.IsNodePresent(node):

@@ -1,6 +1,6 @@
-"""Everything that shows one result: which nodes they are, how they find each other, and how they all go.
+"""All nodes that show one result: which they are, how they refer to each other, and how they are removed.
 
-The segmentation refers to the others, so that a saved scene comes back connected; each of them refers back to it.
+The segmentation refers to the other nodes, and each of them refers to it, so that a saved scene can be read back.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ _SINGLE = {"cloud": "cloud", "axis": "axis", "labels": "levels", "box": "box", "
 
 @dataclass
 class Outcome:
-    """The nodes that show one result; those not made yet, or deleted by somebody, are None or missing.
+    """The nodes that show one result. Nodes that were not created yet, or were deleted, are None or missing.
 
     Parameters
     ----------
     segmentation : vtkMRMLSegmentationNode
     volume : vtkMRMLScalarVolumeNode or None
-        That was segmented.
+        The volume that was segmented.
     regions : dict of str to vtkMRMLMarkupsROINode
         By segment id.
     table : vtkMRMLTableNode or None
     rounds : vtkMRMLTableNode or None
-        Of a volume: how an iterating method came to its objects.
+        For volumes: the rounds of an iterating method.
     cloud, axis, labels, box : nodes or None
-        Of the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
+        For the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
     surfaces : tuple of vtkMRMLModelNode
-        Bottoms and tops, or empty.
-    weights : tuple of vtkMRMLScalarVolumeNode
-        Of a volume: by what a recurrent method weighed the image, where it is shown.
+        The bottom and the top surface, or empty.
+    weights : tuple of vtkMRMLScalarVolumeNode and vtkMRMLModelNode
+        What a method has seen of an object, where it is shown: maps such as weights, and the boxes of slices.
     """
 
     segmentation: vtkMRMLSegmentationNode
@@ -64,16 +64,16 @@ class Outcome:
     box: vtkMRMLMarkupsROINode | None = None
     surfaces: tuple[vtkMRMLModelNode, ...] = ()
     rounds: vtkMRMLTableNode | None = None
-    weights: tuple[vtkMRMLScalarVolumeNode, ...] = ()
+    weights: tuple[vtkMRMLNode, ...] = ()
 
     @property
     def tables(self) -> list[vtkMRMLTableNode]:
-        """The tables that are there."""
+        """The existing table nodes."""
         return [node for node in (self.table, self.rounds) if node is not None]
 
     @property
     def shown_segment(self) -> str | None:
-        """The id of the segment whose thresholds the cloud's view shows."""
+        """The id of the segment whose thresholds the cloud's view shows, or None."""
         return None if self.cloud is None else segment_of(self.cloud)
 
     @property
@@ -88,14 +88,14 @@ class Outcome:
 
 
 def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
-    """Store on the nodes how they belong together, and place them in the subject hierarchy if there is one.
+    """Store the references between the nodes, and place them in the subject hierarchy if there is one.
 
     Call it again when nodes were added or replaced.
 
     Parameters
     ----------
     shown_segment : str, optional
-        The id of the segment whose thresholds the cloud's view shows, where there is one.
+        The id of the segment whose thresholds the cloud's view shows, if it shows any.
     """
     segmentation = outcome.segmentation
     scene = segmentation.GetScene()
@@ -130,7 +130,7 @@ def _not_placed(nodes: Sequence[vtkMRMLNode]) -> list[vtkMRMLNode]:
 
 
 def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
-    """The nodes that belong to a segmentation, also after a saved scene was loaded."""
+    """The nodes that belong to a segmentation, also in a scene that was loaded from a file."""
 
     def own(role: str) -> list[vtkMRMLNode]:
         # a copy of the segmentation refers to the same nodes; they belong to the first
@@ -148,23 +148,23 @@ def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
 
 
 def volume_of(segmentation: vtkMRMLSegmentationNode) -> vtkMRMLScalarVolumeNode | None:
-    """The volume that a segmentation's result belongs to; None where there is none, or it is gone."""
+    """The volume that a segmentation's result belongs to, or None if there is none in the scene."""
     return next(iter(referenced(segmentation, "volume")), None)
 
 
 def refer_to_volume(segmentation: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> None:
-    """Let a segmentation belong to a volume; the other nodes of its result follow with :func:`connect`."""
+    """Make a segmentation refer to a volume. :func:`connect` does the same for the other nodes of its result."""
     refer(segmentation, "volume", [volume])
 
 
 def segmentation_of(node: vtkMRMLNode) -> vtkMRMLSegmentationNode | None:
-    """The segmentation that a region, a cloud, a box or another of our nodes belongs to."""
+    """The segmentation that a node of a result (region, cloud, box, ...) belongs to, or None."""
     found = referenced(node, "segmentation")
     return found[0] if found else None
 
 
 def segment_of(node: vtkMRMLNode) -> str | None:
-    """The id of the segment that a region, or a node of the cloud's view, belongs to."""
+    """The id of the segment that a region, or a node of the cloud's view, belongs to, or None."""
     return attribute(node, _SEGMENT)
 
 
@@ -197,7 +197,7 @@ def remove_helpers(outcome: Outcome) -> None:
 
 
 def remove_weights(outcome: Outcome) -> None:
-    """Remove the maps of weights; the rest of the result stays."""
+    """Remove the maps and boxes that explain an object; the rest of the result stays."""
     _remove(outcome.segmentation.GetScene(), outcome.weights)
     outcome.weights = ()
 
@@ -211,7 +211,7 @@ def remove_outcome(outcome: Outcome) -> None:
 
 @contextmanager
 def no_leftovers(scene: vtkMRMLScene) -> Iterator[None]:
-    """Takes nodes that were added meanwhile, of the kinds that show results, away again where an error is raised."""
+    """Remove the nodes of results that were added inside the context if it ends with an error."""
     before = {scene.GetNthNode(number).GetID() for number in range(scene.GetNumberOfNodes())}
     try:
         yield

@@ -1,4 +1,4 @@
-"""A result kept on its segmentation node, so that a saved scene can be gone on with: all but the pixels."""
+"""A result stored on its segmentation node, so that a saved scene can be edited further: everything but the pixels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SAMPLE = 250  # pixels kept, about, to tell the image again
 
 @dataclass(frozen=True)
 class StoredImage:
-    """What is kept of the image beside its pixels, which the volume holds; see ``Radiograph``."""
+    """What is stored of an image besides its pixels, which the volume node holds; see ``Radiograph``."""
 
     spacing: Spacing | None
     polarity: Polarity
@@ -52,7 +52,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept on a segmentation node.
+    """What is stored on a segmentation node.
 
     Parameters
     ----------
@@ -60,19 +60,19 @@ class Record:
     slice : int
         Index of the slice that was segmented; ``geometry.WHOLE`` for a whole volume.
     shape : tuple of 2 or 3 int
-        Of its pixels, (rows, columns) or (slices, rows, columns).
+        Shape of the masks, (rows, columns) or (slices, rows, columns).
     image : StoredImage or None
         None for a whole volume.
     segments : tuple of str
         The ids of the segments that show the objects, in their order.
     result : dict
-        The result as ``core.codec`` stores it: all but image and masks.
+        The result as ``core.codec`` encodes it, without image and masks.
     sample : tuple of float
-        Some of the volume's values, to tell it again.
+        Some of the volume's values, by which the volume is recognised.
     fingerprint : str or None
-        Of the image, see ``Radiograph``; None in records of earlier versions.
+        Fingerprint of the image, see ``Radiograph``; None in records of earlier versions.
     volume : StoredVolume or None
-        In the place of `image` for a whole volume.
+        For a whole volume, instead of `image`.
     """
 
     version: int
@@ -102,7 +102,7 @@ def keep_result(
     Parameters
     ----------
     identities : sequence of str, optional
-        The segments of the objects, in their order; those that ``segmentation.show_objects`` wrote if not given.
+        The segments of the objects, in their order; by default those that ``segmentation.show_objects`` wrote.
     """
     identities = segment_ids(node) if identities is None else identities
     kept = min(len(identities), len(result.objects))
@@ -169,7 +169,7 @@ def _alike(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
-    """The index of the slice that a segmentation belongs to; None where it holds none of our results."""
+    """The index of the slice that a segmentation's result belongs to, or None if it stores no result."""
     try:
         record = _record(node)
     except RadiographError:
@@ -178,27 +178,27 @@ def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
-    """What a segmentation says of its result, as text: another text means another result."""
+    """The stored record as text, or None. Different texts mean different results."""
     return attribute(node, _NAME)
 
 
 def set_document(node: vtkMRMLSegmentationNode, document: str | None) -> None:
-    """Let a segmentation say what :func:`kept_document` gave."""
+    """Store a text that :func:`kept_document` returned; None removes the record."""
     set_attribute(node, _NAME, document)
 
 
 def kept_segments(node: vtkMRMLSegmentationNode) -> list[str]:
-    """The ids of the segments that the objects of :func:`kept_result` have, in their order."""
+    """The ids of the segments of the objects of :func:`kept_result`, in their order."""
     record = _record(node)
     identities = () if record is None else record.segments
     return [identity for identity in identities if node.GetSegmentation().GetSegment(identity) is not None]
 
 
 def objects_by_segment(node: vtkMRMLSegmentationNode, result: AnyResult) -> dict[str, AnyObject]:
-    """The objects of a result by the ids of the segments that show them, in the order of the objects.
+    """The objects of a result by the ids of their segments, in the order of the objects.
 
-    Objects are told by their names, as :func:`keep_result` stored them, because segments may have been deleted since;
-    where nothing is stored, by their order.
+    Objects are matched to segments by the names that :func:`keep_result` stored, because segments may have been deleted
+    since; if nothing is stored, by their order.
     """
     record = _record(node)
     if record is None:
@@ -208,14 +208,19 @@ def objects_by_segment(node: vtkMRMLSegmentationNode, result: AnyResult) -> dict
 
 
 def kept_result(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> AnyResult | None:
-    """The result that a segmentation shows, its masks as the segments have them now, hand edits included.
+    """The result that a segmentation stores, with the masks that its segments have now, edits by hand included.
 
-    Objects whose segment is gone are left out. None where the node holds no result of ours, or one of a later version.
+    Objects whose segment no longer exists are omitted.
+
+    Returns
+    -------
+    SegmentationResult, VolumeResult or None
+        None if the node stores no result, or one of a later version of this software.
 
     Raises
     ------
     RadiographError
-        If the volume is not the one that was segmented, or holds no pixels, or others, any more.
+        If the volume is not the one that was segmented, or its pixels are missing or have changed.
     """
     record = _record(node)
     if record is None:

@@ -1,6 +1,6 @@
-"""Regions of interest as ROI nodes: rectangles in the slice views that can be dragged, and read back in px.
+"""Regions of interest as ROI nodes: rectangles in the slice views that the user can drag, converted to and from px.
 
-Over whole volumes, whose grid is a ``geometry.VoxelGrid``, they are boxes, read back in voxels.
+In whole volumes, whose grid is a ``geometry.VoxelGrid``, they are boxes in voxels.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ def add_region(
     color: Sequence[int],
     view_ids: Sequence[str] = (),
 ) -> vtkMRMLMarkupsROINode:
-    """Add a ROI node with the place and the direction of a region in a slice of a volume, one slice thick.
+    """Add a ROI node at the position and orientation of a region in a slice of a volume, one slice thick.
 
     Parameters
     ----------
     grid : PixelGrid
-        Of the slice, ``volumes.grid_of``.
+        Grid of the slice, see ``volumes.grid_of``.
     roi : tuple of 4 float
-        (x0, y0, x1, y1) in px; 6 over a whole volume, in voxels.
+        (x0, y0, x1, y1) in px; in a whole volume (x0, y0, z0, x1, y1, z1) in voxels.
     name : str
-        Of the object.
+        Name of the object.
     color : sequence of 3 int
         0..255.
     view_ids : sequence of str
-        Ids of the views that show it; all views where there are none.
+        Ids of the views that show it; all views if empty.
     """
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", name)
     node.CreateDefaultDisplayNodes()
@@ -59,9 +59,16 @@ def add_region(
 def dress_region(
     node: vtkMRMLMarkupsROINode, color: Sequence[int], view_ids: Sequence[str] = (), is_box: bool = False
 ) -> None:
-    """Show a ROI node as a region: a faint sheet, no texts, handles at its sides. See :func:`add_region`.
+    """Set how a ROI node of a region is displayed: a faint face, no text, handles at its sides. See :func:`add_region`.
 
-    `is_box` is for one that has three axes to move and to stretch along.
+    Parameters
+    ----------
+    color : sequence of 3 int
+        0..255.
+    view_ids : sequence of str
+        Ids of the views that show it; all views if empty.
+    is_box : bool
+        Whether it is a box in a whole volume, which has three axes to move and to stretch along.
     """
     display, shade = node.GetDisplayNode(), color_of(color)
     with folded(display):
@@ -83,7 +90,7 @@ def dress_region(
 
 
 def place_region(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, roi: Roi) -> None:
-    """Give a ROI node the place and the direction of a region of a volume, under the volume's transform; one event."""
+    """Move a ROI node to a region of a volume, under the volume's transform. This emits one event."""
     axes = len(roi) // 2
     first, last = np.array(roi[:axes], float), np.array(roi[axes:], float)
     spacing = np.linalg.norm(grid.pixel_to_ras[:3, :3], axis=0)
@@ -100,9 +107,9 @@ def turn_region(
     grid: PixelGrid,
     middle: Sequence[float] = (0.0, 0.0),
 ) -> None:
-    """Give a ROI node the direction of a volume's pixels, under the volume's transform, and its middle, (x, y) in px.
+    """Give a ROI node the orientation of a volume's pixels, under the volume's transform, and the centre (x, y) in px.
 
-    A node that has no size yet keeps the direction while it is drawn.
+    A node without a size keeps this orientation while the user draws it.
     """
     matrix = grid.pixel_to_ras
     with folded(node):
@@ -117,23 +124,22 @@ def turn_region(
 
 
 def region_of(node: vtkMRMLMarkupsROINode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Roi | None:
-    """The region (x0, y0, x1, y1) in px, cut off at the image's edges, that a ROI node marks in a slice of a volume.
+    """The region that a ROI node marks in a slice of a volume, cropped to the image.
 
-    In a whole volume it is the smallest box of voxels (x0, y0, z0, x1, y1, z1) around the node's.
-
-    Any box will do: dragged, turned inside out, drawn by hand along the patient's axes over an oblique slice. What
-    counts is the rectangle of pixels around the part of the slice that the box cuts out, or, where it does not reach
-    the slice, around its projection on it. A region is at least `LEAST` px wide and high.
+    The node may have any position, orientation and size. The region is the bounding rectangle of the part of the slice
+    inside the box, or, if the box does not meet the slice, of its projection on it. It is at least `LEAST` px wide and
+    high. In a whole volume it is the bounding box in voxels.
 
     Returns
     -------
     tuple of 4 or 6 float, or None
-        None where the box lies beside the image, or marks no place yet.
+        (x0, y0, x1, y1) in px, or (x0, y0, z0, x1, y1, z1) in voxels. None if the box lies outside the image or has no
+        points yet.
 
     Raises
     ------
     RadiographError
-        If the node and the volume lie under different transforms, one of which bends space.
+        If the node and the volume have different transforms and one of these is not linear.
     """
     if node.GetNumberOfDefinedControlPoints() == 0:
         return None

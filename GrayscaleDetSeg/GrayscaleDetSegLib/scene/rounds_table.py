@@ -1,4 +1,6 @@
-"""The rounds by which objects of a volume were found, as a table node: one row per round of each object."""
+"""The rounds in which an iterating method found the objects of a volume, as a table node: one row per round of an
+object.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def add_rounds(scene: vtkMRMLScene, result: AnyResult, name: str) -> vtkMRMLTabl
 
 
 def fill_rounds(node: vtkMRMLTableNode, result: AnyResult) -> None:
-    """Let a table node show the rounds of another result; one event. What a round lacks is NaN."""
+    """Fill a table node with the rounds of another result. This emits one event. Values that a round does not have are
+    NaN.
+    """
     import vtk
 
     arrays = [vtk.vtkStringArray(), vtk.vtkIntArray(), *(vtk.vtkDoubleArray() for _ in list(COLUMNS)[2:])]

@@ -1,13 +1,13 @@
-"""Segmentations as .seg.nrrd files, without Slicer: what its storage node would write of the same ones.
+"""Segmentations as .seg.nrrd files, without Slicer; the content is what Slicer's storage node would write.
 
-Everything Slicer reads from such a file stands in its header: for every segment its layer, its value there, name,
-colour and terminology, and the part of the image that its layer fills.
+The header holds all that Slicer reads: for every segment its layer, label value, name, colour and terminology, and the
+extent of its layer.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Union
 
 import numpy as np
@@ -15,7 +15,9 @@ import numpy as np
 from ..core.labels import anatomy
 from ..core.radiograph import Geometry
 from ..core.result import SegmentationResult
+from ..core.types import Window
 from ..core.volumes.result import VolumeResult
+from ..core.windowed import WindowedMask
 from .geometry import ijk_to_ras
 from .nodes import color_of
 from .segmentation import segment_id, terminology_entry
@@ -23,15 +25,17 @@ from .segmentation import segment_id, terminology_entry
 AnyResult = Union[SegmentationResult, VolumeResult]
 
 REPRESENTATION = "Binary labelmap"
+AT_ONCE = 1 << 18
+"""Bytes of label maps that are made at a time."""
 LEVEL = 1
 """Of the compression: label maps are long runs, which more effort hardly makes smaller."""
 
 
 def write(result: AnyResult, file: BinaryIO) -> None:
-    """Write the file of a result: an image of the size and geometry of its radiograph (columns x rows x 1) or volume.
+    """Write a result to a file: an image of the size and geometry of its radiograph (columns x rows x 1) or volume.
 
-    It has as many layers as overlapping objects need. The objects have the values 1, 2, ... in their layer; where
-    nothing was found there is one layer of zeros. No more than one slice is held beside the layers.
+    It has as many layers as overlapping objects need. The objects of a layer have the values 1, 2, ...; if nothing was
+    found, there is one layer of zeros. Only a few rows or slices are held in memory at a time.
 
     Raises
     ------
@@ -39,18 +43,30 @@ def write(result: AnyResult, file: BinaryIO) -> None:
         If the file cannot be written.
     """
     image = result.radiograph if isinstance(result, SegmentationResult) else result.volume
-    layers = [(values.reshape((-1, *values.shape[-2:])), indices) for values, indices in result.layers()]
-    kind = np.dtype("<u2") if any(values.dtype == np.uint16 for values, _ in layers) else np.dtype("u1")
-    shape = layers[0][0].shape
+    masks, members = _masks(result), result.layer_members()
+    kind = np.dtype("<u2") if any(len(layer) > 255 for layer in members) else np.dtype("u1")
+    size = image.shape
+    shape = (1, *size) if len(size) == 2 else size
     header = "\n".join(
-        [*_fields(shape, len(layers), kind, image.geometry), *_keys(result, image.geometry, shape, layers)]
+        [*_fields(shape, len(members), kind, image.geometry), *_keys(result, image.geometry, shape, members)]
     )
     file.write(header.encode("utf-8") + b"\n\n")
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)  # gzip, without a date
-    for number in range(shape[0]):
-        part = np.stack([values[number] for values, _ in layers], axis=-1)  # the layers innermost
-        file.write(packer.compress(np.ascontiguousarray(part, kind).data))
+    step = max(1, AT_ONCE // max(1, int(np.prod(size[1:])) * len(members) * kind.itemsize))
+    for start in range(0, size[0], step):
+        window = (slice(start, min(start + step, size[0])), *(slice(0, length) for length in size[1:]))
+        part = np.zeros([len(range(size[0])[window[0]]), *size[1:], len(members)], kind)  # the layers innermost
+        for layer, indices in enumerate(members):
+            for value, index in enumerate(indices, start=1):
+                masks[index].paint(part[..., layer], window, value)
+        file.write(packer.compress(part.data))
     file.write(packer.flush())
+
+
+def _masks(result: AnyResult) -> list[WindowedMask]:
+    if isinstance(result, SegmentationResult):
+        return [item.windowed for item in result.objects]
+    return [item.voxels for item in result.objects]
 
 
 def _fields(shape: tuple[int, ...], count: int, kind: np.dtype, geometry: Geometry) -> Iterator[str]:
@@ -72,9 +88,7 @@ def _fields(shape: tuple[int, ...], count: int, kind: np.dtype, geometry: Geomet
     yield f"space origin: {_vector(matrix[:3, 3])}"
 
 
-def _keys(
-    result: AnyResult, geometry: Geometry, shape: tuple[int, ...], layers: list[tuple[np.ndarray, tuple[int, ...]]]
-) -> list[str]:
+def _keys(result: AnyResult, geometry: Geometry, shape: tuple[int, ...], members: list[tuple[int, ...]]) -> list[str]:
     """The lines ``key:=value``, in the order of the keys."""
     whole = [edge for size in shape[::-1] for edge in (0, size - 1)]
     keys = {
@@ -85,8 +99,9 @@ def _keys(
     if result.objects:
         numbers = "".join(f"{_number(number)};" for number in [*ijk_to_ras(geometry).ravel(), *whole])
         keys["Segmentation_ConversionParameters"] = f"Reference image geometry|{numbers}|&"
-    for layer, (values, indices) in enumerate(layers):
-        extent = _filled(values) if layer else whole
+    masks = _masks(result)
+    for layer, indices in enumerate(members):
+        extent = _filled([masks[index].window for index in indices]) if layer else whole
         for value, index in enumerate(indices, start=1):
             item = result.objects[index]
             kind = anatomy(item.label)
@@ -105,10 +120,10 @@ def _keys(
     return [f"{key}:={_escaped(keys[key])}" for key in sorted(keys)]
 
 
-def _filled(values: np.ndarray) -> list[int]:
+def _filled(windows: Sequence[Window]) -> list[int]:
     """First and last column, row and slice that hold something; Slicer keeps no more of every layer but the first."""
-    filled = [np.flatnonzero(values.any(axis=axes)) for axes in ((0, 1), (0, 2), (1, 2))]
-    return [int(indices[end]) for indices in filled for end in (0, -1)]
+    edges = [(min(part.start for part in axis), max(part.stop for part in axis) - 1) for axis in zip(*windows)]
+    return [edge for pair in [*edges[::-1], (0, 0)][:3] for edge in pair]
 
 
 def _vector(numbers: np.ndarray) -> str:

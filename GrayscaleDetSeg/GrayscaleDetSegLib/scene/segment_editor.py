@@ -1,4 +1,4 @@
-"""What the user has chosen in Slicer's Segment Editor."""
+"""The settings of Slicer's Segment Editor."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TAG = "SegmentEditor"
 
 
 def allows_overlap(scene: vtkMRMLScene | None) -> bool:
-    """Whether the editor is set to let segments overlap ("Modify other segments: Allow overlap").
+    """Whether Segment Editor lets segments overlap ("Modify other segments: Allow overlap").
 
-    False as well where there is no editor: its own choice at first is to overwrite other segments.
+    False also if the scene has no Segment Editor node: the default is to overwrite other segments.
     """
     import slicer
 

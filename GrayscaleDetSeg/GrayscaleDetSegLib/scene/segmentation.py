@@ -1,4 +1,4 @@
-"""Segmentation nodes from results: one segment per object, for a file or beside the volume that was segmented."""
+"""Segmentation nodes of results: one segment per object."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _REGION_LIST = "Anatomic codes - DICOM master list"
 
 
 def terminology_entry(kind: Anatomy) -> str:
-    """The terminology of an object as Slicer stores it in a segment's tag.
+    """The terminology entry of an object, as Slicer stores it in a tag of the segment.
 
-    Seven fields with ``~`` between them: name of the terminology list, category, type and type modifier (laterality),
+    It has seven fields separated by ``~``: name of the terminology list, category, type and type modifier (laterality),
     name of the region list, region and region modifier; each code is ``scheme^value^meaning``.
     """
     def code(triple: tuple[str, str, str] | None) -> str:
@@ -51,12 +51,12 @@ def terminology_entry(kind: Anatomy) -> str:
 
 
 def segment_id(name: str) -> str:
-    """The id of the segment of the object called `name`: the name without spaces and special characters."""
+    """The segment id of the object called `name`: the name without spaces and special characters."""
     return re.sub(r"\W+", "_", name.strip()) or "object"
 
 
 def fill_image(image: vtkImageData, labels: np.ndarray) -> vtkImageData:
-    """Give `image` one slice with the values of `labels` ((rows, columns), bool, uint8 or uint16), copied."""
+    """Copy `labels` ((rows, columns), bool, uint8 or uint16) into `image` as its only slice. Returns `image`."""
     from vtk.util.numpy_support import numpy_to_vtk
 
     rows, columns = labels.shape
@@ -75,15 +75,15 @@ def add_segmentation_for(
 ) -> vtkMRMLSegmentationNode:
     """Add a segmentation node with the objects of a result on a slice of a volume, in the volume's geometry.
 
-    The volume is its reference geometry, so that the Segment Editor and the DICOM export know where it belongs; it
-    lies under the volume's transform. Every object has a label map of its own, see ``masks``.
+    The volume is the reference geometry, which Segment Editor and the DICOM export use, and the node has the volume's
+    parent transform. Every object has a label map of its own, see ``masks``.
 
     Parameters
     ----------
     grid : PixelGrid
-        Of the slice that was segmented.
+        Grid of the slice that was segmented.
     name : str, optional
-        Of the node; "<volume> segmentation" by default.
+        Name of the node; by default "<volume> segmentation".
     """
     name = name or f"{volume.GetName() or 'Image'} segmentation"
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
@@ -103,9 +103,9 @@ def show_objects(
     grid: PixelGrid,
     objects: Iterable[AnyObject],
 ) -> list[str]:
-    """Let a segmentation show these objects in place of those that were written to it before, in this order.
+    """Replace the segments that this software wrote before by segments of these objects, in this order.
 
-    Segments that somebody else added stay, behind. What was edited by hand is overwritten: ask :func:`edits_of` first.
+    Segments that the user added stay, behind the others. Edits by hand are overwritten: check :func:`edits_of` first.
 
     Returns
     -------
@@ -147,12 +147,17 @@ def write_object(
     item: AnyObject,
     identity: str | None = None,
 ) -> str:
-    """Let one segment show an object, the others stay as they are, hand edits included; returns the segment's id.
+    """Show an object in one segment. The other segments stay unchanged, edits by hand included.
 
     Parameters
     ----------
     identity : str, optional
-        Of the segment that shows the object now; a new one is added behind the others if there is none.
+        Id of the segment that is replaced; by default a new segment is added behind the others.
+
+    Returns
+    -------
+    str
+        The id of the segment.
     """
     segmentation, ours, mask = node.GetSegmentation(), written_digests(node), item.mask
     if identity is None or segmentation.GetSegment(identity) is None:
@@ -170,32 +175,33 @@ def write_object(
 
 
 def remove_object(node: vtkMRMLSegmentationNode, identity: str) -> None:
-    """Remove a segment; the others stay as they are, hand edits included."""
+    """Remove a segment. The other segments stay unchanged, edits by hand included."""
     node.GetSegmentation().RemoveSegment(identity)
     set_written_digests(node, {other: digest for other, digest in written_digests(node).items() if other != identity})
 
 
 def segment_ids(node: vtkMRMLSegmentationNode) -> list[str]:
-    """The ids of the segments that we wrote, in the order of the result's objects; some may have been deleted."""
+    """The ids of the segments that this software wrote, in the order of the objects; some may have been deleted."""
     return list(written_digests(node))
 
 
 def has_others_segments(node: vtkMRMLSegmentationNode) -> bool:
-    """Whether a segmentation has segments that neither we wrote nor are copies of such."""
+    """Whether a segmentation has segments of the user: neither written by this software nor copies of such segments."""
     segmentation, ours = node.GetSegmentation(), written_digests(node)
     present = [segmentation.GetNthSegmentID(number) for number in range(segmentation.GetNumberOfSegments())]
     return any(identity not in ours and not is_copy(node, identity) for identity in present)
 
 
 def note_written(node: vtkMRMLSegmentationNode, identity: str, mask: np.ndarray) -> None:
-    """Take the pixels (bool, rows, columns) that a segment has for ours, after it was written in place."""
+    """Record that this software wrote the pixels (bool, rows x columns) that a segment has now, after writing in place.
+    """
     segment = node.GetSegmentation().GetSegment(identity)
     set_written_digests(node, {**written_digests(node), identity: digest_of(segment.GetName(), mask)})
 
 
 @dataclass(frozen=True)
 class Edits:
-    """What somebody did by hand to a segmentation since it was written: ids of segments; false if nothing."""
+    """Edits by hand since this software wrote a segmentation: ids of segments. False if there are none."""
 
     changed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
@@ -206,7 +212,7 @@ class Edits:
 
 
 def edits_of(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Edits:
-    """What was changed by hand since we wrote the segmentation last: pixels, names, segments; colours do not count."""
+    """Compare a segmentation with what this software wrote last: pixels, names and segments, but not colours."""
     segmentation, digests = node.GetSegmentation(), written_digests(node)
     present = [segmentation.GetNthSegmentID(number) for number in range(segmentation.GetNumberOfSegments())]
     changed = [
@@ -229,9 +235,9 @@ def edits_of(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, gri
 def is_repainted(
     node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, identity: str, name: str
 ) -> bool:
-    """Whether the pixels of a segment, in any slice, are others than were written for the object called `name`.
+    """Whether the pixels of a segment, in any slice, differ from those that were written for the object called `name`.
 
-    Unlike for :func:`edits_of`, another name of the segment is no change. What we never wrote is painted by hand.
+    Unlike for :func:`edits_of`, renaming a segment does not count. True if this software never wrote the segment.
     """
     mask, segment = mask_of(node, identity, volume, grid), node.GetSegmentation().GetSegment(identity)
     written = [digest_of(each, mask) for each in (name, segment.GetName())]
@@ -254,12 +260,12 @@ def _identity(
 
 
 def written_digests(node: vtkMRMLSegmentationNode) -> dict[str, str]:
-    """Digests of the segments that we wrote, by their ids, in the order of the result's objects."""
+    """Digests of the segments that this software wrote, by their ids, in the order of the objects."""
     return json.loads(attribute(node, _WRITTEN) or "{}")
 
 
 def set_written_digests(node: vtkMRMLSegmentationNode, digests: dict[str, str]) -> None:
-    """Let a segmentation say what :func:`written_digests` gave; nothing for an empty one."""
+    """Store digests that :func:`written_digests` returned; an empty dict removes them."""
     set_attribute(node, _WRITTEN, json.dumps(digests) if digests else None)
 
 

@@ -1,4 +1,4 @@
-"""Copies of a segmentation's segments, for undo; what has not changed since an earlier copy is shared with it."""
+"""Copies of the segments of a segmentation, for undo. Copies share what has not changed between them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _DISPLAYED = (
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """All segments of a segmentation as they were, how they were shown, and what was known of their pixels.
+    """A copy of all segments of a segmentation, with their display properties and digests.
 
     Parameters
     ----------
     segments : vtkSegmentation
-        Nobody may change it: other snapshots share its label maps.
+        It must not be changed: other snapshots share its label maps.
     display : dict
-        By segment id and name of the property.
+        Display properties by segment id and name of the property.
     written : dict of str to str
-        What was known of the pixels that we wrote, ``segmentation.written_digests``.
+        The result of ``segmentation.written_digests``.
     copies : dict of int to vtkDataObject
-        The label maps and surfaces in `segments`, by the modification time (MTime) of what each is a copy of: no two
-        VTK objects of a process ever have the same.
+        The label maps and surfaces in `segments`, by the modification time (MTime) of the original of each copy. No two
+        VTK objects of a process have the same MTime.
     """
 
     segments: vtkSegmentation
@@ -47,18 +47,18 @@ class Snapshot:
 
     @property
     def buffers(self) -> dict[int, int]:
-        """Bytes of each label map and surface, by what tells it from others: snapshots share them."""
+        """The size of each label map and surface in bytes, by a key of the buffer: snapshots share buffers."""
         return {id(copy): 1024 * copy.GetActualMemorySize() for copy in self.copies.values()}
 
 
 def snapshot(node: vtkMRMLSegmentationNode, earlier: Iterable[Snapshot] = ()) -> Snapshot:
-    """A copy of all segments as they are, hand edits included, for :func:`bring_back`.
+    """Copy all segments, edits by hand included, for :func:`bring_back`.
 
     Parameters
     ----------
     earlier : iterable of Snapshot
-        Of the same node: what has the modification time that it had then is not copied again, unless somebody has
-        written to its pixels without a word.
+        Snapshots of the same node. Buffers with an unchanged modification time are shared with them, unless their
+        pixels were changed without an event.
     """
     import slicer
 
@@ -90,13 +90,13 @@ def snapshot(node: vtkMRMLSegmentationNode, earlier: Iterable[Snapshot] = ()) ->
 
 
 def bring_back(node: vtkMRMLSegmentationNode, former: Snapshot) -> dict[int, vtkDataObject]:
-    """Give a segmentation the segments of a :func:`snapshot` again; the snapshot can be used again.
+    """Restore the segments of a :func:`snapshot`. The snapshot can be used again.
 
     Returns
     -------
     dict of int to vtkDataObject
-        The copies that the node's label maps and surfaces come from, by the modification times that these have now:
-        for ``Snapshot.copies`` of other snapshots that hold them.
+        The copies that the node's label maps and surfaces were made from, by the present modification times of these,
+        for ``Snapshot.copies`` of other snapshots that share them.
     """
     segmentation = node.GetSegmentation()
     segmentation.DeepCopy(former.segments)
@@ -118,7 +118,7 @@ def bring_back(node: vtkMRMLSegmentationNode, former: Snapshot) -> dict[int, vtk
 
 
 def bring_back_segment(node: vtkMRMLSegmentationNode, former: Snapshot, identity: str) -> None:
-    """Give one segment the voxels that it had; the others stay as they are. Nothing where it is gone."""
+    """Restore the voxels of one segment; the others stay unchanged. Does nothing if the segment no longer exists."""
     import slicer
 
     segment, held = node.GetSegmentation().GetSegment(identity), former.segments.GetSegment(identity)

@@ -22,17 +22,17 @@ _OPACITY = 0.35
 
 
 def surface_mesh(field: ThresholdMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The surfaces as meshes: four facets a cell, which follow the interpolation between the cells' middles.
+    """The surfaces as meshes with four facets per cell, which follow the interpolation between the cells' centres.
 
-    Where the bottom would rise above the top, both lie half way: the surfaces meet there, and what lies behind, as the
-    inside of closed cells does, is left out.
+    Where the bottom would be above the top, both are set to their mean, so that the surfaces meet. Facets inside closed
+    cells are omitted.
 
     Returns
     -------
     low, high : ndarray of float32, shape (n, 3)
-        Points (x, y, gray) in px and gray levels, those beyond the open ends at 0 and 255.
+        Points (x, y, gray) in px and gray levels; open ends are at 0 and 255.
     facets : ndarray of int64, shape (m, 4)
-        Indices of the corners, the same for both.
+        Point indices of the corners, the same for both surfaces.
     """
     rows, columns = field.shape
     x, y = _places(field)
@@ -59,16 +59,17 @@ def _heights(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 
 class MovingSurfaces:
-    """The two surfaces of an object while its thresholds move: points go up and down in place, and no mesh is made.
+    """The two surfaces of an object during a drag of its thresholds: points are moved in place, and no mesh is created.
 
-    So facets stay as they were even where the surfaces close or open; :func:`set_surfaces` sees to that at the end.
+    The facets therefore do not change where the surfaces close or open; call :func:`set_surfaces` at the end of the
+    drag.
 
     Parameters
     ----------
     nodes : sequence of 2 vtkMRMLModelNode
         They show `field`.
     field : ThresholdMap
-        As it is before the drag.
+        The thresholds before the drag.
     """
 
     def __init__(self, nodes: Sequence[vtkMRMLModelNode], field: ThresholdMap) -> None:
@@ -76,7 +77,9 @@ class MovingSurfaces:
         self._unmoved = replace(field, bottom=0.0, top=0.0).at(*_places(field))
 
     def show(self, field: ThresholdMap) -> None:
-        """Show the field after all its bottoms and all its tops were moved; nothing where the meshes are others."""
+        """Show the map after all its bottoms and all its tops were shifted. Does nothing if the nodes have other meshes
+        now.
+        """
         from vtk.util.numpy_support import vtk_to_numpy
 
         low, high, _is_closed = _heights(*field.after_moves(*(values.copy() for values in self._unmoved)))
@@ -90,7 +93,13 @@ class MovingSurfaces:
 def add_surfaces(
     scene: vtkMRMLScene, frame: CloudFrame, field: ThresholdMap, name: str, view_ids: Sequence[str] = ()
 ) -> tuple[vtkMRMLModelNode, vtkMRMLModelNode]:
-    """Add the bottom and the top of a field to the scene, half transparent; `view_ids` are the views that show them."""
+    """Add the bottom and the top of a threshold map to the scene, half transparent.
+
+    Parameters
+    ----------
+    view_ids : sequence of str
+        Ids of the views that show them.
+    """
     nodes = tuple(scene.AddNewNodeByClass("vtkMRMLModelNode", f"{name} {end}") for end in ("bottoms", "tops"))
     for node in nodes:
         set_attribute(node, "frame", frame.dumps())
@@ -112,7 +121,15 @@ def add_surfaces(
 def set_surfaces(
     nodes: Sequence[vtkMRMLModelNode], field: ThresholdMap, frame: CloudFrame | None = None
 ) -> None:
-    """Show another field, or the same after its thresholds moved; `frame` where that is another, too."""
+    """Show another threshold map, or the same one after its thresholds moved.
+
+    Parameters
+    ----------
+    nodes : sequence of 2 vtkMRMLModelNode
+    field : ThresholdMap
+    frame : CloudFrame, optional
+        The frame, if it is another one than that of the nodes.
+    """
     low, high, facets = surface_mesh(field)
     for node, points in zip(nodes, (low, high)):
         with folded(node):

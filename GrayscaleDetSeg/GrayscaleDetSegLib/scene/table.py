@@ -1,4 +1,5 @@
-"""The results as a table node: one row per object, columns with units, as Slicer's Tables module shows and saves it."""
+"""The objects of a result as a table node: one row per object, columns with units. Slicer's Tables module can save it.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +28,11 @@ class Column:
     Parameters
     ----------
     name, unit, text : str
-        What it is called, its unit, and what it says.
+        Header, unit, and description.
     value : callable (object) -> str, int or float
-        A number that an object does not have is NaN where `kind` is float, and an empty text where it is str.
+        Returns the cell of an object. A missing number is NaN if `kind` is float, and an empty text if it is str.
     kind : type
-        str, int or float: texts where a number can be missing for reasons that a reader should see as nothing.
+        str, int or float. Numbers that may be missing, and should then show an empty cell, are str.
     """
 
     name: str
@@ -109,7 +110,7 @@ def add_table(scene: vtkMRMLScene, result: AnyResult, name: str = "Results") -> 
 
 
 def fill_table(node: vtkMRMLTableNode, result: AnyResult) -> None:
-    """Let a table node show the objects of another result; one event."""
+    """Fill a table node with the objects of another result. This emits one event."""
     import vtk
 
     columns = _columns_of(result)
@@ -130,7 +131,9 @@ def fill_table(node: vtkMRMLTableNode, result: AnyResult) -> None:
 
 
 def is_of(node: vtkMRMLTableNode, result: AnyResult) -> bool:
-    """Whether a table node has the objects of a result, with as many pixels; they may have been edited since."""
+    """Whether a table node has the objects of a result with the same pixel counts; their masks may have been edited
+    since.
+    """
     rows, names = range(node.GetNumberOfRows()), [column.name for column in _columns_of(result)]
     counted = names.index("Voxels" if isinstance(result, VolumeResult) else "Pixels")
     held = [(node.GetCellText(row, 0), node.GetCellText(row, counted)) for row in rows]

@@ -1,4 +1,4 @@
-"""The single box in the cloud's view: a ROI node over the region whose bottom and top can be dragged, nothing else."""
+"""The single box in the cloud's view: a ROI node over the region. The user can drag its bottom and its top only."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def add_threshold_box(
 def place_threshold_box(
     node: vtkMRMLMarkupsROINode, frame: CloudFrame, roi: Roi, interval: tuple[float, float]
 ) -> None:
-    """Put a box over a region of a frame, from bottom to top; one event, and none if nothing changes."""
+    """Place a box over a region of a frame, from bottom to top. This emits one event, or none if nothing changes."""
     with folded(node):
         set_attribute(node, "frame", frame.dumps())
         set_attribute(node, "roi", " ".join(repr(float(value)) for value in roi))
@@ -77,13 +77,14 @@ def place_threshold_box(
 
 
 def set_interval(node: vtkMRMLMarkupsROINode, interval: tuple[float, float]) -> None:
-    """Move bottom and top of a box to these gray levels; one event, and none if nothing changes."""
+    """Move bottom and top of a box to these gray levels. This emits one event, or none if nothing changes."""
     with folded(node):
         _place(node, _frame(node), _roi(node), interval)
 
 
 def interval_of(node: vtkMRMLMarkupsROINode) -> tuple[float, float]:
-    """Bottom and top of a box in gray levels 0..255, however it was dragged; at 0 and 255 it is open."""
+    """Bottom and top of a box in gray levels 0..255, also if the user turned it upside down; 0 and 255 are open ends.
+    """
     half = np.abs(node.GetSize()) / 2.0
     corners = [[1.0 if corner >> axis & 1 else -1.0 for axis in range(3)] for corner in range(8)]
     places = moved(between(node, None) @ numpy_matrix(node.GetObjectToNodeMatrix()), np.asarray(corners) * half)
@@ -93,12 +94,12 @@ def interval_of(node: vtkMRMLMarkupsROINode) -> tuple[float, float]:
 
 
 def restore(node: vtkMRMLMarkupsROINode) -> bool:
-    """Put a box back over its region if it was moved, stretched or turned; bottom and top stay.
+    """Move a box back over its region if it was moved, stretched or turned; bottom and top are kept.
 
     Returns
     -------
     bool
-        Whether that was needed.
+        Whether the box was changed.
     """
     before = numpy_matrix(node.GetObjectToNodeMatrix()), np.array(node.GetSize())
     was_under = node.GetParentTransformNode()

@@ -1,4 +1,4 @@
-"""What the views of the layout show: the cloud's own 3D view, and the place that slice views jump to."""
+"""The view nodes of the layout: the cloud's 3D view, its camera, and the position of the slice views."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ ASPECT = 0.75
 
 
 def cloud_view(scene: vtkMRMLScene) -> vtkMRMLViewNode | None:
-    """The node of the cloud's view; None before a layout has it."""
+    """The node of the cloud's view, or None before a layout has created it."""
     return scene.GetSingletonNode(CLOUD_TAG, "vtkMRMLViewNode")
 
 
 def image_view_ids(scene: vtkMRMLScene) -> tuple[str, ...]:
-    """The ids of all views but the cloud's, where regions and masks belong; none before there is a cloud's view."""
+    """The ids of all views but the cloud's, in which regions and masks are shown; empty before there is a cloud's view.
+    """
     cloud = cloud_view(scene)
     if cloud is None:
         return ()
@@ -45,7 +46,7 @@ def image_view_ids(scene: vtkMRMLScene) -> tuple[str, ...]:
 
 
 def dress_view(view: vtkMRMLViewNode) -> None:
-    """Nothing of the patient in the cloud's view: no cube, no letters, no ruler, on black."""
+    """Set up the cloud's view: a black background, without the orientation cube, axis labels and ruler."""
     with folded(view):
         view.SetBoxVisible(False)
         view.SetAxisLabelsVisible(False)
@@ -57,10 +58,16 @@ def dress_view(view: vtkMRMLViewNode) -> None:
 
 
 def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi, aspect: float = ASPECT) -> None:
-    """Look at the cloud over a region, (x0, y0, x1, y1) in px, as the image is hung, from the front and from above.
+    """Point a camera at the cloud of a region from the front and from above, with the image as it is hung.
 
-    Cloud and gray axis fill the view, and fit into it, where it is higher than wide by its width; `aspect` is its width
-    by its height.
+    Cloud and gray axis fill the view; if the view is higher than wide, they fit its width.
+
+    Parameters
+    ----------
+    roi : tuple of 4 float
+        (x0, y0, x1, y1) in px.
+    aspect : float
+        Width of the view divided by its height.
     """
     x0, y0, x1, y1 = roi
     longer = max((x1 - x0) * frame.spacing[0], (y1 - y0) * frame.spacing[1])
@@ -83,7 +90,7 @@ def aim_camera(camera: vtkMRMLCameraNode, frame: CloudFrame, roi: Roi, aspect: f
 
 
 def are_seen(view: vtkMRMLSliceNode, places: np.ndarray) -> bool:
-    """Whether places (n, 3) in RAS (mm) all lie within the frame of a slice view, at whatever depth."""
+    """Whether points, shape (n, 3), RAS in mm, all lie inside the frame of a slice view, at any depth."""
     matrix = numpy_matrix(view.GetXYToRAS())
     if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 4:  # a view that has no size yet
         return False
@@ -93,7 +100,7 @@ def are_seen(view: vtkMRMLSliceNode, places: np.ndarray) -> bool:
 
 
 def show_place(scene: vtkMRMLScene, position: tuple[float, float, float]) -> None:
-    """Put the crosshair at a place in RAS (mm), and let the slice views go through it."""
+    """Move the crosshair to a point, RAS in mm, and the slice views with it."""
     import slicer
 
     crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")

@@ -1,8 +1,8 @@
-"""What the file behind a volume says of its values and its spacing, and what Slicer has already made of that.
+"""What the file of a volume says of its values and its spacing, and how Slicer has already applied it.
 
-Slicer's default reader (GDCM, through ITK) turns the values of MONOCHROME1 files over when it loads them; its other
-one (DCMTK), which steps in where the first fails, does not, and exchanges row and column spacing. Neither leaves a
-trace on the node.
+Slicer's default reader (GDCM, through ITK) inverts the values of MONOCHROME1 files when it loads them. Its other reader
+(DCMTK), which is used if the first one fails, does not, and exchanges row and column spacing. The node does not say
+which of them was used.
 """
 
 from __future__ import annotations
@@ -57,8 +57,7 @@ _RASTERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def source_of(file: Path | None, modality: str | None, context: Mapping[str, object]) -> Source | None:
-    """Where a volume's image comes from: the DICOM file that the context is of, else the file of the node; None if from
-    neither."""
+    """The source of a volume's image: the DICOM file that `context` describes, else the file of the node, else None."""
     path = Path(_text(context, "FilePath")) if _text(context, "FilePath") else file
     if path is None:
         return None
@@ -68,12 +67,15 @@ def source_of(file: Path | None, modality: str | None, context: Mapping[str, obj
 def polarity_of(
     values: np.ndarray, choice: str, context: Mapping[str, object]
 ) -> tuple[Polarity, list[str]]:
-    """How to bring a volume's values (rows, columns) to bone-bright, and notes.
+    """How to make a volume's values (rows, columns) bone bright, and notes on that.
 
     Parameters
     ----------
+    values : ndarray, shape (rows, columns)
     choice : str
-        ``"auto"``, ``"as-is"`` or ``"inverted"``, of the volume's values.
+        ``"auto"``; or, for the volume's values, ``"as-is"`` or ``"inverted"``.
+    context : mapping of str
+        Values by DICOM keyword.
     """
     photometric = _text(context, "PhotometricInterpretation").upper()
     shape = _text(context, "PresentationLUTShape").upper()
@@ -102,19 +104,20 @@ def polarity_of(
 def spacing_of(
     geometry: Geometry, context: Mapping[str, object], file: Path | None, is_colour: bool = False
 ) -> tuple[Spacing | None, list[str]]:
-    """Distance of neighbouring pixels, and notes; None where 1 mm or a printer's resolution stands for not known.
+    """The spacing of pixels in mm, and notes. It is None if it is not known: files and readers then say 1 mm or a
+    resolution for printing.
 
-    The spacing of the file counts, its tags weighed as for files, unless somebody has set another one on the node since
-    it was loaded: one that none of Slicer's readers makes of the file.
+    The spacing of the file is used, with the same priority of tags as for files. If the node has a spacing that none of
+    Slicer's readers makes of the file, the user has set it, and it is used.
 
     Parameters
     ----------
     geometry : Geometry
-        Of the slice.
+        Geometry of the slice.
     file : Path or None
-        That the volume was loaded from or stored to.
+        File that the volume was loaded from or stored to.
     is_colour : bool
-        Whether the volume has more than one value a pixel: so Slicer loads photographs and exported pictures.
+        Whether the volume has more than one value per pixel; Slicer loads photographs and exported pictures so.
     """
     column, row, _ = geometry.spacing
     weighing: list[str] = []
@@ -138,9 +141,10 @@ def spacing_of(
 
 
 def is_a_readers(placed: tuple[float, float], context: Mapping[str, object]) -> bool:
-    """Whether one of Slicer's readers makes this spacing (row, column) of the file, or of another of its series.
+    """Whether one of Slicer's readers makes this spacing (row, column), in mm, of the file or of another file of its
+    series.
 
-    They take any of the tags, exchange rows and columns, correct for magnification, or make it 1 mm.
+    Readers use any of the tags, exchange rows and columns, correct for magnification, or set 1 mm.
     """
     if _alike(placed, (1.0, 1.0)):
         return True
@@ -177,7 +181,7 @@ def _in_millimetres(spacing: Spacing, geometry: Geometry, file: Path | None) -> 
 
 
 def lie_of(context: Mapping[str, object], file: Path | None, geometry: Geometry, notes: list[str]) -> Lie:
-    """How a volume's picture lies: by the tags of its DICOM file, or the orientation in its picture file."""
+    """The orientation of a volume's picture, by the tags of its DICOM file or of its picture file; adds to `notes`."""
     if context:
         is_placed = bool(_text(context, "ImageOrientationPatient"))
         return by_dicom(context.get, notes, geometry.direction if is_placed else None)
@@ -187,7 +191,7 @@ def lie_of(context: Mapping[str, object], file: Path | None, geometry: Geometry,
 
 
 def modality_note(context: Mapping[str, object]) -> tuple[str | None, list[str]]:
-    """The modality, if known, and a note where it is not one of projection radiographs."""
+    """The modality, or None if it is not known, and a note if it is not one of projection radiographs."""
     modality = _text(context, "Modality") or None
     if modality is None or modality in RADIOGRAPHS:
         return modality, []
@@ -209,9 +213,12 @@ def _turned_on_loading(values: np.ndarray, path: str) -> bool | None:
 
 
 def correlation(first: np.ndarray, second: np.ndarray, samples: int) -> float | None:
-    """How the values of two images go together, -1..1, by an even choice of about so many pixels.
+    """The correlation coefficient of two images, -1..1, from about `samples` evenly spaced pixels.
 
-    None where the shapes differ, or one of the two is of one value.
+    Returns
+    -------
+    float or None
+        None if the shapes differ, or one image is constant.
     """
     if first.shape != second.shape:
         return None

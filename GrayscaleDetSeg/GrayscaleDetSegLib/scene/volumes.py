@@ -1,4 +1,4 @@
-"""From a volume node to a Radiograph: pixels bone bright, and all that can be found out about them."""
+"""Radiographs from volume nodes: pixels bone bright, with what node and file say of them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
 
 def grid_of(volume: vtkMRMLVolumeNode, slice_index: int | None = None) -> PixelGrid:
-    """The pixels of a slice of a volume, and where they lie.
+    """The pixel grid of a slice of a volume.
 
     Parameters
     ----------
     volume : vtkMRMLScalarVolumeNode
-        Or of a derived class: vector volumes, proxies of sequences.
+        Or a derived class: vector volumes, proxies of sequences.
     slice_index : int, optional
-        Not needed where there is one slice; ``geometry.WHOLE`` for all of them, which gives a ``VoxelGrid``.
+        Not needed if there is one slice. ``geometry.WHOLE`` gives a ``VoxelGrid`` of all slices.
 
     Raises
     ------
     RadiographError
-        If the node is no volume of pixels, or a slice must be named and is not, or is not there.
+        If the node holds no pixels, or `slice_index` is missing or out of range.
     """
     name = volume.GetName() or "The volume"
     if volume.IsA("vtkMRMLLabelMapVolumeNode"):
@@ -64,20 +64,20 @@ def grid_of(volume: vtkMRMLVolumeNode, slice_index: int | None = None) -> PixelG
 
 
 def pixel_to_world(volume: vtkMRMLVolumeNode, grid: PixelGrid) -> np.ndarray:
-    """The matrix (4 x 4) from places (x, y, z) in the slice to RAS in mm, parent transforms of the volume included.
+    """The matrix (4 x 4) from points (x, y, z) in the slice to RAS in mm, with the parent transforms of the volume.
 
-    x and y are in px from the outer corner of the first pixel, z in slices from this one. Its inverse leads back.
+    x and y are in px from the outer corner of the first pixel, z in slices relative to this one.
 
     Raises
     ------
     RadiographError
-        If a parent transform bends space.
+        If a parent transform is not linear.
     """
     return between(volume, None) @ grid.pixel_to_ras
 
 
 def slice_at(volume: vtkMRMLVolumeNode, position: tuple[float, float, float]) -> int:
-    """The index of the slice nearest to a place in RAS (mm), for example to the crosshair or a slice view's plane.
+    """The index of the slice nearest to a point, RAS in mm: the crosshair or the plane of a slice view, for example.
 
     Raises
     ------
@@ -95,14 +95,14 @@ def read_volume(
     polarity: str = "auto",
     context: Mapping[str, object] | None = None,
 ) -> Radiograph:
-    """A slice of a volume as a radiograph; the pixels are copied.
+    """Read a slice of a volume as a radiograph. The pixels are copied.
 
     Parameters
     ----------
     volume : vtkMRMLScalarVolumeNode
-        One slice or many, gray, or RGB(A) that is gray in truth; a sequence's proxy shows its current item.
+        With one slice or several, gray, or RGB(A) with equal channels; of a sequence's proxy, its current item is read.
     slice_index : int, optional
-        Not needed where there is one slice.
+        Not needed if there is one slice.
     polarity : str
         ``"auto"``: as the file says. ``"as-is"``: the volume's values. ``"inverted"``: the volume's values inverted.
     context : mapping of str, optional
@@ -117,9 +117,9 @@ def read_volume(
     Raises
     ------
     RadiographError
-        What cannot be segmented, in one sentence for the user.
+        If the volume cannot be segmented; the message is one sentence for the user.
     ValueError
-        `polarity` is none of the above.
+        If `polarity` is none of the above.
     """
     if polarity not in POLARITIES:
         raise ValueError(f"polarity must be one of {', '.join(POLARITIES)}, not {polarity!r}.")
@@ -153,15 +153,15 @@ def read_volume(
 
 
 def stamp_of(volume: vtkMRMLVolumeNode) -> int | None:
-    """A number that is another one when a volume has other pixels; None without any. It says nothing to a later run."""
+    """The modification time (MTime) of a volume's pixels; None without pixels. It is valid within one process only."""
     image = volume.GetImageData()
     return None if image is None else image.GetMTime()
 
 
 def note_reading(volume: vtkMRMLVolumeNode, image: AnyImage) -> None:
-    """Store on the volume's node how its values were understood, where the user and a saved scene find it.
+    """Store on the volume node how its values were read, where the user and a saved scene find it.
 
-    `image` is that of the result: the polarity of a radiograph may have been turned over after reading.
+    `image` is that of the result, because a run may turn over the polarity of a radiograph after reading.
     """
     with folded(volume):
         set_attribute(volume, "Polarity" if isinstance(image, Volume) else "Window", None)
@@ -170,7 +170,7 @@ def note_reading(volume: vtkMRMLVolumeNode, image: AnyImage) -> None:
 
 
 def reading_attributes(image: AnyImage) -> dict[str, str]:
-    """Name and text of what :func:`note_reading` stores."""
+    """The names and texts that :func:`note_reading` stores."""
     if isinstance(image, Volume):
         (apart, down, across), units = image.spacing, image.mapping.units
         return {
@@ -202,7 +202,7 @@ def _matrix(volume: vtkMRMLVolumeNode) -> np.ndarray:
 
 
 def values_of(volume: vtkMRMLVolumeNode) -> np.ndarray:
-    """The values (k, j, i) or (k, j, i, components) of a volume, as a view of its memory."""
+    """The values of a volume, shape (k, j, i) or (k, j, i, components), as a view of its memory."""
     from vtk.util.numpy_support import vtk_to_numpy
 
     image = volume.GetImageData()
@@ -223,7 +223,7 @@ def _gray_values(plane: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
 
 
 def file_of(volume: vtkMRMLVolumeNode) -> Path | None:
-    """The file that a volume was loaded from, or saved to; None where there is none."""
+    """The file that a volume was loaded from or saved to, or None."""
     storage = volume.GetStorageNode()
     path = storage.GetFullNameFromFileName() if storage is not None and storage.GetFileName() else ""
     return Path(path) if path else None

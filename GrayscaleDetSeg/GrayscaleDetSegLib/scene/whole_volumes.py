@@ -1,4 +1,4 @@
-"""From a volume node to a Volume, all its slices; what is kept of one beside its voxels."""
+"""Volumes, all slices, from volume nodes; and what is stored of a volume besides its voxels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredVolume:
-    """What is kept of a volume beside its voxels and its place, which the node has; see ``Volume``."""
+    """What is stored of a volume besides its voxels and its geometry, which the node holds; see ``Volume``."""
 
     mapping: GrayMapping
     modality: str | None
@@ -31,12 +31,12 @@ class StoredVolume:
 
     @classmethod
     def of(cls, volume: Volume) -> StoredVolume:
-        """What to keep of a volume."""
+        """Collect what is stored of a volume."""
         return cls(volume.mapping, volume.modality, volume.notes)
 
 
 def read_whole(volume: vtkMRMLScalarVolumeNode, context: Mapping[str, object] | None = None) -> Volume:
-    """All slices of a volume node; where they are whole numbers, they are a view of the node's own memory.
+    """Read all slices of a volume node. If the values are integers, the array is a view of the node's memory.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def read_whole(volume: vtkMRMLScalarVolumeNode, context: Mapping[str, object] | 
     Returns
     -------
     Volume
-        Its geometry is the node's own, before any parent transform; its fingerprint is that of the values of now.
+        Its geometry is the node's own, before any parent transform; its fingerprint is that of the present values.
 
     Raises
     ------
     RadiographError
-        What is no single gray volume, in one sentence for the user.
+        If the node holds no gray volume; the message is one sentence for the user.
     """
     grid, values = _checked(volume)
     context, file = context or {}, file_of(volume)
@@ -62,7 +62,7 @@ def read_whole(volume: vtkMRMLScalarVolumeNode, context: Mapping[str, object] | 
 
 
 def restored(volume: vtkMRMLScalarVolumeNode, kept: StoredVolume) -> Volume:
-    """The volume of a node as it was segmented; errors as :func:`read_whole`."""
+    """The volume of a node with what was stored of it. Errors as for :func:`read_whole`."""
     grid, values = _checked(volume)
     values, _notes = tidy(values, _name(volume))
     source = source_of(file_of(volume), kept.modality, {})
@@ -72,7 +72,7 @@ def restored(volume: vtkMRMLScalarVolumeNode, kept: StoredVolume) -> Volume:
 
 
 def whole_problem(volume: vtkMRMLScalarVolumeNode) -> str:
-    """Why a node holds no volume that a model for volumes takes, or nothing; no voxel is looked at."""
+    """Why a model for volumes cannot segment a node, or an empty text. No voxel is read."""
     try:
         _checked(volume)
     except RadiographError as error:

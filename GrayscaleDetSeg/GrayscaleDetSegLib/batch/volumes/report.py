@@ -15,8 +15,7 @@ from ...core.radiograph import Geometry
 from ...core.schemas import schema_of
 from ...core.types import Count, Share
 from ...core.volumes.result import VolumeBox, VolumeObject, VolumeResult
-from ...scene.segmentation import segment_id
-from ..documents import MadeWith, SegmentReference, Software
+from ..documents import MadeWith, SegmentReference, Software, segment_references
 from ..plain import printable
 
 SCHEMA, SCHEMA_VERSION = "grayscale-detseg/volume-result", 1
@@ -132,11 +131,6 @@ class VolumeReport:
 def report(result: VolumeResult, made_with: dict[str, Any] | None = None) -> dict:
     """The result as a dictionary that JSON can hold."""
     volume = result.volume
-    segments = {
-        index: (layer, value)
-        for layer, indices in enumerate(result.layer_members())
-        for value, index in enumerate(indices, start=1)
-    }
     document = VolumeReport(
         schema=SCHEMA,
         schema_version=SCHEMA_VERSION,
@@ -157,7 +151,7 @@ def report(result: VolumeResult, made_with: dict[str, Any] | None = None) -> dic
         working_size=result.working_size,
         working_spacing=result.working_spacing,
         message=result.message,
-        objects=tuple(_object(item, *segments[index]) for index, item in enumerate(result.objects)),
+        objects=tuple(_object(item, segment) for item, segment in zip(result.objects, segment_references(result))),
         seconds={stage: round(float(seconds), 6) for stage, seconds in result.seconds.items()},
         notes=result.notes,
         made_with=None if made_with is None else codec.decode(MadeWith, made_with),
@@ -165,9 +159,9 @@ def report(result: VolumeResult, made_with: dict[str, Any] | None = None) -> dic
     return codec.encode(document, exact=False)
 
 
-def _object(item: VolumeObject, layer: int, value: int) -> ReportedVolumeObject:
+def _object(item: VolumeObject, segment: SegmentReference) -> ReportedVolumeObject:
     return ReportedVolumeObject(
-        item.name, item.label, SegmentReference(segment_id(item.name), value, layer), anatomy(item.label).color,
+        item.name, item.label, segment, anatomy(item.label).color,
         item.box, item.voxel_count, item.volume_mm3, item.confidence, item.method, item.explanation,
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ class ThresholdMap:
         object.__setattr__(self, "roi", Box2D(*self.roi))
         for name in ("low", "high"):
             values = np.array(getattr(self, name), np.float32)
-            if not np.isfinite([*values.ravel(), self.bottom, self.top]).all():
+            if not (np.isfinite(values).all() and np.isfinite([self.bottom, self.top]).all()):
                 raise ValueError("The thresholds of a field must be finite.")
             values.flags.writeable = False
             object.__setattr__(self, name, values)

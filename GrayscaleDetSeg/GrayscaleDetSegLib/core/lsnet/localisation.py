@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..explanations.seen import SeenBox, SeenMap
 from ..types import Count, Share
 from ..volumes.result import VolumeBox
 
@@ -79,6 +80,17 @@ class Localisation:
     margin: Share
     boxes: tuple[LocatedBox, ...]
     maps: tuple[HeatMap, ...] = ()
+
+    def seen_boxes(self) -> tuple[SeenBox, ...]:
+        """The boxes, without margins."""
+        return tuple(SeenBox(each.view, each.slice, each.box, each.score) for each in self.boxes)
+
+    def seen_maps(self) -> tuple[SeenMap, ...]:
+        """The heat maps, probabilities."""
+        return tuple(
+            SeenMap("heat map", each.view, each.slice, np.asarray(each.values, np.float32) / np.float32(255.0))
+            for each in self.maps
+        )
 
 
 def heat_map(view: str, index: int, heat: np.ndarray) -> HeatMap:

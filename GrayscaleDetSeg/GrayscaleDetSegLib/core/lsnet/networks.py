@@ -11,7 +11,7 @@ from .settings import LAYOUTS, Layout, LSNetConfig
 PHOTOGRAPHS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation of the images that ImageNet weights were learnt from."""
 UNLIKELY, REACH = -2.2, 0.15
-"""Where heat maps begin (a probability of 0.1), and distances (shares of the image's side)."""
+"""Where heat maps and masks begin (a probability of 0.1), and distances (shares of the image's side)."""
 SOFT = 0.02
 """Share of the side about which widths and heights bend towards 0, see `with_content`."""
 
@@ -98,9 +98,13 @@ class UNetDecoder(nn.Module):
         for number, step in enumerate(self.steps):
             features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
             if number < len(found) - 1:
-                features = torch.cat([features, found[-2 - number]], 1)
+                features = self.joined(number, features, found[-2 - number])
             features = step(features)
         return features
+
+    def joined(self, number: int, features: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """The features of a step with those of the encoder."""
+        return torch.cat([features, skip], 1)
 
 
 class FCNDecoder(nn.Module):
@@ -206,9 +210,14 @@ class SNet(_Seeing):
         if config.structure == "unet":
             self.decoder = UNetDecoder(self.encoder.channels, layout.decoder)
             self.head: nn.Module = nn.Conv2d(self.decoder.out, count, 3, padding=1)
+            last: list[nn.Module] = [self.head]
         else:
             self.decoder = FCNDecoder(self.encoder.channels, count, 2)
             self.head = nn.Upsample(scale_factor=8.0, mode="bilinear", align_corners=False)
+            last = list(self.decoder.scores)
+        for each in last:
+            # where features can only lower a logit that begins at 0, a small object stays at a probability of 0.5
+            each.bias = nn.Parameter(torch.full((count,), UNLIKELY / len(last)))
 
     def forward(self, regions: torch.Tensor) -> torch.Tensor:
         return self.head(self.decoder(self.seen(regions)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -99,6 +99,8 @@ class VolumeMethod(Method):
 
     dimensions = 3
     needs_torch = True
+    takes_slice_boxes: ClassVar[bool] = False
+    """Whether boxes of single slices can be drawn in the place of what it has seen in them, see `segment_given_one`."""
 
     @abstractmethod
     def segment_volume(self, working: np.ndarray, stopwatch: Stopwatch) -> list[Found]:
@@ -151,6 +153,18 @@ class VolumeMethod(Method):
             If the method takes none, or knows no such label.
         """
         raise MethodError(f"The method '{self.name}' takes no boxes; choose another method, or give none.")
+
+    def segment_given_one(
+        self, working: np.ndarray, label: str, given: WorkingBoxes, stopwatch: Stopwatch
+    ) -> list[Found]:
+        """One label (of :attr:`classes`) by the boxes that somebody has drawn of it.
+
+        Raises
+        ------
+        MethodError
+            If the method does not take such boxes, see :attr:`takes_slice_boxes`.
+        """
+        raise MethodError(f"{self.title} takes no boxes of single slices; drag the box around the whole object.")
 
     def segment(self, radiograph: Radiograph, regions: Regions, stopwatch: Stopwatch) -> list[RegionMask]:
         """Nothing: there is no such thing as a region of a radiograph here."""

@@ -94,8 +94,7 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     value that the stored bits can hold, so that they equal what Slicer (GDCM) shows. Raises RadiographError.
     """
     name = path.name
-    dataset, data = _load(_bytes(path), name)
-    _refuse_other_objects(dataset, data, name)
+    dataset = _image(*_load(_bytes(path), name), name)
     layout = Layout(dataset, name)
     check_size(name, layout.columns, layout.rows)
     if layout.photometric not in _GRAY + _COLOUR + ("PALETTE COLOR",):
@@ -183,7 +182,7 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _load(data: bytes, name: str):
+def _load(data: bytes, name: str) -> tuple[Any, bytes]:
     """The data set, always with a transfer syntax in its meta information, and its bytes (inflated)."""
     import pydicom
     from pydicom.filereader import read_dataset as parsed
@@ -243,7 +242,7 @@ def _inflated(deflated: bytes, name: str) -> bytes:
     return data
 
 
-def _refuse_other_objects(dataset, data: bytes, name: str) -> None:
+def _image(dataset, data: bytes, name: str):
     if "DirectoryRecordSequence" in dataset:
         raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
     if "PixelData" not in dataset:
@@ -258,6 +257,7 @@ def _refuse_other_objects(dataset, data: bytes, name: str) -> None:
     missing = [keyword for keyword in ("Rows", "Columns", "BitsAllocated") if not element(dataset, keyword)]
     if missing:
         raise RadiographError(f"{name} does not say its {' and '.join(missing)}; it is damaged, so export it again.")
+    return dataset
 
 
 def _value(dataset, keyword: str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..engines import answer, prepared
@@ -74,7 +76,7 @@ class SurfaceDetector:
     def points(self, gray: np.ndarray | GrayImage, roi: tuple[float, ...]) -> np.ndarray:
         """The network's input for a ROI: float32 (side * side, 3), x, y and g each -1..1, row by row."""
         side = self.network.config.side
-        places = stratified_places(side, np.random.default_rng(self.seed))
+        places = _places(side, self.seed)
         x0, y0, x1, y1 = roi
         block = int(np.clip(np.sqrt((x1 - x0) * (y1 - y0) / 3.0) / side, 1, BLOCK))
         around = np.arange(block) - block // 2
@@ -83,3 +85,11 @@ class SurfaceDetector:
         columns, rows = columns.clip(0, gray.shape[1] - 1), rows.clip(0, gray.shape[0] - 1)
         levels = np.asarray(gray[rows[:, :, None], columns[:, None, :]], np.float32).mean(axis=(1, 2))
         return np.concatenate([2.0 * places - 1.0, (2.0 / GRAY_MAX * levels - 1.0)[:, None]], 1).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def _places(side: int, seed: int) -> np.ndarray:
+    """The places of the points over every ROI, see ``point_cloud.stratified_places``; read-only."""
+    places = stratified_places(side, np.random.default_rng(seed))
+    places.flags.writeable = False
+    return places

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..explanations.seen import SeenBox
 from ..types import Count, Share
 from .grid import Corners, Grid
 from .proposals import SliceRegions
@@ -71,6 +72,10 @@ class AttentionBoxes:
     box: VolumeBox | None
     volume_mm3: float
     regions: tuple[ProposedBox, ...]
+
+    def seen_boxes(self) -> tuple[SeenBox, ...]:
+        """The regions."""
+        return tuple(SeenBox(self.view, each.slice, each.box, each.score) for each in self.regions)
 
 
 def span(low: float, high: float, side: int) -> tuple[int, int]:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import GrayscaleDetSegError
+from ..errors import GrayscaleDetSegError, MethodError
+from ..explanations.seen import seen_boxes
 from ..stopwatch import Progress
+from .given import GivenBoxes
 from .result import VolumeBox, VolumeObject, VolumeResult
+from .views import VIEWS
+from .volume import stored_axes
 
 if TYPE_CHECKING:
     from .pipeline import VolumePipeline
@@ -63,8 +67,79 @@ def with_box(
     UnknownClassError, MethodError
         As ``VolumePipeline.segment_from_box``.
     """
+    before = next((item for item in result.objects if item.name == name), None)
+    return _found_again(pipeline, result, name, before, box, progress)
+
+
+def with_slice_box(
+    pipeline: VolumePipeline, result: VolumeResult, name: str, box: VolumeBox, progress: Progress | None = None
+) -> VolumeResult:
+    """A result after a box was drawn in one slice, in the place of what the method of an object has seen there.
+
+    What it has seen in the other slices, or somebody has drawn there, stays.
+
+    Parameters
+    ----------
+    name : str
+        Of the object.
+    box : VolumeBox
+        In voxels of the volume, in one slice along the view that the method looks at.
+
+    Raises
+    ------
+    MethodError
+        If the method that made the object is not there, or takes no boxes of single slices, or the box lies in slices
+        of another view, or goes through several.
+    GrayscaleDetSegError
+        As :func:`with_box`.
+    """
+    before = next(item for item in result.objects if item.name == name)
+    if before.method not in pipeline.methods:
+        raise MethodError(f"{pipeline.model} lacks the method that made the {name}; choose the model that has it.")
+    seen, title = seen_boxes(before.explanation), pipeline.methods[before.method].title
+    if not (seen and pipeline.methods[before.method].takes_slice_boxes):
+        raise MethodError(f"{title} takes no boxes of single slices; drag the box around the whole {name}.")
+    view = seen[0].view
+    axis = 2 - stored_axes(result.volume.geometry)[0][VIEWS[view]]
+    drawn = _of_one_slice(box, axis, view, title)
+    others = [each for each in seen if not _share_a_slice(each.box, drawn, axis)]
+    given = GivenBoxes(
+        None, (*(each.box for each in others), drawn), detect=False, scores=(*(each.score for each in others), None)
+    )
+    return _found_again(pipeline, result, name, before, given, progress)
+
+
+THICKEST = 2.0
+"""Voxels along a view that a box may go through and still count as drawn in one of its slices."""
+
+
+def _of_one_slice(box: VolumeBox, axis: int, view: str, title: str) -> VolumeBox:
+    """A box cut to the slice of the stored grid that its middle lies in; `axis` is that of x, y, z across the view."""
+    low, high = list(box[:3]), list(box[3:])
+    sides = [last - first for first, last in zip(low, high)]
+    if sides[axis] > THICKEST or min(sides) < sides[axis]:
+        raise MethodError(f"{title} looks at {view} slices; draw the box in one of these, along the image's own axes.")
+    low[axis] = float(np.floor((low[axis] + high[axis]) / 2.0))
+    high[axis] = low[axis] + 1.0
+    return VolumeBox(*low, *high)
+
+
+def _share_a_slice(one: VolumeBox, other: VolumeBox, axis: int) -> bool:
+    """Whether the middle of one of two boxes lies within the other, along an axis."""
+    ends = [(box[axis], box[axis + 3]) for box in (one, other)]
+    return any(first <= sum(middle) / 2.0 < last for (first, last), middle in (ends, ends[::-1]))
+
+
+def _found_again(
+    pipeline: VolumePipeline,
+    result: VolumeResult,
+    name: str,
+    before: VolumeObject | None,
+    box: VolumeBox | GivenBoxes,
+    progress: Progress | None,
+) -> VolumeResult:
+    """A result with one object looked for again from a box, or boxes, and with what follows from it."""
     held = {item.name: item for item in result.objects}
-    before = held.get(name)
     label = name if before is None else before.label
     method = None if before is None or before.method not in pipeline.methods else before.method
     known = KnownMasks(item for item in result.objects if item is not before)

@@ -35,12 +35,15 @@ class GivenBoxes:
         to `roi`, as when somebody drags it.
     detect : bool
         Whether the detector looks at all; without it, `roi` and `slices` alone count.
+    scores : tuple of float or None
+        Of `slices`, of those that were detected before and are kept; none of them where it is empty.
     """
 
     roi: VolumeBox | None = None
     slices: tuple[VolumeBox, ...] = ()
     fit: str = "clip"
     detect: bool = True
+    scores: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class WorkingBoxes:
     slices: tuple[Corners, ...]
     fit: str
     detect: bool
+    scores: tuple[float | None, ...] = ()
 
 
 def in_working_grid(given: GivenBoxes, grid: Grid, label: str) -> WorkingBoxes:
@@ -66,7 +70,8 @@ def in_working_grid(given: GivenBoxes, grid: Grid, label: str) -> WorkingBoxes:
     if given.roi is None and not given.slices:
         raise MethodError(f"No box of {label} is given; give a box around it or boxes in slices, or leave it out.")
     roi = None if given.roi is None else _checked(given.roi, grid, label)
-    return WorkingBoxes(roi, tuple(_checked(box, grid, label) for box in given.slices), given.fit, given.detect)
+    slices = tuple(_checked(box, grid, label) for box in given.slices)
+    return WorkingBoxes(roi, slices, given.fit, given.detect, given.scores)
 
 
 def _checked(box: Sequence[float], grid: Grid, label: str) -> Corners:
@@ -96,16 +101,19 @@ def fitted(regions: SliceRegions, given: WorkingBoxes, view: str, shape: tuple[i
     if given.roi is not None:
         rows = (_scaled if given.fit == "scale" else _clipped)(regions, given.roi, view, shape)
         rows = rows or _filled(given.roi, view, shape)
-    of_slices = [row for corners in given.slices for row in _filled(corners, view, shape)]
+    scores = given.scores or (None,) * len(given.slices)
+    of_slices = [
+        row for corners, score in zip(given.slices, scores) for row in _filled(corners, view, shape, score)
+    ]
     replaced = {row[0] for row in of_slices}
     return SliceRegions.of([*(row for row in rows if row[0] not in replaced), *of_slices])
 
 
-def _filled(corners: Corners, view: str, shape: tuple[int, ...]) -> list[Row]:
-    """A box as a region of each slice that it goes through, which nobody has detected."""
+def _filled(corners: Corners, view: str, shape: tuple[int, ...], score: float | None = None) -> list[Row]:
+    """A box as a region of each slice that it goes through; without a score nobody has detected it."""
     axis = VIEWS[view]
     slices = range(*span(corners[axis], corners[axis + 3], shape[axis]))
-    return [(index, _flat(corners, axis), float("nan")) for index in slices]
+    return [(index, _flat(corners, axis), float("nan") if score is None else score) for index in slices]
 
 
 def _clipped(regions: SliceRegions, roi: Corners, view: str, shape: tuple[int, ...]) -> list[Row]:

@@ -97,18 +97,17 @@ class Grid:
 
     def mask_to_stored(self, mask: np.ndarray, threshold: float = 0.5) -> np.ndarray:
         """A mask, or a map of probabilities (0..1), of the working grid as a mask (bool) of the stored one."""
+        stored = np.empty(self.stored, bool)
+        found = self._turned(stored.transpose(self.axes))  # a view of it
         if self.size == self.seen:
-            found = np.asarray(mask) >= threshold
+            found[...] = np.asarray(mask) >= threshold
         else:
-            found = np.empty(self.seen, bool)
             depth = weights(self.size[0], self.seen[0])
             down, across = weights(self.size[1], self.seen[1]), weights(self.size[2], self.seen[2])
             for index, row in enumerate(depth):
                 used = np.flatnonzero(row)
                 piece = np.tensordot(row[used], np.asarray(mask[used[0] : used[-1] + 1], np.float32), 1)
                 found[index] = (down @ piece @ across.T >= threshold) if piece.any() else False
-        stored = np.empty(self.stored, bool)
-        stored.transpose(self.axes)[...] = self._turned(found)  # turning round is its own inverse
         return stored
 
     def box_to_stored(self, box: Corners) -> Corners:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -253,7 +253,8 @@ def _chosen(likely: np.ndarray) -> np.ndarray:
 class _View:
     """The slices of one view, and what its networks say of them.
 
-    A slice whose window has not moved is not looked at again where the networks would see the same.
+    Slices whose windows have not moved, nor those of the slices around them, are not looked at again where the networks
+    would see the same. Nothing is kept but what was said of each slice: what stacks say of theirs is added up at once.
     """
 
     BATCH_PX = 2**17
@@ -262,18 +263,18 @@ class _View:
     def __init__(self, slices: np.ndarray, networks: Any, device: str) -> None:
         self.networks: ViewNetworks = networks
         self.slices, self.device = slices, device
-        self._kept: dict[int, tuple[tuple[int, ...], np.ndarray]] = {}
+        self._said: tuple[np.ndarray, np.ndarray] | None = None  # windows, and what was said by them
 
     def whole(self) -> np.ndarray:
         """Probabilities (labels, n, rows, columns) by the coarse network."""
         count, rows, columns = self.slices.shape
-        said: dict[int, np.ndarray] = {}
+        total = np.zeros((self.networks.labels, *self.slices.shape), np.float32)
         many = max(1, self.BATCH_PX // (rows * columns))
         for start in range(0, count, many):
             indices = list(range(start, min(count, start + many)))
             images = self._tensor(np.stack([stack(self.slices, index, self.networks.slices) for index in indices]))
-            said.update(zip(indices, self._likely(self.networks.coarse(images))))
-        return self._averaged(said, np.tile([0, 0, rows, columns], (count, 1)))
+            self._add(total, indices, self._likely(self.networks.coarse(images)), (0, 0, rows, columns))
+        return self._averaged(total)
 
     def boxes(self, reference: np.ndarray, settings: IterationSettings) -> np.ndarray:
         """The windows (top, left, bottom, right) of all slices around a reference mask; -1 where there is none."""
@@ -284,18 +285,16 @@ class _View:
 
     def fine(self, boxes: np.ndarray, probability: np.ndarray) -> np.ndarray:
         """Probabilities (labels, n, rows, columns) by the fine network; 0 beyond the windows, and without one."""
-        recurrent = self.networks.saliency is not None
-        said: dict[int, np.ndarray] = {}
+        recurrent, half = self.networks.saliency is not None, self.networks.slices // 2
+        total = np.zeros((self.networks.labels, *self.slices.shape), np.float32)
+        moved = np.ones(len(boxes), bool)
+        if self._said is not None and not recurrent:
+            moved = _beside((boxes != self._said[0]).any(1), half)
+            total[:, ~moved] = self._said[1][:, ~moved]
         todo: dict[tuple[int, int], list[int]] = {}
-        for index, box in enumerate(boxes):
-            key = tuple(box.tolist())
-            if box[2] <= 0:
-                continue
-            kept = self._kept.get(index)
-            if kept is not None and kept[0] == key and not recurrent:
-                said[index] = kept[1]
-            else:
-                todo.setdefault((key[2] - key[0], key[3] - key[1]), []).append(index)
+        for index in np.flatnonzero(_beside(moved, half) & (boxes[:, 2] > 0)).tolist():
+            top, left, bottom, right = boxes[index].tolist()
+            todo.setdefault((bottom - top, right - left), []).append(index)
         for (rows, columns), indices in todo.items():
             many = max(1, self.BATCH_PX // (rows * columns))
             for start in range(0, len(indices), many):
@@ -303,10 +302,12 @@ class _View:
                 images = self._windows(self.slices, chosen, boxes)
                 if recurrent:
                     images = self.networks.weighted(images, self._windows(probability, chosen, boxes))
-                said.update(zip(chosen, self._likely(self.networks.fine(images))))
-        if not recurrent:
-            self._kept = {index: (tuple(boxes[index].tolist()), values) for index, values in said.items()}
-        return self._averaged(said, boxes)
+                likely = self._likely(self.networks.fine(images))
+                for index, values in zip(chosen, likely):
+                    self._add(total, [index], values[None], boxes[index].tolist(), moved)
+        found = self._averaged(total, moved)
+        self._said = None if recurrent else (boxes, found)
+        return found
 
     def maps(self, view: str, mask: np.ndarray, boxes: np.ndarray, probability: np.ndarray) -> list[SaliencyMap]:
         """The saliency of the slice that shows most of a mask; nothing where the method has none.
@@ -334,16 +335,37 @@ class _View:
     def _likely(self, logits: torch.Tensor) -> np.ndarray:
         return self.networks.likely(logits).cpu().numpy()
 
-    def _averaged(self, said: Mapping[int, np.ndarray], boxes: np.ndarray) -> np.ndarray:
-        """Each slice's mean over the stacks that it is part of; a stack without a window there says 0."""
-        total = np.zeros((self.networks.labels, *self.slices.shape), np.float32)
-        count, half = len(self.slices), self.networks.slices // 2
-        for index, values in said.items():
-            top, left, bottom, right = boxes[index]
+    def _add(
+        self,
+        total: np.ndarray,
+        indices: list[int],
+        said: np.ndarray,
+        window: Sequence[int],
+        wanted: np.ndarray | None = None,
+    ) -> None:
+        """Add what stacks say in their window (n, labels, slices, rows, columns) to the slices that are `wanted`."""
+        top, left, bottom, right = window
+        half = self.networks.slices // 2
+        for index, values in zip(indices, said):
             for channel in range(self.networks.slices):
                 target = index + channel - half
-                if 0 <= target < count:
+                if 0 <= target < total.shape[1] and (wanted is None or wanted[target]):
                     total[:, target, top:bottom, left:right] += values[:, channel]
+
+    def _averaged(self, total: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
+        """Each slice's mean over the stacks that it is part of, in place; a stack without a window there says 0."""
+        count, half = len(self.slices), self.networks.slices // 2
         positions = np.arange(count)
         stacks = np.minimum(positions + half, count - 1) - np.maximum(positions - half, 0) + 1
-        return total / stacks[None, :, None, None].astype(np.float32)
+        for index in positions if wanted is None else np.flatnonzero(wanted):
+            total[:, index] /= np.float32(stacks[index])
+        return total
+
+
+def _beside(chosen: np.ndarray, reach: int) -> np.ndarray:
+    """The slices (bool, one each) that are chosen or at most so many away from one that is."""
+    found = chosen.copy()
+    for step in range(1, reach + 1):
+        found[step:] |= chosen[:-step]
+        found[:-step] |= chosen[step:]
+    return found

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..devices import resolve_device
+from ..devices import give_back, resolve_device
 from ..engines import need_of_torch, torch_is_there
-from ..errors import (
-    DependencyError,
-    DeviceError,
-    MethodError,
-    RadiographError,
-    UnknownClassError,
-    WeightsError,
-)
+from ..errors import DependencyError, DeviceError, MethodError, RadiographError, UnknownClassError, WeightsError
 from ..loading import ModelMethods
 from ..methods.registry import check_method
 from ..methods.volumetric import Found, VolumeMethod
@@ -146,17 +139,13 @@ class VolumePipeline:
             found = chosen.segment_given(working, stopwatch, boxes)
         else:
             found = chosen.segment_volume(working, stopwatch)
-        with stopwatch("masks"):
-            objects, more = assemble(volume, grid, found, chosen.name)
-        return VolumeResult(
-            volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model, (*notes, *more)
-        )
+        return self._assembled(volume, grid, found, chosen.name, stopwatch, tuple(notes))
 
     def segment_from_box(
         self,
         volume: Volume,
         label: str,
-        box: tuple[float, float, float, float, float, float],
+        box: tuple[float, float, float, float, float, float] | GivenBoxes,
         *,
         method: str | None = None,
         known: Mapping[str, np.ndarray] | None = None,
@@ -171,9 +160,9 @@ class VolumePipeline:
         ----------
         label : str
             One of the method's classes.
-        box : tuple of 6 float
-            (x0, y0, z0, x1, y1, z1) in voxels of the volume's own grid, from the outer corner of the first voxel; what
-            lies outside is cut off.
+        box : tuple of 6 float, or GivenBoxes
+            (x0, y0, z0, x1, y1, z1) in voxels of the volume's own grid, from its outer corner; what lies outside is
+            cut off. Or what is known of single slices.
         method : str or None
             The name of one of `methods`; the model's own if None.
         known : mapping of str to ndarray of bool, optional
@@ -189,7 +178,7 @@ class VolumePipeline:
         Raises
         ------
         MethodError
-            If the model has no such method, the method begins from no box, or the image is no volume.
+            If the model has no such method, the method begins from no such box, or the image is no volume.
         UnknownClassError
             If the method does not know the label.
         RadiographError
@@ -201,20 +190,31 @@ class VolumePipeline:
                 f"The model {self.model} does not know '{label}': choose one of {', '.join(chosen.classes)}."
             )
         volume, grid, working = self._seen(volume, stopwatch)
+        if isinstance(box, GivenBoxes):
+            found = chosen.segment_given_one(working, label, in_working_grid(box, grid, label), stopwatch)
+            return self._assembled(volume, grid, found, chosen.name, stopwatch)
         start = grid.box_mask(box)
         if not start.any():
             raise RadiographError("The box lies beside the volume; move it onto that.")
         masks = _Working(grid, known or {})
         found = chosen.segment_from_box(working, label, start, masks, stopwatch)
-        with stopwatch("masks"):
-            objects, notes = assemble(volume, grid, found, chosen.name)
+        result = self._assembled(volume, grid, found, chosen.name, stopwatch)
         z, y, x = volume.shape
         corners = np.sort(np.reshape(box, (2, 3)), axis=0).clip(0.0, [x, y, z])
         drawn = VolumeBox(*map(float, corners.ravel()))
-        objects = tuple(replace(each, region=drawn) if each.label == label else each for each in objects)
-        return VolumeResult(
-            volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model, tuple(notes)
-        )
+        objects = tuple(replace(each, region=drawn) if each.label == label else each for each in result.objects)
+        return replace(result, objects=objects)
+
+    def _assembled(
+        self, volume: Volume, grid: Grid, found: Sequence[Found], method: str, stopwatch: Stopwatch, notes: tuple = ()
+    ) -> VolumeResult:
+        """The result of what was found, in the grid of the file."""
+        with stopwatch("masks"):
+            give_back()
+            objects, more = assemble(volume, grid, found, method)
+        give_back()
+        shared = volume, objects, grid.size, grid.spacing, self.device, stopwatch.seconds, self.model
+        return VolumeResult(*shared, (*notes, *more))
 
     def _chosen(self, volume: Volume, method: str | None) -> VolumeMethod:
         if not isinstance(volume, Volume):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..explanations.seen import SeenMap
 from ..types import Count, Share
 from .result import VolumeBox
 
@@ -107,6 +108,19 @@ class SaliencyRounds(Rounds):
     kind: ClassVar[str] = "saliency"
 
     maps: tuple[SaliencyMap, ...] = ()
+
+    def seen_maps(self) -> tuple[SeenMap, ...]:
+        """Of each view the weights of the slice itself, not of its neighbours; none of those that say no place."""
+        middle = max((each.channel for each in self.maps), default=0) // 2
+        return tuple(
+            SeenMap(
+                "weights", each.view, each.slice,
+                each.lowest + np.asarray(each.values, np.float32) / np.float32(255.0) * (each.highest - each.lowest),
+                each.box,
+            )
+            for each in self.maps
+            if each.channel == middle and each.box is not None
+        )  # fmt: skip
 
 
 LONGEST_MAP = 40

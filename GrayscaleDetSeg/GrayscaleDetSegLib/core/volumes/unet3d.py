@@ -86,7 +86,7 @@ def likely(
         seen = None if attention is None else attention[window]
         if seen is not None and not seen.any():
             continue
-        image = torch.from_numpy(np.ascontiguousarray(working[window])).to(device)
+        image = torch.from_numpy(np.array(working[window], order="C")).to(device)  # a kept volume is read-only
         told = None if seen is None else torch.from_numpy(np.ascontiguousarray(seen)).to(device)
         said = network(inputs_of(image, told))[0].sigmoid().float().cpu().numpy()
         if all(len(tiles) == 1 for tiles in axes):

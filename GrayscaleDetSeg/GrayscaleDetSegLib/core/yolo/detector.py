@@ -16,6 +16,7 @@ from ..types import Box2D
 from .decode import decode
 from .description import Yolo
 from .letterbox import Letterbox
+from .mirrored import both_ways
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class DetectionSettings:
     exponents : mapping of str to float
         Powers to which the scores of classes are raised, so that one threshold fits all: a class that is found rarely
         in training has low scores where it is right, too. 1 where it is not named.
+    mirrored : bool
+        Whether the picture's mirror image is looked at, too, see ``mirrored``.
     """
 
     score: float = 0.3
@@ -68,6 +71,7 @@ class DetectionSettings:
     loose: Mapping[str, float] = field(default_factory=dict)
     context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
+    mirrored: bool = False
 
 
 class RoiDetector:
@@ -102,7 +106,8 @@ class RoiDetector:
         picture = gray[window]
         letterbox = Letterbox.fit(picture.shape, self.network.config.input_size, pixel_aspect)
         image = letterbox.image_to_input(picture).repeat(self.network.config.channels, axis=1)
-        found, scores = decode(self.network, answer(self.network, image))
+        look = both_ways if self.settings.mirrored else answer
+        found, scores = decode(self.network, look(self.network, image))
         found, scores = found[0], scores[0]
         if self.settings.exponents:
             scores **= [self.settings.exponents.get(label, 1.0) for label in self.network.config.classes]
@@ -117,14 +122,18 @@ class RoiDetector:
         passing[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
         items, classes = np.nonzero(passing)
         survivors = boxes.class_aware_suppression(found[items], scores[passing], classes, settings.suppression)
-        for index, label in enumerate(self.network.config.classes):
-            score = scores[:, index]
-            most = settings.many if label in settings.numerous else settings.per_class
-            kept = items[survivors[classes[survivors] == index]][:most]
-            for item, roi in zip(kept, boxes.vote(found, score, kept, settings.voting)):
-                if boxes.volume(roi) >= 4.0:
-                    candidates.append(RegionProposal(label, float(score[item]), Box2D(*map(float, roi))))
+        kept = [self._most(items[survivors[classes[survivors] == index]], index) for index in range(scores.shape[1])]
+        places, kinds = np.concatenate(kept), np.repeat(np.arange(len(kept)), [len(each) for each in kept])
+        for item, index, roi in zip(places, kinds, boxes.vote(found, scores.T[kinds], places, settings.voting)):
+            if boxes.volume(roi) >= 4.0:
+                label = self.network.config.classes[index]
+                candidates.append(RegionProposal(label, float(scores[item, index]), Box2D(*map(float, roi))))
         return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
+
+    def _most(self, items: np.ndarray, index: int) -> np.ndarray:
+        """Of a class's items, best first, as many as a picture has of it at most."""
+        is_numerous = self.network.config.classes[index] in self.settings.numerous
+        return items[: self.settings.many if is_numerous else self.settings.per_class]
 
     def _one_per_place(self, candidates: list[RegionProposal]) -> list[RegionProposal]:
         """The candidates, best first, without those that lie where a better one of another class does."""

@@ -1,4 +1,4 @@
-"""The sections of the panel: every module in this folder holds one. The panel finds them by itself."""
+"""The sections of the panel. Every module in this folder contains one, which the panel finds by itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..section import Section
 
 
 def found() -> list[type[Section]]:
-    """The classes of all sections, as they stand in the panel from the top down.
+    """The classes of all sections, from top to bottom of the panel.
 
     Raises
     ------
     TypeError
-        If a module of this folder does not hold exactly one section.
+        If a module of this folder does not contain exactly one section.
     """
     kinds = []
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):

@@ -1,4 +1,5 @@
-"""The first lines of the panel: what the chosen model knows, and on what it was shown to work; one beside a result."""
+"""The top of the panel: the classes of the chosen model and its measured performance; one line while a result is shown.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +13,12 @@ from ..section import Section
 from ..session import Session
 from ..state import State
 
+FEW = 3
+"""So many classes are named in one line."""
+
 
 class About(Section):
-    """One label."""
+    """A label about the chosen model."""
 
     order = 100
 
@@ -41,7 +45,7 @@ class About(Section):
 
 
 def known(model: Model, evidence: Evidence) -> str:
-    """What a model knows, and how well, in a few lines."""
+    """The classes of a model and how well it finds them, in a few lines."""
     if not evidence.figures:
         text = _("Knows: {classes}. How well was not measured.").format(classes=", ".join(model.classes))
     else:
@@ -58,13 +62,16 @@ def known(model: Model, evidence: Evidence) -> str:
 
 
 def in_brief(model: Model) -> str:
-    """The same in one line, which points to the tooltip."""
-    text = _("Knows {number} kinds of objects (point here to read which).").format(number=len(model.classes))
+    """The same in one line. Many classes are only counted; the tooltip lists them."""
+    if len(model.classes) <= FEW:
+        text = _("Knows: {classes}.").format(classes=", ".join(model.classes))
+    else:
+        text = _("Knows {number} kinds of objects (point here).").format(number=len(model.classes))
     return f"{text} {_('Use: {use}.').format(use=model.use)}" if model.use else text
 
 
 def figures(model: Model, evidence: Evidence) -> str:
-    """The same with numbers."""
+    """The same with figures."""
     lines = [_("{model}: objects found of those measured, by class.").format(model=model.full_name)]
     for label, (number, share) in evidence.figures.items():
         lines.append(_("{label}: {share:.0%} of {number}").format(label=label, share=share, number=number))

@@ -1,4 +1,4 @@
-"""Which model finds the objects and what else can be set: polarity, method, device, score, post-processing."""
+"""The choice of the model, and other options: polarity, method, device, score, post-processing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..state import State
 
 
 class Advanced(Section):
-    """The list of models, and what depends on the choice; the rest is tied to the parameters."""
+    """The list of models, and the options that depend on the chosen one; the others are connected to the parameters."""
 
     order = 800
 
@@ -41,7 +41,7 @@ class Advanced(Section):
 
     @property
     def chosen(self) -> Model | None:
-        """The model that is chosen, whether it can be used or not; None while the module is not in use."""
+        """The chosen model, whether it can be used or not; None while the module is not in use."""
         return self.session.model
 
     def leave(self) -> None:
@@ -68,7 +68,7 @@ class Advanced(Section):
         )
 
     def show(self) -> None:
-        """List the models anew, and bring what depends on the chosen one up to it; says so where it cannot be used."""
+        """Read the list of models again, and update what depends on the chosen one; if it cannot be used, show why."""
         parameters, combo = self.session.parameters, self.ui.modelComboBox
         listed = self._models.installed()
         chosen = self._models.get(parameters.model, listed)
@@ -113,7 +113,7 @@ class Advanced(Section):
             self.session.parameters.method = "" if name in self.chosen.methods[:1] else name  # which shows it
 
     def choose(self, model: Model) -> None:
-        """Take a model for the runs from now on; settings that were the former one's own become this one's own."""
+        """Choose a model. Options that had the default of the former model get the default of this one."""
         before, parameters = self._usable, self.session.parameters
         if parameters.model == model.key:
             self.show()  # it may be back, or another one in its place
@@ -126,7 +126,7 @@ class Advanced(Section):
         self.session.changed.emit()
 
     def add(self) -> None:
-        """Ask for a folder, put the model in it on the list, and choose it."""
+        """Ask for a folder, add the model in it to the list, and choose it."""
         session, folder = self.session, self._models.user_folder
         start = str(folder) if folder is not None and folder.is_dir() else ""
         title = _("Choose the folder of a model")
@@ -145,7 +145,7 @@ class Advanced(Section):
         session.messages.say(f"{text} {self.session.model_problem}".rstrip())
 
     def remove(self) -> None:
-        """Take the chosen model off the list, if its path was added; the shipped one is chosen then."""
+        """Remove the chosen model from the list if it was added by path, and choose the shipped one."""
         gone = self.chosen
         if gone is None or not gone.is_added:
             return
@@ -181,7 +181,7 @@ class Advanced(Section):
 
 
 def described(model: Model) -> str:
-    """What a model's manifest says of it, and where it lies; why it cannot be used, if it cannot."""
+    """The description in a model's manifest and its folder, or the reason why it cannot be used."""
     if model.problem:
         return model.problem
     masks = _(" or ").join(registry().get(name).summary or registry().title(name) for name in model.methods)

@@ -1,4 +1,4 @@
-"""Save as training case: where to, under which name, and the button."""
+"""The section "Training case": folder, name and button."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Cases(Section):
         return self.session.node is not None and not self.session.shows_volume  # a volume and its segments are saved
 
     def name_after(self, volume) -> None:
-        """Propose a name for the case of another volume; for the same one, what the user has written stays."""
+        """Propose a name for the case of another volume. For the same volume, a name that the user has typed stays."""
         named, self._named = self._named, None if volume is None else (volume.GetID(), volume.GetName())
         if self._named != named:
             self.ui.caseNameLineEdit.text = "" if volume is None else volume.GetName()
 
     def save(self) -> None:
-        """Write the result that is shown to the chosen folder."""
+        """Save the result that is shown in the chosen folder."""
         session, ui = self.session, self.ui
         session.finishing.emit()
         node, results = session.node, session.results
@@ -57,7 +57,7 @@ class Cases(Section):
         session.messages.say(_("Saved {file} and its segmentation beside it.").format(file=image))
 
     def update_button(self) -> None:
-        """Whether there is something to save, and where to."""
+        """Enable the button if there is a result to save and a folder."""
         ui, busy = self.ui, self.session.is_busy
         if self.session.node is None:
             reason = _("There is no result to save.")

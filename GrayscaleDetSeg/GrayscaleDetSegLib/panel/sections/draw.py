@@ -1,4 +1,4 @@
-"""A region drawn by hand: the button and the class; regions that are dragged are seen to as well."""
+"""The section for drawing regions: class and button. It also handles regions that the user drags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..state import State
 
 
 class Draw(Section):
-    """Draw region, and what it holds."""
+    """The button "Draw region" and the choice of the class."""
 
     order = 400
 
@@ -53,7 +53,7 @@ class Draw(Section):
             self.draw()
 
     def draw(self) -> None:
-        """Let the user draw a region, or leave that be if it is under way."""
+        """Start drawing a region, or cancel a drawing that has started."""
         if self.regions.drawing.active or self.ui.drawButton.enabled:
             combo = self.ui.classComboBox
             self.regions.draw(combo.itemData(combo.currentIndex))

@@ -1,4 +1,4 @@
-"""Which radiograph is segmented, and how it was understood."""
+"""The choice of the image, and how it was read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from ..session import Session
 from ..slices import current_slice
 from ..state import State
 
+AS_IS = "as is"
+"""What ``scene.volumes`` notes of an image that was not inverted."""
+
 
 class Image(Section):
-    """The image; its selector is tied to the parameters."""
+    """The image. Its selector is connected to the parameters."""
 
     order = 200
     _seen: tuple = ()
@@ -57,7 +60,7 @@ class Image(Section):
         return self._spacing
 
     def set_spacing(self) -> None:
-        """Give the image its file's spacing, or take that back."""
+        """Give the image the spacing of its file, or undo that."""
         session = self.session
         volume = None if session.parameters is None else session.parameters.volume
         if volume is None or not self.ui.spacingButton.enabled:
@@ -78,13 +81,13 @@ class Image(Section):
 
     def _on_chosen(self, volume) -> None:
         text = reading_text(volume)
-        self.ui.readingLabel.text = text
+        self.ui.readingLabel.text, self.ui.readingLabel.toolTip = reading_text(volume, briefly=True), text
         for widget in (self.ui.readingLabel, self.ui.readingTitleLabel):
             widget.visible = bool(text)
 
 
-def reading_text(volume) -> str:
-    """How a volume was understood when it was segmented last; nothing before."""
+def reading_text(volume, briefly: bool = False) -> str:
+    """How a volume was read when it was last segmented; an empty text before. `briefly` shortens the usual case."""
     if volume is not None and attribute(volume, "Window") is not None:
         return _("values {window} from black to white, by {source}; {spacing}.").format(
             window=attribute(volume, "Window"),
@@ -93,12 +96,18 @@ def reading_text(volume) -> str:
         )
     if volume is None or attribute(volume, "Polarity") is None:
         return ""
-    spacing, source = attribute(volume, "Spacing"), attribute(volume, "SpacingSource")
+    polarity, spacing, source = (attribute(volume, name) for name in ("Polarity", "Spacing", "SpacingSource"))
+    if briefly and polarity == AS_IS and source:
+        numbers = (spacing or "").replace(" mm (row x column)", "").split(" x ")
+        sides = " x ".join(dict.fromkeys(f"{float(each):.3g}" for each in numbers))
+        return _("{reason}; {sides} mm, by {source}.").format(
+            reason=attribute(volume, "PolarityReason"), sides=sides, source=source
+        )
     spacing = (
         _("spacing not known, so no areas in mm²")
         if not source
         else _("{spacing}, by {source}").format(spacing=spacing, source=source)
     )
     return _("{polarity}: {reason}; {spacing}.").format(
-        polarity=attribute(volume, "Polarity"), reason=attribute(volume, "PolarityReason"), spacing=spacing
+        polarity=polarity, reason=attribute(volume, "PolarityReason"), spacing=spacing
     )

@@ -1,4 +1,4 @@
-"""The log: all that was said, to be copied for a report."""
+"""The log of all messages, which can be copied for a report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from ..section import Section
 
 
 class Log(Section):
-    """Its widgets are ``Messages``'s."""
+    """The section of the log; ``Messages`` fills its widgets."""
 
     order = 900

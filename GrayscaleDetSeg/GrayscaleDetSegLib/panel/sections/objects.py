@@ -1,4 +1,4 @@
-"""The objects of the result: which result, its table, what can be done with one object and with many."""
+"""The objects of the result: the choice of the result, the table, and actions on one object or on many."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MANY = 4
 
 
 class Objects(Section):
-    """Result, table, Undo, Delete, Edit."""
+    """The result, the table, and the buttons Undo, Delete and Edit."""
 
     order = 500
 
@@ -152,7 +152,7 @@ class Objects(Section):
     # the buttons below the table
 
     def undo(self) -> None:
-        """Bring back the state before the last change."""
+        """Restore the state before the last change."""
         session, node = self.session, self.session.node
         if node is None or session.is_busy:
             return
@@ -163,7 +163,7 @@ class Objects(Section):
             session.view.select(session.results.nodes(node).shown_segment or next(iter(self.table.identities), None))
 
     def delete(self) -> None:
-        """Take the chosen object out of the result."""
+        """Remove the selected object from the result."""
         session, identity = self.session, self.session.selection
         if identity is None or session.is_busy or session.results.is_locked(session.node, identity):
             return
@@ -178,7 +178,7 @@ class Objects(Section):
         session.view.select(next(iter(self.table.identities), None))
 
     def edit(self) -> None:
-        """Go on in Segment Editor, with segmentation, volume and segment chosen."""
+        """Open Segment Editor with segmentation, volume and segment selected."""
         session, identity, node = self.session, self.session.selection, self.session.node
         if identity is None:
             return

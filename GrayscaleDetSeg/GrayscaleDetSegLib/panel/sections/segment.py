@@ -1,4 +1,4 @@
-"""The main button: a run over the whole image, its progress, what came of it, and what to do next."""
+"""The main button: a run over the whole image, its progress and outcome, and the next step for the user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STAGES = {
 
 
 class Segment(Section):
-    """Segment, Cancel, progress, status, question, and the line that says what to do next."""
+    """The button Segment or Cancel, progress, status, question, and the line with the next step."""
 
     order = 300
 
@@ -67,14 +67,14 @@ class Segment(Section):
     # running
 
     def segment_or_cancel(self) -> None:
-        """The button's two meanings."""
+        """Handle the button: segment, or cancel the running job."""
         if self.session.is_busy:
             self.session.runner.cancel()
         elif self.ui.segmentButton.enabled:
             self.segment()
 
     def segment(self, into_new: bool = False, replace_edits: bool = False) -> None:
-        """Segment the chosen volume; ask before what was edited by hand or is locked is replaced."""
+        """Segment the chosen volume; ask before edits by hand or locked objects are replaced."""
         session = self.session
         if session.is_busy or session.parameters is None:
             return
@@ -189,7 +189,7 @@ class Segment(Section):
 
 
 def next_step(session: Session, state: State) -> str:
-    """What to do next, in one short line; nothing where a message says it already."""
+    """The next step for the user in one short line; empty if a message says it already."""
     parameters, node = session.parameters, session.node
     if parameters is None or state is State.BUSY or session.model_problem:
         return ""
@@ -208,17 +208,17 @@ def next_step(session: Session, state: State) -> str:
     if session.results.can_undo(node):
         return _("Next: save: File, Save Data; or as a training case, below.")
     if session.shows_volume:
-        return _("Next: click an object; drag its box, or Edit it by hand; then save.")
-    return _("Next: click an object; drag its region or its thresholds, or Edit it by hand; then save.")
+        return _("Next: click an object; drag its box, or Edit it; save.")
+    return _("Next: click an object; drag its region or thresholds; save.")
 
 
 ROUND = re.compile(r"round (\d+), (\w+)")
 
 
 def stage_text(stage: str) -> str:
-    """What to say while a stage runs; its name where nobody says more.
+    """The text for a stage while it runs; the name of the stage if there is no text.
 
-    Stages of one of several objects have its name and a colon before their own.
+    A stage of one of several objects has the object's name and a colon in front of it.
     """
     name, _colon, own = stage.rpartition(": ")
     if name:

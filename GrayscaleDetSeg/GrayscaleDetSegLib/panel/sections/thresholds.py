@@ -1,4 +1,4 @@
-"""The thresholds of the selected object: two sliders, what they give, and the point cloud beside the image."""
+"""The thresholds of the selected object: two sliders, the resulting figures, and the point cloud beside the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..threshold_editor import ThresholdEditor
 
 
 class Thresholds(Section):
-    """What can be moved of the selected object."""
+    """The sliders and figures of the selected object."""
 
     order = 600
 

@@ -43,6 +43,7 @@ class DetectionAttention(VolumeMethod):
     stages = {"detection": "Looking for regions in all slices", "segmentation": "Segmenting in three dimensions"}
     networks = ("detection_attention",)
     explanation = AttentionBoxes
+    takes_slice_boxes = True
 
     def __init__(self, cascades: Mapping[str, Cascade], device: str = "cpu") -> None:
         self.cascades, self.device = dict(cascades), device
@@ -98,6 +99,12 @@ class DetectionAttention(VolumeMethod):
             raise MethodError(f"The box of {label} lies outside of the volume; draw it inside.")
         z0, y0, x0, z1, y1, x1 = map(float, corners)
         given = WorkingBoxes((z0, y0, x0, z1, y1, x1), (), "scale", True)
+        return [self._found(label, working, stopwatch, given)]
+
+    def segment_given_one(
+        self, working: np.ndarray, label: str, given: WorkingBoxes, stopwatch: Stopwatch
+    ) -> list[Found]:
+        """One label by given boxes; see :meth:`segment_given`."""
         return [self._found(label, working, stopwatch, given)]
 
     def _found(self, label: str, working: np.ndarray, stopwatch: Stopwatch, given: WorkingBoxes | None) -> Found:

@@ -30,8 +30,7 @@ from ..clinical.judge import table as judged_table
 from ..compare.records import Store, cases_digest, code_digest, weights_digest
 from ..compare.session import spread
 from ..compare.tables import table
-from ..data import Case
-from ..data.checking import check
+from ..data import Case, load_set
 from ..films.knowledge import CARDS
 from ..films.marked import marked
 from ..films.real import TRAINING_BOXES
@@ -62,10 +61,7 @@ class Transfer:
     def cases(self, set_name: str) -> list[Case]:
         """Val of a set, as the classes call it."""
         folder = self.options.data / set_name
-        report = check([folder], look_at_polarity=False, kept=self.folder / "checked" / set_name)
-        (self.folder / "checked" / set_name).mkdir(parents=True, exist_ok=True)
-        report.keep(self.folder / "checked" / set_name)
-        return [marked(case, folder) for case in spread(report.of("val"), self.options.most)]
+        return [marked(case, folder) for case in spread(load_set(folder, "val"), self.options.most)]
 
     def trained(self, network: str, name: str, config: str, films: list[Path], start: Path | None = None) -> Path:
         """The run OUTPUT/NAME/NETWORK, see ``models.trained``."""
@@ -84,9 +80,10 @@ class Transfer:
         name = f"few_{count}"
         real = models.few_real_films(self.options.data, FEW_SETS, count, self.folder / name / "films")
         drawn = models.films_without(self.options.films, (), self.folder / "few_drawn", every=DRAWN)
-        runs = [self.trained(network, name, f"{network}_few_real.toml", [drawn, real],
-                             self.folder / "alone" / network) for network in models.TRAININGS]  # fmt: skip
-        return models.pipeline_of(self.shipped, *runs)
+        runs = {network: self.folder / "alone" / network for network in models.TRAININGS}
+        for network in self.options.learning:
+            runs[network] = self.trained(network, name, f"{network}_few_real.toml", [drawn, real], runs[network])
+        return models.pipeline_of(self.shipped, *runs.values())
 
     def rows(self, name: str, pipeline: Pipeline, sets: tuple[str, ...]) -> list[dict]:
         """Figures of a model on val, object by object, kept for each set."""
@@ -180,6 +177,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--evaluated", type=Path, help="objects.csv of training.evaluate, instead of measuring the "
                         "shipped model anew")  # fmt: skip
     parser.add_argument("--most", type=int, default=1000, help="val images of each set, evenly spread (default: all)")
+    parser.add_argument("--learning", nargs="+", choices=list(models.TRAININGS), default=list(models.TRAININGS),
+                        help="what a few real images teach: detector, surfaces (default: both)")  # fmt: skip
     parser.add_argument("--no-clinical", dest="clinical", action="store_false", help="leave out the clinical films")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples (default 1)")
     parser.add_argument("--precision", choices=("32", "bf16", "16"), default="32", help="of the trainings (default 32)")

@@ -2,9 +2,8 @@
 
     python Resources/make_volume_pictures.py --data DATA --runs runs/article_002
 
-DATA and the runs are those of ``python -m training.volumes.coarse_to_fine``. Of the volumes for validation the ones are
-drawn of which the rounds gained most, and in the median. Red: found and not there; green: there and not found; yellow:
-both.
+DATA and the runs are those of ``python -m training.volumes.coarse_to_fine``. Of the first `LOOKED` volumes of val the
+one is drawn on which the rounds gained most. Red: found and not there; green: there and not found; yellow: both.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ from training.volumes.data import Prepared, prepared  # noqa: E402
 FOLDER = ROOT / "Resources" / "Documentation"
 SIDE, GAP, TITLE = 168, 6, 18
 """Px of a panel, between panels, and of the line above each."""
+LOOKED, AROUND = 6, 14
+"""Volumes that are looked at, and px that are shown around the organ."""
 RED, GREEN, YELLOW = (235, 60, 50), (60, 190, 70), (250, 220, 60)
 FONT = ImageFont.load_default(12)
 
@@ -64,31 +65,27 @@ def looked(finished: Finished, rounds: int | None = None) -> list[tuple[str, Pre
     """Name, volume and outcome of every volume of val, those that the rounds gained most on first."""
     settings = finished.settings if rounds is None else replace(finished.settings, rounds=rounds, threshold=2.0)
     found = []
-    for case in finished.cases:
+    for case in finished.cases[:LOOKED]:
         ready = prepared(case, finished.target, finished.seen)
         found.append((case.name, ready, fixed_point(ready.working, finished.networks, settings)))
     return sorted(found, key=lambda each: dsc(each[2].masks[0], each[1].mask) - dsc(each[2].mask, each[1].mask))
 
 
-def by_rounds(finished: Finished) -> list[list[tuple[str, Image.Image]]]:
-    """As Fig. 3.8: a slice, the coarse look, the first rounds and the last, of two volumes."""
-    cases, rows = looked(finished), []
-    for name, case, outcome in (cases[0], cases[len(cases) // 2]):
-        index = int(case.mask.sum((1, 2)).argmax())
-        truth, gray = case.mask[index], case.working[index]
-
-        def score(number: int, mask: np.ndarray = case.mask, masks: list = outcome.masks) -> str:
-            return f"{100 * dsc(masks[number], mask):.1f}"
-
-        last = len(outcome.masks) - 1
-        row = [(name, panel(gray)), (f"coarse: {score(0)}", panel(gray, outcome.masks[0][index], truth))]
-        for number in (1, 2):
-            at = min(number, last)
-            title = f"after round {at}: {score(at)}"
-            row.append((title, panel(gray, outcome.masks[at][index], truth)))
-        row.append((f"end (round {last}): {score(last)}", panel(gray, outcome.mask[index], truth)))
-        rows.append([*row, ("reference", panel(gray, truth, truth))])
-    return rows
+def by_rounds(finished: Finished, method: str) -> list[tuple[str, Image.Image]]:
+    """As Fig. 3.8: around the organ a slice, the coarse look, the first rounds and the last."""
+    _, case, outcome = looked(finished)[0]
+    index = int(case.mask.sum((1, 2)).argmax())
+    rows, columns = (np.flatnonzero(case.mask[index].any(axis)) for axis in (1, 0))
+    place = index, *(slice(max(0, used[0] - AROUND), used[-1] + 1 + AROUND) for used in (rows, columns))
+    truth, gray, last = case.mask[place], case.working[place], len(outcome.masks) - 1
+    row = [(method, panel(gray))]
+    for number in dict.fromkeys((0, 1, 2, last)):
+        if number > last:
+            continue
+        title = f"round {number}" if number else "coarse"
+        title = f"{title}: {100 * dsc(outcome.masks[number], case.mask):.1f}"
+        row.append((title, panel(gray, outcome.masks[number][place], truth)))
+    return [*row, ("reference", panel(gray, truth, truth))]
 
 
 def by_saliency(finished: Finished, view: str = "axial") -> list[list[tuple[str, Image.Image]]]:
@@ -126,8 +123,11 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs of the article's plan")
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the pictures")
     options = parser.parse_args()
-    sheet(by_rounds(Finished.of(options.runs / "organ_step_wise", options.data)), options.output / "volume-rounds.png")
-    sheet(by_saliency(Finished.of(options.runs / "organ_rstn", options.data)), options.output / "volume-saliency.png")
+    both = {"step-wise": "organ_step_wise", "recurrent": "organ_rstn"}
+    finished = {method: Finished.of(options.runs / run, options.data) for method, run in both.items()}
+    rows = [by_rounds(each, method) for method, each in finished.items()]
+    sheet(rows, options.output / "volume-rounds.png")
+    sheet(by_saliency(finished["recurrent"]), options.output / "volume-saliency.png")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from GrayscaleDetSegLib.core.lsnet.settings import LSNetConfig, LSNetSettings
 from Testing.lsnet_models import bright_networks, write_films
 from training.lsnet import losses, systems, table_texts, tables
 from training.lsnet.data import Batch
-from training.lsnet.rivals import AttentionUNet, FineTraining, cropped
+from training.lsnet.peers import AttentionUNet, FineTraining, cropped
 from training.lsnet.training import LSNetTraining, StepSettings, masks_of
 from training.simulate.volumes import write_set
 

@@ -162,6 +162,20 @@ def test_exchanged_networks_have_one_runs_coarse_and_the_others_fine_and_salienc
     assert measure.exchanged(joint, own)["axial"].saliency is None
 
 
+def test_a_coarse_look_is_taken_once_however_many_rows_begin_with_it():
+    asked = []
+
+    class Counting(torch.nn.Module):
+        def forward(self, images):
+            asked.append(images)
+            return images + 1.0
+
+    network = measure.Remembered(Counting())
+    images = torch.rand(1, 3, 4, 4)
+    assert torch.equal(network(images), network(images.clone())) and len(asked) == 1
+    assert torch.equal(network(images * 0.5), images * 0.5 + 1.0) and len(asked) == 2
+
+
 def test_four_stages_are_judged_on_the_whole_volume(folder):
     out = folder / "out"
     planned = plan.read_plan(folder / "plan.toml")

@@ -20,7 +20,7 @@ from GrayscaleDetSegLib.core.volumes.views import along
 from ..runs import Run
 from ..volumes.run import VolumeRun
 from .data import boxes_of
-from .rivals import cropped
+from .peers import cropped
 from .training import box_figure
 
 Locate = Callable[[torch.Tensor], list[Region]]

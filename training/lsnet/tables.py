@@ -39,7 +39,7 @@ from . import systems
 from .__main__ import config_of, images_of, run_of, settings_of, understood
 from .compare import timed
 from .data import LocatedDataset, collate
-from .rivals import AttentionUNet, FineTraining, WholeTraining
+from .peers import AttentionUNet, FineTraining, WholeTraining
 from .systems import JudgedCase
 from .table_texts import text_of
 from .training import CLIP, LSNetTraining, StepSettings

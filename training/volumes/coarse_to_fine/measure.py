@@ -84,10 +84,39 @@ class Finished:
         return Judged(self.labels, tuple(case.patient for case in self.cases), tuple(rows), parameters, seconds)
 
 
+class Remembered(torch.nn.Module):
+    """A network that is asked the same many times over: its last answers are kept.
+
+    Every row of a volume begins with the same coarse look, which takes far longer than a round.
+    """
+
+    MOST = 64
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._kept: dict[bytes, torch.Tensor] = {}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        key = images.numpy().tobytes()
+        if key not in self._kept:
+            if len(self._kept) >= self.MOST:
+                self._kept.clear()
+            self._kept[key] = self.network(images)
+        return self._kept[key]
+
+
+def remembering(networks: Networks) -> Networks:
+    """The same networks, whose coarse ones remember."""
+    for each in networks.values():
+        each.coarse = Remembered(each.coarse)
+    return networks
+
+
 def rounds(run: Path, data: Path) -> Judged:
     """Table 3.1's rows, each view's coarse look by itself, true boxes in every round, and how rounds agree."""
     finished = Finished.of(run, data)
-    networks, settings = finished.networks, finished.settings
+    networks, settings = remembering(finished.networks), finished.settings
 
     def rows_of(case: Prepared) -> Scores:
         outcomes = all_rounds(case, networks, settings)
@@ -108,7 +137,7 @@ def rounds(run: Path, data: Path) -> Judged:
 def ends(run: Path, data: Path) -> Judged:
     """Only the coarse look, the end, and true boxes in every round: what takes ten rounds is not done."""
     finished = Finished.of(run, data)
-    networks, settings = finished.networks, finished.settings
+    networks, settings = remembering(finished.networks), finished.settings
 
     def rows_of(case: Prepared) -> Scores:
         outcomes = fixed_points(case.working, networks, settings)

@@ -85,8 +85,9 @@ penalties were chosen on this same validation part.
 
 {clinical}
 
-135 films that nobody trained on (other films of their collections were), boxes set by eye: the share of the objects that
-are found by their own name with an IoU of 0.5, and of the regions that are right. Made with `python -m training.clinical.judge`.
+135 films that nobody trained on (other films of their collections were), boxes set by eye: the share of the objects
+that are found by their own name with an IoU of 0.5, and of the regions that are right. Made with `python -m
+training.clinical.judge`.
 
 ## Known limits
 

@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.gray import GrayMapping
-from GrayscaleDetSegLib.core.mask import (
-    field_mask,
-    rule_mask,
-    settle_overlaps,
-    shared_parts,
-    without_overlaps,
-)
+from GrayscaleDetSegLib.core.mask import field_mask, rule_mask, settle_overlaps, shared_parts
 from GrayscaleDetSegLib.core.radiograph import Radiograph
+from GrayscaleDetSegLib.core.windowed import WindowedMask
 from training.metrics import placed
 
 MAPPINGS = [
@@ -187,11 +182,11 @@ def windows(draw):
 def test_an_earlier_mask_keeps_its_pixels(given_windows, seed):
     random = np.random.default_rng(seed)
     masks = [random.random([part.stop - part.start for part in window]) < 0.7 for window in given_windows]
-    found = without_overlaps([mask.copy() for mask in masks], given_windows)
+    held = [WindowedMask.within(mask, window, SHAPE) for mask, window in zip(masks, given_windows)]
     taken = np.zeros(SHAPE, bool)
-    for mask, window, item in zip(masks, given_windows, found):
+    for number, (mask, window) in enumerate(zip(masks, given_windows)):
         whole = placed(mask, window, SHAPE)
-        np.testing.assert_array_equal(placed(item, window, SHAPE), whole & ~taken)
+        np.testing.assert_array_equal(held[number].without(held[:number]).whole(), whole & ~taken)
         taken |= whole
 
 
@@ -211,5 +206,4 @@ def test_shared_parts_are_the_same_pixels(first, second):
 def test_what_is_given_to_be_settled_is_not_changed():
     rois, masks = ROIS[:2], [np.ones((8, 12), bool), np.ones((12, 12), bool)]
     settle_overlaps(masks, rois, SHAPE)
-    without_overlaps(masks, [boxes.pixel_slices(roi, SHAPE) for roi in rois])
     assert all(mask.all() for mask in masks)

@@ -7,7 +7,6 @@ import pytest
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import unique_names
-from GrayscaleDetSegLib.core.mask import without_overlaps
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Spacing
@@ -94,12 +93,6 @@ def test_masks_never_overlap_even_after_holes_were_filled():
     pixels[bar()] = 500
     result = pipeline(RoiFake(scores=(0.9, 0.8))).segment(radiograph(pixels))
     assert sum(item.mask.astype(int) for item in result.objects).max() == 1
-    inner = np.zeros((2, 3), bool)
-    inner[:, 1] = True
-    window = slice(4, 6), slice(2, 5)
-    first, second = without_overlaps([inner, np.ones((2, 3), bool)], [window, window])
-    assert (first == inner).all() and (second == ~inner).all()
-    assert without_overlaps([], []) == []
 
 
 @pytest.mark.parametrize("low, high", [(90.0, 255.0), (60.5, 205.0), (0.0, 100.0), (199.0, 201.0)])

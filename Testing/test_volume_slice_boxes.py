@@ -93,6 +93,12 @@ def test_boxes_of_other_views_and_through_many_slices_are_refused(looks, box):
         with_slice_box(pipeline, result, "block", box)
 
 
+def test_an_object_that_the_result_lacks_is_refused_in_words(looks):
+    pipeline, result, _mask, _calls = looks
+    with pytest.raises(MethodError, match="has no object 'spleen'"):
+        with_slice_box(pipeline, result, "spleen", VolumeBox(10.0, 8.0, 8.0, 14.0, 12.0, 9.0))
+
+
 def test_methods_that_look_at_no_slices_say_so(looks, tmp_path):
     _pipeline, result, _mask, _calls = looks
     box = VolumeBox(10.0, 8.0, 8.0, 14.0, 12.0, 9.0)

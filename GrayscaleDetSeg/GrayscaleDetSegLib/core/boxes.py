@@ -96,7 +96,7 @@ def vote(boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray, threshold: flo
     boxes : ndarray, shape (n, 4) or (n, 6)
         All boxes, before suppression.
     scores : ndarray, shape (n,) or (m, n)
-        Of all boxes, for the class of the survivors, or for that of each.
+        Of all boxes: for the one class of all survivors, or a row for the class of each survivor.
     kept : ndarray of int, shape (m,)
         Indices of the survivors.
     threshold : float

@@ -92,11 +92,13 @@ def _failure(name: str) -> str | None:
 
 
 def give_back() -> None:
-    """Give memory that is free back to the system, where the C library keeps it (glibc); nothing else changes.
+    """Give memory that is free back to the system, where the C library keeps it (glibc).
+
+    This is of the whole process, but changes nothing that anybody holds, and no setting.
 
     Between two steps that need much, so that what the first has left is not held beside what the second takes.
     """
     if sys.platform.startswith("linux"):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
-            trim(0)
+            trim(ctypes.c_size_t(0))

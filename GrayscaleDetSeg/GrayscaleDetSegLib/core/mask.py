@@ -111,24 +111,6 @@ def settle_overlaps(
     return settled
 
 
-def without_overlaps(masks: list[np.ndarray], windows: list[Window], may: May | None = None) -> list[np.ndarray]:
-    """The masks, each in its own window, without the pixels that an earlier one holds, unless the two `may` overlap.
-
-    Those that lose nothing are the very masks that were given.
-    """
-    disjoint = list(masks)
-    for second in range(len(masks)):
-        for first in range(second):
-            parts = shared_parts(windows[first], windows[second])
-            if parts is None or (may is not None and may(first, second)):
-                continue
-            shared = masks[first][parts[0]] & disjoint[second][parts[1]]
-            if shared.any():
-                disjoint[second] = _own(disjoint[second], masks[second])
-                disjoint[second][parts[1]] ^= shared
-    return disjoint
-
-
 def _own(mask: np.ndarray, given: np.ndarray) -> np.ndarray:
     """The mask, or a copy of it if it is still the one that was given."""
     return mask.copy() if mask is given else mask

@@ -78,8 +78,8 @@ class RegionDrawing:
         logic = slicer.app.applicationLogic()
         selection = self._selection = logic.GetSelectionNode()
         interaction = self._interaction = logic.GetInteractionNode()
-        # asked before there is a node: the Markups logic makes new ones active
         self.across = None
+        # asked before there is a node: the Markups logic makes new ones active
         self._before = (
             selection.GetActivePlaceNodeClassName(),
             selection.GetActivePlaceNodeID(),

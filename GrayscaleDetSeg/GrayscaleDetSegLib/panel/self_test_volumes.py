@@ -20,6 +20,7 @@ LEFT = "left ventricle"
 PATIENCE = 300.0
 """Seconds that a run may take: rounds in three views, on two cores that others use as well."""
 SPACING = (2.0, 2.0, 10.0)
+"""Of the synthetic heart, mm along columns, rows and slices."""
 
 
 def heart_voxels() -> np.ndarray:
@@ -63,7 +64,7 @@ def heart_node():
 
 
 def check_volume(case: TestCase, segmenter: Segmenter) -> None:
-    """Segment a volume, move a box, undo, save and load. No window is needed."""
+    """Segment a volume, move a box, undo. No window is needed."""
     _need_torch(case)
     volume, workspace = heart_node(), segmenter.workspace
     found = segmenter.segment(volume, model=MODEL)

@@ -243,6 +243,7 @@ def _inflated(deflated: bytes, name: str) -> bytes:
 
 
 def _image(dataset, data: bytes, name: str):
+    """The data set itself; RadiographError where it is no image, or does not say its size."""
     if "DirectoryRecordSequence" in dataset:
         raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
     if "PixelData" not in dataset:

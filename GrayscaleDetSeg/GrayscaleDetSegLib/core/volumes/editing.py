@@ -88,12 +88,14 @@ def with_slice_box(
     Raises
     ------
     MethodError
-        If the method that made the object is not there, or takes no boxes of single slices, or the box lies in slices
-        of another view, or goes through several.
+        If there is no such object, or the method that made it is not there, or takes no boxes of single slices, or the
+        box lies in slices of another view, or goes through several.
     GrayscaleDetSegError
         As :func:`with_box`.
     """
-    before = next(item for item in result.objects if item.name == name)
+    before = next((item for item in result.objects if item.name == name), None)
+    if before is None:
+        raise MethodError(f"The result has no object '{name}'; choose one that it has, or segment again.")
     if before.method not in pipeline.methods:
         raise MethodError(f"{pipeline.model} lacks the method that made the {name}; choose the model that has it.")
     seen, title = seen_boxes(before.explanation), pipeline.methods[before.method].title

@@ -189,6 +189,8 @@ def boxes_text(boxes: tuple[SeenBox, ...]) -> str:
     """The number of boxes of slices and the range of their scores, as text."""
     views = _(" and ").join(dict.fromkeys(each.view for each in boxes))
     scores = [each.score for each in boxes if each.score is not None]
+    if not scores and len(boxes) == 1:
+        return _("It was looked for in one box ({views}), drawn by hand.").format(views=views)
     if not scores:
         return _("It was looked for in {count} boxes ({views}), drawn by hand.").format(count=len(boxes), views=views)
     if len(boxes) == 1:

@@ -1,9 +1,11 @@
 """Memory and time of a large CT in a scene: reading, segmenting, dragging a box twice, undo, writing.
 
     python -m Testing.benchmark_large_volume [--method step_wise|rstn] [--model FOLDER] [--shape 400 512 512]
+        [--enlarge FILE]
 
-The CT is simulated and the method's networks are the small ones of the tests, unless a model is given. Printed is the
-most that each step held beside the program with PyTorch and slicer-core (Linux alone), and its processor time.
+The CT is simulated, or with ``--enlarge`` a volume brought to this shape, for models that find nothing in the CT; the
+method's networks are the small ones of the tests, unless a model is given. Printed is the most that each step held
+beside the program with PyTorch and slicer-core (Linux alone), and its processor time.
 """
 
 from __future__ import annotations
@@ -55,16 +57,32 @@ def simulated(shape: tuple[int, ...], path: Path) -> None:
     sitk.WriteImage(image, str(path))
 
 
+def enlarged(file: Path, shape: tuple[int, ...], path: Path) -> None:
+    """A volume with so many voxels (int16) in the same place."""
+    image = sitk.ReadImage(str(file), sitk.sitkFloat32)
+    size = shape[::-1]
+    spacing = [old * each / new for old, each, new in zip(image.GetSpacing(), image.GetSize(), size)]
+    found = sitk.Resample(
+        image, size, sitk.Transform(), sitk.sitkLinear, image.GetOrigin(), spacing, image.GetDirection(), 0.0,
+        sitk.sitkInt16, True,
+    )  # fmt: skip
+    sitk.WriteImage(found, str(path))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--method", default="step_wise")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--shape", type=int, nargs=3, default=(400, 512, 512), help="slices, rows, columns")
+    parser.add_argument("--enlarge", type=Path, help="a volume in the place of the simulated one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = options.model or write_model(folder / "model", [{"method": options.method, "label": "block"}])
-        simulated(tuple(options.shape), folder / "ct.nrrd")
+        if options.enlarge:
+            enlarged(options.enlarge, tuple(options.shape), folder / "ct.nrrd")
+        else:
+            simulated(tuple(options.shape), folder / "ct.nrrd")
         scene = scene_with_logics(folder)
         segmenter, program = Segmenter(scene), held("VmRSS")
         print(f"the program: {program:.0f} MB")

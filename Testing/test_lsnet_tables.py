@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.lsnet.networks import Networks, SNet
 from GrayscaleDetSegLib.core.lsnet.recalibration import of_boxes, recalibrated
 from GrayscaleDetSegLib.core.lsnet.settings import LSNetConfig, LSNetSettings
+from GrayscaleDetSegLib.core.post_processing import PostProcessing
+from GrayscaleDetSegLib.core.regions import RegionProposal
+from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings
 from Testing.lsnet_models import bright_networks, write_films
+from Testing.pipelines import BoxFake, rigged
 from training.lsnet import losses, systems, table_texts, tables
 from training.lsnet.data import Batch
 from training.lsnet.peers import AttentionUNet, FineTraining, cropped
@@ -193,3 +198,38 @@ def test_orders_that_cannot_be_carried_out(data, tmp_path, capsys):
     assert ordered(data, tmp_path / "films", "--tables", "3") == 0
     assert ordered(data, tmp_path / "films", "--tables", "3", network="detail = 2") == 2
     assert "holds a training of another configuration" in capsys.readouterr().err
+
+
+class BrightModel:
+    """Regions around what is bright, called `label`, and surfaces between which it lies."""
+
+    settings = DetectionSettings()
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def candidates(self, gray, pixel_aspect=1.0, score_threshold=None):
+        rows, columns = np.nonzero(gray > 128)
+        box = (columns.min() - 1.0, rows.min() - 1.0, columns.max() + 2.0, rows.max() + 2.0)
+        return [RegionProposal(self.label, 0.9, tuple(map(float, box)))]
+
+    def knows(self, label):
+        return True
+
+    def detect_all(self, gray, rois, labels):
+        return [ThresholdMap(roi, np.full((4, 4), 128.0), np.full((4, 4), 300.0)) for roi in rois]
+
+
+@pytest.mark.parametrize("label", ["femur", "tibia"])
+def test_the_shipped_surfaces_stand_beside_the_others(label, data, tmp_path, monkeypatch):
+    model, seen = BrightModel(label), []
+    pipeline = rigged(model, BoxFake(250.0), clean_up=PostProcessing(smooth=0.0), surfaces=model)
+    monkeypatch.setattr(tables, "load_pipeline", lambda *of, **how: seen.append((of, how)) or pipeline)
+    assert ordered(data, tmp_path, "--tables", "1", "--shipped") == 0
+    assert seen == [((), {"device": "cpu"})], "the model that ships"
+    text = (tmp_path / "out" / "tables.md").read_text()
+    (row,) = [line.split(" | ") for line in text.splitlines() if line.startswith(f"| {tables.SHIPPED} |")]
+    figures = [float(row[column].split(" ")[0]) for column in (1, 5, 6)]
+    assert all(figure > 97 for figure in figures) if label == "femur" else figures == [0, 0, 0]
+    assert sum(map(int, row[8].split(", "))) <= 2 and "±" in row[1], "both films of val, beside L-SNet's"
+    assert [cell.strip(" |") for cell in row[9:]] == ["", ""], "what others trained has no minutes here"

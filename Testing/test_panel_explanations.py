@@ -83,10 +83,10 @@ def test_a_click_on_a_box_goes_to_its_slice(detected):
 
 
 def test_boxes_are_shown_as_a_model_and_taken_away(detected):
-    before, button = ids(detected.scene), detected.ui.weightsButton
+    before, button = ids(detected.scene), detected.ui.seenButton
     assert button.enabled and button.text == "Show boxes"
     button.click()
-    (model,) = detected.workspace.outcome(detected.node).weights
+    (model,) = detected.workspace.outcome(detected.node).seen
     assert button.text == "Hide boxes" and model.GetName() == "block boxes"
     polydata = model.GetPolyData()
     assert polydata.GetNumberOfCells() == 8 * 6
@@ -105,14 +105,14 @@ def test_boxes_are_shown_as_a_model_and_taken_away(detected):
 def test_a_box_is_drawn_in_one_slice(detected):
     ui, mask = detected.ui, detected.mask("block")
     assert seen(detected, "sliceBoxButton") and ui.sliceBoxButton.enabled
-    ui.weightsButton.click()
+    ui.seenButton.click()
     draw(detected, (10.0, 8.0, 8.1, 14.0, 12.0, 9.1))
     wanted = mask.copy()
     wanted[8, 12:] = wanted[8, :, 14:] = False
     assert np.array_equal(detected.mask("block"), wanted) and detected.status.startswith("Block: ")
     assert rows_of(detected)[2] == ["axial", "9", "drawn", "10–14, 8–12, 8–9"]
     assert "1 of them drawn by hand" in ui.explanationLabel.text
-    assert ui.weightsButton.text == "Show boxes", "those that were shown are out of date"
+    assert ui.seenButton.text == "Show boxes", "those that were shown are out of date"
     ui.undoButton.click()
     detected.session.process()
     assert np.array_equal(detected.mask("block"), mask) and rows_of(detected)[2][2] == "0.75"
@@ -145,12 +145,12 @@ def test_a_heat_map_lies_over_its_slice(localised):
     import slicer
     import vtk
 
-    button = localised.ui.weightsButton
+    button = localised.ui.seenButton
     assert button.text == "Show heat map and boxes" and not seen(localised, "sliceBoxButton")
     item = localised.item("block")
     assert {row[0] for row in rows_of(localised)} == {"axial", "coronal"}
     button.click()
-    nodes = localised.workspace.outcome(localised.node).weights
+    nodes = localised.workspace.outcome(localised.node).seen
     assert [node.GetName() for node in nodes] == ["block heat map axial", "block heat map coronal", "block boxes"]
     composite = slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
     assert composite.GetForegroundVolumeID() == nodes[0].GetID()
@@ -176,6 +176,6 @@ def test_rounds_stand_in_the_table_as_before(bench, tmp_path):
     add(bench)
     run(bench)
     assert bench.ui.explanationCollapsibleButton.text == "Rounds" and rows_of(bench)[0][0] == "first"
-    assert not seen(bench, "weightsButton") and not seen(bench, "sliceBoxButton")
+    assert not seen(bench, "seenButton") and not seen(bench, "sliceBoxButton")
     bench.ui.roundsTable.cellClicked.emit(1, 0)
     assert not bench.status.startswith("Traceback")

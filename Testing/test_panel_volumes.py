@@ -117,10 +117,10 @@ def test_the_weights_are_laid_over_the_image_and_taken_away(whole):
     composite = slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
     composite.SetForegroundVolumeID(mine.GetID())
     composite.SetForegroundOpacity(0.1)
-    button, before = whole.ui.weightsButton, ids(whole.scene)
+    button, before = whole.ui.seenButton, ids(whole.scene)
     assert button.enabled and button.text == "Show weights"
     button.click()
-    assert button.text == "Hide weights" and len(whole.workspace.outcome(whole.node).weights) == 3
+    assert button.text == "Hide weights" and len(whole.workspace.outcome(whole.node).seen) == 3
     assert composite.GetForegroundVolumeID() != mine.GetID() and composite.GetForegroundOpacity() > 0.2
     button.click()
     assert button.text == "Show weights" and ids(whole.scene) == before

@@ -19,8 +19,8 @@ from GrayscaleDetSegLib.core.volumes.result import VolumeResult
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds
 from GrayscaleDetSegLib.core.volumes.volume import Volume
 from GrayscaleDetSegLib.logic.cases import save_case
+from GrayscaleDetSegLib.logic.seen_view import show_seen
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
-from GrayscaleDetSegLib.logic.weights_view import show_weights
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from GrayscaleDetSegLib.scene.geometry import WHOLE, ijk_to_ras, moved
@@ -361,8 +361,8 @@ def test_the_weights_lie_where_they_were_used(segmenter, tmp_path, place):
     folder = write_model(tmp_path / "rstn", [{"method": "rstn", "label": "block"}],
                          networks=bright_networks({"saliency": "3x3"}, weight=2.0))
     bench = Bench(segmenter, folder, place, is_moved=True)
-    made = show_weights(segmenter.workspace, bench.node, "block")
-    assert set(made) == {"Red", "Yellow", "Green"} and set(bench.outcome.weights) == set(made.values())
+    made = show_seen(segmenter.workspace, bench.node, "block")
+    assert set(made) == {"Red", "Yellow", "Green"} and set(bench.outcome.seen) == set(made.values())
     mask = bench.mask()
     for node in made.values():
         grid = volumes.grid_of(node, WHOLE)
@@ -375,9 +375,9 @@ def test_the_weights_lie_where_they_were_used(segmenter, tmp_path, place):
         assert inside.any() and not inside.all()
         assert np.median(weights[inside.ravel()]) > 2.5 and np.median(weights[~inside.ravel()]) < 1.5
         assert node.GetParentTransformNode() is bench.volume.GetParentTransformNode()
-    again = show_weights(segmenter.workspace, bench.node, "block")
-    assert len(bench.outcome.weights) == 3 and not set(again.values()) & set(made.values())
+    again = show_seen(segmenter.workspace, bench.node, "block")
+    assert len(bench.outcome.seen) == 3 and not set(again.values()) & set(made.values())
     segmenter.segment(bench.volume, model=folder, segmentation=bench.node)
-    assert bench.outcome.weights == (), "they were those of the result before"
+    assert bench.outcome.seen == (), "they were those of the result before"
     with pytest.raises(GrayscaleDetSegError, match="nothing to show of 'unheard'"):
-        show_weights(segmenter.workspace, bench.node, "unheard")
+        show_seen(segmenter.workspace, bench.node, "unheard")

@@ -378,7 +378,7 @@ class Workspace:
     def refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
         """Update all nodes of a segmentation to the result that it shows and has stored."""
         found, result, identities = outcomes.outcome_of(node), shown.result, shown.identities
-        outcomes.remove_weights(found)  # which are those of what was there before
+        outcomes.remove_seen(found)  # which are those of what was there before
         place_regions(found, self.grid(node), shown, self.held(), self.image_views)
         if found.table is None:
             found.table = table.add_table(self.scene, result, f"{node.GetName()} results")

@@ -15,8 +15,8 @@ from ..core.volumes.result import VolumeResult
 from ..logic import file_spacing
 from ..logic.drag import ThresholdDrag
 from ..logic.drawn import DrawnRegion
+from ..logic.seen_view import hide_seen, show_seen
 from ..logic.shown import AnyReading, Reading, Shown, WholeReading
-from ..logic.weights_view import hide_weights, show_weights
 from ..logic.workspace import Workspace
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
@@ -153,13 +153,13 @@ class Results:
         """Show the points and thresholds of an object in the cloud's view. Returns None if it has none."""
         return self._workspace.show_object(node, identity)
 
-    def show_weights(self, node: vtkMRMLSegmentationNode, identity: str) -> dict[str, vtkMRMLScalarVolumeNode]:
-        """Show the maps and boxes that explain an object; see ``weights_view.show_weights``."""
-        return show_weights(self._workspace, node, identity)
+    def show_seen(self, node: vtkMRMLSegmentationNode, identity: str) -> dict[str, vtkMRMLScalarVolumeNode]:
+        """Show the maps and boxes that explain an object; see ``seen_view.show_seen``."""
+        return show_seen(self._workspace, node, identity)
 
-    def hide_weights(self, node: vtkMRMLSegmentationNode) -> None:
+    def hide_seen(self, node: vtkMRMLSegmentationNode) -> None:
         """Remove the maps and boxes."""
-        hide_weights(self._workspace, node)
+        hide_seen(self._workspace, node)
 
     def set_interactive(self, node: vtkMRMLSegmentationNode, on: bool) -> None:
         """Allow dragging of boxes and regions, except those of locked objects; or forbid it."""

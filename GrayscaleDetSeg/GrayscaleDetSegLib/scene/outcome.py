@@ -50,7 +50,7 @@ class Outcome:
         For the object whose thresholds are shown: its points, the gray axis and its labels, the threshold box.
     surfaces : tuple of vtkMRMLModelNode
         The bottom and the top surface, or empty.
-    weights : tuple of vtkMRMLScalarVolumeNode and vtkMRMLModelNode
+    seen : tuple of vtkMRMLScalarVolumeNode and vtkMRMLModelNode
         What a method has seen of an object, where it is shown: maps such as weights, and the boxes of slices.
     """
 
@@ -64,7 +64,7 @@ class Outcome:
     box: vtkMRMLMarkupsROINode | None = None
     surfaces: tuple[vtkMRMLModelNode, ...] = ()
     rounds: vtkMRMLTableNode | None = None
-    weights: tuple[vtkMRMLNode, ...] = ()
+    seen: tuple[vtkMRMLNode, ...] = ()
 
     @property
     def tables(self) -> list[vtkMRMLTableNode]:
@@ -84,7 +84,7 @@ class Outcome:
     @property
     def helpers(self) -> list[vtkMRMLNode]:
         """All nodes but the segmentation and the volume."""
-        return [*self.regions.values(), *self.threshold_nodes, *self.tables, *self.weights]
+        return [*self.regions.values(), *self.threshold_nodes, *self.tables, *self.seen]
 
 
 def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
@@ -104,7 +104,7 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
         refer(segmentation, role, [] if node is None else [node])
     refer(segmentation, "volume", [] if outcome.volume is None else [outcome.volume])
     refer(segmentation, "surfaces", outcome.surfaces)
-    refer(segmentation, "weights", outcome.weights)
+    refer(segmentation, "seen", outcome.seen)
     refer(segmentation, "regions", outcome.regions.values())
     for identity, node in outcome.regions.items():
         set_attribute(node, _SEGMENT, identity)
@@ -116,7 +116,7 @@ def connect(outcome: Outcome, shown_segment: str | None = None) -> None:
     if outcome.volume is not None and hierarchy_of(scene) is not None:
         # each node once: whoever moves it elsewhere afterwards has reasons
         place_beside(scene, outcome.volume, _not_placed([segmentation, *outcome.tables]))
-        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes, *outcome.weights])
+        boxes = _not_placed([*outcome.regions.values(), *outcome.threshold_nodes, *outcome.seen])
         if boxes:
             place_in_folder(scene, outcome.volume, f"{segmentation.GetName()} boxes", boxes)
 
@@ -142,7 +142,7 @@ def outcome_of(segmentation: vtkMRMLSegmentationNode) -> Outcome:
         volume_of(segmentation),
         {attribute(node, _SEGMENT) or "": node for node in own("regions")},
         surfaces=tuple(own("surfaces")),
-        weights=tuple(own("weights")),
+        seen=tuple(own("seen")),
         **parts,
     )
 
@@ -193,13 +193,13 @@ def remove_helpers(outcome: Outcome) -> None:
     """Remove all nodes of a result but the segmentation and the volume."""
     _remove(outcome.segmentation.GetScene(), outcome.helpers)
     outcome.cloud = outcome.axis = outcome.labels = outcome.box = outcome.table = outcome.rounds = None
-    outcome.regions, outcome.surfaces, outcome.weights = {}, (), ()
+    outcome.regions, outcome.surfaces, outcome.seen = {}, (), ()
 
 
-def remove_weights(outcome: Outcome) -> None:
+def remove_seen(outcome: Outcome) -> None:
     """Remove the maps and boxes that explain an object; the rest of the result stays."""
-    _remove(outcome.segmentation.GetScene(), outcome.weights)
-    outcome.weights = ()
+    _remove(outcome.segmentation.GetScene(), outcome.seen)
+    outcome.seen = ()
 
 
 def remove_outcome(outcome: Outcome) -> None:

@@ -36,7 +36,7 @@ class Explanation(Section):
         self._places: list[VolumeBox | None] = []
         session.refreshed.connect(self._on_refreshed)
         session.selected.connect(self._show)
-        ui.weightsButton.connect("clicked(bool)", lambda _on=False: self.show_weights())
+        ui.seenButton.connect("clicked(bool)", lambda _on=False: self.show_seen())
         ui.sliceBoxButton.connect("clicked(bool)", lambda _on=False: self.draw_in_slice())
         ui.roundsTable.connect("cellClicked(int,int)", self._clicked)
 
@@ -53,12 +53,12 @@ class Explanation(Section):
         return is_there
 
     def _update_buttons(self, state: State, item: AnyObject | None) -> None:
-        button, other = self.ui.weightsButton, self.ui.sliceBoxButton
+        button, other = self.ui.seenButton, self.ui.sliceBoxButton
         titles = [] if item is None else _titles(item)
         wait = _("Wait until the run has ended.") if state is State.BUSY else ""
         what = _(" and ").join(titles)
         button.visible, button.enabled = bool(titles), bool(titles) and not wait
-        button.text = (_("Hide {what}") if self._has_weights() else _("Show {what}")).format(what=what)
+        button.text = (_("Hide {what}") if self._is_seen_shown() else _("Show {what}")).format(what=what)
         button.toolTip = wait or _(
             "What the method has seen: maps in the slices that show most of the object, over the image, and boxes, "
             "coloured by their scores, in the slices that they were found in."
@@ -75,20 +75,20 @@ class Explanation(Section):
         identity = self.session.selection
         return None if self._shown is None or identity is None else self._shown.object_of(identity)
 
-    def _has_weights(self) -> bool:
+    def _is_seen_shown(self) -> bool:
         node = self.session.node
-        return node is not None and bool(self.session.results.nodes(node).weights)
+        return node is not None and bool(self.session.results.nodes(node).seen)
 
-    def show_weights(self) -> None:
+    def show_seen(self) -> None:
         """Show the maps and boxes of the selected object over the image, or remove them."""
         session = self.session
-        if session.node is None or session.selection is None or not self.ui.weightsButton.enabled:
+        if session.node is None or session.selection is None or not self.ui.seenButton.enabled:
             return
-        if self._has_weights():
+        if self._is_seen_shown():
             session.layout.lay_over({})
-            session.results.hide_weights(session.node)
+            session.results.hide_seen(session.node)
         else:
-            session.layout.lay_over(session.results.show_weights(session.node, session.selection))
+            session.layout.lay_over(session.results.show_seen(session.node, session.selection))
         session.changed.emit()
 
     def draw_in_slice(self) -> None:

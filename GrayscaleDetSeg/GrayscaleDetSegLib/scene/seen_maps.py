@@ -22,7 +22,7 @@ SLICE_VIEWS = {"axial": "Red", "sagittal": "Yellow", "coronal": "Green"}
 """The slice views that show each view's map, by their names in Slicer's layouts; the Red one shows radiographs."""
 
 
-def add_weights(
+def add_seen_map(
     scene: vtkMRMLScene,
     volume: vtkMRMLScalarVolumeNode,
     grid: PixelGrid,

@@ -9,7 +9,7 @@ from ..core.explanations.seen import seen_boxes, seen_maps
 from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
 from ..scene.seen_boxes import add_seen_boxes
-from ..scene.weight_maps import SLICE_VIEWS, add_weights
+from ..scene.seen_maps import SLICE_VIEWS, add_seen_map
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 
-def show_weights(
+def show_seen(
     workspace: Workspace, node: vtkMRMLSegmentationNode, identity: str
 ) -> dict[str, vtkMRMLScalarVolumeNode]:
     """Add the maps of an object as volumes and its boxes as a model, and remove those of another object.
@@ -40,13 +40,13 @@ def show_weights(
         raise GrayscaleDetSegError(
             f"There is nothing to show of '{identity}': its method has no weights, no heat map and no boxes."
         )
-    hide_weights(workspace, node)
+    hide_seen(workspace, node)
     found, grid, made = workspace.outcome(node), workspace.grid(node), {}
     working = shown.result.working_size if isinstance(shown.result, VolumeResult) else None
     with workspace.writing(), outcomes.no_leftovers(workspace.scene):
         for each in maps:
             name = f"{item.name} {each.title} {each.view}"
-            made[SLICE_VIEWS.get(each.view, "Red")] = add_weights(
+            made[SLICE_VIEWS.get(each.view, "Red")] = add_seen_map(
                 workspace.scene, found.volume, grid, each, name, working
             )
         nodes = [*made.values()]
@@ -55,15 +55,15 @@ def show_weights(
             nodes.append(
                 add_seen_boxes(workspace.scene, found.volume, grid, boxes, name, workspace.image_views)
             )
-        found.weights = tuple(nodes)
+        found.seen = tuple(nodes)
         outcomes.connect(found)
     return made
 
 
-def hide_weights(workspace: Workspace, node: vtkMRMLSegmentationNode) -> None:
+def hide_seen(workspace: Workspace, node: vtkMRMLSegmentationNode) -> None:
     """Remove the maps and boxes, if any are shown."""
     found = workspace.outcome(node)
-    if found.weights:
+    if found.seen:
         with workspace.writing():
-            outcomes.remove_weights(found)
+            outcomes.remove_seen(found)
             outcomes.connect(found)

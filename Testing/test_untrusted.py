@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.errors import RadiographError
-from GrayscaleDetSegLib.core.reading import dicom, read_radiograph, reader
+from GrayscaleDetSegLib.core.reading import dicom, dicom_file, read_radiograph, reader
 from GrayscaleDetSegLib.core.weights import Bundle
 from reading_files import DEFLATED, dataset, dicom_bytes, phantom, sample_files, write_itk
 from training.weights import save_weights
@@ -31,7 +31,7 @@ def test_a_wrong_group_length_is_no_way_round_the_limit(length, tmp_path, monkey
     data = dicom_bytes(dataset(np.zeros((900, 900), np.uint16), DEFLATED))
     path = tmp_path / "bomb.dcm"
     path.write_bytes(with_group_length(data, length))
-    monkeypatch.setattr(dicom, "_MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(dicom_file, "MAX_BYTES", 1_000_000)
     with pytest.raises(RadiographError, match="inflates to more than"):
         read_radiograph(path)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +20,24 @@ from .common import (
     ascii_folder,
     check_size,
     choose_polarity,
-    decoding,
     finish,
     luminance,
     read_header,
     tidy,
 )
 from .decode import (
-    DEFLATED,
-    EXPLICIT_BIG,
     EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
     Layout,
-    element,
     is_big_endian,
     stored_values,
-    whole,
 )
+from .dicom_file import file_bytes, image_data_set, load, value_of
 from .spacings import weighed
 from .windows import Lut, descends, voi_mapping
 
 RADIOGRAPHS = ("CR", "DX", "MG", "RF", "XA", "PX", "IO", "RG", "OT", "SC")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
-_PIXEL_DATA = (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")  # the tag, in either byte order
-_MAX_BYTES = 2 * 1024**3
 _PLACEMENT = (  # the elements from which GDCM tells the placement of a single-frame image
     (0x0008, 0x0060, "CS", "Modality"),
     (0x0018, 0x0050, "DS", "SliceThickness"),
@@ -94,14 +85,14 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     value that the stored bits can hold, so that they equal what Slicer (GDCM) shows. Raises RadiographError.
     """
     name = path.name
-    dataset = _image(*_load(_bytes(path), name), name)
+    dataset = image_data_set(*load(file_bytes(path), name), name)
     layout = Layout(dataset, name)
     check_size(name, layout.columns, layout.rows)
     if layout.photometric not in _GRAY + _COLOUR + ("PALETTE COLOR",):
         raise RadiographError(f"{name} has the photometric interpretation {layout.photometric}, "
                               f"which is not read here; export it as a grayscale image.")
     notes: list[str] = []
-    modality = str(_value(dataset, "Modality") or "").strip() or None
+    modality = str(value_of(dataset, "Modality") or "").strip() or None
     if modality and modality not in RADIOGRAPHS:
         notes.append(f"the modality is {modality}: the method is made for projection radiographs")
     stored = stored_values(dataset, layout, name)
@@ -116,7 +107,7 @@ def read_dicom(path: Path, window: str = "percentile", polarity: str = "auto") -
     if inverted and polarity == "as-is":
         notes.append(f"{reason}, but the values are kept as they are on request")
     mapping = voi_mapping(dataset, values, chosen, notes) if window == "voi" else None
-    spacing = weighed(lambda keyword: _value(dataset, keyword), notes)
+    spacing = weighed(lambda keyword: value_of(dataset, keyword), notes)
     geometry = _geometry(dataset, spacing, notes)
     return finish(values, chosen, source=_source(path, dataset, modality), mapping=mapping, counted=counted,
                   spacing=spacing, geometry=geometry, notes=notes, lie=_lie(dataset, geometry, notes))
@@ -135,7 +126,7 @@ def read_dataset(path: Path, with_pixels: bool = False) -> Any:
             head = file.read(HEAD)
         if not (DicomReader().recognises(head) or BareDicomReader().recognises(head)):
             raise RadiographError(f"{path.name} is no DICOM file and has no data set.")
-        dataset, _ = _load(_bytes(path), path.name)
+        dataset, _ = load(file_bytes(path), path.name)
     except OSError as error:
         raise RadiographError(f"{path.name} cannot be read ({error.strerror or error}).") from error
     except Undecodable as error:
@@ -168,112 +159,16 @@ def dataset_of(source: Source, with_pixels: bool = False) -> Any:
 
 def _source(path: Path, dataset, modality: str | None) -> Source:
     def uid(keyword: str) -> str | None:
-        return str(_value(dataset, keyword) or "").strip() or None
+        return str(value_of(dataset, keyword) or "").strip() or None
 
     return Source(path, modality, uid("SOPClassUID"), uid("SOPInstanceUID"), uid("SeriesInstanceUID"),
                   uid("StudyInstanceUID"), str(dataset.file_meta.TransferSyntaxUID))
 
 
-def _bytes(path: Path) -> bytes:
-    """The file, of bounded size, so that damaged lengths cannot ask for more than it holds."""
-    if path.stat().st_size > _MAX_BYTES:
-        raise RadiographError(f"{path.name} is larger than {_MAX_BYTES // 1024**3} GiB, more than any radiograph; "
-                              f"choose a file with a single image.")
-    return path.read_bytes()
-
-
-def _load(data: bytes, name: str) -> tuple[Any, bytes]:
-    """The data set, always with a transfer syntax in its meta information, and its bytes (inflated)."""
-    import pydicom
-    from pydicom.filereader import read_dataset as parsed
-    from pydicom.uid import UID
-
-    meta, end = _meta(data)
-    syntax = str(element(meta, "TransferSyntaxUID") or "")
-    if syntax and UID(syntax).is_private:
-        raise RadiographError(f"{name} is in the private transfer syntax {syntax[:64]}, which only its maker's "
-                              f"software reads; export it with that, uncompressed.")
-    if syntax == DEFLATED:
-        data = _inflated(data[end:], name)
-        with decoding(Exception):
-            dataset = parsed(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
-        dataset.file_meta = meta
-        return dataset, data
-    with decoding(Exception):  # pydicom raises all sorts of things for damaged files
-        dataset = pydicom.dcmread(io.BytesIO(data), force=True)
-    meta = getattr(dataset, "file_meta", None)
-    if meta is None:
-        from pydicom.dataset import FileMetaDataset
-
-        dataset.file_meta = meta = FileMetaDataset()
-    if not element(meta, "TransferSyntaxUID"):  # a bare data set: pydicom found out by trying
-        implicit, little = dataset.is_implicit_VR, dataset.is_little_endian
-        meta.TransferSyntaxUID = UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE if little else EXPLICIT_BIG)
-    return dataset, data
-
-
-def _meta(data: bytes):
-    """The meta information, empty where there is none, and where it ends.
-
-    That is where its last element ends, whatever length the group claims.
-    """
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.filereader import read_dataset as parsed
-    from pydicom.filereader import read_preamble
-
-    stream = io.BytesIO(data)
-    with decoding(Exception):
-        read_preamble(stream, force=True)
-        meta = FileMetaDataset(parsed(
-            stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: int(tag) >> 16 != 2))
-    return meta, stream.tell()
-
-
-def _inflated(deflated: bytes, name: str) -> bytes:
-    """The inflated bytes; never more than `_MAX_BYTES` of them are held."""
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    with decoding(zlib.error):
-        data = stream.decompress(deflated, _MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise RadiographError(f"{name} inflates to more than {_MAX_BYTES / 1024**3:g} GiB; it is damaged or a trap, "
-                              f"so export it again.")
-    if not stream.eof:
-        raise RadiographError(f"{name} is cut short: its compressed data set has no end; copy or export it again.")
-    return data
-
-
-def _image(dataset, data: bytes, name: str):
-    """The data set itself; RadiographError where it is no image, or does not say its size."""
-    if "DirectoryRecordSequence" in dataset:
-        raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
-    if "PixelData" not in dataset:
-        kind = getattr(_value(dataset, "SOPClassUID"), "name", "") or "unknown"
-        if "Rows" in dataset or any(tag in data for tag in _PIXEL_DATA):  # pydicom drops what does not end
-            raise RadiographError(f"{name} has no whole pixel data, it seems to be cut short; copy or export it again.")
-        raise RadiographError(f"{name} is a DICOM file without an image ({kind}); choose one with an image.")
-    frames = whole(dataset, "NumberOfFrames", 1)
-    if frames > 1:
-        raise RadiographError(f"{name} has {frames} frames, but a radiograph is a single image; "
-                              f"export one frame as a file of its own.")
-    missing = [keyword for keyword in ("Rows", "Columns", "BitsAllocated") if not element(dataset, keyword)]
-    if missing:
-        raise RadiographError(f"{name} does not say its {' and '.join(missing)}; it is damaged, so export it again.")
-    return dataset
-
-
-def _value(dataset, keyword: str):
-    """The value of a tag; None where it is absent, empty or cannot be understood."""
-    try:
-        value = element(dataset, keyword)
-    except Undecodable:
-        return None
-    return None if value is None or value == "" else value
-
-
 def _number(dataset, keyword: str) -> float | None:
     """A finite number, or None."""
     try:
-        number = float(_value(dataset, keyword))
+        number = float(value_of(dataset, keyword))
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
@@ -315,8 +210,8 @@ def _own_units(dataset, stored: np.ndarray, layout: Layout, name: str,
         notes += more
         return stored, (low, high)
     table = None
-    if _value(dataset, "ModalityLUTSequence"):
-        table = Lut.of(_value(dataset, "ModalityLUTSequence")[0], "LUT", layout.signed, big)
+    if value_of(dataset, "ModalityLUTSequence"):
+        table = Lut.of(value_of(dataset, "ModalityLUTSequence")[0], "LUT", layout.signed, big)
         if table is None:
             notes.append("the modality LUT cannot be read and is ignored")
     if table is not None:
@@ -343,7 +238,7 @@ def _polarity(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
     inverted, reason = _by_photometric(dataset, layout, notes)
     if not descends(dataset, layout.signed):
         return inverted, reason
-    if _value(dataset, "WindowWidth") is not None:
+    if value_of(dataset, "WindowWidth") is not None:
         notes.append("the file's VOI LUT descends, and its VOI window does not: these contradict each other, so check "
                      "the polarity")
         return inverted, reason
@@ -352,7 +247,7 @@ def _polarity(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
 
 
 def _by_photometric(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:
-    shape = str(_value(dataset, "PresentationLUTShape") or "").strip().upper()
+    shape = str(value_of(dataset, "PresentationLUTShape") or "").strip().upper()
     if layout.photometric == "MONOCHROME1":
         if shape == "IDENTITY":
             notes.append("MONOCHROME1 and Presentation LUT Shape IDENTITY contradict each other; the first counts")
@@ -366,21 +261,21 @@ def _by_photometric(dataset, layout: Layout, notes: list[str]) -> tuple[bool, st
 def _lie(dataset, geometry: Geometry, notes: list[str]) -> Lie:
     """How the picture lies, by the tags that say so."""
 
-    def value_of(keyword: str) -> object:
+    def said(keyword: str) -> object:
         if keyword != "ViewCodeMeaning":
-            return _value(dataset, keyword)
-        views = _value(dataset, "ViewCodeSequence")
-        return _value(views[0], "CodeMeaning") if views and not isinstance(views, (str, bytes)) else None
+            return value_of(dataset, keyword)
+        views = value_of(dataset, "ViewCodeSequence")
+        return value_of(views[0], "CodeMeaning") if views and not isinstance(views, (str, bytes)) else None
 
-    is_placed = _value(dataset, "ImageOrientationPatient") is not None
-    return by_dicom(value_of, notes, geometry.direction if is_placed else None)
+    is_placed = value_of(dataset, "ImageOrientationPatient") is not None
+    return by_dicom(said, notes, geometry.direction if is_placed else None)
 
 
 def _geometry(dataset, spacing: Spacing | None, notes: list[str]) -> Geometry:
     """Where Slicer puts the file: what ITK's GDCM reader makes of its tags (ImagerPixelSpacing before PixelSpacing)."""
-    file = BareFile(str(_value(dataset, "SOPClassUID") or SECONDARY_CAPTURE), MIN_SIDE, MIN_SIDE, EXPLICIT_LITTLE)
+    file = BareFile(str(value_of(dataset, "SOPClassUID") or SECONDARY_CAPTURE), MIN_SIDE, MIN_SIDE, EXPLICIT_LITTLE)
     for group, number, representation, keyword in _PLACEMENT:
-        value = _value(dataset, keyword)
+        value = value_of(dataset, keyword)
         if value is not None:
             parts = [value] if isinstance(value, (str, int, float)) or not hasattr(value, "__len__") else value
             file.add(group, number, representation, "\\".join(str(part) for part in parts))

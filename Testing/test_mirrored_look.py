@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from GrayscaleDetSegLib.core.labels import swapped_sides
 from GrayscaleDetSegLib.core.yolo.decode import decode
 from GrayscaleDetSegLib.core.yolo.detector import DetectionSettings, RoiDetector
-from GrayscaleDetSegLib.core.yolo.mirrored import both_ways, mirrored_back, swapped_sides
+from GrayscaleDetSegLib.core.yolo.mirrored import both_ways, mirrored_back
 from training.networks import YoloConfig, build_yolo
 
 CLASSES = ("right lung", "femur", "left lung", "left clavicle")

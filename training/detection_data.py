@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from GrayscaleDetSegLib.core.labels import mirrored
+from GrayscaleDetSegLib.core.labels import swapped_sides
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
@@ -95,10 +95,7 @@ class DetectionDataset(Dataset):
         (ax, ay), (bx, by) = step[0][0].tolist(), step[1][0].tolist()
         pixels_per_pixel = 4.0 / (abs(ax * by - ay * bx) * instances[0].numel())
         if flipped:
-            order = [
-                self.classes.index(mirrored(name)) if mirrored(name) in self.classes else index
-                for index, name in enumerate(self.classes)
-            ]
+            order = swapped_sides(self.classes)
             marked = marked[order]
         for number, label in enumerate(labels, start=1):
             if flipped:

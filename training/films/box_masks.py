@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.loading import load_pipeline
 from GrayscaleDetSegLib.core.orientation import Orientation
 from GrayscaleDetSegLib.core.pipeline import Pipeline
@@ -27,6 +28,7 @@ from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.regions import RegionProposal, Regions
 
 from .film import Film, FilmObject, write_films
+from .outlined import nearest
 from .real import clinical_films, further_films
 
 LEAST_FIT = 0.6
@@ -39,10 +41,9 @@ MOST_ELLIPSES = 0.34
 
 def stretched(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """A mask's own window, bool, enlarged or reduced to `shape` (rows, columns), so that it fills it."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
     window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    places = [((np.arange(new) + 0.5) * old / new).astype(np.int64) for new, old in zip(shape, window.shape)]
-    return window[np.ix_(*places)]
+    return window[nearest(window.shape, shape)]
 
 
 def ellipse(shape: tuple[int, int]) -> np.ndarray:
@@ -62,11 +63,9 @@ def shape_of(item: FilmObject, mask: np.ndarray | None) -> tuple[FilmObject, boo
     size = y1 - y0, x1 - x0
     fits = False
     if mask is not None and mask.any():
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        top, left, bottom, right = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-        common = max(0, min(bottom, y1) - max(top, y0)) * max(0, min(right, x1) - max(left, x0))
-        joined = (bottom - top) * (right - left) + size[0] * size[1] - common
-        fits = common >= LEAST_FIT * joined and mask[y0:y1, x0:x1].sum() >= LEAST_FILL * size[0] * size[1]
+        own = FilmObject.of(item.label, mask).window
+        overlap = boxes.iou(np.array(item.window, float), np.array([own], float))[0]
+        fits = overlap >= LEAST_FIT and mask[y0:y1, x0:x1].mean() >= LEAST_FILL
     found = stretched(mask, size) if fits else ellipse(size)
     return replace(item, bits=np.packbits(found)), not fits
 
@@ -74,11 +73,11 @@ def shape_of(item: FilmObject, mask: np.ndarray | None) -> tuple[FilmObject, boo
 def with_shapes(film: Film, pipeline: Pipeline) -> Film | None:
     """The film with masks in the place of its rectangles; None where too few fit their boxes."""
     shape = film.image.shape
-    boxes = [number for number, item in enumerate(film.objects) if item.crop().all()]
+    boxed = [number for number, item in enumerate(film.objects) if item.crop().all()]
     radiograph = Radiograph.from_array(film.image)
     asked = [
         RegionProposal(item.label, 1.0, (item.window[1], item.window[0], item.window[3], item.window[2]), drawn=True)
-        for item in (film.objects[number] for number in boxes)
+        for item in (film.objects[number] for number in boxed)
     ]
     parts, _ = pipeline.masks_of(radiograph, Regions(tuple(asked), None, Orientation()))
     found = {}
@@ -87,7 +86,7 @@ def with_shapes(film: Film, pipeline: Pipeline) -> Film | None:
         whole[part.window(shape)] = part.mask
         found[part.region] = whole
     objects, ellipses = list(film.objects), 0
-    for number, region in zip(boxes, asked):
+    for number, region in zip(boxed, asked):
         objects[number], is_ellipse = shape_of(film.objects[number], found.get(region))
         ellipses += is_ellipse and objects[number].asked
     if ellipses > MOST_ELLIPSES * sum(item.asked for item in objects):

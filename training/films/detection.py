@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from GrayscaleDetSegLib.core.labels import mirrored
+from GrayscaleDetSegLib.core.labels import swapped_sides
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from ..augmentation import AugmentationSettings, random_gray
@@ -100,9 +100,7 @@ class FilmDetectionDataset(Dataset):
 
     def __post_init__(self) -> None:
         self.set_names = [film.set_name for film in self.films]
-        names = list(self.classes)
-        self._mirrored = [names.index(mirrored(name)) if mirrored(name) in names else number
-                          for number, name in enumerate(names)]  # fmt: skip
+        self._mirrored = swapped_sides(self.classes)
         self._by_set: dict[str, list[int]] = {}
         for number, name in enumerate(self.set_names):
             self._by_set.setdefault(name, []).append(number)

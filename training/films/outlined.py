@@ -100,13 +100,13 @@ def beside(first: OutlinedFilm, second: OutlinedFilm, gap: int = 0, below: bool 
     factor = first.image.shape[0] / second.image.shape[0]
     rows = first.image.shape[0]
     columns = max(2, round(second.image.shape[1] * factor))
-    across = _nearest(second.image.shape, (rows, columns))
+    across = nearest(second.image.shape, (rows, columns))
     image = np.concatenate([first.image, np.zeros((rows, gap), np.uint8), second.image[across]], 1)
     start = first.image.shape[1] + gap
     bits = np.zeros(((rows + 1) // 2, (image.shape[1] + 1) // 2), np.uint32)
     bits[:, : first.classes.shape[1]] = first.classes
     width = bits.shape[1] - start // 2
-    bits[:, start // 2 :] = second.classes[_nearest(second.classes.shape, (bits.shape[0], width))]
+    bits[:, start // 2 :] = second.classes[nearest(second.classes.shape, (bits.shape[0], width))]
     scale = np.array([columns / second.image.shape[1], factor], np.float32)
     points = np.concatenate([first.points, second.points * scale + np.array([start, 0], np.float32)])
     return replace(first, image=image, classes=bits, labels=np.concatenate([first.labels, second.labels]),
@@ -114,7 +114,8 @@ def beside(first: OutlinedFilm, second: OutlinedFilm, gap: int = 0, below: bool 
                    asked=np.concatenate([first.asked, second.asked]), boxed=first.boxed or second.boxed)  # fmt: skip
 
 
-def _nearest(shape: tuple[int, int], wanted: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def nearest(shape: tuple[int, int], wanted: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of an array of `shape`, to index it with, that make it one of the shape `wanted`."""
     places = [(np.arange(new) + 0.5) * old / new for old, new in zip(shape, wanted)]
     return np.ix_(*(place.astype(np.int64).clip(0, old - 1) for place, old in zip(places, shape)))
 

@@ -16,6 +16,7 @@ from ..data.folders import scan_folders
 from ..data.labelled import Case, side_by_side
 from .film import Film, FilmObject
 from .knowledge import BOXED, CARDS, CLASSES, SetCard, absent_in
+from .outlined import nearest
 
 LONGEST = 448
 """px of the longer side that a film keeps."""
@@ -53,7 +54,7 @@ def film_of_case(case: Case, card: SetCard, generator: np.random.Generator, fold
         masks = [(card.marks[name], case.label_map == value) for name, value in case.labels.items()
                  if name in card.marks]  # fmt: skip
     for label, mask in masks:
-        mask = _nearest(mask, shape)
+        mask = mask[nearest(mask.shape, shape)]
         if label == "vertebra" and mask.any():
             spines.append(np.flatnonzero(mask.any(1))[0])
         for part in [mask] if card.touching or label in ALONE else side_by_side(mask, least=LEAST_PART):
@@ -162,10 +163,3 @@ def _resized(gray: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     picture = Image.fromarray(np.asarray(gray, np.float32), mode="F").resize(shape[::-1], Image.Resampling.BOX if (
         shape[0] < gray.shape[0] and shape[1] < gray.shape[1]) else Image.Resampling.BILINEAR)  # fmt: skip
     return np.asarray(picture).clip(0, 255).round().astype(np.uint8)
-
-
-def _nearest(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    rows = ((np.arange(shape[0]) + 0.5) * mask.shape[0] / shape[0]).astype(np.int64)
-    columns = ((np.arange(shape[1]) + 0.5) * mask.shape[1] / shape[1]).astype(np.int64)
-    return mask[np.ix_(rows, columns)]
-

@@ -34,6 +34,7 @@ from ..baselines.networks import NETWORKS, build
 from ..baselines.training import BaselineTraining, predict
 from ..compare.statistics import Bootstrap
 from ..files import write_aside
+from ..markdown_table import markdown_table
 from ..runs import Run, command
 from ..volumes.data import Prepared
 from ..volumes.run import VolumeRun
@@ -160,7 +161,7 @@ def table(rows: list[dict[str, Any]], facts: dict[str, dict[str, float]]) -> str
     of_volumes = "volume_dsc" in rows[0]
     titles = [TITLES[figure] for figure in FIGURES] + (["DSC of volumes"] if of_volumes else [])
     head = ["method", *titles, "DSC, 95 %", "ours minus it", "parameters", "images seen", "core minutes"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = []
     for name in known.methods:
         figures = [known.mean(name, known.groups, each) for each in (*FIGURES, *(["volume_dsc"] if of_volumes else []))]
         cells = ["" if np.isnan(value) else f"{100 * value:.2f}" for value in figures]
@@ -170,8 +171,8 @@ def table(rows: list[dict[str, Any]], facts: dict[str, dict[str, float]]) -> str
         cells.append(behind and f"{100 * behind.mean:+.2f} ({100 * behind.low:+.2f} to {100 * behind.high:+.2f})")
         own = facts[name]
         cells += [f"{int(own['parameters']):,}", f"{int(own['images']):,}", f"{own['minutes']:.1f}"]
-        lines.append("| " + " | ".join([name, *cells]) + " |")
-    return "\n".join(lines)
+        lines.append([name, *cells])
+    return markdown_table(head, lines)
 
 
 @command

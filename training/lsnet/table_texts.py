@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..markdown_table import markdown_table
 from ..volumes.table import interval
 
 OURS = "L-SNet (U-Net)"
@@ -53,8 +54,7 @@ def behind(rows: Rows, name: str, ours: str = OURS, figure: str = "dsc") -> str:
 
 def lines_of(titles: Sequence[str], cells: Iterable[Sequence[str]]) -> list[str]:
     """A table's lines."""
-    head = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    return head + ["| " + " | ".join(row) + " |" for row in cells]
+    return markdown_table(titles, cells).splitlines()
 
 
 def comparison(rows: Rows) -> list[str]:

@@ -31,6 +31,7 @@ from GrayscaleDetSegLib.core.volumes.grid import Grid
 from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
 
 from ..files import write_aside
+from ..markdown_table import markdown_table
 from ..runs import RunError, command
 from . import detection_attention
 from .cases import VolumeCase, read_volume_set
@@ -174,16 +175,13 @@ def falling(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
     most = max((int(steps[-1]) for steps, _ in found.values() if len(steps)), default=0) + 1
     ends = np.linspace(0, most, PARTS + 1)
     titles = [f"{low:.0f} to {high:.0f}" for low, high in zip(ends, ends[1:])]
-    lines = [
-        "| cross entropy, steps | " + " | ".join(titles) + " |",
-        "|---" * (PARTS + 1) + "|",
-    ]
+    rows = []
     for kind, (steps, values) in found.items():
         parts = [values[(steps >= low) & (steps < high)] for low, high in zip(ends, ends[1:])]
         cells = [f"{part.mean():.4f}" if len(part) else "" for part in parts]
         cells[-1] += f" ± {parts[-1].std():.4f}" if cells[-1] else ""
-        lines.append(f"| {VARIANTS[kind]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([VARIANTS[kind], *cells])
+    return markdown_table(["cross entropy, steps", *titles], rows)
 
 
 def curves(found: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:

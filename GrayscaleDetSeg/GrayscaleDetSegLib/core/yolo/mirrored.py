@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engines import answer
-from ..labels import mirrored
+from ..labels import swapped_sides
 from .description import Yolo
 
 
@@ -41,14 +41,8 @@ def mirrored_back(raw: np.ndarray, swapped: Sequence[int]) -> np.ndarray:
         t_x, t_y, t_w, t_h, objectness, classes, before the sigmoid: 1 - sigmoid(t) is sigmoid(-t), so t_x changes its
         sign.
     swapped : sequence of int
-        See :func:`swapped_sides`.
+        See ``labels.swapped_sides``.
     """
     back = raw[:, :, :, ::-1][..., [*range(5), *(5 + number for number in swapped)]]
     back[..., 0] *= -1
     return back
-
-
-def swapped_sides(classes: Sequence[str]) -> list[int]:
-    """For each class the number of what it is in a mirror image: right and left change places where both are known."""
-    names = list(classes)
-    return [names.index(mirrored(name)) if mirrored(name) in names else number for number, name in enumerate(names)]

@@ -92,6 +92,39 @@ def test_one_look_is_left_as_it_is_and_scores_of_0_do_no_harm():
     assert only.score == 0.0 and tuple(only.roi) == pytest.approx((0, 0, 10, 10))
 
 
+class Told(RoiDetector):
+    """A detector of which every look sees the same."""
+
+    def __init__(self, regions: list[RegionProposal], settings: DetectionSettings) -> None:
+        self.regions, self.settings = regions, settings
+
+    def _seen(self, *_) -> list[RegionProposal]:
+        return self.regions
+
+
+def test_a_kneecap_as_large_as_the_end_of_a_femur_is_that_end():
+    regions = [region("patella", 0.9, 0, 0, 60, 60), region("femur", 0.5, 0, 0, 60, 70),
+               region("patella", 0.4, 20, 30, 40, 50)]  # fmt: skip
+    looks = Look(), Look(96)
+    told = Told(regions, DetectionSettings(over=(("patella", "femur"),), looks=looks)).candidates(picture())
+    assert [(item.label, item.score) for item in told] == [("femur", 0.5), ("patella", 0.4)]
+    told = Told(regions[:2], DetectionSettings(looks=looks)).candidates(picture())
+    assert [item.label for item in told] == ["patella"], "without it the better score keeps the place"
+    weak = [regions[0], region("femur", 0.2, 0, 0, 60, 70)]
+    told = Told(weak, DetectionSettings(over=(("patella", "femur"),), looks=looks)).candidates(picture())
+    assert [item.label for item in told] == ["patella"], "a femur that is not found takes nothing"
+
+
+def test_which_class_a_place_has_is_settled_after_the_looks_agree():
+    class Other(Told):
+        def _seen(self, _, look, *__):
+            better, worse = (0.9, 0.85) if look.size else (0.3, 0.8)
+            return [region("tibia", better, 0, 0, 60, 60), region("femur", worse, 0, 0, 60, 60)]
+
+    told = Other([], DetectionSettings(looks=(Look(), Look(96)))).candidates(picture())
+    assert [item.label for item in told] == ["femur"] and told[0].score == pytest.approx(0.825)
+
+
 def test_settings_of_a_manifest_are_looks_and_a_wrong_size_is_told():
     settings = DetectionSettings(looks=({"size": 320, "mirrored": True}, Look()))
     assert settings.looks == (Look(320, True), Look(0, False))

@@ -35,6 +35,7 @@ DETECTION = {
     "shared": {"vertebra": 0.2},
     "loose": dict.fromkeys(("heart", "right clavicle", "left clavicle", "humerus", "femur"), 0.9),
     "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0,
+    "over": [["patella", "femur"]],
     "looks": [{"size": 256, "mirrored": False}, {"size": 320, "mirrored": True}],
     "exponents": {"right clavicle": 0.68, "left clavicle": 0.68, "tooth": 0.75},
 }  # fmt: skip

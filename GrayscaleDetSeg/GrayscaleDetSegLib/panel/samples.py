@@ -48,9 +48,9 @@ SAMPLES = (
     Sample("knee", "Simulated knee", "e4bf8fe595bf0d264ea5b2b2f4cb373f3f82710d9a7399e0437fbc4a70502aba"),
     Sample("chest", "Simulated chest", "5498f325f1f10181820029c7c874509c9a8b7c4f2c4c6a3f0561262e9fef9716"),
     Sample("leg", "Simulated leg", "cf1de69878265a239eeb1e8f7e4733c391d4706ef9965b997108ec27e5167fe9"),
-    Sample("both_knees", "Simulated both knees", "9bcfd8468cd4a56d5fcaae4a3de01d57010d008d9079706a0a2037f669ded110"),
+    Sample("both_knees", "Simulated both knees", "d4abceee76cbea50bb7814f65181ffaeb7ee2c1163eea0a8b94959a8e87f0747"),
     Sample("hand", "Simulated hand", "54c7bdb0ba9a1d256b66089476b2c5557ab5ef1b425539c5a2585197273f8a11"),
-    Sample("pelvis", "Simulated pelvis", "8863157016fa3698bc3616acb1cc6bec06cd781d34d7a5a9d378d2f3d860ac77"),
+    Sample("pelvis", "Simulated pelvis", "87b9fd16c47168f27ff6c2f40f4a0a9cdec940319a4696c8a3bc30783d6e96ec"),
 )
 
 

@@ -18,6 +18,8 @@ from .description import Yolo
 from .letterbox import Letterbox
 from .looks import LEAST, Look, agreed
 
+SAME = 0.5
+"""IoU from which a small bone's region is that of the large bone below it."""
 SMALLEST = 4.0
 """px of the picture: smaller regions are none."""
 
@@ -57,6 +59,9 @@ class DetectionSettings:
     exponents : mapping of str to float
         Powers to which the scores of classes are raised, so that one threshold fits all: a class that is found rarely
         in training has low scores where it is right, too. 1 where it is not named.
+    over : tuple of (str, str)
+        A small bone and the large one that it lies over: kneecap and femur. Where both are found in one place (an IoU
+        of `SAME`) it is the large one, whichever score is better: a kneecap as large as a femur's end is that end.
     looks : tuple of Look, or of mappings with the same names
         How often a picture is looked at, and how, see ``looks``.
     """
@@ -74,6 +79,7 @@ class DetectionSettings:
     loose: Mapping[str, float] = field(default_factory=dict)
     context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
+    over: tuple[tuple[str, str], ...] = ()
     looks: tuple[Look, ...] = (Look(),)
 
     def __post_init__(self) -> None:
@@ -121,7 +127,8 @@ class RoiDetector:
                 same.append(item)
         shift = np.array([window[1].start, window[0].start] * 2)
         found = [replace(item, roi=Box2D(*map(float, item.roi + shift))) for same in kept.values() for item in same]
-        return self._one_per_place(sorted(found, key=lambda item: -item.score))
+        found = self._without_overgrown(sorted(found, key=lambda item: -item.score), threshold)
+        return self._one_per_place(found)
 
     def _seen(self, picture: np.ndarray, look: Look, pixel_aspect: float, least: float) -> list[RegionProposal]:
         """What one look finds, in px of the picture: the best region of every class, and all of a score of `least`."""
@@ -145,12 +152,21 @@ class RoiDetector:
         voted = boxes.vote(found, scores.T[kinds], places, settings.voting)
         seen = [RegionProposal(config.classes[index], float(scores[item, index]), Box2D(*map(float, roi)))
                 for item, index, roi in zip(places, kinds, voted) if boxes.volume(roi) >= SMALLEST]  # fmt: skip
-        seen = self._one_per_place(sorted(seen, key=lambda item: -item.score))
-        return look.back(seen, picture.shape[1], config.classes)
+        return look.back(sorted(seen, key=lambda item: -item.score), picture.shape[1], config.classes)
 
     def _most(self, label: str) -> int:
         """How many objects of a class a picture has at most."""
         return self.settings.many if label in self.settings.numerous else self.settings.per_class
+
+    def _without_overgrown(self, candidates: list[RegionProposal], threshold: float) -> list[RegionProposal]:
+        """The candidates without small bones in the place of the large ones that they lie over, see `over`."""
+        for small, large in self.settings.over:
+            ends = [item.roi for item in candidates if item.label == large and item.score >= threshold]
+            rois = np.array(ends, float).reshape(-1, 4)
+            overgrown = [item for item in candidates
+                         if item.label == small and (boxes.iou(np.asarray(item.roi), rois) >= SAME).any()]  # fmt: skip
+            candidates = [item for item in candidates if item not in overgrown]
+        return candidates
 
     def _one_per_place(self, candidates: list[RegionProposal]) -> list[RegionProposal]:
         """The candidates, best first, without those that lie where a better one of another class does."""

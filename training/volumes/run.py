@@ -21,7 +21,7 @@ from GrayscaleDetSegLib.core.volumes.views import dsc
 from ..runs import CHECKPOINT, Machine, Run, RunError, StagedTraining, Validation, is_first
 from ..runs.record import Record, open_log, say
 from .augmentation import Augmentation
-from .cases import VolumeCase, VolumeDataError, fingerprint_of, label_values, read_volume_set
+from .cases import VolumeCase, VolumeDataError, cases_of, fingerprint_of, label_values
 from .data import LEAST, MARGIN, Prepared, Sample, SliceDataset, Target, prepared
 from .losses import KINDS
 
@@ -75,13 +75,12 @@ class VolumeRun(Run):
         torch.set_num_threads(options.threads)
         text = options.config.read_text(encoding="utf-8")
         settings = tomllib.loads(text)
-        folders = [options.data / name for name in settings["sets"]]
-        cases = [case for folder in folders for case in read_volume_set(folder)]
+        cases = cases_of(settings, options.data)
         if {case.split for case in cases} != {"train", "val"}:
             raise VolumeDataError(f"The sets {', '.join(settings['sets'])} need volumes for train and for val.")
         run = cls(
             options.data, options.output, options.start, settings, options.workers, machine=Machine.of(options),
-            volumes=tuple(cases), target=target_of(settings, folders[0]), extra=options,
+            volumes=tuple(cases), target=target_of(settings, options.data / settings["sets"][0]), extra=options,
         )  # fmt: skip
         run._begin(text)
         lightning.seed_everything(settings["seed"], workers=True, verbose=False)

@@ -10,7 +10,7 @@ import pytest
 import tomllib
 import torch
 
-from GrayscaleDetSegLib.core.volumes.iteration import Outcome, fixed_points
+from GrayscaleDetSegLib.core.volumes.iteration import fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
 from GrayscaleDetSegLib.core.volumes.views import dsc
 from training.simulate.volumes import LABELS, phantom, write_set
@@ -80,8 +80,9 @@ target = { label = "lesion", within = "organ", within_of = ["organ", "lesion"], 
 [base.anew]
 base = "heart"
 start = ""
-[base.anew.training]
-loss = "dsc"
+[base.anew.network]
+channels = [4]
+views = ["axial"]
 [[run]]
 name = "alone_organ_step_wise"
 base = "anew"
@@ -267,15 +268,21 @@ def test_folds_hold_every_patient_once_and_are_drawn_alike(folder):
             folded(cases, *wrong)
 
 
-def test_what_two_networks_claim_goes_to_the_surer_one():
-    def outcome(mask, likely):
-        likely = np.array(likely, np.float32).reshape(1, 1, -1)
-        return Outcome([np.array(mask, bool).reshape(1, 1, -1)], [], likely, True)
-
-    first, second = outcome([1, 1, 1, 0], [0.9, 0.6, 0.7, 0.4]), outcome([0, 1, 1, 0], [0.95, 0.8, 0.5, 0.3])
-    one, other = measure.surest([first, second])[:, 0, 0].tolist()
-    assert one == [True, False, True, False], "0.95 without a mask claims nothing"
-    assert other == [False, True, False, False]
+def test_what_networks_of_one_label_each_claim_twice_goes_to_the_surer_one(folder):
+    planned = plan.read_plan(folder / "plan.toml")
+    data, out = folder / "data", folder / "out"
+    runs = [planned[f"alone_{name}_step_wise"].train(data, out, "32") for name in tables.STRUCTURES]
+    judged = measure.separate(runs, data, out)
+    assert judged.labels == tables.STRUCTURES
+    each = [measure.Finished.of(run, folder / "data") for run in runs]
+    ready = [prepared(one.cases[0], one.target, one.seen) for one in each]
+    (first,), (second,) = (fixed_points(of.working, one.networks, one.settings) for of, one in zip(ready, each))
+    both, surer = first.mask & second.mask, first.probability >= second.probability
+    assert both.any(), "or it would show nothing"
+    masks = first.mask & ~(both & ~surer), second.mask & ~(both & surer)
+    assert judged.cases[0][measure.END][0] == [dsc(mask, of.mask) for mask, of in zip(masks, ready)]
+    shares = [float(both.sum() / each.mask.sum()) for each in (first, second)]
+    np.testing.assert_allclose(judged.cases[0][measure.CLAIMED][0], shares)
 
 
 def test_a_majority_of_the_views_is_measured_beside_their_mean(folder, monkeypatch):

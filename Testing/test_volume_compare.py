@@ -114,8 +114,11 @@ def test_the_peer_sees_volumes_of_any_size():
     labels = np.zeros((7, 18, 21), np.uint8)
     labels[2:5, 4:9, 4:9] = 2
     case = Prepared(labels * 50, labels)
-    masks = masks_of(case, network.eval(), compare.IterationSettings(vote="mean", largest=True))
+    seen, likely = [], network.eval().likely
+    network.likely = lambda pieces: seen.append(pieces.shape[1:]) or likely(pieces)
+    masks = masks_of(case, network, compare.IterationSettings(vote="mean", largest=True), (8, 12, 16))
     assert masks.shape == (2, 7, 18, 21) and not (masks[0] & masks[1]).any()
+    assert set(seen) == {(8, 12, 16)} and len(seen) == 4, "in pieces as it has learnt from, and no larger ones"
     dataset = VolumeDataset([case], 1, compare_augmentation(), ("axial", "sagittal"), 2, (5, 24, 16))
     for index in range(4):
         sample = dataset[index]

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from GrayscaleDetSegLib.core.methods.organ_then_part import OrganThenPart
-from GrayscaleDetSegLib.core.methods.volumetric import Part
+from GrayscaleDetSegLib.core.methods.volumetric import Found, Part
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
 from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, Outcome, fixed_point, fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
-from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
+from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings, settled
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds
 from GrayscaleDetSegLib.core.volumes.views import dsc
 
@@ -231,7 +231,8 @@ def separate(parts: Sequence[Path], data: Path, folder: Path) -> Judged:
     each = [Finished.of(part, data) for part in parts]
 
     def scored(outcomes: list[Outcome], truths: list[np.ndarray]) -> list[float]:
-        return [dsc(mask, truth) for mask, truth in zip(surest(outcomes), truths)]
+        masks = settled([Found(one.target.label, outcome) for one, outcome in zip(each, outcomes)])
+        return [dsc(mask, truth) for mask, truth in zip(masks.values(), truths)]
 
     def rows_of(case: VolumeCase) -> Scores:
         ready = [prepared(case, one.target, one.seen) for one in each]
@@ -252,13 +253,6 @@ def separate(parts: Sequence[Path], data: Path, folder: Path) -> Judged:
         return Judged(labels, tuple(case.patient for case in each[0].cases), cases, parameters, 0.0)
 
     return kept(folder / f"{'_and_'.join(part.name for part in parts)}.json", judge)
-
-
-def surest(outcomes: Sequence[Outcome]) -> np.ndarray:
-    """The masks (labels first) of outcomes on one volume; of those that claim a voxel the most probable one has it."""
-    masks = np.stack([outcome.mask for outcome in outcomes])
-    sure = np.where(masks, np.stack([outcome.probability for outcome in outcomes]), np.float32(-1.0))
-    return masks & (sure.argmax(0) == np.arange(len(masks)).reshape(-1, 1, 1, 1))
 
 
 def voted(run: Path, data: Path) -> Judged | None:

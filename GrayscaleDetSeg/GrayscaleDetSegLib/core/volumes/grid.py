@@ -174,7 +174,8 @@ class Grid:
 def weights(before: int, after: int) -> np.ndarray:
     """The matrix (after, before), float32, that resamples an axis: linearly, or by the mean of what a voxel covers.
 
-    The mean is for what becomes coarser. A wider one would blur what a finer copy of a volume still shows, and cost the networks more than the copy itself.
+    The mean is for what becomes coarser. A wider one would blur what a finer copy of a volume still shows, and cost the
+    networks more than the copy itself.
     """
     ratio = before / after
     starts = np.arange(after)[:, None] * ratio

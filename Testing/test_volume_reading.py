@@ -119,8 +119,8 @@ def write_series(folder: Path, voxels: np.ndarray, order=None, places=None, **ta
     normal = np.cross(row, column)
     for number in range(len(voxels)) if order is None else order:
         place = 2.5 * number if places is None else places[number]
-        position = np.array([10.0, 20.0, 30.0]) + place * normal
         own = {key: value(number) if callable(value) else value for key, value in tags.items()}
+        position = np.array([10.0, 20.0, 30.0]) + place * normal + own.pop("aside", 0.0) * row
         made = dataset(
             (voxels[number] + 1000).astype(np.uint16), Modality="CT", SOPInstanceUID=f"2.25.{number + 1}",
             SeriesInstanceUID=own.pop("SeriesInstanceUID", "2.25.9"), RescaleIntercept="-1000", RescaleSlope="1",
@@ -158,6 +158,9 @@ SERIES = {
     "spacing": (dict(PixelSpacing=lambda n: [0.75, 0.5 + 0.1 * (n == 2)]), "differ in pixel spacing"),
     "one slice": (dict(order=[4]), "holds a single slice"),
     "no place": (dict(ImageOrientationPatient=[]), "does not say where it lies"),
+    "no directions": (dict(ImageOrientationPatient=[0.0] * 6), "does not say where it lies"),
+    "askew": (dict(ImageOrientationPatient=[0.8, 0.6, 0, 0.6, 0.8, 0]), "does not say where it lies"),
+    "beside": (dict(aside=lambda n: 40.0 * (n == 5)), "lie up to 40 mm beside the line"),
     "frames": (dict(NumberOfFrames=3), "holds 3 frames in one file"),
 }
 
@@ -177,6 +180,30 @@ def test_a_series_with_a_damaged_slice(tmp_path):
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(RadiographError, match="cut short|damaged"):
         read_volume(tmp_path / "ct")
+
+
+@pytest.mark.parametrize("content, reason", [(b"", "0001 is empty .0 bytes., though it is called as the slices in ct"),
+                                             (bytes(4096), "0001 is damaged, though it is called as the slices")])
+def test_a_slice_that_is_no_dicom_file_any_more_is_not_passed_over(content, reason, tmp_path):
+    write_series(tmp_path / "ct", block()[0])
+    (tmp_path / "ct" / "VERSION").write_text("of another kind")
+    assert read_volume(tmp_path / "ct").shape[0] == 24
+    (tmp_path / "ct" / "0001").write_bytes(content)
+    with pytest.raises(RadiographError, match=reason):
+        read_volume(tmp_path / "ct")
+
+
+def test_slices_that_are_missing_at_an_end_are_told_where_the_files_know(tmp_path):
+    voxels = block()[0]
+    numbered = dict(InstanceNumber=lambda n: n + 1)
+    write_series(tmp_path / "whole", voxels, ImagesInAcquisition=24, **numbered)
+    assert not read_volume(tmp_path / "whole").notes
+    write_series(tmp_path / "first", voxels, order=range(3, 24), **numbered)
+    assert "the numbers of the slices begin at 4" in read_volume(tmp_path / "first").notes[0]
+    write_series(tmp_path / "last", voxels, order=range(20), ImagesInAcquisition=24, **numbered)
+    assert "there are 24 slices and 20 are here" in read_volume(tmp_path / "last").notes[0]
+    write_series(tmp_path / "unknown", voxels, order=range(20), InstanceNumber="")
+    assert not read_volume(tmp_path / "unknown").notes
 
 
 def test_a_folder_without_slices(tmp_path):

@@ -21,7 +21,7 @@ from training.volumes.coarse_to_fine.tables import Row, agreement, duel, pair, t
 from training.volumes.data import prepared
 from training.volumes.table import Judged
 
-STRUCTURES, FOLDS = tables.STRUCTURES, tables.FOLDS
+STRUCTURES, TOGETHER, FOLDS = tables.STRUCTURES, tables.TOGETHER, tables.FOLDS
 PLAN = """
 [base.heart]
 seed = 3
@@ -140,7 +140,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(tables, "STRUCTURES", ("organ", "lesion"))
+    monkeypatch.setattr(tables, "STRUCTURES", ("alone_organ", "alone_lesion"))
+    monkeypatch.setattr(tables, "TOGETHER", "together")
     monkeypatch.setattr(tables, "FOLDS", 2)
 
 
@@ -202,11 +203,11 @@ def test_the_plan_of_the_article_fits_its_tables():
         if each.name not in ("heart", "hippocampus_both", "prostate"):  # which others begin with
             start = each.start and each.start.name
             slices.setdefault((each.settings["sets"][0], start), set()).add(each.slices)
-    assert len(slices) == 5 and all(len(counts) == 1 for counts in slices.values()), "alike begun, all see as many"
+    assert len(slices) == 4 and all(len(counts) == 1 for counts in slices.values()), "alike begun, all see as many"
     wanted = {*tables.SALIENCY, *(name for both in command.PAIRS.values() for name in both)}
     organs = [name for *names, _ in command.ORGANS.values() for name in names]
-    apart = [f"alone_{name}" for name in STRUCTURES] + [f"fold_{number}" for number in range(1, FOLDS + 1)]
-    wanted |= {f"{name}_{method}" for name in (*organs, *apart, "together") for method in plan.TRAININGS}
+    apart = [*STRUCTURES, TOGETHER, *(f"fold_{number}" for number in range(1, FOLDS + 1))]
+    wanted |= {f"{name}_{method}" for name in (*organs, *apart) for method in plan.TRAININGS}
     assert wanted <= set(planned)
     for number in range(1, FOLDS + 1):
         assert planned[f"fold_{number}_rstn"].settings["fold"] == [number, FOLDS]
@@ -271,9 +272,9 @@ def test_folds_hold_every_patient_once_and_are_drawn_alike(folder):
 def test_what_networks_of_one_label_each_claim_twice_goes_to_the_surer_one(folder):
     planned = plan.read_plan(folder / "plan.toml")
     data, out = folder / "data", folder / "out"
-    runs = [planned[f"alone_{name}_step_wise"].train(data, out, "32") for name in tables.STRUCTURES]
+    runs = [planned[f"{name}_step_wise"].train(data, out, "32") for name in tables.STRUCTURES]
     judged = measure.separate(runs, data, out)
-    assert judged.labels == tables.STRUCTURES
+    assert judged.labels == ("organ", "lesion")
     each = [measure.Finished.of(run, folder / "data") for run in runs]
     ready = [prepared(one.cases[0], one.target, one.seen) for one in each]
     (first,), (second,) = (fixed_points(of.working, one.networks, one.settings) for of, one in zip(ready, each))

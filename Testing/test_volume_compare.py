@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks, by_label
 from training.simulate.volumes import write_set
 from training.volumes import compare
 from training.volumes.data import Prepared
@@ -102,6 +103,24 @@ def test_a_recurrent_network_begins_with_the_weights_of_a_step_wise_one(folder):
         begin_from(Networks(NetworkConfig(channels=(4,), views=("axial",))), start)
     with pytest.raises(VolumeDataError, match="is no finished run"):
         begin_from(network, folder / "nowhere")
+
+
+def test_a_run_of_one_label_begins_with_what_one_of_several_says_of_it(tmp_path):
+    torch.manual_seed(0)
+    several, one = Networks(NetworkConfig(channels=(4,), labels=2)), Networks(NetworkConfig(channels=(4,)))
+    torch.save(several.state_dict(), tmp_path / "network.pt")
+    (tmp_path / "network.json").write_text(json.dumps({"labels": ["a", "b"]}))
+    images = torch.rand(1, 3, 8, 8)
+    first, other = several["axial"], one["axial"]
+    none, a, b = by_label(first.fine(images), 2).unbind(1)
+    for wanted, logits in ((["b"], b - (none + a) / 2), (["a", "b"], (a + b) / 2 - none)):
+        begin_from(one, tmp_path, wanted)
+        torch.testing.assert_close(other.fine(images), logits)
+    anew = Networks(NetworkConfig(channels=(4,)))
+    before = anew["axial"].fine.head.weight.clone()
+    begin_from(anew, tmp_path, ["a", "c"])
+    assert torch.equal(anew["axial"].fine.head.weight, before), "it knows no c"
+    assert torch.equal(anew["axial"].fine.down[0][0][0].weight, first.fine.down[0][0][0].weight)
 
 
 def test_the_peer_sees_volumes_of_any_size():

@@ -55,7 +55,7 @@ def sections(part: str, runs: Runs, pairs: dict[str, tuple[str, str]]) -> dict[s
     if part == "alone":
         return {f"ACDC, {title} (Table 3.4)": lines for title, lines in tables.alone(runs).items()}
     if part == "folds":
-        return {f"ACDC in {tables.FOLDS} folds: step-wise and recurrent (Tables 3.3, 3.4)": tables.folds(runs)}
+        return {f"Phantoms' organ in {tables.FOLDS} folds: step-wise and recurrent (Table 3.3)": tables.folds(runs)}
     if part == "time":
         return {"Seconds a volume": tables.times(runs, pairs)}
     for title, names in pairs.items():

@@ -164,20 +164,20 @@ def pair(first: Judged, second: Judged, names: Sequence[str] = tuple(METHODS.val
     return markdown_table(titles, rows).splitlines()
 
 
-STRUCTURES = ("right_ventricle", "myocardium", "left_ventricle")
-"""Of the runs by themselves, behind ``alone_``; ``together`` has learnt all of them."""
+STRUCTURES, TOGETHER = ("right_ventricle", "myocardium", "ventricle"), "heart"
+"""What runs of one structure each are called, without the method, and those that have learnt all of them."""
 
 
 def alone(runs: Runs) -> dict[str, list[str]]:
     """As Table 3.4: each structure by networks of its own, by both methods, and beside networks of all; by title."""
     found, apart = {}, {}
     for method, title in METHODS.items():
-        parts = [runs.made(f"alone_{name}_{method}") for name in STRUCTURES]
+        parts = [runs.made(f"{name}_{method}") for name in STRUCTURES]
         there = [part for part in parts if part is not None]
         if len(there) < len(STRUCTURES):
             continue
         apart[method] = separate = measure.separate(there, runs.data, runs.output)
-        shared = runs.ends(f"together_{method}")
+        shared = runs.ends(f"{TOGETHER}_{method}")
         if shared is not None:
             found[f"{title}, each alone and all together"] = pair(separate, shared, ("each alone", "all together"))
         claimed = [f"{label} {100 * scores(separate, CLAIMED, [label]).mean():.1f} %" for label in separate.labels]
@@ -192,7 +192,7 @@ FOLDS = 4
 
 
 def folds(runs: Runs) -> list[str]:
-    """As Tables 3.3 and 3.4 in folds by patient: both methods on all volumes, each judged by what has not seen it."""
+    """As Table 3.3 in folds by patient: both methods on all volumes, each judged by what has not seen it."""
     both = []
     for method in METHODS:
         each = [runs.ends(f"fold_{number}_{method}") for number in range(1, FOLDS + 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,34 @@ def test_spacing_that_the_file_does_not_say(tmp_path):
     (tmp_path / "a.nrrd").write_bytes(header.encode() + voxels.astype("<i2").tobytes())
     volume = read_volume(tmp_path / "a.nrrd")
     assert not volume.says_spacing and volume.spacing == (1.0, 1.0, 1.0) and "1 mm is taken" in volume.notes[0]
+
+
+@pytest.mark.parametrize(
+    "lines, note",
+    [
+        ("spacings: -0.9 1.1 2.5", "not a positive number along x: 1 mm is taken there"),
+        ("space: LPS\nspace directions: (0,0,0) (0,1.1,0) (0,0,2.5)\nspace origin: (0,0,0)", "along x: 1 mm is taken"),
+        ("space: LPS\nspace directions: (1,0,0) (1,0,0) (0,0,2.5)\nspace origin: (0,0,0)", "the directions in"),
+    ],
+)
+def test_a_placement_that_makes_no_sense_is_told(lines, note, tmp_path):
+    voxels = block()[0]
+    header = f"NRRD0004\ntype: short\ndimension: 3\nsizes: 28 26 24\nendian: little\nencoding: raw\n{lines}\n\n"
+    (tmp_path / "a.nrrd").write_bytes(header.encode() + voxels.astype("<i2").tobytes())
+    volume = read_volume(tmp_path / "a.nrrd")
+    assert any(note in each for each in volume.notes) and np.array_equal(volume.voxels, voxels)
+
+
+@pytest.mark.parametrize("number, value", [(1, 0.5), (0, float("nan"))])
+def test_a_nifti_file_whose_axes_are_askew_is_not_called_damaged(number, value, tmp_path):
+    path = tmp_path / "a.nii"
+    sitk.WriteImage(image_of(block()[0]), str(path))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<hh", content, 252, 0, 1)
+    struct.pack_into("<f", content, 280 + 4 * number, value)
+    path.write_bytes(bytes(content))
+    with pytest.raises(RadiographError, match="axes that are not at right angles, or none; resample it"):
+        read_volume(path)
 
 
 def write_series(folder: Path, voxels: np.ndarray, order=None, places=None, **tags) -> None:

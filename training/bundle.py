@@ -34,7 +34,8 @@ DETECTION = {
     "per_class": 4, "suppression": 0.3, "across": 0.7, "voting": 0.5, "numerous": ["vertebra", "tooth"], "context": 0.4,
     "shared": {"vertebra": 0.2},
     "loose": dict.fromkeys(("heart", "right clavicle", "left clavicle", "humerus", "femur"), 0.9),
-    "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0, "mirrored": True,
+    "alongside": [["tibia", "fibula"], ["radius", "ulna"], ["hip bone", "sacrum"]], "together": 1.0,
+    "looks": [{"size": 256, "mirrored": False}, {"size": 320, "mirrored": True}],
     "exponents": {"right clavicle": 0.68, "left clavicle": 0.68, "tooth": 0.75},
 }  # fmt: skip
 """Settings of a detector of the whole skeleton: bones lie over each other, and a film may show two knees. Chosen on val

@@ -95,7 +95,7 @@ class FilmDetectionDataset(Dataset):
     framing: Framing | None = field(default_factory=Framing)
     gray: AugmentationSettings = GRAY
     seed: int = 0
-    visible: float = 0.15
+    visible: float = 0.07
     weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:

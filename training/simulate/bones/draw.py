@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...films.film import Film, FilmObject
 from .additions import cast, collimate, gas, mark, metal_parts
 from .exposure import Thicknesses, expose
+from .holding import draw_helpers, helper_camera
 from .person import Library, draw_person
 from .scenes import Scene, draw_scene, named_scenes
-from .skeleton import DEGREE, MIRROR, Person, PlacedBone, affine, after, rotation
+from .skeleton import DEGREE, MIRROR, Person, PlacedBone, affine, after, apply, rotation
 from .soft_tissue import soft_parts, united
 from .surface import Surface
 from .thickness import Camera, add_thickness, may_show
@@ -46,35 +48,36 @@ def draw_film(
     table = named_scenes(scenes)
     while True:
         scene = draw_scene(generator, table)
-        film = film_of(scene, draw_person(library, scene.pose, scene.parts, generator), generator, name)
+        person = draw_person(library, scene.pose, scene.parts, generator, scene.children)
+        film = film_of(scene, person, generator, name, draw_helpers(library, person, generator))
         if film.objects:
             return film
 
 
-def film_of(scene: Scene, person: Person, generator: np.random.Generator, name: str = "") -> Film:
-    """The film of a person in a scene."""
+@dataclass
+class _Bones:
+    """What bones add on every ray, mm (rows, columns): all of them, the marrow in them, and each object by itself."""
+
+    bone: np.ndarray
+    inner: np.ndarray
+    things: dict[tuple[str, str], np.ndarray]
+
+
+def film_of(
+    scene: Scene, person: Person, generator: np.random.Generator, name: str = "", helpers: Sequence[Person] = ()
+) -> Film:
+    """The film of a person in a scene, and of those whose hands hold this person."""
     camera = camera_of(scene, person, generator)
     warp = _Warp(generator, person.size)
     shape = camera.shape
-    bone, inner, things = np.zeros(shape, np.float32), np.zeros(shape, np.float32), {}
-    thin = generator.uniform(0.45, 1.35)
-    for item in person.bones:
-        vertices = item.surface.vertices @ item.matrix[:, :3].T + item.matrix[:, 3]
-        projected = camera.project(warp(vertices))
-        if not may_show(projected, shape):
-            continue
-        faces = _outward(item)
-        whole = np.zeros(shape, np.float32)
-        add_thickness(projected, faces, whole)
-        bone += whole
-        normals = _normals(item.surface)
-        within = (item.surface.vertices - normals * (thin * item.cortex)[:, None]) @ item.matrix[:, :3].T
-        hollow = np.zeros(shape, np.float32)
-        add_thickness(camera.project(warp(within + item.matrix[:, 3])), faces, hollow)
-        inner += np.clip(hollow, 0.0, np.maximum(whole, 0.0))
-        key = (item.label, item.thing)
-        things[key] = things[key] + whole if key in things else whole
+    drawn = _Bones(np.zeros(shape, np.float32), np.zeros(shape, np.float32), {})
+    _add_bones(drawn, person, camera, warp, generator.uniform(0.45, 1.35))
     soft = _soft(person, camera, warp, generator)
+    for number, helper in enumerate(helpers, 1):
+        beside = helper_camera(camera, person, helper, generator)
+        own = _Warp(generator, helper.size)
+        _add_bones(drawn, helper, beside, own, generator.uniform(0.45, 1.35), f" of helper {number}")
+        soft = soft + _soft(helper, beside, own, generator)
     trunk = bool({"trunk", "pelvis"} & person.nodes())
     air = _lungs(person, camera, warp, generator) if "trunk" in person.nodes() else np.zeros(shape, np.float32)
     if "pelvis" in person.nodes() and generator.random() < 0.7:
@@ -84,7 +87,8 @@ def film_of(scene: Scene, person: Person, generator: np.random.Generator, name: 
         add_thickness(camera.project(warp(piece.vertices)), _facing_out(piece), metal)
     if not trunk and generator.random() < 0.05:
         plaster = cast(soft, generator)
-    film = expose(Thicknesses(soft, np.maximum(bone, 0), inner, air, np.clip(metal, 0, 20), plaster), generator)
+    bone = np.maximum(drawn.bone, 0)
+    film = expose(Thicknesses(soft, bone, drawn.inner, air, np.clip(metal, 0, 20), plaster), generator)
     lit = np.ones(shape, bool)
     if generator.random() < 0.45:
         film, lit = collimate(film, generator)
@@ -92,13 +96,30 @@ def film_of(scene: Scene, person: Person, generator: np.random.Generator, name: 
         film = mark(film, generator)
     image = (np.clip(film, 0, 1) * 255).round().astype(np.uint8)
     objects = []
-    for (label, thing), thickness in things.items():
+    for (label, thing), thickness in drawn.things.items():
         mask = (thickness > LEAST) & lit
         label = _sided(label, thing)
         if label in LABELS and label not in scene.unmarked and mask.sum() >= 12:
             objects.append(FilmObject.of(label, mask))
     settled = set(LABELS) - set(scene.unmarked) | (set() if "trunk" in person.nodes() else set(IN_TRUNKS))
     return Film("simulated_bones", name, image, tuple(objects), frozenset(settled), kind=scene.kind)
+
+
+def _add_bones(drawn: _Bones, person: Person, camera: Camera, warp: _Warp, thin: float, whose: str = "") -> None:
+    """Add a person's bones; `thin` is a factor on their compact layers."""
+    for item in person.bones:
+        projected = camera.project(warp(apply(item.matrix, item.surface.vertices)))
+        if not may_show(projected, camera.shape):
+            continue
+        faces = _outward(item)
+        whole, hollow = np.zeros(camera.shape, np.float32), np.zeros(camera.shape, np.float32)
+        add_thickness(projected, faces, whole)
+        within = item.surface.vertices - _normals(item.surface) * (thin * item.cortex)[:, None]
+        add_thickness(camera.project(warp(apply(item.matrix, within))), faces, hollow)
+        drawn.bone += whole
+        drawn.inner += np.clip(hollow, 0.0, np.maximum(whole, 0.0))
+        key = item.label, item.thing + whose
+        drawn.things[key] = drawn.things[key] + whole if key in drawn.things else whole
 
 
 def camera_of(scene: Scene, person: Person, generator: np.random.Generator) -> Camera:

@@ -82,8 +82,10 @@ def develop(film: np.ndarray, body: np.ndarray, generator: np.random.Generator) 
     draw = generator.uniform
     film = ndimage.gaussian_filter(film, draw(0.0, 0.8))
     if generator.random() < 0.7:  # unsharp masking; wide, it brings thick and thin regions together
-        wide = draw(3.0, 45.0)
-        film = film + draw(0.2, 1.6) * (film - ndimage.gaussian_filter(film, wide))
+        wide, amount = draw(3.0, 45.0), draw(0.2, 1.6)
+        if generator.random() < 0.3:  # so strongly that an arm shows as well as the trunk beside it
+            wide, amount = draw(15.0, 60.0), draw(1.5, 5.0)
+        film = film + amount * (film - ndimage.gaussian_filter(film, wide))
     inside = film[body] if body.any() else film
     low, high = np.percentile(inside, [draw(0.0, 8.0), draw(97.0, 99.9)])
     if generator.random() < 0.5:  # air around the body stays darker than the body

@@ -18,7 +18,9 @@ SHOULDER = (-150.0, 60.0, -10.0)
 Library = dict[str, list[Part]]
 
 
-def draw_person(library: Library, pose: Pose, parts: tuple[str, ...], generator: np.random.Generator) -> Person:
+def draw_person(
+    library: Library, pose: Pose, parts: tuple[str, ...], generator: np.random.Generator, children: float = CHILDREN
+) -> Person:
     """A person in a pose, as far as a film needs it.
 
     Parameters
@@ -28,10 +30,13 @@ def draw_person(library: Library, pose: Pose, parts: tuple[str, ...], generator:
     parts : tuple of str
         Nodes to put together, for example ("pelvis", "thigh R").
     generator : numpy Generator
+    children : float
+        Probability that it is a child.
     """
-    child = generator.random() < CHILDREN
+    child = generator.random() < children
     size = generator.uniform(0.45, 0.95) if child else float(np.clip(generator.normal(1.0, 0.07), 0.8, 1.2))
     assembly = Assembly(size, np.exp(generator.normal(0.0, [0.05, 0.05, 0.04])))
+    assembly.person.child = child
     pick = _Picker(library, child, generator)
     pelvis = pick("pelvis")
     frame = affine(size * np.eye(3))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .person import CHILDREN
 from .skeleton import DEGREE, Pose
 
 Draw = np.random.Generator
@@ -45,6 +46,8 @@ class Scene:
         Angles about z (AP 0, lateral 90 degrees), x (90 degrees: from above) and the beam, radians.
     unmarked : tuple of str
         Classes that this scene's films leave open.
+    children : float
+        Share of people under eighteen in such films.
     """
 
     kind: str
@@ -57,6 +60,7 @@ class Scene:
     aspect: float
     turn: tuple[float, float, float]
     unmarked: tuple[str, ...] = ()
+    children: float = CHILDREN
 
 
 def _normal(draw: Draw, deviation: float) -> float:
@@ -247,6 +251,21 @@ def humerus(draw: Draw, side: str) -> Scene:
                  _view(draw, float(lateral)), ("vertebra",))  # fmt: skip
 
 
+def arm_beside_trunk(draw: Draw, side: str) -> Scene:
+    """An arm held away from the body, which is on the film as well: how small children's arms are taken."""
+    angles = _standing(draw)
+    angles[f"shoulder {side}"] = (_normal(draw, 15), _between(draw, 10, 125), _between(draw, -90, 80))
+    angles[f"elbow {side}"] = (_between(draw, 0, 110),)
+    angles[f"pronation {side}"] = (_between(draw, -10, 175),)
+    angles[f"fingers {side}"] = _curls(draw, 0, 80)
+    along, trunk = draw.uniform(0.0, 1.0), draw.uniform(0.0, 0.5)
+    centre = ((f"shoulder {side}", (1 - along) * (1 - trunk)), (f"elbow {side}", along * (1 - trunk)),
+              ("lumbosacral", trunk))  # fmt: skip
+    turn = _normal(draw, 9) + (np.pi if draw.random() < 0.3 else 0.0), _normal(draw, 7), _normal(draw, 10)
+    return Scene("arm beside trunk", Pose(angles), _whole(), "", centre, (draw.normal(0, 30), 0, draw.normal(0, 50)),
+                 draw.uniform(360, 900), draw.uniform(0.5, 1.4), turn, ("vertebra",), 0.7)  # fmt: skip
+
+
 def elbow(draw: Draw, side: str) -> Scene:
     angles, lateral = _arms_down(draw), draw.random() < 0.6
     angles[f"elbow {side}"] = (_between(draw, 30, 125) if lateral else _between(draw, 0, 30),)
@@ -334,13 +353,13 @@ def child(draw: Draw, side: str) -> Scene:
     field = {"legs": draw.uniform(600, 1000), "trunk": draw.uniform(450, 800), "all": draw.uniform(900, 1500)}[spot]
     return Scene("whole body", Pose(_standing(draw)), parts, "", middle,
                  (draw.normal(0, 20), 0, draw.normal(0, 40)), field, draw.uniform(0.4, 1.0),
-                 (_normal(draw, 6), _normal(draw, 4), _normal(draw, 5)), ("vertebra",))  # fmt: skip
+                 (_normal(draw, 6), _normal(draw, 4), _normal(draw, 5)), ("vertebra",), 0.6)  # fmt: skip
 
 
 SCENES: dict[Callable[[Draw, str], Scene], float] = {
     pelvis: 8, hip: 7, femur: 7, knee_frontal: 11, knee_lateral: 8, lower_leg: 7, ankle: 6, foot_from_above: 7,
-    foot_lateral: 4, legs: 5, shoulder: 9, humerus: 7, elbow: 9, forearm: 8, wrist: 7, hand: 10, fingers: 4, chest: 4,
-    spine: 3, child: 3,
+    foot_lateral: 4, legs: 5, shoulder: 9, humerus: 7, arm_beside_trunk: 5, elbow: 9, forearm: 8, wrist: 7, hand: 10,
+    fingers: 4, chest: 4, spine: 3, child: 5,
 }  # fmt: skip
 """Scene and share."""
 

@@ -55,6 +55,7 @@ class Person:
     bones: list[PlacedBone] = field(default_factory=list)
     landmarks: dict[str, np.ndarray] = field(default_factory=dict)
     size: float = 1.0
+    child: bool = False
 
     def nodes(self) -> set[str]:
         """Parts and sides that are there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from ..types import Box2D
 from .decode import decode
 from .description import Yolo
 from .letterbox import Letterbox
-from .mirrored import both_ways
+from .looks import LEAST, Look, agreed
+
+SMALLEST = 4.0
+"""px of the picture: smaller regions are none."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class DetectionSettings:
     exponents : mapping of str to float
         Powers to which the scores of classes are raised, so that one threshold fits all: a class that is found rarely
         in training has low scores where it is right, too. 1 where it is not named.
-    mirrored : bool
-        Whether the picture's mirror image is looked at, too, see ``mirrored``.
+    looks : tuple of Look, or of mappings with the same names
+        How often a picture is looked at, and how, see ``looks``.
     """
 
     score: float = 0.3
@@ -71,7 +74,11 @@ class DetectionSettings:
     loose: Mapping[str, float] = field(default_factory=dict)
     context: float = 0.0
     exponents: Mapping[str, float] = field(default_factory=dict)
-    mirrored: bool = False
+    looks: tuple[Look, ...] = (Look(),)
+
+    def __post_init__(self) -> None:
+        looks = tuple(look if isinstance(look, Look) else Look(**look) for look in self.looks)
+        object.__setattr__(self, "looks", looks)
 
 
 class RoiDetector:
@@ -102,38 +109,48 @@ class RoiDetector:
         score_threshold : float or None
             Instead of the one in the settings.
         """
-        window = content_window(gray)
-        picture = gray[window]
-        letterbox = Letterbox.fit(picture.shape, self.network.config.input_size, pixel_aspect)
-        image = letterbox.image_to_input(picture).repeat(self.network.config.channels, axis=1)
-        look = both_ways if self.settings.mirrored else answer
-        found, scores = decode(self.network, look(self.network, image))
-        found, scores = found[0], scores[0]
-        if self.settings.exponents:
-            scores **= [self.settings.exponents.get(label, 1.0) for label in self.network.config.classes]
-        found = boxes.clip(letterbox.boxes_to_image(found), picture.shape)
-        found += np.array([window[1].start, window[0].start] * 2)
+        window, settings = content_window(gray), self.settings
+        picture, threshold = gray[window], settings.score if score_threshold is None else score_threshold
+        least = threshold if len(settings.looks) == 1 else min(LEAST, threshold)
+        looks = [self._seen(picture, look, pixel_aspect, least) for look in settings.looks]
+        kept: dict[str, list[RegionProposal]] = {}
+        for item in agreed(looks, settings.suppression):
+            same = kept.setdefault(item.label, [])
+            # always the best one of a class, so that "nothing found" can name it
+            if not same or (item.score >= threshold and len(same) < self._most(item.label)):
+                same.append(item)
+        shift = np.array([window[1].start, window[0].start] * 2)
+        found = [replace(item, roi=Box2D(*map(float, item.roi + shift))) for same in kept.values() for item in same]
+        return self._one_per_place(sorted(found, key=lambda item: -item.score))
 
-        settings, candidates = self.settings, []
+    def _seen(self, picture: np.ndarray, look: Look, pixel_aspect: float, least: float) -> list[RegionProposal]:
+        """What one look finds, in px of the picture: the best region of every class, and all of a score of `least`."""
+        settings, config = self.settings, self.network.config
+        letterbox = Letterbox.fit(picture.shape, look.size or config.input_size, pixel_aspect)
+        image = letterbox.image_to_input(look.picture(picture)).repeat(config.channels, axis=1)
+        found, scores = decode(self.network, answer(self.network, image))
+        found, scores = found[0], scores[0]
+        if settings.exponents:
+            scores **= [settings.exponents.get(label, 1.0) for label in config.classes]
+        found = boxes.clip(letterbox.boxes_to_image(found), picture.shape)
         if settings.context and len(scores):
-            scores = _in_context(scores, self.network.config.classes, settings)
-        passing = scores >= (settings.score if score_threshold is None else score_threshold)
-        # always the best one of a class, so that "nothing found" can name it
+            scores = _in_context(scores, config.classes, settings)
+        passing = scores >= least
         passing[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
         items, classes = np.nonzero(passing)
         survivors = boxes.class_aware_suppression(found[items], scores[passing], classes, settings.suppression)
-        kept = [self._most(items[survivors[classes[survivors] == index]], index) for index in range(scores.shape[1])]
+        kept = [items[survivors[classes[survivors] == index]][: self._most(label)]
+                for index, label in enumerate(config.classes)]  # fmt: skip
         places, kinds = np.concatenate(kept), np.repeat(np.arange(len(kept)), [len(each) for each in kept])
-        for item, index, roi in zip(places, kinds, boxes.vote(found, scores.T[kinds], places, settings.voting)):
-            if boxes.volume(roi) >= 4.0:
-                label = self.network.config.classes[index]
-                candidates.append(RegionProposal(label, float(scores[item, index]), Box2D(*map(float, roi))))
-        return self._one_per_place(sorted(candidates, key=lambda candidate: -candidate.score))
+        voted = boxes.vote(found, scores.T[kinds], places, settings.voting)
+        seen = [RegionProposal(config.classes[index], float(scores[item, index]), Box2D(*map(float, roi)))
+                for item, index, roi in zip(places, kinds, voted) if boxes.volume(roi) >= SMALLEST]  # fmt: skip
+        seen = self._one_per_place(sorted(seen, key=lambda item: -item.score))
+        return look.back(seen, picture.shape[1], config.classes)
 
-    def _most(self, items: np.ndarray, index: int) -> np.ndarray:
-        """Of a class's items, best first, as many as a picture has of it at most."""
-        is_numerous = self.network.config.classes[index] in self.settings.numerous
-        return items[: self.settings.many if is_numerous else self.settings.per_class]
+    def _most(self, label: str) -> int:
+        """How many objects of a class a picture has at most."""
+        return self.settings.many if label in self.settings.numerous else self.settings.per_class
 
     def _one_per_place(self, candidates: list[RegionProposal]) -> list[RegionProposal]:
         """The candidates, best first, without those that lie where a better one of another class does."""

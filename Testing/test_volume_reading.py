@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from GrayscaleDetSegLib.core.errors import RadiographError
+from GrayscaleDetSegLib.core.volumes.pipeline import VolumePipeline, VolumeSettings
 from GrayscaleDetSegLib.core.volumes.reading import read_volume
 from GrayscaleDetSegLib.core.volumes.volume import Volume
 from Testing.reading_files import dataset
@@ -226,13 +227,15 @@ def test_slices_that_are_missing_at_an_end_are_told_where_the_files_know(tmp_pat
     voxels = block()[0]
     numbered = dict(InstanceNumber=lambda n: n + 1)
     write_series(tmp_path / "whole", voxels, ImagesInAcquisition=24, **numbered)
-    assert not read_volume(tmp_path / "whole").notes
+    assert read_volume(tmp_path / "whole").missing is None
     write_series(tmp_path / "first", voxels, order=range(3, 24), **numbered)
-    assert "the numbers of the slices begin at 4" in read_volume(tmp_path / "first").notes[0]
+    assert read_volume(tmp_path / "first").missing == "The slices are numbered from 4 on: those before may be missing."
     write_series(tmp_path / "last", voxels, order=range(20), ImagesInAcquisition=24, **numbered)
-    assert "there are 24 slices and 20 are here" in read_volume(tmp_path / "last").notes[0]
+    found = read_volume(tmp_path / "last")
+    assert found.missing == "The files say that there are 24 slices and 20 are here: some may be missing."
+    assert VolumePipeline([], VolumeSettings(modality="MR"))._doubts(found)[0] == found.missing, "it reaches the user"
     write_series(tmp_path / "unknown", voxels, order=range(20), InstanceNumber="")
-    assert not read_volume(tmp_path / "unknown").notes
+    assert read_volume(tmp_path / "unknown").missing is None
 
 
 def test_a_folder_without_slices(tmp_path):

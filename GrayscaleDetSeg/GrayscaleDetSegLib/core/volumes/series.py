@@ -129,7 +129,6 @@ def read_series(folder: Path) -> Volume:
     if any(np.abs(np.subtract(each.spacing, first.spacing)).max() > UNEVEN * min(first.spacing) for each in slices):
         raise RadiographError(f"The slices in {name} differ in pixel spacing; export the series anew.")
     ordered, distance, notes = _ordered(slices, name)
-    notes += _incomplete(ordered)
     values, modality = _values(ordered)
     along_row, along_column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     normal = np.subtract(ordered[-1].position, ordered[0].position)
@@ -138,7 +137,8 @@ def read_series(folder: Path) -> Volume:
     spacing = first.spacing[1], first.spacing[0], distance
     geometry = Geometry(spacing, (x, y, z), tuple(direction.reshape(-1).tolist()))
     source = Source(folder, modality=modality, series_instance_uid=first.series or None)
-    return finished(values, geometry, name, source=source, modality=modality, notes=notes)
+    missing = _missing(ordered)
+    return finished(values, geometry, name, source=source, modality=modality, notes=notes, missing=missing)
 
 
 def _ordered(slices: list[Slice], name: str) -> tuple[list[Slice], float, tuple[str, ...]]:
@@ -181,15 +181,15 @@ def _ordered(slices: list[Slice], name: str) -> tuple[list[Slice], float, tuple[
     return ordered, float(np.linalg.norm(shift) / (len(ordered) - 1)), notes
 
 
-def _incomplete(slices: list[Slice]) -> tuple[str, ...]:
-    """A note where the files say that there are more slices at an end, which no distance between slices can tell."""
+def _missing(slices: list[Slice]) -> str | None:
+    """A sentence where the files say that there are more slices at an end: no distance between slices can tell it."""
     claimed, numbers = max(each.of or 0 for each in slices), [each.number for each in slices]
     if claimed > len(slices):
-        return (f"the files say that there are {claimed} slices and {len(slices)} are here: some may be missing",)
+        return f"The files say that there are {claimed} slices and {len(slices)} are here: some may be missing."
     known = [number for number in numbers if number is not None]
     if len(known) == len(slices) and min(known) > 1:
-        return (f"the numbers of the slices begin at {min(known)}: those before it may be missing",)
-    return ()
+        return f"The slices are numbered from {min(known)} on: those before may be missing."
+    return None
 
 
 def _slice(path: Path) -> Slice:

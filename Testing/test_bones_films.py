@@ -89,6 +89,13 @@ def test_a_film_follows_from_its_seed_and_number(library):
     assert other.image.shape != alone.image.shape or (other.image != alone.image).any()
 
 
+def test_the_share_of_children_can_be_told(library):
+    own, none = (draw_film(library, np.random.default_rng(8), "one", ["arm_beside_trunk"], share) for share in (None, 0))
+    assert not equal(own, none)  # the scene's own share is 0.7
+    again = draw_film(library, np.random.default_rng(8), "one", ["arm_beside_trunk"], 0.7)
+    assert equal(own, again)
+
+
 def test_both_knees_are_objects_of_their_own(library):
     for seed in range(40):
         draw = np.random.default_rng(seed)

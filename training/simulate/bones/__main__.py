@@ -29,13 +29,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", default="0/1", help="K/N: every N-th file, from the K-th on")
     parser.add_argument("--scenes", nargs="*", help="only these of the table in scenes.py (default: all)")
+    parser.add_argument("--children", type=float, help="share of people under eighteen (default: each scene's own)")
     options = parser.parse_args(arguments)
     own, processes = map(int, options.part.split("/"))
     library = analytic_library() if options.library == Path("analytic") else load_library(options.library)
     files = [options.output / f"{options.seed}-{number:04d}.npz" for number in range(-(-options.films // A_FILE))]
     for number in range(own, len(files), processes):
         if not files[number].exists():
-            write_films(draw_films(library, A_FILE, options.seed, number * A_FILE, options.scenes), files[number])
+            films = draw_films(library, A_FILE, options.seed, number * A_FILE, options.scenes, options.children)
+            write_films(films, files[number])
             print(files[number], flush=True)
     print(table(path for path in files if path.exists()))
     return 0

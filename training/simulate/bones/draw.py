@@ -34,21 +34,31 @@ WAVES = 5
 
 
 def draw_films(
-    library: Library, count: int, seed: int, first: int = 0, scenes: list[str] | None = None
+    library: Library,
+    count: int,
+    seed: int,
+    first: int = 0,
+    scenes: list[str] | None = None,
+    children: float | None = None,
 ) -> Iterator[Film]:
-    """Films number `first` to `first + count` of a seed: each follows from seed, number and scenes alone."""
+    """Films number `first` to `first + count` of a seed: each follows from seed, number, scenes and children alone."""
     for number in range(first, first + count):
-        yield draw_film(library, np.random.default_rng([seed, number]), f"{seed}-{number}", scenes)
+        yield draw_film(library, np.random.default_rng([seed, number]), f"{seed}-{number}", scenes, children)
 
 
 def draw_film(
-    library: Library, generator: np.random.Generator, name: str = "", scenes: list[str] | None = None
+    library: Library,
+    generator: np.random.Generator,
+    name: str = "",
+    scenes: list[str] | None = None,
+    children: float | None = None,
 ) -> Film:
-    """One film; scenes in which no bone is met are drawn again."""
+    """One film, with the scene's own share of children or this one; scenes in which no bone is met are drawn again."""
     table = named_scenes(scenes)
     while True:
         scene = draw_scene(generator, table)
-        person = draw_person(library, scene.pose, scene.parts, generator, scene.children)
+        share = scene.children if children is None else children
+        person = draw_person(library, scene.pose, scene.parts, generator, share)
         film = film_of(scene, person, generator, name, draw_helpers(library, person, generator))
         if film.objects:
             return film

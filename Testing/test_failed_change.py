@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from GrayscaleDetSegLib.logic import history
-from GrayscaleDetSegLib.logic import workspace as workspaces
+from GrayscaleDetSegLib.logic import following, history
 from Testing.rigged import Bench
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -25,7 +24,7 @@ def test_a_change_that_fails_pushes_no_state_out(error, scene, monkeypatch):
         raise error("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(workspaces.table, "fill_table", fail)
+        patch.setattr(following.table, "fill_table", fail)
         with pytest.raises(error):
             bench.show(bench.node)
     assert {each: bench.mask(each).tobytes() for each in bench.segments()} == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from GrayscaleDetSegLib.core.lsnet.networks import Networks
 from GrayscaleDetSegLib.core.lsnet.settings import MARGIN, LSNetConfig
 from Testing.lsnet_models import write_films
 from training.baselines.experiment import Budget
+from training.compare.session import Session
 from training.data import load_set
 from training.lsnet import __main__ as lsnet
 from training.lsnet import bundle, compare, rival
@@ -229,6 +231,18 @@ def test_one_command_compares_it_with_networks_of_one_stage(of_volumes, data, tm
     assert compare.main(order) == 0 and "epoch 1" not in capsys.readouterr().out, "nothing is done again"
     again = json.loads((tmp_path / "out" / "rows.json").read_text())
     assert again == kept
+
+
+@pytest.mark.parametrize("search, rates", [(0, (2e-3,)), (960, (4e-3, 2e-3, 1e-3, 5e-4))])
+def test_its_rates_in_the_comparison_are_searched_where_those_of_all_are(search, rates, tmp_path, monkeypatch):
+    session = Session.__new__(Session)
+    session.options, session.folder = Namespace(search_images=search, images=8, precision="32"), tmp_path
+    vars(session).update(training=[], validation=[], classes=("femur",))
+    asked = []
+    monkeypatch.setattr(rival, "finished_lsnet", lambda classes, folder, tried: asked.append(tried))
+    monkeypatch.setattr(rival, "train_lsnet", lambda *order: asked.append(order[-1]))
+    session._baseline("L-SNet", True)
+    assert asked == [rates, rates]
 
 
 def test_it_trains_like_the_baselines_of_the_comparison(data, tmp_path, monkeypatch):

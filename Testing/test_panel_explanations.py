@@ -132,6 +132,26 @@ def test_why_a_box_is_not_taken(detected):
     assert detected.status == "No region was drawn." and np.array_equal(detected.mask("block"), mask)
 
 
+def test_no_drawing_begins_without_its_object_or_with_a_broken_pytorch(detected, monkeypatch):
+    session, before = detected.panel.session, detected.status
+    session.slice_box_wanted.emit("gone")
+    assert detected.status == before and detected.ui.sliceBoxButton.text != "Stop drawing"
+
+    def broken():
+        raise OSError("libtorch_cpu.so: cannot open shared object file")
+
+    monkeypatch.setattr(session, "prepare", broken)
+    detected.ui.sliceBoxButton.click()
+    assert "libtorch_cpu.so" in detected.status and detected.ui.sliceBoxButton.text != "Stop drawing"
+
+    def faulty():
+        raise KeyError("of our own")
+
+    monkeypatch.setattr(session, "prepare", faulty)
+    with pytest.raises(KeyError):
+        session.slice_box_wanted.emit(next(iter(detected.workspace.shown(detected.node).identities)))
+
+
 def test_the_module_has_it_for_scripts(detected):
     volume, grid = detected.workspace.outcome(detected.node).volume, detected.workspace.grid(detected.node)
     mask = detected.mask("block")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tomllib
 import torch
 
+from GrayscaleDetSegLib.core.volumes.iteration import fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
+from GrayscaleDetSegLib.core.volumes.views import dsc
 from training.simulate.volumes import LABELS, phantom, write_set
+from training.volumes.cases import VolumeDataError, folded, read_volume_set
 from training.volumes.coarse_to_fine import __main__ as command
-from training.volumes.coarse_to_fine import measure, plan
+from training.volumes.coarse_to_fine import measure, plan, tables
 from training.volumes.coarse_to_fine.tables import Row, agreement, duel, pair, table
+from training.volumes.data import prepared
 from training.volumes.table import Judged
 
+STRUCTURES, TOGETHER, FOLDS = tables.STRUCTURES, tables.TOGETHER, tables.FOLDS
 PLAN = """
 [base.heart]
 seed = 3
@@ -71,6 +77,56 @@ name = "lesion_in_organ_step_wise"
 base = "heart"
 method = "step_wise"
 target = { label = "lesion", within = "organ", within_of = ["organ", "lesion"], reach = 0.1 }
+[base.anew]
+base = "heart"
+start = ""
+[base.anew.network]
+channels = [4]
+views = ["axial"]
+[[run]]
+name = "alone_organ_step_wise"
+base = "anew"
+method = "step_wise"
+target = { label = "organ" }
+[[run]]
+name = "alone_organ_rstn"
+base = "anew"
+method = "rstn"
+target = { label = "organ" }
+[[run]]
+name = "alone_lesion_step_wise"
+base = "anew"
+method = "step_wise"
+target = { label = "lesion" }
+[[run]]
+name = "alone_lesion_rstn"
+base = "anew"
+method = "rstn"
+target = { label = "lesion" }
+[[run]]
+name = "together_step_wise"
+base = "anew"
+method = "step_wise"
+[[run]]
+name = "fold_1_step_wise"
+base = "anew"
+method = "step_wise"
+fold = [1, 2]
+[[run]]
+name = "fold_1_rstn"
+base = "anew"
+method = "rstn"
+fold = [1, 2]
+[[run]]
+name = "fold_2_step_wise"
+base = "anew"
+method = "step_wise"
+fold = [2, 2]
+[[run]]
+name = "fold_2_rstn"
+base = "anew"
+method = "rstn"
+fold = [2, 2]
 """
 
 
@@ -80,6 +136,13 @@ def folder(tmp_path_factory):
     write_set(folder / "data" / "phantoms", 5, size=24, decoys=True)
     (folder / "plan.toml").write_text(PLAN)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(tables, "STRUCTURES", ("alone_organ", "alone_lesion"))
+    monkeypatch.setattr(tables, "TOGETHER", "together")
+    monkeypatch.setattr(tables, "FOLDS", 2)
 
 
 def run(folder, *more: str) -> int:
@@ -97,7 +160,8 @@ def test_all_tables_are_made_and_the_same_command_trains_and_judges_nothing_agai
     for part in (
         "(Table 3.2)", "True boxes", "(Tables 3.3, 3.4)", "parts exchanged", "by rounds", "rounds agree", "(Table 3.5)",
         "Seconds a volume", "| coarse: step-wise, fine: recurrent |", "| coarse, axial alone |", "| 1 x 1 |",
-        "| lesion in the true organ |", "| after 10 rounds |", "| lesion |",
+        "| lesion in the true organ |", "| after 10 rounds |", "| lesion |", "each structure alone, step-wise and",
+        "step-wise, each alone and all together (Table 3.4)", "in 2 folds", "by majority and by mean (3.3, 3.4)",
     ):  # fmt: skip
         assert part in text, part
     assert "Phantoms' organ: step-wise and" not in text, "its recurrent run is not in the plan"
@@ -137,16 +201,18 @@ def test_the_plan_of_the_article_fits_its_tables():
     slices: dict[str, set] = {}
     for each in planned.values():
         if each.name not in ("heart", "hippocampus_both", "prostate"):  # which others begin with
-            slices.setdefault(each.settings["sets"][0], set()).add(each.slices)
-    assert all(len(counts) == 1 for counts in slices.values()), "within a set all see as many slices"
-    from training.volumes.coarse_to_fine.tables import SALIENCY
-
-    wanted = {*SALIENCY, *(name for both in command.PAIRS.values() for name in both)}
+            start = each.start and each.start.name
+            slices.setdefault((each.settings["sets"][0], start), set()).add(each.slices)
+    assert len(slices) == 4 and all(len(counts) == 1 for counts in slices.values()), "alike begun, all see as many"
+    wanted = {*tables.SALIENCY, *(name for both in command.PAIRS.values() for name in both)}
     organs = [name for *names, _ in command.ORGANS.values() for name in names]
-    wanted |= {f"{name}_{method}" for name in organs for method in plan.TRAININGS}
+    apart = [*STRUCTURES, TOGETHER, *(f"fold_{number}" for number in range(1, FOLDS + 1))]
+    wanted |= {f"{name}_{method}" for name in (*organs, *apart) for method in plan.TRAININGS}
     assert wanted <= set(planned)
+    for number in range(1, FOLDS + 1):
+        assert planned[f"fold_{number}_rstn"].settings["fold"] == [number, FOLDS]
     kinds = {(planned[n].settings["network"]["saliency"], planned[n].settings["training"]["predictions_from"] < 1)
-             for n in SALIENCY}  # fmt: skip
+             for n in tables.SALIENCY}  # fmt: skip
     assert kinds == {
         ("3x3", False), ("1x1", False), ("5x5", False), ("3x3 3x3", False), ("3x3", True), ("3x3 3x3", True)
     }  # fmt: skip
@@ -188,6 +254,49 @@ def test_four_stages_are_judged_on_the_whole_volume(folder):
     values = {name: row[0][0] for name, row in judged.cases[0].items()}
     assert set(values) == {"organ, coarse", "organ", "coarse", "as shipped", "in the true organ"}
     assert all(0.0 <= value <= 1.0 for value in values.values())
+
+
+def test_folds_hold_every_patient_once_and_are_drawn_alike(folder):
+    cases = read_volume_set(folder / "data" / "phantoms")
+    doubled = [*cases, *(replace(case, name=f"{case.name}_again") for case in cases)]
+    vals = [{c.patient for c in folded(doubled, n, 2) if c.split == "val"} for n in (1, 2)]
+    assert not vals[0] & vals[1] and vals[0] | vals[1] == {c.patient for c in cases}
+    assert sorted(map(len, vals)) == [2, 3] and folded(doubled, 1, 2) == folded(doubled, 1, 2)
+    again = folded(doubled, 2, 2)
+    assert {c.patient for c in again if c.split == "train"} == vals[0], "a patient's volumes stay together"
+    for wrong in ((0, 2), (3, 2), (1, 1), (1, 6)):
+        with pytest.raises(VolumeDataError, match="fold"):
+            folded(cases, *wrong)
+
+
+def test_what_networks_of_one_label_each_claim_twice_goes_to_the_surer_one(folder):
+    planned = plan.read_plan(folder / "plan.toml")
+    data, out = folder / "data", folder / "out"
+    runs = [planned[f"{name}_step_wise"].train(data, out, "32") for name in tables.STRUCTURES]
+    judged = measure.separate(runs, data, out)
+    assert judged.labels == ("organ", "lesion")
+    each = [measure.Finished.of(run, folder / "data") for run in runs]
+    ready = [prepared(one.cases[0], one.target, one.seen) for one in each]
+    (first,), (second,) = (fixed_points(of.working, one.networks, one.settings) for of, one in zip(ready, each))
+    both, surer = first.mask & second.mask, first.probability >= second.probability
+    assert both.any(), "or it would show nothing"
+    masks = first.mask & ~(both & ~surer), second.mask & ~(both & surer)
+    assert judged.cases[0][measure.END][0] == [dsc(mask, of.mask) for mask, of in zip(masks, ready)]
+    shares = [float(both.sum() / each.mask.sum()) for each in (first, second)]
+    np.testing.assert_allclose(judged.cases[0][measure.CLAIMED][0], shares)
+
+
+def test_a_majority_of_the_views_is_measured_beside_their_mean(folder, monkeypatch):
+    planned = plan.read_plan(folder / "plan.toml")
+    run = planned["organ_step_wise"].train(folder / "data", folder / "out", "32")
+    finished = measure.Finished.of(run, folder / "data")
+    case, coarse = prepared(finished.cases[0], finished.target, finished.seen), replace(finished.settings, rounds=0)
+    alone = [measure.one_view(finished.networks, view) for view in finished.networks]
+    masks = [fixed_points(case.working, each, coarse)[0].mask for each in alone]
+    assert measure.voted(run, folder / "data").cases[0]["coarse"][0] == [dsc(np.sum(masks, axis=0) >= 2, case.mask)]
+
+    monkeypatch.setattr(measure.Finished, "of", lambda run, data: replace(finished, networks=alone[0]))
+    assert measure.voted(run, folder / "data") is None, "one view has no majority"
 
 
 def judged_of(values: list[float], d: list[list[float]]) -> Judged:

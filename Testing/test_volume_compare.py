@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks, by_label
 from training.simulate.volumes import write_set
 from training.volumes import compare
 from training.volumes.data import Prepared
@@ -104,6 +105,24 @@ def test_a_recurrent_network_begins_with_the_weights_of_a_step_wise_one(folder):
         begin_from(network, folder / "nowhere")
 
 
+def test_a_run_of_one_label_begins_with_what_one_of_several_says_of_it(tmp_path):
+    torch.manual_seed(0)
+    several, one = Networks(NetworkConfig(channels=(4,), labels=2)), Networks(NetworkConfig(channels=(4,)))
+    torch.save(several.state_dict(), tmp_path / "network.pt")
+    (tmp_path / "network.json").write_text(json.dumps({"labels": ["a", "b"]}))
+    images = torch.rand(1, 3, 8, 8)
+    first, other = several["axial"], one["axial"]
+    none, a, b = by_label(first.fine(images), 2).unbind(1)
+    for wanted, logits in ((["b"], b - (none + a) / 2), (["a", "b"], (a + b) / 2 - none)):
+        begin_from(one, tmp_path, wanted)
+        torch.testing.assert_close(other.fine(images), logits)
+    anew = Networks(NetworkConfig(channels=(4,)))
+    before = anew["axial"].fine.head.weight.clone()
+    begin_from(anew, tmp_path, ["a", "c"])
+    assert torch.equal(anew["axial"].fine.head.weight, before), "it knows no c"
+    assert torch.equal(anew["axial"].fine.down[0][0][0].weight, first.fine.down[0][0][0].weight)
+
+
 def test_the_peer_sees_volumes_of_any_size():
     torch.manual_seed(0)
     network = DynUNet(2, (4, 8, 8), flat=1)
@@ -114,8 +133,11 @@ def test_the_peer_sees_volumes_of_any_size():
     labels = np.zeros((7, 18, 21), np.uint8)
     labels[2:5, 4:9, 4:9] = 2
     case = Prepared(labels * 50, labels)
-    masks = masks_of(case, network.eval(), compare.IterationSettings(vote="mean", largest=True))
+    seen, likely = [], network.eval().likely
+    network.likely = lambda pieces: seen.append(pieces.shape[1:]) or likely(pieces)
+    masks = masks_of(case, network, compare.IterationSettings(vote="mean", largest=True), (8, 12, 16))
     assert masks.shape == (2, 7, 18, 21) and not (masks[0] & masks[1]).any()
+    assert set(seen) == {(8, 12, 16)} and len(seen) == 4, "in pieces as it has learnt from, and no larger ones"
     dataset = VolumeDataset([case], 1, compare_augmentation(), ("axial", "sagittal"), 2, (5, 24, 16))
     for index in range(4):
         sample = dataset[index]

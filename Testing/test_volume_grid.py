@@ -109,6 +109,20 @@ def test_weights_keep_what_is_even_and_what_rises(before, after):
     assert (np.diff(rising) >= -1e-6).all() and (before != after or np.array_equal(matrix, np.eye(before)))
 
 
+def test_a_coarser_voxel_is_the_mean_of_what_it_covers():
+    matrix = weights(8, 4)
+    np.testing.assert_allclose(matrix @ np.array([0, 0, 1, 1, 0, 1, 0, 0], np.float32), [0.0, 1.0, 0.5, 0.0])
+    np.testing.assert_allclose(weights(5, 2)[0], [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-6)
+
+
+def test_a_finer_copy_of_a_volume_is_hardly_blurred():
+    fine = weights(20, 40)
+    slices = np.zeros(20, np.float32)
+    slices[10] = 1.0
+    again = weights(40, 20) @ fine @ slices
+    assert again[10] >= 0.75 and again[8] == again[12] == 0.0
+
+
 def test_a_box_goes_to_the_stored_grid_and_back_in_all_orders():
     voxels, _, geometry = block((12, 20, 28), (1.0, 1.2, 3.0))
     for spacing in (None, 1.5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from GrayscaleDetSegLib.core.errors import RadiographError
+from GrayscaleDetSegLib.core.volumes.pipeline import VolumePipeline, VolumeSettings
 from GrayscaleDetSegLib.core.volumes.reading import read_volume
 from GrayscaleDetSegLib.core.volumes.volume import Volume
 from Testing.reading_files import dataset
@@ -112,6 +114,34 @@ def test_spacing_that_the_file_does_not_say(tmp_path):
     assert not volume.says_spacing and volume.spacing == (1.0, 1.0, 1.0) and "1 mm is taken" in volume.notes[0]
 
 
+@pytest.mark.parametrize(
+    "lines, note",
+    [
+        ("spacings: -0.9 1.1 2.5", "not a positive number along x: 1 mm is taken there"),
+        ("space: LPS\nspace directions: (0,0,0) (0,1.1,0) (0,0,2.5)\nspace origin: (0,0,0)", "along x: 1 mm is taken"),
+        ("space: LPS\nspace directions: (1,0,0) (1,0,0) (0,0,2.5)\nspace origin: (0,0,0)", "the directions in"),
+    ],
+)
+def test_a_placement_that_makes_no_sense_is_told(lines, note, tmp_path):
+    voxels = block()[0]
+    header = f"NRRD0004\ntype: short\ndimension: 3\nsizes: 28 26 24\nendian: little\nencoding: raw\n{lines}\n\n"
+    (tmp_path / "a.nrrd").write_bytes(header.encode() + voxels.astype("<i2").tobytes())
+    volume = read_volume(tmp_path / "a.nrrd")
+    assert any(note in each for each in volume.notes) and np.array_equal(volume.voxels, voxels)
+
+
+@pytest.mark.parametrize("number, value", [(1, 0.5), (0, float("nan"))])
+def test_a_nifti_file_whose_axes_are_askew_is_not_called_damaged(number, value, tmp_path):
+    path = tmp_path / "a.nii"
+    sitk.WriteImage(image_of(block()[0]), str(path))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<hh", content, 252, 0, 1)
+    struct.pack_into("<f", content, 280 + 4 * number, value)
+    path.write_bytes(bytes(content))
+    with pytest.raises(RadiographError, match="axes that are not at right angles, or none; resample it"):
+        read_volume(path)
+
+
 def write_series(folder: Path, voxels: np.ndarray, order=None, places=None, **tags) -> None:
     """One file a slice, along an oblique normal, named against their order; values below by 1000 by the rescale."""
     folder.mkdir(exist_ok=True)
@@ -119,8 +149,8 @@ def write_series(folder: Path, voxels: np.ndarray, order=None, places=None, **ta
     normal = np.cross(row, column)
     for number in range(len(voxels)) if order is None else order:
         place = 2.5 * number if places is None else places[number]
-        position = np.array([10.0, 20.0, 30.0]) + place * normal
         own = {key: value(number) if callable(value) else value for key, value in tags.items()}
+        position = np.array([10.0, 20.0, 30.0]) + place * normal + own.pop("aside", 0.0) * row
         made = dataset(
             (voxels[number] + 1000).astype(np.uint16), Modality="CT", SOPInstanceUID=f"2.25.{number + 1}",
             SeriesInstanceUID=own.pop("SeriesInstanceUID", "2.25.9"), RescaleIntercept="-1000", RescaleSlope="1",
@@ -158,6 +188,9 @@ SERIES = {
     "spacing": (dict(PixelSpacing=lambda n: [0.75, 0.5 + 0.1 * (n == 2)]), "differ in pixel spacing"),
     "one slice": (dict(order=[4]), "holds a single slice"),
     "no place": (dict(ImageOrientationPatient=[]), "does not say where it lies"),
+    "no directions": (dict(ImageOrientationPatient=[0.0] * 6), "does not say where it lies"),
+    "askew": (dict(ImageOrientationPatient=[0.8, 0.6, 0, 0.6, 0.8, 0]), "does not say where it lies"),
+    "beside": (dict(aside=lambda n: 40.0 * (n == 5)), "lie up to 40 mm beside the line"),
     "frames": (dict(NumberOfFrames=3), "holds 3 frames in one file"),
 }
 
@@ -177,6 +210,32 @@ def test_a_series_with_a_damaged_slice(tmp_path):
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(RadiographError, match="cut short|damaged"):
         read_volume(tmp_path / "ct")
+
+
+@pytest.mark.parametrize("content, reason", [(b"", "0001 is empty .0 bytes., though it is called as the slices in ct"),
+                                             (bytes(4096), "0001 is damaged, though it is called as the slices")])
+def test_a_slice_that_is_no_dicom_file_any_more_is_not_passed_over(content, reason, tmp_path):
+    write_series(tmp_path / "ct", block()[0])
+    (tmp_path / "ct" / "VERSION").write_text("of another kind")
+    assert read_volume(tmp_path / "ct").shape[0] == 24
+    (tmp_path / "ct" / "0001").write_bytes(content)
+    with pytest.raises(RadiographError, match=reason):
+        read_volume(tmp_path / "ct")
+
+
+def test_slices_that_are_missing_at_an_end_are_told_where_the_files_know(tmp_path):
+    voxels = block()[0]
+    numbered = dict(InstanceNumber=lambda n: n + 1)
+    write_series(tmp_path / "whole", voxels, ImagesInAcquisition=24, **numbered)
+    assert read_volume(tmp_path / "whole").missing is None
+    write_series(tmp_path / "first", voxels, order=range(3, 24), **numbered)
+    assert read_volume(tmp_path / "first").missing == "The slices are numbered from 4 on: those before may be missing."
+    write_series(tmp_path / "last", voxels, order=range(20), ImagesInAcquisition=24, **numbered)
+    found = read_volume(tmp_path / "last")
+    assert found.missing == "The files say that there are 24 slices and 20 are here: some may be missing."
+    assert VolumePipeline([], VolumeSettings(modality="MR"))._doubts(found)[0] == found.missing, "it reaches the user"
+    write_series(tmp_path / "unknown", voxels, order=range(20), InstanceNumber="")
+    assert read_volume(tmp_path / "unknown").missing is None
 
 
 def test_a_folder_without_slices(tmp_path):

@@ -146,8 +146,9 @@ class Session:
     def _baseline(self, name: str, training: bool) -> Trained | None:
         folder = self.folder / "rivals" / name
         if name == rival.NAME:
-            done = rival.finished_lsnet(self.classes, folder)
-            order = self.training, self.validation[::3], self.classes, self.budget, folder
+            rates = self.rates(rival.RATES)
+            done = rival.finished_lsnet(self.classes, folder, rates)
+            order = self.training, self.validation[::3], self.classes, self.budget, folder, rates
             return rival.train_lsnet(*order) if training and done is None else done
         rates = self.rates(experiment.RATES)
         if not training:

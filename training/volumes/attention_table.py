@@ -34,7 +34,7 @@ from ..files import write_aside
 from ..markdown_table import markdown_table
 from ..runs import RunError, command
 from . import detection_attention
-from .cases import VolumeCase, read_volume_set
+from .cases import VolumeCase, cases_of
 from .compare import shorter
 from .detection_attention import iou_of, region_figures, true_box
 from .regions import true_attention, true_regions
@@ -233,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
     networks = {}
     for kind, folder in folders.items():
         networks[kind], how = load(folder)
-    cases = [case for folder in sets for case in read_volume_set(folder) if case.split == "val"]
+    cases = [case for case in cases_of(settings, options.data) if case.split == "val"]
     found = summary([case_row(case, values, seen, networks, how) for case in cases])
     write_aside(options.output / "table.json", json.dumps(found, indent=1).encode())
     fallen = {kind: losses(folder) for kind, folder in folders.items()}

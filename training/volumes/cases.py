@@ -6,8 +6,9 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +98,37 @@ def read_volume_set(folder: Path) -> list[VolumeCase]:
         if sides[case.patient] != case.split:
             raise VolumeDataError(f"The patient {case.patient} is in train and in val of {table}.")
     return cases
+
+
+def folded(cases: Iterable[VolumeCase], number: int, folds: int) -> list[VolumeCase]:
+    """The same cases, split anew by patient: one of so many folds is val, and the others are train.
+
+    The patients of a set, in an order drawn once and for all, go to the folds in turn; `number` counts from 1.
+
+    Raises
+    ------
+    VolumeDataError
+        If there is no such fold, or a set has fewer patients than folds.
+    """
+    cases = list(cases)
+    if not 1 <= number <= folds or folds < 2:
+        raise VolumeDataError(f"There is no fold {number} of {folds}; folds count from 1, and there are two or more.")
+    places: dict[tuple[str, str], int] = {}
+    for name in sorted({case.set_name for case in cases}):
+        patients = sorted({case.patient for case in cases if case.set_name == name})
+        if len(patients) < folds:
+            raise VolumeDataError(f"{name} has {len(patients)} patients, too few for {folds} folds.")
+        order = np.random.default_rng(0).permutation(len(patients))
+        places |= {(name, patients[at]): place % folds for place, at in enumerate(order)}
+    return [
+        replace(case, split="val" if places[case.set_name, case.patient] == number - 1 else "train") for case in cases
+    ]
+
+
+def cases_of(settings: Mapping[str, Any], data: Path) -> list[VolumeCase]:
+    """The cases of a configuration's sets: as their tables split them, or by its ``fold = [number, folds]``."""
+    cases = [case for name in settings["sets"] for case in read_volume_set(data / name)]
+    return folded(cases, *settings["fold"]) if "fold" in settings else cases
 
 
 def label_values(folder: Path, named: Mapping[str, int] | None = None) -> dict[str, int]:

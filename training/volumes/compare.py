@@ -85,6 +85,7 @@ def judged(run: Path, method: str, data: Path) -> Judged:
 
 def _peer(run: Path, data: Path) -> Judged:
     described, target, cases, seen = opened(run, data)
+    patch = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))["network"]["patch"]
     network = dynunet.DynUNet(**described["config"])
     network.load_state_dict(torch.load(run / "network.pt", weights_only=True))
     network.eval()
@@ -92,7 +93,7 @@ def _peer(run: Path, data: Path) -> Judged:
     for case in cases:
         ready = prepared(case, target, seen)
         began = time.process_time()
-        masks = dynunet.masks_of(ready, network, how)
+        masks = dynunet.masks_of(ready, network, how, patch)
         spent += time.process_time() - began
         rows.append({OWN: ([dsc(mask, ready.mask_of(number)) for number, mask in enumerate(masks)], 0.0)})
     labels = tuple(name for name, _ in target.parts)

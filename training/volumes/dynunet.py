@@ -149,24 +149,33 @@ class DynUNetTraining(StagedTraining):
 
 
 @torch.inference_mode()
-def masks_of(case: Prepared, network: DynUNet, settings: IterationSettings) -> np.ndarray:
-    """The masks (labels, superior, posterior, left) of a case, cleaned as those of the other methods are."""
-    image = torch.from_numpy(case.working)[None].to(next(network.parameters()).device)
-    likely = network.likely(image)[0].cpu().numpy()
-    return together({"axial": likely}, settings)[1]
+def masks_of(case: Prepared, network: DynUNet, settings: IterationSettings, patch: Sequence[int]) -> np.ndarray:
+    """The masks (labels, superior, posterior, left) of a case, cleaned as those of the other methods are.
+
+    The volume is seen as nnU-Net sees it: in pieces of the size that was learnt from, which overlap by half and count
+    most in their middle. Seen whole, its norms are of more background than they have learnt.
+    """
+    from monai.inferers import sliding_window_inference
+
+    image = torch.from_numpy(case.working)[None, None].to(next(network.parameters()).device)
+    likely = sliding_window_inference(
+        image, tuple(patch), 1, lambda pieces: network.likely(pieces[:, 0]), overlap=0.5, mode="gaussian",
+        padding_mode="replicate",
+    )  # fmt: skip
+    return together({"axial": likely[0].cpu().numpy()}, settings)[1]
 
 
 class DynUNetValidation(Validation):
     """DSC on val."""
 
-    def __init__(self, cases: list[Prepared], settings: IterationSettings, every: int) -> None:
+    def __init__(self, cases: list[Prepared], settings: IterationSettings, every: int, patch: Sequence[int]) -> None:
         super().__init__(every)
-        self.cases, self.settings = cases, settings
+        self.cases, self.settings, self.patch = cases, settings, tuple(patch)
 
     def figures(self, module: DynUNetTraining) -> tuple[dict[str, float], list[str]]:
         rows = []
         for case in self.cases:
-            masks = masks_of(case, module.network, self.settings)
+            masks = masks_of(case, module.network, self.settings, self.patch)
             rows.append([dsc(mask, case.mask_of(number)) for number, mask in enumerate(masks)])
         each = np.mean(rows, axis=0)
         return {"dsc": float(each.mean())}, [", ".join(f"{value:.4f}" for value in each)] if len(each) > 1 else []
@@ -187,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     loader = run.loader(dataset, as_list)
     module_of = partial(DynUNetTraining, loss=run.loss)
     validation = DynUNetValidation(
-        run.prepared("val", settings.get("validate_with")), run.iteration, settings["validate_every"]
+        run.prepared("val", settings.get("validate_with")), run.iteration, settings["validate_every"], patch
     )
     run.fit(module_of(DynUNet(labels, **own), run.stages, len(loader)), loader, validation, clip=5.0, quiet=True)
     run.end()

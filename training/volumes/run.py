@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from GrayscaleDetSegLib.core.volumes.views import dsc
 from ..runs import CHECKPOINT, Machine, Run, RunError, StagedTraining, Validation, is_first
 from ..runs.record import Record, open_log, say
 from .augmentation import Augmentation
-from .cases import VolumeCase, VolumeDataError, fingerprint_of, label_values, read_volume_set
+from .cases import VolumeCase, VolumeDataError, cases_of, fingerprint_of, label_values
 from .data import LEAST, MARGIN, Prepared, Sample, SliceDataset, Target, prepared
 from .losses import KINDS
 
@@ -75,13 +76,12 @@ class VolumeRun(Run):
         torch.set_num_threads(options.threads)
         text = options.config.read_text(encoding="utf-8")
         settings = tomllib.loads(text)
-        folders = [options.data / name for name in settings["sets"]]
-        cases = [case for folder in folders for case in read_volume_set(folder)]
+        cases = cases_of(settings, options.data)
         if {case.split for case in cases} != {"train", "val"}:
             raise VolumeDataError(f"The sets {', '.join(settings['sets'])} need volumes for train and for val.")
         run = cls(
             options.data, options.output, options.start, settings, options.workers, machine=Machine.of(options),
-            volumes=tuple(cases), target=target_of(settings, folders[0]), extra=options,
+            volumes=tuple(cases), target=target_of(settings, options.data / settings["sets"][0]), extra=options,
         )  # fmt: skip
         run._begin(text)
         lightning.seed_everything(settings["seed"], workers=True, verbose=False)
@@ -223,7 +223,9 @@ def train(
     loader = run.loader(dataset, as_list)
     network = Networks(config)
     if run.start is not None:
-        begin_from(network, run.start)
+        names = label_values(run.data / run.settings["sets"][0], run.settings.get("labels"))
+        wanted = [name for name, value in names.items() if value in run.target.values]
+        begin_from(network, run.start, () if run.target.several else wanted)
         run = replace(run, start=None)
     module = module_of(network, run.stages, len(loader))
     validation = VolumeValidation(
@@ -232,10 +234,11 @@ def train(
     run.fit(module, loader, validation, clip=run.settings.get("clip", 5.0), quiet=True)
 
 
-def begin_from(network: Networks, folder: Path) -> None:
+def begin_from(network: Networks, folder: Path, wanted: Sequence[str] = ()) -> None:
     """Load the weights of a finished run; a recurrent network may begin with those of a step-wise one.
 
-    Heads for another number of labels begin anew.
+    Heads for another number of labels begin anew, except that of a target which is made up of some of the run's labels
+    (`wanted`): it begins with what they say.
 
     Raises
     ------
@@ -245,7 +248,13 @@ def begin_from(network: Networks, folder: Path) -> None:
     own = network.state_dict()
     try:
         state = torch.load(folder / "network.pt", weights_only=True)
+        described = json.loads((folder / "network.json").read_text(encoding="utf-8")) if wanted else {}
+        said = described.get("labels", [])
+        chosen = [said.index(name) + 1 for name in wanted if name in said]
         anew = [key for key in state if ".head." in key and key in own and own[key].shape != state[key].shape]
+        if chosen and len(chosen) == len(wanted) and network.config.labels == 1:
+            state |= {key: _taken_together(state[key], len(said), chosen) for key in anew}
+            anew = []
         missing, unknown = network.load_state_dict(
             {key: values for key, values in state.items() if key not in anew}, strict=False
         )
@@ -255,6 +264,13 @@ def begin_from(network: Networks, folder: Path) -> None:
     other = [*unknown, *(key for key in missing if ".saliency." not in key and key not in anew)]
     if other:
         raise VolumeDataError(f"{folder} has networks of another kind: {', '.join(other[:3])} do not fit.")
+
+
+def _taken_together(head: torch.Tensor, labels: int, chosen: list[int]) -> torch.Tensor:
+    """A head's weights or biases for some of its labels (counted from 1) as one: their mean over that of all others."""
+    each = head.unflatten(0, (labels + 1, -1))
+    others = [number for number in range(labels + 1) if number not in chosen]
+    return each[chosen].mean(0) - each[others].mean(0)
 
 
 def as_list(samples: list[Sample]) -> list[Sample]:

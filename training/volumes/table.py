@@ -29,7 +29,7 @@ from GrayscaleDetSegLib.core.volumes.views import dsc
 from ..compare.statistics import DRAWS
 from ..files import write_aside
 from ..runs import command
-from .cases import VolumeCase, read_volume_set
+from .cases import VolumeCase, cases_of
 from .data import Prepared, Target, prepared
 from .run import CONFIG, target_of
 
@@ -163,9 +163,9 @@ def opened(run: Path, data: Path) -> tuple[dict[str, Any], Target, list[VolumeCa
     """What a finished run is, what it has learnt, the cases of val, and how it sees them."""
     settings = tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
     described = json.loads((run / "network.json").read_text(encoding="utf-8"))
-    folders = [data / name for name in settings["sets"]]
-    cases = [case for folder in folders for case in read_volume_set(folder) if case.split == "val"]
-    return described, target_of(settings, folders[0]), cases, VolumeSettings.from_dict(settings.get("volume", {}))
+    cases = [case for case in cases_of(settings, data) if case.split == "val"]
+    target = target_of(settings, data / settings["sets"][0])
+    return described, target, cases, VolumeSettings.from_dict(settings.get("volume", {}))
 
 
 @command

@@ -11,7 +11,7 @@ from ..core.post_processing import PostProcessing
 from ..core.results import AnyResult, image_of
 from ..core.volumes.result import VolumeResult
 from ..scene import outcome as outcomes
-from ..scene import record, rounds_table, segmentation, table, volumes
+from ..scene import record, segmentation, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
@@ -19,11 +19,11 @@ from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
 from ..scene.whole_volumes import read_whole
-from . import object_changes
+from . import following, object_changes
 from .dicom_context import context_of
 from .drag import ThresholdDrag
 from .history import History
-from .placing import adopt, place_regions
+from .placing import adopt
 from .shown import AnyReading, Reading, Shown, WholeReading
 from .store import ResultStore
 from .threshold_view import set_interactive, show_thresholds
@@ -182,15 +182,8 @@ class Workspace:
         """As :meth:`shown`, and update table, regions and cloud after edits by hand; without edits nothing is written.
         """
         shown = self.shown(node)
-        if shown is None:
-            return None
-        found = outcomes.outcome_of(node)
-        with self.writing():
-            if found.table is not None and not table.is_of(found.table, shown.result):
-                table.fill_table(found.table, shown.result)
-            outcomes.remove_regions(found, [each for each in found.regions if each not in shown.identities])
-            if found.shown_segment is not None and found.shown_segment not in shown.identities:
-                outcomes.remove_thresholds(found)
+        if shown is not None:
+            following.drop_gone(self, node, shown)
         return shown
 
     def outcome(self, node: vtkMRMLSegmentationNode) -> Outcome:
@@ -315,7 +308,7 @@ class Workspace:
         with self.writing():
             if not self.store(node).undo():
                 return False
-            self._follow(node)
+            following.follow(self, node)
         return True
 
     def show_object(self, node: vtkMRMLSegmentationNode, identity: str) -> CloudFrame | None:
@@ -359,40 +352,11 @@ class Workspace:
             except BaseException:  # a scene that is half built is worse than the error
                 if before is not None and store.node is not None:
                     store.restore(before)
-                    self._follow(node)
+                    following.follow(self, node)
                 raise
             if before is not None:
                 store.remember(before)
 
-    def _follow(self, node: vtkMRMLSegmentationNode) -> None:
-        """Bring the other nodes of a result up to what segments and document were set back to."""
-        shown, found = self.store(node).loaded(), outcomes.outcome_of(node)
-        if shown is not None:
-            volumes.note_reading(found.volume, image_of(shown.result))
-            self.refresh(node, shown)
-        else:  # it showed no result, or the image of that is another one now
-            outcomes.remove_helpers(found)
-            found.volume = None if record.kept_document(node) is None else found.volume
-            outcomes.connect(found)
-
     def refresh(self, node: vtkMRMLSegmentationNode, shown: Shown) -> Outcome:
         """Update all nodes of a segmentation to the result that it shows and has stored."""
-        found, result, identities = outcomes.outcome_of(node), shown.result, shown.identities
-        outcomes.remove_seen(found)  # which are those of what was there before
-        place_regions(found, self.grid(node), shown, self.held(), self.image_views)
-        if found.table is None:
-            found.table = table.add_table(self.scene, result, f"{node.GetName()} results")
-        else:
-            table.fill_table(found.table, result)
-        if found.rounds is not None:
-            rounds_table.fill_rounds(found.rounds, result)
-        elif rounds_table.has_rounds(result):
-            found.rounds = rounds_table.add_rounds(self.scene, result, f"{node.GetName()} rounds")
-        if node.GetDisplayNode() is not None:
-            show_in(node.GetDisplayNode(), self.image_views)
-        outcomes.connect(found)
-        if found.shown_segment is not None and found.shown_segment not in identities:
-            outcomes.remove_thresholds(found)
-        elif found.shown_segment is not None:
-            show_thresholds(found, result, found.shown_segment, self.cloud_views)
-        return found
+        return following.refresh(self, node, shown)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SAME = 0.05
 """Px by which a region's edges may differ and still count as unmoved: nodes keep places in single precision."""
+UNPREPARED = (GrayscaleDetSegError, ImportError, OSError)
+"""What keeps a drawing from beginning: the scene or the user, and a PyTorch whose files can't be loaded."""
 
 
 class RegionWork:
@@ -129,13 +131,16 @@ class RegionWork:
         session.finishing.emit()
         try:
             shown = results.shown(node)
-            item, volume, grid = shown.object_of(identity), results.nodes(node).volume, results.grid(node)
+            item = None if shown is None else shown.object_of(identity)
+            if item is None:
+                return
+            volume, grid = results.nodes(node).volume, results.grid(node)
             if results.is_locked(node, identity):
                 text = _("{name} is locked; unlock it in the table first.").format(name=display_name(item.name))
                 session.messages.say(text)
                 return
             session.prepare()
-        except Exception as error:
+        except UNPREPARED as error:
             session.messages.fail(error)
             return
         if not session.machine.send(Event.DRAW):
@@ -186,7 +191,7 @@ class RegionWork:
             if into is not None and self._results.grid(into).index != grid.index:
                 into = None  # another slice has a result of its own
             session.prepare()
-        except Exception as error:
+        except UNPREPARED as error:
             session.messages.fail(error)
             return
         if not session.machine.send(Event.DRAW):  # something has begun while PyTorch was being imported

@@ -22,7 +22,7 @@ from . import tables
 from .plan import NETWORK, PLAN, read_plan
 from .tables import Runs
 
-PARTS = ("saliency", "pairs", "exchange", "rounds", "organs", "time")
+PARTS = ("saliency", "pairs", "votes", "alone", "folds", "exchange", "rounds", "organs", "time")
 PAIRS = {
     "ACDC, 3 mm": ("heart_step_wise", "heart_rstn"), "Phantoms' organ": ("organ_step_wise", "organ_rstn"),
     "Hippocampus": ("parts_step_wise", "parts_rstn"), "Prostate": ("prostate_again_step_wise", "prostate_again_rstn"),
@@ -50,6 +50,12 @@ def sections(part: str, runs: Runs, pairs: dict[str, tuple[str, str]]) -> dict[s
         for title, names in ORGANS.items():
             found[f"{title} (Table 3.5)"] = tables.organs(runs, *names)
         return found
+    if part == "votes":
+        return {"Views by majority and by mean (3.3, 3.4)": tables.votes(runs, pairs)}
+    if part == "alone":
+        return {f"ACDC, {title} (Table 3.4)": lines for title, lines in tables.alone(runs).items()}
+    if part == "folds":
+        return {f"Phantoms' organ in {tables.FOLDS} folds: step-wise and recurrent (Table 3.3)": tables.folds(runs)}
     if part == "time":
         return {"Seconds a volume": tables.times(runs, pairs)}
     for title, names in pairs.items():

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from GrayscaleDetSegLib.core.methods.organ_then_part import OrganThenPart
-from GrayscaleDetSegLib.core.methods.volumetric import Part
+from GrayscaleDetSegLib.core.methods.volumetric import Found, Part
 from GrayscaleDetSegLib.core.stopwatch import Stopwatch
-from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, fixed_points
+from GrayscaleDetSegLib.core.volumes.iteration import IterationSettings, Outcome, fixed_point, fixed_points
 from GrayscaleDetSegLib.core.volumes.networks import NetworkConfig, Networks
-from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings
+from GrayscaleDetSegLib.core.volumes.pipeline import VolumeSettings, settled
 from GrayscaleDetSegLib.core.volumes.rounds import Rounds
 from GrayscaleDetSegLib.core.volumes.views import dsc
 
@@ -220,6 +220,61 @@ def within(organ: Path, part: Path, data: Path) -> Judged:
         return Judged(inner.labels, tuple(case.patient for case in inner.cases), cases, parameters, 0.0)
 
     return kept(part / f"within_{organ.name}.json", judge)
+
+
+CLAIMED = "claimed by others"
+"""Not DSC: the share of each label's voxels that another network claims as well."""
+
+
+def separate(parts: Sequence[Path], data: Path, folder: Path) -> Judged:
+    """Networks of one label each on the same volumes (Table 3.4): a voxel claimed twice goes to the surer one."""
+    each = [Finished.of(part, data) for part in parts]
+
+    def scored(outcomes: list[Outcome], truths: list[np.ndarray]) -> list[float]:
+        masks = settled([Found(one.target.label, outcome) for one, outcome in zip(each, outcomes)])
+        return [dsc(mask, truth) for mask, truth in zip(masks.values(), truths)]
+
+    def rows_of(case: VolumeCase) -> Scores:
+        ready = [prepared(case, one.target, one.seen) for one in each]
+        truths = [one.mask for one in ready]
+        first, last = (
+            [fixed_point(of.working, one.networks, settings) for of, one, settings in zip(ready, each, how)]
+            for how in ([replace(one.settings, rounds=0) for one in each], [one.settings for one in each])
+        )
+        claims = np.sum([outcome.mask for outcome in last], axis=0)
+        shared = [float((claims[outcome.mask] > 1).mean()) if outcome.mask.any() else 0.0 for outcome in last]
+        used = float(np.mean([len(outcome.similarities) for outcome in last]))
+        return {COARSE: (scored(first, truths), 0.0), END: (scored(last, truths), used), CLAIMED: (shared, used)}
+
+    def judge() -> Judged:
+        cases = tuple(rows_of(case) for case in each[0].cases)
+        parameters = sum(weights.numel() for one in each for weights in one.networks.parameters())
+        labels = tuple(label for one in each for label in one.labels)
+        return Judged(labels, tuple(case.patient for case in each[0].cases), cases, parameters, 0.0)
+
+    return kept(folder / f"{'_and_'.join(part.name for part in parts)}.json", judge)
+
+
+def voted(run: Path, data: Path) -> Judged | None:
+    """Coarse look and end by a majority of the views' masks, as the article's 3.3; None where there is one view."""
+    finished = Finished.of(run, data)
+    networks, settings = remembering(finished.networks), replace(finished.settings, vote="majority")
+    if len(networks) == 1:
+        return None
+
+    def rows_of(case: Prepared) -> Scores:
+        coarse = ended(case, networks, replace(settings, rounds=0))
+        return {COARSE: coarse, END: ended(case, networks, settings)}
+
+    return kept(run / "voted.json", lambda: finished.judged(rows_of))
+
+
+def joined(judged: Sequence[Judged]) -> Judged:
+    """Of folds: all their volumes, of one network's size and the mean of their times."""
+    cases = tuple(case for each in judged for case in each.cases)
+    patients = tuple(patient for each in judged for patient in each.patients)
+    seconds = float(np.average([each.seconds for each in judged], weights=[len(each.cases) for each in judged]))
+    return Judged(judged[0].labels, patients, cases, judged[0].parameters, seconds)
 
 
 def seconds(run: Path, data: Path) -> dict[str, float]:

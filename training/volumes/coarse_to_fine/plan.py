@@ -74,7 +74,8 @@ class Planned:
 def read_plan(path: Path = PLAN) -> dict[str, Planned]:
     """All runs by name: each the base's settings, over them the method's, over them its own; or of a file beside it.
 
-    What a run begins with must stand before it.
+    A base may have one of its own, whose settings it has where it says nothing else. What a run begins with must stand
+    before it; where ``start`` is empty it begins with nothing.
     """
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     found: dict[str, Planned] = {}
@@ -84,10 +85,17 @@ def read_plan(path: Path = PLAN) -> dict[str, Planned]:
             settings = tomllib.loads((path.parent / run["config"]).read_text(encoding="utf-8"))
         else:
             own = {key: value for key, value in run.items() if key not in ("name", "base", "method")}
-            settings = merged(merged(content["base"][run["base"]], content["method"][method]), own)
-        start = settings.pop("start", None)
-        found[name] = Planned(name, method, settings, None if start is None else found[start])
+            settings = merged(merged(based(content["base"], run["base"]), content["method"][method]), own)
+        start = settings.pop("start", "")
+        found[name] = Planned(name, method, settings, found[start] if start else None)
     return found
+
+
+def based(bases: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """The settings of a base, over those of the one that it has itself."""
+    own = dict(bases[name])
+    parent = own.pop("base", None)
+    return own if parent is None else merged(based(bases, parent), own)
 
 
 def merged(first: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...markdown_table import markdown_table
 from ..table import ROUNDS, THRESHOLDS, Judged, interval
 from . import measure
-from .measure import COARSE, END, SIMILARITIES, TRUE_BOXES, scores, used
+from .measure import CLAIMED, COARSE, END, SIMILARITIES, TRUE_BOXES, scores, used
 
 MISSED = 0.01
 """A volume with less DSC than this is one in which the target was missed."""
@@ -61,7 +62,7 @@ def table(rows: Sequence[Row], against: Row | None = None, missed: bool = False)
         head.append("missed")
     if against is not None:
         head += [f"more than {against.name}", "won : lost"]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines = []
     for row in rows:
         low, high = interval(row.scores, row.patients)
         rounds = "" if row.rounds is None else f"{row.rounds.mean():.1f}"
@@ -74,8 +75,8 @@ def table(rows: Sequence[Row], against: Row | None = None, missed: bool = False)
             cells.append(f"{int((row.scores < MISSED).sum())} of {len(row.scores)}")
         if against is not None:
             cells += ["", ""] if row is against or row.other else list(duel(row, against))
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        lines.append(cells)
+    return markdown_table(head, lines).splitlines()
 
 
 def duel(row: Row, other: Row) -> tuple[str, str]:
@@ -121,29 +122,30 @@ def saliency(runs: Runs) -> list[str]:
 
 def fitted(runs: Runs) -> list[str]:
     """As the end of 3.5.3.3: what the true box in every round adds, with and without fine-tuning."""
-    lines = ["| | as it is | true box in every round | more by it | won : lost |", "|---|---|---|---|---|"]
+    rows = []
     for name, title in {"heart_step_wise": "step-wise", **SALIENCY}.items():
         judged = runs.ends(name)
         if judged is None:
             continue
         own, told = Row.of(title, judged, END), Row.of(title, judged, TRUE_BOXES)
         text, won = duel(told, own)
-        lines.append(
-            f"| {title} | {100 * own.scores.mean():.1f} | {100 * told.scores.mean():.1f} | {text} | {won} |"
-        )
-    return lines if len(lines) > 2 else []
+        rows.append([title, f"{100 * own.scores.mean():.1f}", f"{100 * told.scores.mean():.1f}", text, won])
+    titles = ["", "as it is", "true box in every round", "more by it", "won : lost"]
+    return markdown_table(titles, rows).splitlines() if rows else []
 
 
-def pair(first: Judged, second: Judged) -> list[str]:
+METHODS = {"step_wise": "step-wise", "rstn": "recurrent"}
+"""Method -> what tables call it."""
+
+
+def pair(first: Judged, second: Judged, names: Sequence[str] = tuple(METHODS.values())) -> list[str]:
     """As Tables 3.3 and 3.4: coarse and end of both methods, for each label and for their mean.
 
     The difference is that of the ends; a star marks an end below its own coarse look.
     """
-    lines = [
-        "| | step-wise, coarse | step-wise | recurrent, coarse | recurrent | more by it | won : lost | "
-        "largest gain, loss | rounds |",
-        "|---" * 9 + "|",
-    ]
+    titles = ["", *(f"{name}{look}" for name in names for look in (", coarse", ""))]
+    titles += ["more by it", "won : lost", "largest gain, loss", "rounds"]
+    rows = []
     each: list[tuple[str, tuple[str, ...]]] = [(label, (label,)) for label in first.labels]
     for title, labels in [*each, *([("mean", ())] if len(each) > 1 else [])]:
         cells, ends = [], []
@@ -158,11 +160,66 @@ def pair(first: Judged, second: Judged) -> list[str]:
             ends.append(end)
         more = 100 * (ends[1].scores - ends[0].scores)
         spent = f"{used(first, END).mean():.1f}, {used(second, END).mean():.1f}"
-        lines.append(
-            f"| {title} | {' | '.join(cells)} | {' | '.join(duel(ends[1], ends[0]))} | "
-            f"{more.max():+.1f}, {more.min():+.1f} | {spent} |"
-        )
-    return lines
+        rows.append([title, *cells, *duel(ends[1], ends[0]), f"{more.max():+.1f}, {more.min():+.1f}", spent])
+    return markdown_table(titles, rows).splitlines()
+
+
+STRUCTURES, TOGETHER = ("right_ventricle", "myocardium", "ventricle"), "heart"
+"""What runs of one structure each are called, without the method, and those that have learnt all of them."""
+
+
+def alone(runs: Runs) -> dict[str, list[str]]:
+    """As Table 3.4: each structure by networks of its own, by both methods, and beside networks of all; by title."""
+    found, apart = {}, {}
+    for method, title in METHODS.items():
+        parts = [runs.made(f"{name}_{method}") for name in STRUCTURES]
+        there = [part for part in parts if part is not None]
+        if len(there) < len(STRUCTURES):
+            continue
+        apart[method] = separate = measure.separate(there, runs.data, runs.output)
+        shared = runs.ends(f"{TOGETHER}_{method}")
+        if shared is not None:
+            found[f"{title}, each alone and all together"] = pair(separate, shared, ("each alone", "all together"))
+        claimed = [f"{label} {100 * scores(separate, CLAIMED, [label]).mean():.1f} %" for label in separate.labels]
+        found[f"{title}, voxels that another claims as well"] = [", ".join(claimed)]
+    if len(apart) == len(METHODS):
+        found["each structure alone, step-wise and recurrent"] = pair(*apart.values())
+    return found
+
+
+FOLDS = 4
+"""The article's."""
+
+
+def folds(runs: Runs) -> list[str]:
+    """As Table 3.3 in folds by patient: both methods on all volumes, each judged by what has not seen it."""
+    both = []
+    for method in METHODS:
+        each = [runs.ends(f"fold_{number}_{method}") for number in range(1, FOLDS + 1)]
+        there = [judged for judged in each if judged is not None]
+        if len(there) < FOLDS:
+            return []
+        both.append(measure.joined(there))
+    return pair(*both)
+
+
+def votes(runs: Runs, pairs: dict[str, tuple[str, str]]) -> list[str]:
+    """Views put together by a majority of their masks (3.3) and by the mean of their probabilities (3.4)."""
+    titles = ["", "coarse, mean", "coarse, majority", "more by it", "won : lost"]
+    titles += ["rounds, mean", "rounds, majority", "more by it", "won : lost"]
+    rows = []
+    for title, names in pairs.items():
+        for name, method in zip(names, METHODS.values()):
+            run = runs.made(name)
+            majority = None if run is None else measure.voted(run, runs.data)
+            if run is None or majority is None:
+                continue
+            mean, cells = measure.ends(run, runs.data), []
+            for row in (COARSE, END):
+                one, other = Row.of("mean", mean, row), Row.of("majority", majority, row)
+                cells += [f"{100 * each.scores.mean():.1f}" for each in (one, other)] + [*duel(other, one)]
+            rows.append([f"{title}, {method}", *cells])
+    return markdown_table(titles, rows).splitlines() if rows else []
 
 
 def exchange(runs: Runs, step_wise: str, rstn: str) -> list[str]:
@@ -184,19 +241,17 @@ def exchange(runs: Runs, step_wise: str, rstn: str) -> list[str]:
 
 def agreement(judged: dict[str, Judged]) -> list[str]:
     """DSC of a round with the one before, after so many rounds, and the share of volumes that reach a threshold."""
-    lines = [
-        f"| | {' | '.join(f'round {count}' for count in ROUNDS)} | least of the last | "
-        + " | ".join(f"d > {threshold:.2f} reached" for threshold in THRESHOLDS) + " |",
-        "|---" * (2 + len(ROUNDS) + len(THRESHOLDS)) + "|",
-    ]  # fmt: skip
+    titles = ["", *(f"round {count}" for count in ROUNDS), "least of the last"]
+    titles += [f"d > {threshold:.2f} reached" for threshold in THRESHOLDS]
+    rows = []
     for title, each in judged.items():
         all_of = [case[SIMILARITIES][0] for case in each.cases]
         # a target that was lost has no more rounds: its last one counts on
         values = np.array([[one[min(count, len(one)) - 1] for count in ROUNDS] for one in all_of])
         cells = [f"{value:.4f}" for value in values.mean(0)] + [f"{values[:, -1].min():.4f}"]
         cells += [f"{sum(max(one) >= threshold for one in all_of)} of {len(all_of)}" for threshold in THRESHOLDS]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    return lines
+        rows.append([title, *cells])
+    return markdown_table(titles, rows).splitlines()
 
 
 def organs(runs: Runs, organ: str, direct: str, part: str, names: tuple[str, str]) -> list[str]:
@@ -211,7 +266,7 @@ def organs(runs: Runs, organ: str, direct: str, part: str, names: tuple[str, str
         Of the organ and of the part.
     """
     lines = []
-    for method, title in {"step_wise": "step-wise", "rstn": "recurrent"}.items():
+    for method, title in METHODS.items():
         first, alone, inner = (runs.made(f"{name}_{method}") for name in (organ, direct, part))
         if first is None or alone is None or inner is None:
             continue
@@ -233,20 +288,17 @@ def organs(runs: Runs, organ: str, direct: str, part: str, names: tuple[str, str
 
 def times(runs: Runs, pairs: dict[str, tuple[str, str]]) -> list[str]:
     """Seconds of a recurrent round beside one coarse and one fine pass of the step-wise networks."""
-    lines = [
-        "| | step-wise: coarse | fine, once | all | recurrent: coarse | a round | all | a round : coarse and fine | "
-        "all : coarse and fine |",
-        "|---" * 9 + "|",
-    ]
+    titles = ["", "step-wise: coarse", "fine, once", "all", "recurrent: coarse", "a round", "all"]
+    titles += ["a round : coarse and fine", "all : coarse and fine"]
+    rows = []
     for title, names in pairs.items():
         folders = [runs.made(name) for name in names]
         if None in folders:
             continue
         own, other = (measure.seconds(run, runs.data) for run in folders if run is not None)
         unit = own["coarse"] + own["first round"]
-        lines.append(
-            f"| {title} | {own['coarse']:.3f} | {own['first round']:.3f} | {own['as shipped']:.3f} | "
-            f"{other['coarse']:.3f} | {other['later round']:.3f} | {other['as shipped']:.3f} | "
-            f"{other['later round'] / unit:.2f} | {other['as shipped'] / unit:.2f} |"
-        )
-    return lines if len(lines) > 2 else []
+        taken = [own["coarse"], own["first round"], own["as shipped"]]
+        taken += [other["coarse"], other["later round"], other["as shipped"]]
+        shares = [other[name] / unit for name in ("later round", "as shipped")]
+        rows.append([title, *(f"{value:.3f}" for value in taken), *(f"{value:.2f}" for value in shares)])
+    return markdown_table(titles, rows).splitlines() if rows else []

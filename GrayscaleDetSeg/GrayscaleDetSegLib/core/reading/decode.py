@@ -191,7 +191,7 @@ def _native_words(dataset, layout: Layout, name: str) -> np.ndarray:
     count = layout.rows * layout.columns * (2 if half_chroma else layout.samples)
     expected = count * layout.allocated // 8
     if len(data) < expected:
-        raise RadiographError(f"{name} is cut short: it holds {len(data) / expected:.0%} of its pixel data; "
+        raise RadiographError(f"{name} is cut short: it holds {100 * len(data) // expected}% of its pixel data; "
                               f"copy or export it again.")
     big = is_big_endian(dataset)
     words = np.frombuffer(data, f"{'>' if big else '<'}u{layout.allocated // 8}", count)

@@ -68,6 +68,17 @@ def has_sound_placement(path: Path) -> bool:
     return forms is None or not forms.codes[1] or bool(np.isfinite(forms.sform).all())
 
 
+def is_askew(path: Path) -> bool:
+    """Whether the placement that a header gives first has axes without a length, or not at right angles."""
+    forms = nifti_forms(path)
+    if forms is None or not any(forms.codes):
+        return False
+    form = forms.sform if forms.codes[1] else forms.qform
+    with np.errstate(all="ignore"):
+        axes = form / np.linalg.norm(form, axis=0)
+        return not bool(np.abs(axes.T @ axes - np.eye(3)).max() < 1e-2)  # also where something is no number
+
+
 def nifti_notes(path: Path) -> list[str]:
     """A sentence for each way in which a header's placements contradict each other in the plane."""
     forms = nifti_forms(path)

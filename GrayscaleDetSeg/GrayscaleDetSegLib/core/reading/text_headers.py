@@ -99,8 +99,9 @@ class TextHeader:
             data = self._inflated(data, size)
             values = np.frombuffer(data, self.dtype, min(count, len(data) // self.dtype.itemsize))
         if len(values) < count:
-            raise RadiographError(f"{self.file.name} is cut short: it holds {len(values) / count:.0%} of its pixels; "
-                                  f"copy or export it again.")
+            share = 100 * len(values) // count
+            raise RadiographError(f"{self.file.name} is cut short: it holds {share}% of its pixels; copy or export it "
+                                  "again.")
         values = values.astype(self.dtype.newbyteorder("="), copy=False).reshape(shape[::-1])
         if self.component_axis is not None:
             values = np.moveaxis(values, len(shape) - 1 - self.component_axis, -1)

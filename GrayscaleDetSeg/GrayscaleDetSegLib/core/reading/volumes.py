@@ -222,7 +222,7 @@ def check_nifti_length(path: Path, header: Header) -> None:
         except (EOFError, OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
             raise RadiographError(f"{path.name} is cut short or damaged; copy or export it again.") from error
     if length < expected:
-        raise RadiographError(f"{path.name} is cut short: it holds {length / expected:.0%} of its bytes; "
+        raise RadiographError(f"{path.name} is cut short: it holds {100 * length // expected}% of its bytes; "
                               f"copy or export it again.")
 
 

@@ -34,8 +34,9 @@ def finished(
     modality: str | None = None,
     notes: tuple[str, ...] = (),
     says_spacing: bool = True,
+    missing: str | None = None,
 ) -> Volume:
-    """The volume of values (slices, rows, columns), their window from percentiles.
+    """The volume of values (slices, rows, columns), their window from percentiles; the rest as :class:`Volume` has it.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def finished(
         )
     more = [note.replace("pixels", "voxels") for note in more]
     mapping = window_of(values, geometry)
-    return Volume(values, mapping, geometry, says_spacing, source, modality, (*notes, *more))
+    return Volume(values, mapping, geometry, says_spacing, source, modality, (*notes, *more), missing)
 
 
 def looks_like_labels(values: np.ndarray, geometry: Geometry) -> bool:

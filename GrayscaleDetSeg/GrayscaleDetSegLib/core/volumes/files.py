@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..radiograph import Source
-from ..reading.common import Header, check_claim, named, read_array, read_header
+from ..reading.common import Header, Undecodable, check_claim, named, read_array, read_header
+from ..reading.nifti import is_askew
 from ..reading.text_headers import TextHeader, read_metaimage_header, read_nrrd_header
 from ..reading.volumes import MetaImageReader, NiftiReader, NrrdReader, check_nifti_length
 from .checks import check_size, finished
@@ -39,12 +40,28 @@ def read_file(path: Path, head: bytes) -> Volume:
     if b"Segment0_ID:=" in head:
         raise RadiographError(f"{path.name} holds a segmentation, not an image; choose the volume that it belongs to.")
     header, says_spacing, values = reader_of(head)(path)
-    notes: tuple[str, ...] = () if says_spacing else ("the file does not say its spacing: 1 mm is taken",)
+    notes = _doubts(header, says_spacing)
     geometry = header.geometry()
     return finished(
         values.reshape(header.size[2::-1]), geometry, path.name, source=Source(path), notes=notes,
         says_spacing=says_spacing,
     )  # fmt: skip
+
+
+def _doubts(header: Header, says_spacing: bool) -> tuple[str, ...]:
+    """Sentences on a placement that is not there or makes no sense; see ``Header.geometry`` for what is taken then."""
+    if not says_spacing:
+        return ("the file does not say its spacing: 1 mm is taken",)
+    notes = []
+    wrong = [axis for axis, value in zip("xyz", header.spacing) if not (np.isfinite(value) and value > 0)]
+    if wrong:
+        notes.append(
+            f"the spacing in the header is not a positive number along {' and '.join(wrong)}: 1 mm is taken there"
+        )
+    matrix = np.reshape(header.direction, (len(header.size), -1))
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
+        notes.append("the directions in the header are none: left, posterior and superior are taken")
+    return tuple(notes)
 
 
 def _of_text(stored: TextHeader, path: Path) -> tuple[Header, bool, np.ndarray]:
@@ -56,7 +73,15 @@ def _of_nifti(path: Path) -> tuple[Header, bool, np.ndarray]:
     with open(path, "rb") as file:  # ITK tells a compressed file by its name
         suffix = ".nii.gz" if file.read(2) == b"\x1f\x8b" else ".nii"
     with named(path, (suffix,)) as copy:
-        header = read_header(copy, "NiftiImageIO")
+        try:
+            header = read_header(copy, "NiftiImageIO")
+        except Undecodable as error:
+            if not is_askew(path):
+                raise
+            raise RadiographError(
+                f"{path.name} has a placement (sform or qform) with axes that are not at right angles, or none; "
+                "resample it, or mend its header."
+            ) from error
         _check_header(header, path.name)
         check_claim(path, int(np.prod(header.size, dtype=np.int64)))
         check_nifti_length(path, header)

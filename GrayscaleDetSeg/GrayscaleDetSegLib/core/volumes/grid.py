@@ -172,13 +172,18 @@ class Grid:
 
 
 def weights(before: int, after: int) -> np.ndarray:
-    """The matrix (after, before), float32, that resamples an axis linearly; where it becomes coarser it averages."""
-    if before == after:
-        return np.eye(before, dtype=np.float32)
+    """The matrix (after, before), float32, that resamples an axis: linearly, or by the mean of what a voxel covers.
+
+    The mean is for what becomes coarser. A wider one would blur what a finer copy of a volume still shows, and cost the
+    networks more than the copy itself.
+    """
     ratio = before / after
-    centres = (np.arange(after) + 0.5) * ratio - 0.5
-    width = max(1.0, ratio)
-    distance = np.abs(centres[:, None] - np.arange(before)[None, :]) / width
-    # at the border the outermost voxel stands for what would lie beyond it
-    found = np.maximum(0.0, 1.0 - distance)
+    starts = np.arange(after)[:, None] * ratio
+    positions = np.arange(before)[None, :]
+    if ratio >= 1.0:
+        found = np.minimum(starts + ratio, positions + 1) - np.maximum(starts, positions)
+    else:
+        # at the border the outermost voxel stands for what would lie beyond it
+        found = 1.0 - np.abs(starts + ratio / 2.0 - 0.5 - positions)
+    found = np.maximum(0.0, found)
     return (found / found.sum(1, keepdims=True)).astype(np.float32)

@@ -248,15 +248,16 @@ class VolumePipeline:
     segment_regions = masks_of = mask_of = find_regions
 
     def _doubts(self, volume: Volume) -> list[str]:
-        """A sentence where the volume is not what the model has learnt from."""
+        """Sentences where slices may be missing, or the volume is not what the model has learnt from."""
         learnt, given = self.settings.modality, volume.modality
+        missing = [volume.missing] if volume.missing else []
         if learnt is None:
-            return []
+            return missing
         if given is None and learnt != "CT" and float(volume.voxels.min()) <= HOUNSFIELD_AIR:
             given = "CT (it holds the values of air in Hounsfield units)"
         if given is None or given == learnt:
-            return []
-        return [f"The model has learnt from {learnt} and the volume is {given}: do not trust what it finds."]
+            return missing
+        return [*missing, f"The model has learnt from {learnt} and the volume is {given}: do not trust what it finds."]
 
 
 def assemble(

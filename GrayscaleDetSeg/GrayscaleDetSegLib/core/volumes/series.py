@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ UNEVEN = 0.01
 """Share of the distance of two slices by which others may differ from it."""
 PARALLEL = 1e-3
 """By how much direction cosines of slices of one volume may differ."""
+SQUARE = 1e-2
+"""By how much the directions of a slice's rows and columns may miss length 1 and the right angle."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Slice:
         Centre of its first pixel in mm.
     spacing : tuple of 2 float
         Of its rows and of its columns in mm.
+    number : int or None
+        Its place in the series, as the file says; most count from 1.
+    of : int or None
+        How many slices were taken together with it, as the file says.
     """
 
     path: Path
@@ -48,6 +55,8 @@ class Slice:
     orientation: tuple[float, ...]
     position: tuple[float, ...]
     spacing: tuple[float, float]
+    number: int | None = None
+    of: int | None = None
 
 
 def is_dicom(path: Path) -> bool:
@@ -61,9 +70,29 @@ def is_dicom(path: Path) -> bool:
 
 def slices_in(folder: Path) -> list[Path]:
     """The DICOM files right in a folder, by name."""
+    return [path for path in _files(folder) if is_dicom(path)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """What may be slices right in a folder, by name."""
     with os.scandir(folder) as entries:
         found = [Path(entry.path) for entry in entries if entry.is_file() and not entry.name.startswith(".")]
-    return sorted(path for path in found if path.name.upper() != "DICOMDIR" and is_dicom(path))
+    return sorted(path for path in found if path.name.upper() != "DICOMDIR")
+
+
+def _check_damaged(folder: Path, slices: list[Path]) -> None:
+    """Raise RadiographError where a file that is no DICOM file is called as the slices are, but for its number."""
+
+    def kind(path: Path) -> str:
+        return re.sub(r"[0-9]+", "0", path.name.lower())
+
+    kinds = {kind(path) for path in slices}
+    for path in sorted(set(_files(folder)) - set(slices)):
+        if kind(path) in kinds:
+            raise RadiographError(
+                f"{path.name} is {'damaged' if path.stat().st_size else 'empty (0 bytes)'}, though it is called as the "
+                f"slices in {folder.name} are; copy the series again, or take the file away if it is none."
+            )
 
 
 def read_series(folder: Path) -> Volume:
@@ -78,6 +107,7 @@ def read_series(folder: Path) -> Volume:
     paths = slices_in(folder)
     if not paths:
         raise RadiographError(f"The folder {name} holds no DICOM slices; choose the folder of one series.")
+    _check_damaged(folder, paths)
     slices = [_slice(path) for path in paths]
     several = Counter(each.series for each in slices)
     if len(several) > 1:
@@ -107,7 +137,8 @@ def read_series(folder: Path) -> Volume:
     spacing = first.spacing[1], first.spacing[0], distance
     geometry = Geometry(spacing, (x, y, z), tuple(direction.reshape(-1).tolist()))
     source = Source(folder, modality=modality, series_instance_uid=first.series or None)
-    return finished(values, geometry, name, source=source, modality=modality, notes=notes)
+    missing = _missing(ordered)
+    return finished(values, geometry, name, source=source, modality=modality, notes=notes, missing=missing)
 
 
 def _ordered(slices: list[Slice], name: str) -> tuple[list[Slice], float, tuple[str, ...]]:
@@ -138,9 +169,27 @@ def _ordered(slices: list[Slice], name: str) -> tuple[list[Slice], float, tuple[
         )
     ordered = [each for _, each in keyed]
     shift = np.subtract(ordered[-1].position, ordered[0].position)
+    line = np.linspace(ordered[0].position, ordered[-1].position, len(ordered))
+    beside = float(np.linalg.norm([each.position for each in ordered] - line, axis=1).max())
+    if beside > max(0.5 * min(ordered[0].spacing), 2 * UNEVEN * usual):
+        raise RadiographError(
+            f"The slices in {name} lie up to {beside:.3g} mm beside the line through the first and the last one; they "
+            "are no straight stack, so export the series anew."
+        )
     lean = np.degrees(np.arccos(np.clip(abs(np.dot(shift / np.linalg.norm(shift), normal)), 0.0, 1.0)))
     notes = (f"the gantry was tilted by {lean:.1f} degrees",) if lean > 0.5 else ()
     return ordered, float(np.linalg.norm(shift) / (len(ordered) - 1)), notes
+
+
+def _missing(slices: list[Slice]) -> str | None:
+    """A sentence where the files say that there are more slices at an end: no distance between slices can tell it."""
+    claimed, numbers = max(each.of or 0 for each in slices), [each.number for each in slices]
+    if claimed > len(slices):
+        return f"The files say that there are {claimed} slices and {len(slices)} are here: some may be missing."
+    known = [number for number in numbers if number is not None]
+    if len(known) == len(slices) and min(known) > 1:
+        return f"The slices are numbered from {min(known)} on: those before may be missing."
+    return None
 
 
 def _slice(path: Path) -> Slice:
@@ -159,15 +208,28 @@ def _slice(path: Path) -> Slice:
     orientation = _numbers(dataset, "ImageOrientationPatient", 6)
     position = _numbers(dataset, "ImagePositionPatient", 3)
     spacing = _numbers(dataset, "PixelSpacing", 2)
-    if orientation is None or position is None:
+    if orientation is None or position is None or not _square(orientation):
         raise RadiographError(f"{path.name} does not say where it lies; it is no slice of a volume.")
     if spacing is None or min(spacing) <= 0:
         raise RadiographError(f"{path.name} does not say its pixel spacing; export the series anew.")
     rows, columns = (int(element(dataset, keyword) or 0) for keyword in ("Rows", "Columns"))
     return Slice(
         path, str(element(dataset, "SeriesInstanceUID") or ""), rows, columns, orientation, position,
-        (spacing[0], spacing[1]),
+        (spacing[0], spacing[1]), _count(dataset, "InstanceNumber"), _count(dataset, "ImagesInAcquisition"),
     )  # fmt: skip
+
+
+def _square(orientation: tuple[float, ...]) -> bool:
+    """Whether these are the directions of rows and columns: of length 1, at a right angle."""
+    rows, columns = np.array(orientation[:3]), np.array(orientation[3:])
+    return bool(np.abs([rows @ rows - 1.0, columns @ columns - 1.0, rows @ columns]).max() <= SQUARE)
+
+
+def _count(dataset, keyword: str) -> int | None:
+    try:
+        return int(element(dataset, keyword))
+    except (TypeError, ValueError, Undecodable):  # it is told a note by, no more
+        return None
 
 
 def _numbers(dataset, keyword: str, count: int) -> tuple[float, ...] | None:

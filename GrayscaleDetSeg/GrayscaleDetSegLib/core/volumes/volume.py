@@ -36,6 +36,8 @@ class Volume:
         DICOM modality; None for other formats.
     notes : tuple of str
         What a user should know about how it was read.
+    missing : str or None
+        A sentence where slices may be missing at an end.
     """
 
     voxels: np.ndarray
@@ -45,6 +47,7 @@ class Volume:
     source: Source | None = None
     modality: str | None = None
     notes: tuple[str, ...] = ()
+    missing: str | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.voxels.size == 0:

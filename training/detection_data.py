@@ -9,12 +9,11 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from GrayscaleDetSegLib.core.labels import swapped_sides
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from .augmentation import AugmentationSettings, random_gray, random_warp
 from .data import Case
-from .detection_sample import DetectionSample
+from .detection_sample import DetectionSample, swapped_sides
 from .prepared import Part, Prepared
 from .sampling import seeded_generator
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+
+from GrayscaleDetSegLib.core.labels import mirrored
 
 
 class DetectionSample(NamedTuple):
@@ -41,3 +44,9 @@ def is_weak(labels: np.ndarray | torch.Tensor, marked: np.ndarray | torch.Tensor
     of their look hold none.
     """
     return not len(labels) and not bool(marked.all())
+
+
+def swapped_sides(classes: Sequence[str]) -> list[int]:
+    """For each class the number of what it is in a mirror image: right and left change places where both are known."""
+    names = list(classes)
+    return [names.index(mirrored(name)) if mirrored(name) in names else number for number, name in enumerate(names)]

@@ -11,11 +11,10 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from GrayscaleDetSegLib.core.labels import swapped_sides
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from ..augmentation import AugmentationSettings, random_gray
-from ..detection_sample import DetectionSample, is_weak
+from ..detection_sample import DetectionSample, is_weak, swapped_sides
 from ..sampling import seeded_generator
 from .outlined import INSIDE, OUTLINE, OutlinedFilm, beside
 

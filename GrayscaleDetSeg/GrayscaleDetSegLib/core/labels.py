@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import re
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 ANATOMICAL_STRUCTURE = ("SCT", "123037004", "Anatomical Structure")
@@ -97,12 +97,6 @@ def lie_alongside(first: str, second: str, groups: Iterable[Collection[str]]) ->
 def mirrored(name: str) -> str:
     """The class that `name` becomes in the mirror image: "left hip" becomes "right hip", in the same capitals."""
     return anatomy(name).mirrored or _SIDE.sub(_other_side, name)
-
-
-def swapped_sides(classes: Sequence[str]) -> list[int]:
-    """For each class the number of what it is in a mirror image: right and left change places where both are known."""
-    names = list(classes)
-    return [names.index(mirrored(name)) if mirrored(name) in names else number for number, name in enumerate(names)]
 
 
 def side_in(name: str) -> str | None:

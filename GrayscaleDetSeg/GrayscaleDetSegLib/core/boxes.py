@@ -21,10 +21,17 @@ def _halves(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return boxes[..., :half], boxes[..., half:]
 
 
+def _product(sides: np.ndarray) -> np.ndarray:
+    """The product over the last axis of 2 or 3 sides, none below 0: far faster than ``np.prod`` on so short an axis."""
+    sides = np.maximum(sides, 0.0)
+    product = sides[..., 0] * sides[..., 1]
+    return product * sides[..., 2] if sides.shape[-1] == 3 else product
+
+
 def volume(boxes: np.ndarray) -> np.ndarray:
     """Area (2D) or volume (3D) of boxes, shape (...,); 0 for boxes turned inside out."""
     lower, upper = _halves(boxes)
-    return np.prod(np.clip(upper - lower, 0.0, None), axis=-1)
+    return _product(upper - lower)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -41,8 +48,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         0 where the union has no volume.
     """
     (a_lower, a_upper), (b_lower, b_upper) = _halves(a), _halves(b)
-    overlap = np.clip(np.minimum(a_upper, b_upper) - np.maximum(a_lower, b_lower), 0.0, None)
-    intersection = np.prod(overlap, axis=-1)
+    intersection = _product(np.minimum(a_upper, b_upper) - np.maximum(a_lower, b_lower))
     union = volume(a) + volume(b) - intersection
     return np.divide(intersection, union, out=np.zeros(np.shape(union)), where=union > 0)
 

@@ -83,51 +83,17 @@ start = ""
 [base.anew.network]
 channels = [4]
 views = ["axial"]
-[[run]]
-name = "alone_organ_step_wise"
-base = "anew"
-method = "step_wise"
-target = { label = "organ" }
-[[run]]
-name = "alone_organ_rstn"
-base = "anew"
-method = "rstn"
-target = { label = "organ" }
-[[run]]
-name = "alone_lesion_step_wise"
-base = "anew"
-method = "step_wise"
-target = { label = "lesion" }
-[[run]]
-name = "alone_lesion_rstn"
-base = "anew"
-method = "rstn"
-target = { label = "lesion" }
-[[run]]
-name = "together_step_wise"
-base = "anew"
-method = "step_wise"
-[[run]]
-name = "fold_1_step_wise"
-base = "anew"
-method = "step_wise"
-fold = [1, 2]
-[[run]]
-name = "fold_1_rstn"
-base = "anew"
-method = "rstn"
-fold = [1, 2]
-[[run]]
-name = "fold_2_step_wise"
-base = "anew"
-method = "step_wise"
-fold = [2, 2]
-[[run]]
-name = "fold_2_rstn"
-base = "anew"
-method = "rstn"
-fold = [2, 2]
 """
+RUNS = {
+    "alone_organ": 'target = { label = "organ" }', "alone_lesion": 'target = { label = "lesion" }', "together": "",
+    "fold_1": "fold = [1, 2]", "fold_2": "fold = [2, 2]",
+}  # fmt: skip
+PLAN += "".join(
+    f'[[run]]\nname = "{name}_{method}"\nbase = "anew"\nmethod = "{method}"\n{own}\n'
+    for name, own in RUNS.items()
+    for method in ("step_wise", "rstn")
+    if (name, method) != ("together", "rstn")
+)
 
 
 @pytest.fixture(scope="module")

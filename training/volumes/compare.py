@@ -31,7 +31,7 @@ from ..files import write_aside
 from ..runs import command
 from . import dynunet, rstn, step_wise
 from .data import prepared
-from .table import OWN, Judged, judge, opened
+from .table import OWN, Judged, judge, opened, settings_of
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "volumes"
 SETS = ("heart", "hippocampus", "prostate")
@@ -85,7 +85,7 @@ def judged(run: Path, method: str, data: Path) -> Judged:
 
 def _peer(run: Path, data: Path) -> Judged:
     described, target, cases, seen = opened(run, data)
-    patch = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))["network"]["patch"]
+    patch = settings_of(run)["network"]["patch"]
     network = dynunet.DynUNet(**described["config"])
     network.load_state_dict(torch.load(run / "network.pt", weights_only=True))
     network.eval()
@@ -103,7 +103,7 @@ def _peer(run: Path, data: Path) -> Judged:
 
 def slices_seen(run: Path) -> int:
     """Slices, each counted whenever a network looked at it, that a run has learnt from."""
-    settings = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))
+    settings = settings_of(run)
     drawn = settings["epoch_length"] // settings["batch_size"] * settings["batch_size"]
     drawn *= sum(stage["epochs"] for stage in settings["stages"])
     patch = settings["network"].get("patch")

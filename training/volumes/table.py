@@ -159,9 +159,14 @@ def judge(run: Path, data: Path) -> Judged:
     return Judged(labels, tuple(case.patient for case in cases), tuple(rows), parameters, spent / len(cases))
 
 
+def settings_of(run: Path) -> dict[str, Any]:
+    """The configuration of a run."""
+    return tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
+
+
 def opened(run: Path, data: Path) -> tuple[dict[str, Any], Target, list[VolumeCase], VolumeSettings]:
     """What a finished run is, what it has learnt, the cases of val, and how it sees them."""
-    settings = tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
+    settings = settings_of(run)
     described = json.loads((run / "network.json").read_text(encoding="utf-8"))
     cases = [case for case in cases_of(settings, data) if case.split == "val"]
     target = target_of(settings, data / settings["sets"][0])

@@ -46,7 +46,7 @@ def helper_camera(camera: Camera, patient: Person, helper: Person, generator: np
     rows, columns = camera.shape
     middle = np.array([columns / 2, rows / 2])
     joints = [point for name, point in patient.landmarks.items() if not name.startswith("thumb side")]
-    places = camera.project(np.array(joints))[:, :2] if joints else np.zeros((0, 2))
+    places = camera.project(np.array(joints))[:, :2]
     places = places[((places >= 0) & (places < [columns, rows])).all(1)]
     if not len(places) or generator.random() < 0.3:
         places = generator.uniform(0.05, 0.95, (1, 2)) * [columns, rows]

@@ -55,6 +55,13 @@ def decoding(*faults: type[Exception]) -> Iterator[None]:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 
+def check_length(name: str, held: int, expected: int, what: str) -> None:
+    """Raise RadiographError if a file holds less than expected of `what`, its bytes or its pixels."""
+    if held < expected:
+        share = 100 * held // expected  # rounded down: nearly all is not all
+        raise RadiographError(f"{name} is cut short: it holds {share}% of its {what}; copy or export it again.")
+
+
 def check_size(name: str, columns: int, rows: int) -> None:
     """Raise RadiographError for sizes no radiograph has; call it before anything of that size is allocated."""
     size = f"{columns} x {rows} pixels"

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import RadiographError
 from . import codestream
 from .bare import SECONDARY_CAPTURE, BareFile
-from .common import Undecodable, ascii_folder, decoding, read_array
+from .common import Undecodable, ascii_folder, check_length, decoding, read_array
 
 IMPLICIT_LITTLE, EXPLICIT_LITTLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, EXPLICIT_BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
@@ -190,9 +190,7 @@ def _native_words(dataset, layout: Layout, name: str) -> np.ndarray:
     half_chroma = layout.photometric == "YBR_FULL_422"
     count = layout.rows * layout.columns * (2 if half_chroma else layout.samples)
     expected = count * layout.allocated // 8
-    if len(data) < expected:
-        raise RadiographError(f"{name} is cut short: it holds {100 * len(data) // expected}% of its pixel data; "
-                              f"copy or export it again.")
+    check_length(name, len(data), expected, "pixel data")
     big = is_big_endian(dataset)
     words = np.frombuffer(data, f"{'>' if big else '<'}u{layout.allocated // 8}", count)
     if big and layout.allocated == 8 and dataset["PixelData"].VR == "OW":  # bytes in pairs, each pair swapped

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 
 from ..errors import RadiographError
-from .common import Header, check_claim, decoding
+from .common import Header, check_claim, check_length, decoding
 
 _HEADER_BYTES = 65536
 _NRRD_TYPES = {
@@ -98,10 +98,7 @@ class TextHeader:
         else:
             data = self._inflated(data, size)
             values = np.frombuffer(data, self.dtype, min(count, len(data) // self.dtype.itemsize))
-        if len(values) < count:
-            share = 100 * len(values) // count
-            raise RadiographError(f"{self.file.name} is cut short: it holds {share}% of its pixels; copy or export it "
-                                  "again.")
+        check_length(self.file.name, len(values), count, "pixels")
         values = values.astype(self.dtype.newbyteorder("="), copy=False).reshape(shape[::-1])
         if self.component_axis is not None:
             values = np.moveaxis(values, len(shape) - 1 - self.component_axis, -1)

@@ -20,6 +20,7 @@ from .common import (
     Undecodable,
     ascii_folder,
     check_claim,
+    check_length,
     check_size,
     choose_polarity,
     finish,
@@ -221,9 +222,7 @@ def check_nifti_length(path: Path, header: Header) -> None:
                 piece = source.read(2**20)
         except (EOFError, OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
             raise RadiographError(f"{path.name} is cut short or damaged; copy or export it again.") from error
-    if length < expected:
-        raise RadiographError(f"{path.name} is cut short: it holds {100 * length // expected}% of its bytes; "
-                              f"copy or export it again.")
+    check_length(path.name, length, expected, "bytes")
 
 
 def _spacing(volume: Volume, column: int, row: int, notes: list[str]) -> Spacing | None:

@@ -68,11 +68,6 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
-def slices_in(folder: Path) -> list[Path]:
-    """The DICOM files right in a folder, by name."""
-    return [path for path in _files(folder) if is_dicom(path)]
-
-
 def _files(folder: Path) -> list[Path]:
     """What may be slices right in a folder, by name."""
     with os.scandir(folder) as entries:
@@ -80,19 +75,30 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.name.upper() != "DICOMDIR")
 
 
-def _check_damaged(folder: Path, slices: list[Path]) -> None:
-    """Raise RadiographError where a file that is no DICOM file is called as the slices are, but for its number."""
+def _slices_of(files: list[Path], name: str) -> list[Path]:
+    """The DICOM files of a folder.
+
+    Raises
+    ------
+    RadiographError
+        If there are none, or a file that is no DICOM file is called as they are, but for its number.
+    """
+    known = {path: is_dicom(path) for path in files}
+    slices = [path for path, is_slice in known.items() if is_slice]
+    if not slices:
+        raise RadiographError(f"The folder {name} holds no DICOM slices; choose the folder of one series.")
 
     def kind(path: Path) -> str:
         return re.sub(r"[0-9]+", "0", path.name.lower())
 
     kinds = {kind(path) for path in slices}
-    for path in sorted(set(_files(folder)) - set(slices)):
-        if kind(path) in kinds:
+    for path, is_slice in known.items():
+        if not is_slice and kind(path) in kinds:
             raise RadiographError(
                 f"{path.name} is {'damaged' if path.stat().st_size else 'empty (0 bytes)'}, though it is called as the "
-                f"slices in {folder.name} are; copy the series again, or take the file away if it is none."
+                f"slices in {name} are; copy the series again, or take the file away if it is none."
             )
+    return slices
 
 
 def read_series(folder: Path) -> Volume:
@@ -104,11 +110,7 @@ def read_series(folder: Path) -> Volume:
         If they are not the evenly spaced, parallel and gray slices of one series.
     """
     name = folder.name or str(folder)
-    paths = slices_in(folder)
-    if not paths:
-        raise RadiographError(f"The folder {name} holds no DICOM slices; choose the folder of one series.")
-    _check_damaged(folder, paths)
-    slices = [_slice(path) for path in paths]
+    slices = [_slice(path) for path in _slices_of(_files(folder), name)]
     several = Counter(each.series for each in slices)
     if len(several) > 1:
         counts = ", ".join(str(count) for _, count in several.most_common(5))

@@ -9,10 +9,18 @@ import torch
 from torch import distributed
 from torch.utils.data import Sampler
 
+PLACES = 1000003
+"""Indices of an epoch lie so many places before those of the next one; an epoch has fewer draws."""
+
 
 def seeded_generator(*numbers: int) -> torch.Generator:
     """A random generator decided by these numbers alone, whatever process it runs in."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+
+
+def place(index: int, cases: int) -> tuple[int, int]:
+    """The epoch, and the place in it, of an index that `EpochSampler` has drawn from so many cases."""
+    return divmod(index // cases, PLACES)
 
 
 def spread(count: int, most: int) -> range:
@@ -76,7 +84,7 @@ class EpochSampler(Sampler):
         drawn = torch.multinomial(self.weights, self.length, replacement=True, generator=generator)
         # the position makes two draws of one case in an epoch differ
         indices = [
-            self.epoch * 1000003 * len(self.weights) + position * len(self.weights) + int(case)
+            (self.epoch * PLACES + position) * len(self.weights) + int(case)
             for position, case in enumerate(drawn)
         ]
         rank = distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0

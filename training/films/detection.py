@@ -15,7 +15,7 @@ from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox
 
 from ..augmentation import AugmentationSettings, random_gray
 from ..detection_sample import DetectionSample, is_weak, swapped_sides
-from ..sampling import seeded_generator
+from ..sampling import place, seeded_generator
 from .outlined import INSIDE, OUTLINE, OutlinedFilm, beside
 
 MASK_STRIDE = 4
@@ -86,6 +86,11 @@ class FilmDetectionDataset(Dataset):
         Share of an object inside of the picture from which it is asked for.
     weights : ndarray or None
         How often each film is drawn.
+    sizes : tuple of int
+        Sides of the input in px, multiples of 32, of which every batch has one (YOLOv3's multi-scale training);
+        empty: always `size`.
+    batch : int
+        Samples of a batch, of all processes together.
     """
 
     films: list[OutlinedFilm]
@@ -96,8 +101,12 @@ class FilmDetectionDataset(Dataset):
     seed: int = 0
     visible: float = 0.07
     weights: np.ndarray | None = None
+    sizes: Sequence[int] = ()
+    batch: int = 1
 
     def __post_init__(self) -> None:
+        if any(size % 32 for size in self.sizes):
+            raise ValueError(f"Sides of the input must be multiples of 32, not {list(self.sizes)}.")
         self.set_names = [film.set_name for film in self.films]
         self._mirrored = swapped_sides(self.classes)
         self._by_set: dict[str, list[int]] = {}
@@ -111,16 +120,25 @@ class FilmDetectionDataset(Dataset):
         draw = np.random.default_rng([self.seed, index])
         film, framing = self.films[index % len(self.films)], self.framing
         if framing is None:
-            matrix, view, shown = placement(film.image.shape, self.size, np.eye(3), (0, 0, *film.image.shape[::-1]))
-            return self._sample(film, matrix, view, shown, False, 0.0)
+            whole = 0, 0, *film.image.shape[::-1]
+            return self._sample(film, *placement(film.image.shape, self.size, np.eye(3), whole), False, 0.0, self.size)
+        size = self.side(index)
         if draw.random() < framing.pair and not is_weak(film.labels, film.settled):
             film = self._pair(film, draw)
         if film.boxed:  # the box of a turned box would be larger than that of the turned bone
             framing = replace(framing, tilt=0.0, far=0.0, smallest=max(framing.smallest, BOXED_SMALLEST))
-        matrix, view, shown, flipped = random_placement(film.image.shape, self.size, framing, draw)
+        matrix, view, shown, flipped = random_placement(film.image.shape, size, framing, draw)
         fill = float(draw.choice([0.0, draw.uniform(0.0, 0.3), 1.0], p=[0.75, 0.15, 0.1]))
-        sample = self._sample(film, matrix, view, shown, flipped, fill)
+        sample = self._sample(film, matrix, view, shown, flipped, fill, size)
         return sample._replace(image=random_gray(sample.image[0], self.gray, seeded_generator(self.seed, index))[None])
+
+    def side(self, index: int) -> int:
+        """The side of the input of a sample, px; that of all samples whose places in an epoch are in one batch."""
+        if not self.sizes:
+            return self.size
+        epoch, position = place(index, len(self.films))
+        batch = np.random.default_rng([self.seed, epoch, position // self.batch])
+        return self.sizes[batch.integers(len(self.sizes))]
 
     def _pair(self, film: OutlinedFilm, draw: np.random.Generator) -> OutlinedFilm:
         if draw.random() < self.framing.twin:
@@ -135,12 +153,12 @@ class FilmDetectionDataset(Dataset):
         rows, columns = film.image.shape
         return beside(film, second, gap, below=bool(draw.random() < (0.2 if rows > 0.8 * columns else 0.5)))
 
-    def _sample(self, film, matrix, view, shown, flipped, fill) -> DetectionSample:
+    def _sample(self, film, matrix, view, shown, flipped, fill, size) -> DetectionSample:
         labels, settled = film.labels, film.settled
         if flipped:
             labels, settled = np.array(self._mirrored, np.int64)[labels], settled[self._mirrored]
-        image = sampled(film.image, matrix, view, self.size, fill)
-        masks = self._masks(film, matrix, view, flipped)
+        image = sampled(film.image, matrix, view, size, fill)
+        masks = self._masks(film, matrix, view, flipped, size)
         settled = settled.copy()
         boxes, kept, ignored = [], [], []
         for label, points, asked in zip(labels, film.points, film.asked):
@@ -157,8 +175,8 @@ class FilmDetectionDataset(Dataset):
         labels = torch.tensor(kept, dtype=torch.int64)
         return DetectionSample(image[None], table[0], labels, torch.from_numpy(settled), masks, table[1])
 
-    def _masks(self, film, matrix, view, flipped) -> torch.Tensor:
-        side = self.size // MASK_STRIDE
+    def _masks(self, film, matrix, view, flipped, size) -> torch.Tensor:
+        side = size // MASK_STRIDE
         at = (np.arange(side) + 0.5) * MASK_STRIDE
         x, y = np.meshgrid(at, at)
         inverse = np.linalg.inv(matrix)
@@ -244,12 +262,12 @@ def random_placement(shape: tuple[int, int], size: int, framing: Framing, draw: 
     chance = draw.random()
     if chance < framing.crop:
         share = draw.uniform(framing.smallest, 1.0, 2)
-        place = draw.uniform(0, 1, 2)
+        corner = draw.uniform(0, 1, 2)
         if draw.random() < framing.strip:
             share[draw.integers(2)] = 1.0
-            place = place.round()
+            corner = corner.round()
         wide, high = share[0] * width, share[1] * height
-        x, y = place * (width - wide, height - high)
+        x, y = corner * (width - wide, height - high)
     elif chance < framing.crop + framing.frame:
         more = math.exp(draw.uniform(0, math.log(framing.widest))), math.exp(draw.uniform(0, math.log(framing.widest)))
         wide, high = more[0] * width, more[1] * height

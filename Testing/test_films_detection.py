@@ -19,6 +19,7 @@ from training.films import detection  # noqa: E402
 from training.films.detection import FilmDetectionDataset, Framing, clipped_box, random_placement  # noqa: E402
 from training.films.film import Film, FilmObject  # noqa: E402
 from training.films.outlined import IGNORE, INSIDE, OUTLINE, SHAPELESS, beside, outlined  # noqa: E402
+from training.sampling import EpochSampler  # noqa: E402
 
 CLASSES = ("femur", "right clavicle", "left clavicle", "hand")
 LEVELS = {"right clavicle": 250, "left clavicle": 170, "femur": 90}
@@ -182,6 +183,30 @@ def test_the_same_index_is_the_same_sample_and_another_epoch_is_not():
     assert torch.equal(first.image, again.image) and torch.equal(first.boxes, again.boxes)
     assert not torch.equal(first.image, later.image)
     assert not torch.equal(first.image, dataset(Framing(), 6)[0].image)
+
+
+def test_batches_have_one_size_each_and_boxes_follow_it():
+    data = dataset(PLAIN)
+    data.sizes, data.batch = (128, 192, 256), 4
+    sampler = EpochSampler(data.set_names, 1.0, 0, length=40)
+    seen = []
+    for epoch in (0, 1, 2):
+        sampler.set_epoch(epoch)
+        samples = [data[index] for index in sampler]
+        batches = [samples[begin : begin + 4] for begin in range(0, 40, 4)]
+        for batch in batches:
+            (shape,) = {sample.image.shape for sample in batch}
+            assert {sample.masks.shape for sample in batch} == {(shape[1] // 4, shape[2] // 4)}
+        seen.append([batch[0].image.shape[1] for batch in batches])
+    assert {size for sizes in seen for size in sizes} == {128, 192, 256} and seen[0] != seen[1]
+    small, large = (next(each for each in samples if each.image.shape[1] == size) for size in (128, 256))
+    # an L-shaped object fills the same share of the picture, whatever its size
+    for label in small.labels.tolist():
+        boxes = [sample.boxes[sample.labels == label][0] for sample in (small, large)]
+        sides = [box[2:] - box[:2] for box in boxes]
+        np.testing.assert_allclose(sides[1] / sides[0], 2.0, rtol=0.12)
+    with pytest.raises(ValueError, match="multiples of 32"):
+        FilmDetectionDataset(data.films, CLASSES, SIZE, sizes=(250,))
 
 
 def test_what_is_not_settled_stays_so_and_swaps_with_its_side(black_around):

@@ -1,4 +1,4 @@
-"""A trained 2D detector with more channels that finds what it found before: a larger network need not begin from nothing.
+"""A trained 2D detector with more channels that finds what it found before: it need not begin from nothing.
 
     python -m training.widened RUN --width 0.75 --output WIDER
 
@@ -75,7 +75,7 @@ def _places(name: str, count: int, before: float, after: float) -> list[int]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.widened", description=__doc__.split("\n\n")[0])
     parser.add_argument("run", type=Path, help="folder of a finished run of training.detector")
-    parser.add_argument("--width", type=float, required=True, help="factor on all channel counts, 1 is the published one")
+    parser.add_argument("--width", type=float, required=True, help="factor on all channel counts; 1 is published")
     parser.add_argument("--output", type=Path, required=True, help="folder of the wider run, to start from")
     options = parser.parse_args(arguments)
     config = YoloConfig.from_dict(json.loads((options.run / "network.json").read_text(encoding="utf-8")))

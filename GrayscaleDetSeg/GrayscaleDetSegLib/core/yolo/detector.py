@@ -22,6 +22,8 @@ SAME = 0.5
 """IoU from which a small bone's region is that of the large bone below it."""
 SMALLEST = 4.0
 """px of the picture: smaller regions are none."""
+SILENT = 0.003
+"""Boxes with a lower score have no say in where a region ends: they are nearly all, and weigh nothing."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,9 @@ class RoiDetector:
         kept = [items[survivors[classes[survivors] == index]][: self._most(label)]
                 for index, label in enumerate(config.classes)]  # fmt: skip
         places, kinds = np.concatenate(kept), np.repeat(np.arange(len(kept)), [len(each) for each in kept])
-        voted = boxes.vote(found, scores.T[kinds], places, settings.voting)
+        speaking = np.union1d(np.flatnonzero(scores.max(axis=1) >= SILENT), places)
+        says = scores[speaking].T[kinds]
+        voted = boxes.vote(found[speaking], says, np.searchsorted(speaking, places), settings.voting)
         seen = [RegionProposal(config.classes[index], float(scores[item, index]), Box2D(*map(float, roi)))
                 for item, index, roi in zip(places, kinds, voted) if boxes.volume(roi) >= SMALLEST]  # fmt: skip
         return look.back(sorted(seen, key=lambda item: -item.score), picture.shape[1], config.classes)

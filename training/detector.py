@@ -104,6 +104,7 @@ def film_dataset(run: Run) -> FilmDetectionDataset:
         films, FILM_CLASSES, settings["input_size"], Framing(**settings.get("framing", {})), seed=settings["seed"],
         weights=sampling_weights(names, settings.get("simulated", 0.5)),
         sizes=settings.get("sizes", ()), batch=settings["batch_size"],
+        borrowed=settings.get("borrowed", 0.0),
     )  # fmt: skip
 
 

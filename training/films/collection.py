@@ -11,11 +11,11 @@ from .film import Film, read_films
 from .knowledge import CARDS
 from .negatives import made_up, volume_slices
 from .outlined import OutlinedFilm, outlined
-from .real import FURTHER, training_films
+from .real import FURTHER, HOSPITALS, training_films
 
 MADE_UP = 800
 """Pictures of nothing among the real films."""
-WEIGHTS = {"clinical_boxes": 8.0, FURTHER: 2.0}
+WEIGHTS = {HOSPITALS: 8.0, FURTHER: 2.0}
 """Of films without a card beside those with one of weight 1."""
 NOTHING = 0.05
 """Share of the draws that show nothing."""

@@ -17,6 +17,8 @@ from ..augmentation import AugmentationSettings, random_gray
 from ..detection_sample import DetectionSample, is_weak, swapped_sides
 from ..sampling import place, seeded_generator
 from .outlined import INSIDE, OUTLINE, OutlinedFilm, beside
+from .real import HOSPITALS
+from .tones import body_levels, with_levels_of
 
 MASK_STRIDE = 4
 """px of the input a cell of the mask target."""
@@ -91,6 +93,8 @@ class FilmDetectionDataset(Dataset):
         empty: always `size`.
     batch : int
         Samples of a batch, of all processes together.
+    borrowed : float
+        Share of the drawn films that get the gray levels of a film of a hospital, see ``tones``.
     """
 
     films: list[OutlinedFilm]
@@ -103,6 +107,7 @@ class FilmDetectionDataset(Dataset):
     weights: np.ndarray | None = None
     sizes: Sequence[int] = ()
     batch: int = 1
+    borrowed: float = 0.0
 
     def __post_init__(self) -> None:
         if any(size % 32 for size in self.sizes):
@@ -112,6 +117,8 @@ class FilmDetectionDataset(Dataset):
         self._by_set: dict[str, list[int]] = {}
         for number, name in enumerate(self.set_names):
             self._by_set.setdefault(name, []).append(number)
+        levels = (body_levels(self.films[number].image) for number in self._by_set.get(HOSPITALS, ()) if self.borrowed)
+        self._tones = [each for each in levels if each is not None]
 
     def __len__(self) -> int:
         return len(self.films)
@@ -123,6 +130,9 @@ class FilmDetectionDataset(Dataset):
             whole = 0, 0, *film.image.shape[::-1]
             return self._sample(film, *placement(film.image.shape, self.size, np.eye(3), whole), False, 0.0, self.size)
         size = self.side(index)
+        if self._tones and film.set_name.startswith("simulated") and draw.random() < self.borrowed:
+            wanted = self._tones[draw.integers(len(self._tones))]
+            film = replace(film, image=with_levels_of(film.image, wanted, draw.uniform(0.3, 1.0)))
         if draw.random() < framing.pair and not is_weak(film.labels, film.settled):
             film = self._pair(film, draw)
         if film.boxed:  # the box of a turned box would be larger than that of the turned bone

@@ -28,6 +28,8 @@ CLINICAL = Path(__file__).parent.parent / "clinical"
 SEALED, TRAINING_BOXES = CLINICAL / "boxes.csv", CLINICAL / "training_boxes.csv"
 FURTHER_BOXES = CLINICAL / "further_boxes.csv"
 """Boxes of bones that a labelled set shows and does not mark; its films are named "set/name"."""
+HOSPITALS = "clinical_boxes"
+"""Set of the films of hospitals with boxes to train with."""
 FURTHER = "further_boxes"
 """The set that films with these boxes count as."""
 
@@ -128,7 +130,7 @@ def clinical_films(folder: Path) -> Iterator[Film]:
                     objects.append(_boxed(row, shape, (factor, factor)))
                 elif row["class"]:  # a class that is told less exactly than ours
                     settled -= {label for label in CLASSES if label.endswith(row["class"])}
-        yield Film("clinical_boxes" if name in boxed else "body_parts_unlabelled", name, _resized(whole, shape),
+        yield Film(HOSPITALS if name in boxed else "body_parts_unlabelled", name, _resized(whole, shape),
                    tuple(item for item in objects if item), frozenset(settled), kind=path.parent.name,
                    boxed=name in boxed)  # fmt: skip
 

@@ -52,7 +52,8 @@ def analytic_library(variants: int = VARIANTS, seed: int = 1) -> dict[str, list[
 def plain_parts(child: bool) -> tuple[Part, ...]:
     """One part of each kind."""
     found = [*all_lower(child), trunk(child), *all_upper(child)]
-    found = [replace(part, name="child-0" if child else "adult-0", child=child, source="analytic.py", terms=TERMS)
+    found = [replace(part, name="child-0" if child else "adult-0", child=child, source="analytic.py", terms=TERMS,
+                     plates=child)
              for part in found]  # fmt: skip
     return tuple(_scaled(part, CHILD) for part in found) if child else tuple(found)
 

@@ -90,6 +90,8 @@ class Part:
     child : bool
     source, terms : str
         Where the surfaces come from, and what their owners allow.
+    plates : bool
+        Whether its long bones have growth plates.
     """
 
     kind: str
@@ -101,6 +103,7 @@ class Part:
     child: bool = False
     source: str = ""
     terms: str = ""
+    plates: bool = False
 
 
 def save_part(part: Part, folder: Path) -> Path:
@@ -114,7 +117,7 @@ def save_part(part: Part, folder: Path) -> Path:
         arrays[f"{number}/cortex"] = bone.cortex.astype(np.float32)
     facts = {
         "kind": part.kind, "name": part.name, "width": part.width, "widths": part.widths, "child": part.child,
-        "source": part.source, "terms": part.terms,
+        "plates": part.plates, "source": part.source, "terms": part.terms,
         "bones": [{"name": bone.name, "label": bone.label} for bone in part.bones],
         "joints": {name: {"centre": list(map(float, joint.centre)), "axis": list(map(float, joint.axis)),
                           "moves": list(joint.moves)} for name, joint in part.joints.items()},

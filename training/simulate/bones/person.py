@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .growth import with_growth_plates
 from .parts import Part
 from .skeleton import DEGREE, SIDES, Assembly, Person, Pose, about, affine, after, apply, rotation, scale_to
 
 CHILDREN = 0.22
 """Share of people under eighteen."""
+PLATE = (0.8, 3.2)
+"""mm, before a child is made small: thickness of its growth plates."""
 OWN_PARTS = 0.5
 """Share of limbs whose next part comes from the same person, where the library has it."""
 
@@ -114,6 +117,7 @@ class _Picker:
     def __init__(self, library: Library, child: bool, generator: np.random.Generator) -> None:
         self.library, self.child, self.generator = library, child, generator
         self.chosen: dict[str, Part | None] = {}
+        self.plate = float(generator.uniform(*PLATE)) if child else 0.0
 
     def __call__(self, kind: str, side: str = "", near: Part | None = None) -> Part | None:
         if kind in self.chosen and self.generator.random() < 0.9:
@@ -122,5 +126,8 @@ class _Picker:
         wanted = [part for part in parts if part.child == self.child] or parts
         if near is not None and self.generator.random() < OWN_PARTS:
             wanted = [part for part in wanted if part.name == near.name] or wanted
-        self.chosen[kind] = wanted[self.generator.integers(len(wanted))] if wanted else None
+        part = wanted[self.generator.integers(len(wanted))] if wanted else None
+        if part is not None and self.child:
+            part = with_growth_plates(part, self.plate)
+        self.chosen[kind] = part
         return self.chosen[kind]

@@ -83,6 +83,8 @@ def test_what_both_looks_see_keeps_its_score_and_what_one_sees_loses_half():
     assert [(item.label, round(item.score, 6)) for item in both] == [("femur", 0.6), ("tibia", 0.3), ("tibia", 0.25)]
     assert tuple(both[0].roi) == pytest.approx((0, 2 * 0.4 / 1.2, 10, 10 + 2 * 0.4 / 1.2))
     assert tuple(both[1].roi) == pytest.approx((50, 0, 60, 10)) and tuple(both[2].roi) == pytest.approx((90, 0, 99, 10))
+    assert agreed(looks, 0.4, 0.55) == both[:2], "what no look is sure enough of is left out"
+    assert agreed(looks, 0.4, 0.95) == both[:2], "the best of a class stays"
 
 
 def test_one_look_is_left_as_it_is_and_scores_of_0_do_no_harm():

@@ -229,6 +229,14 @@ def test_the_best_candidate_is_there_even_below_the_threshold():
     assert {item.label for item in found} == set(CLASSES) and len(found) == 3
 
 
+@pytest.mark.parametrize(("objectness", "moves"), [(-8.0, False), (-3.0, True)])
+def test_boxes_with_next_to_no_score_have_no_say_in_where_a_region_ends(objectness, moves):
+    beside = (3.0, 0.0, 0.0, 0.0, objectness, 4.0, -9.0, -9.0)  # the same anchor and cell row, nearly the same place
+    alone = RoiDetector(Rigged(FEMUR)).candidates(np.zeros((256, 256), np.float32))[0]
+    voted = RoiDetector(Rigged({**FEMUR, (1, 2, 3, 3): beside})).candidates(np.zeros((256, 256), np.float32))[0]
+    assert (voted.roi != alone.roi) == moves and voted.score == alone.score
+
+
 def two_femora(shift: float) -> dict:
     strong = (0.0, 0.0, 0.0, 0.0, 5.0, 4.0, -9.0, -9.0)
     weaker = (shift, 0.0, 0.0, 0.0, 3.0, 4.0, 3.5, -9.0)

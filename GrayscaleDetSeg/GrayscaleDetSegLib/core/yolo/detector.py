@@ -122,7 +122,7 @@ class RoiDetector:
         least = threshold if len(settings.looks) == 1 else min(LEAST, threshold)
         looks = [self._seen(picture, look, pixel_aspect, least) for look in settings.looks]
         kept: dict[str, list[RegionProposal]] = {}
-        for item in agreed(looks, settings.suppression):
+        for item in agreed(looks, settings.suppression, threshold):
             same = kept.setdefault(item.label, [])
             # always the best one of a class, so that "nothing found" can name it
             if not same or (item.score >= threshold and len(same) < self._most(item.label)):

@@ -66,7 +66,9 @@ def _mirrored_back(item: RegionProposal, columns: int, classes: Sequence[str]) -
     return replace(item, label=other if other in classes else item.label, roi=Box2D(columns - x1, y0, columns - x0, y1))
 
 
-def agreed(looks: Sequence[Sequence[RegionProposal]], suppression: float) -> list[RegionProposal]:
+def agreed(
+    looks: Sequence[Sequence[RegionProposal]], suppression: float, least: float = 0.0
+) -> list[RegionProposal]:
     """Regions of all looks: the score is the mean over the looks, the box the mean weighted by the scores.
 
     Parameters
@@ -75,6 +77,8 @@ def agreed(looks: Sequence[Sequence[RegionProposal]], suppression: float) -> lis
         What each look has found, in px of the picture.
     suppression : float
         IoU above which a region of a class is the same as a surer one.
+    least : float
+        Regions that no look gives this score are left out, but for the best one of a class: their mean is lower still.
 
     Returns
     -------
@@ -87,7 +91,8 @@ def agreed(looks: Sequence[Sequence[RegionProposal]], suppression: float) -> lis
     for label in dict.fromkeys(item.label for look in looks for item in look):
         tables = [_table(look, label) for look in looks]
         rois, scores = (np.concatenate(parts) for parts in zip(*tables))
-        for index in boxes.non_maximum_suppression(rois, scores, suppression):
+        survivors = boxes.non_maximum_suppression(rois, scores, suppression)
+        for index in survivors[: max(1, int((scores[survivors] >= least).sum()))]:
             matches = [_best(rois[index], *table) for table in tables]
             weights = np.array([score for _, score in matches])
             box = np.average([box for box, _ in matches], axis=0, weights=weights + TINY)

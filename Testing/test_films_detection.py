@@ -16,8 +16,9 @@ ndimage = pytest.importorskip("scipy.ndimage")
 from GrayscaleDetSegLib.core.yolo.letterbox import Letterbox  # noqa: E402
 from training.augmentation import AugmentationSettings  # noqa: E402
 from training.films import detection  # noqa: E402
-from training.films.detection import FilmDetectionDataset, Framing, clipped_box, random_placement  # noqa: E402
+from training.films.detection import FilmDetectionDataset  # noqa: E402
 from training.films.film import Film, FilmObject  # noqa: E402
+from training.films.framing import Framing, clipped_box, random_placement  # noqa: E402
 from training.films.outlined import IGNORE, INSIDE, OUTLINE, SHAPELESS, beside, outlined  # noqa: E402
 from training.sampling import EpochSampler  # noqa: E402
 

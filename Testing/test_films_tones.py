@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("scipy.ndimage")
 
-from training.films.detection import FilmDetectionDataset, Framing  # noqa: E402
+from training.films.detection import FilmDetectionDataset  # noqa: E402
 from training.films.film import Film, FilmObject  # noqa: E402
+from training.films.framing import Framing  # noqa: E402
 from training.films.outlined import outlined  # noqa: E402
 from training.films.tones import DARK, body_levels, with_levels_of  # noqa: E402
 

@@ -24,7 +24,8 @@ from .detection_data import DetectionDataset, collate
 from .detection_loss import LossWeights, detection_loss
 from .detection_metrics import roi_overlaps, summarise
 from .films.collection import outlined_films, sampling_weights
-from .films.detection import FilmDetectionDataset, Framing
+from .films.detection import FilmDetectionDataset
+from .films.framing import Framing
 from .films.knowledge import CLASSES as FILM_CLASSES
 from .mask_head import MaskHead
 from .networks import ANCHORS, YoloConfig, build_yolo

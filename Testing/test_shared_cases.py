@@ -95,8 +95,9 @@ def test_femur_and_tibia_are_found(name):
     result = segmented(name)
     assert {"femur", "tibia"} <= {item.label for item in result.objects}
     size = {item.label: item.pixel_count for item in segmented("knee_calibrated.dcm").objects}
-    for item in result.objects[:2]:
-        assert item.pixel_count == pytest.approx(size[item.label], rel=0.03)
+    for item in result.objects:
+        if item.label in ("femur", "tibia"):
+            assert item.pixel_count == pytest.approx(size[item.label], rel=0.03)
     if "tiff16" in name:
         assert result.radiograph.pixels.dtype == np.uint16
     if "orientation" in name or "exif" in name:

@@ -86,8 +86,9 @@ def test_the_command(method, is_explained, strangers, model, tmp_path, capsys):
     assert command.main(["segment", *arguments]) == 0, capsys.readouterr()
     document = json.loads((out / "knee.json").read_text())
     jsonschema.Draft202012Validator(report.schema()).validate(document)
-    assert [item["name"] for item in document["objects"]][:2] == ["tibia", "femur"]  # some know a fibula, too
-    for item in document["objects"][:2]:
+    bones = [item for item in document["objects"] if item["name"] in ("tibia", "femur")]
+    assert len(bones) == 2  # some know a fibula, too
+    for item in bones:
         assert item["method"] == method and item["pixel_count"] > 10_000
         assert (item["explanation"] is not None) is is_explained
     again = report.read_report(document)
@@ -126,7 +127,7 @@ def test_the_console_record_table_undo_and_bundle(method, is_explained, stranger
     segmenter = Segmenter(scene)
     found = segmenter.segment(volume_in(scene), method=method, model=model, device="cpu")
     names = [item.name for item in found.objects]
-    assert names[:2] == ["tibia", "femur"] and {item.method for item in found.objects} == {method}
+    assert {"tibia", "femur"} <= set(names) and {item.method for item in found.objects} == {method}
     table, node = found.table, found.segmentation
     columns = {table.GetColumnName(number): number for number in range(table.GetNumberOfColumns())}
     assert table.GetCellText(0, columns["Method"]) == method

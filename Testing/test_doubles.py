@@ -56,9 +56,19 @@ def test_only_what_lies_alongside_may_have_one_mask():
     assert len(without_doubles(shank, SHAPE, groups)[0]) == 2
 
 
+@pytest.mark.parametrize(("columns", "iou"), [((20, 35), 2 / 3), ((20, 33), 0.77), ((20, 39), 0.53)])
+def test_how_much_two_names_must_share(columns, iou):
+    """The first mask has 10 columns, the second as many and some more."""
+    groups = (("tibia", "fibula"),)
+    for names, least in ((("tibia", "fibula"), 0.55), (("femur", "patella"), 0.7)):
+        both = [part(names[0], 1.0, (20, 30)), part(names[1], 0.4, columns)]
+        assert 10 / (columns[1] - columns[0]) == pytest.approx(iou, abs=0.01)
+        assert len(without_doubles(both, SHAPE, groups)[0]) == (1 if iou > least else 2)
+
+
 def test_what_is_as_sure_is_told():
     _, (note,) = without_doubles([part("tibia", 1.0, (20, 30)), part("fibula", 0.7, (20, 30))], SHAPE)
-    assert note.startswith("Tibia and fibula have nearly the same mask")
+    assert note.startswith("Tibia and fibula share most of their masks")
     assert without_doubles([part("radius", 0.9, (10, 20)), part("ulna", 0.8, (30, 40))], SHAPE)[1] == ()
 
 

@@ -7,11 +7,14 @@ import pytest
 
 pytest.importorskip("scipy.ndimage")
 
+from training.augmentation import AugmentationSettings  # noqa: E402
 from training.films.detection import FilmDetectionDataset  # noqa: E402
 from training.films.film import Film, FilmObject  # noqa: E402
 from training.films.framing import Framing  # noqa: E402
 from training.films.outlined import outlined  # noqa: E402
 from training.films.tones import DARK, body_levels, with_levels_of  # noqa: E402
+
+STILL = AugmentationSettings.none()
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ def test_the_distribution_becomes_the_other_one(films):
     body = dim > DARK
     for share in (0.4, 0.6, 0.9):
         assert np.quantile(found[body], share) == pytest.approx(np.quantile(bright, share), abs=4)
+    assert found[body].min() >= bright.min(), "no level that the other one does not have"
     assert (found[~body] == dim[~body]).all(), "what lies beside the body stays"
 
 
@@ -52,8 +56,7 @@ def test_a_film_of_nothing_stays_and_tells_nothing(films):
     np.testing.assert_array_equal(with_levels_of(black, body_levels(films[0]), 1.0), black)
 
 
-@pytest.mark.parametrize(("borrowed", "changed"), [(0.0, False), (1.0, True)])
-def test_only_drawn_films_borrow(films, borrowed, changed):
+def test_only_drawn_films_borrow_and_so_many_of_them(films):
     dim, bright = films
     mask = np.zeros(dim.shape, bool)
     mask[10:50, 30:60] = True
@@ -61,7 +64,10 @@ def test_only_drawn_films_borrow(films, borrowed, changed):
             for name, image in (("simulated", dim), ("clinical_boxes", bright))]  # fmt: skip
     ready = [outlined(film, ("femur",), np.random.default_rng(1)) for film in made]
     still = Framing(quarter=0.0, tilt=0.0, far=0.0, crop=0.0, frame=0.0, pair=0.0, log_aspect=0.0)
-    plain, other = (FilmDetectionDataset(ready, ("femur",), 64, still, borrowed=share) for share in (0.0, borrowed))
-    means = [[float(data[index].image.mean()) for index in (0, 1)] for data in (plain, other)]
-    assert (means[1][0] > means[0][0] + 0.1) == changed
-    assert means[1][1] == means[0][1]
+    plain, half, all_of_them = (FilmDetectionDataset(ready, ("femur",), 64, still, STILL, borrowed=share)
+                                for share in (0.0, 0.5, 1.0))  # fmt: skip
+    means = np.array([[float(data[index].image.mean()) for index in range(80)] for data in (plain, half, all_of_them)])
+    drawn, real = means[:, ::2], means[:, 1::2]
+    assert (real == real[0]).all()
+    changed = drawn > drawn[0] + 0.05
+    assert changed[2].all() and 10 <= changed[1].sum() <= 30

@@ -85,6 +85,10 @@ def test_what_both_looks_see_keeps_its_score_and_what_one_sees_loses_half():
     assert tuple(both[1].roi) == pytest.approx((50, 0, 60, 10)) and tuple(both[2].roi) == pytest.approx((90, 0, 99, 10))
     assert agreed(looks, 0.4, 0.55) == both[:2], "what no look is sure enough of is left out"
     assert agreed(looks, 0.4, 0.95) == both[:2], "the best of a class stays"
+    crowd = ([region("tooth", 0.28, 0, 0, 10, 10), region("tooth", 0.26, 50, 0, 60, 10)],
+             [region("tooth", 0.26, 50, 0, 60, 10)])  # fmt: skip
+    (best,) = agreed(crowd, 0.4, 0.3)
+    assert best.score == pytest.approx(0.26) and best.roi.x0 == 50, "the best by the mean, not by one look"
 
 
 def test_one_look_is_left_as_it_is_and_scores_of_0_do_no_harm():

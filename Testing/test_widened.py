@@ -76,4 +76,6 @@ def test_a_run_becomes_a_wider_run(tmp_path, capsys):
         for former, now in zip(before(picture), after.eval()(picture)):
             np.testing.assert_allclose(now, former, atol=2e-5)
     assert command.main([str(run), "--width", "0.1", "--output", str(tmp_path / "narrower")]) == 2
-    assert "forget" in capsys.readouterr().err and not (tmp_path / "narrower").exists()
+    assert command.main([str(tmp_path / "none"), "--width", "0.5", "--output", str(tmp_path / "narrower")]) == 2
+    said = capsys.readouterr().err
+    assert "forget" in said and "network.json" in said and not (tmp_path / "narrower").exists()

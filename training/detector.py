@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import torch
 
@@ -109,6 +110,11 @@ def film_dataset(run: Run) -> FilmDetectionDataset:
     )  # fmt: skip
 
 
+def _of_one_size(dataset: DetectionDataset | FilmDetectionDataset) -> DetectionDataset | FilmDetectionDataset:
+    """The samples as they are in the input size that the anchors are told in."""
+    return replace(dataset, sizes=()) if isinstance(dataset, FilmDetectionDataset) else dataset
+
+
 @command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.detector", __doc__, arguments)
@@ -126,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     count = ANCHORS[settings["variant"]]
     if (run.output / CHECKPOINT).exists():  # a run that goes on keeps its anchors, whatever films have come since
         start = json.loads((run.output / "network.json").read_text(encoding="utf-8"))
-    anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(dataset, count))
+    anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(_of_one_size(dataset), count))
     config = YoloConfig(
         settings["variant"], tuple(dataset.classes), anchors, settings["input_size"], settings["channels"],
         settings["width"],

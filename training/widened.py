@@ -2,8 +2,9 @@
 
     python -m training.widened RUN --width 0.75 --output WIDER
 
-After Net2WiderNet (Chen et al., Net2Net, 2016): the old channels keep their weights and see nothing of the new ones,
-which begin at random; training then joins them. ``--from WIDER`` goes on with it.
+In the spirit of Net2WiderNet (Chen et al., Net2Net, 2016), but with zeros in place of copies: the old channels keep
+their weights and see nothing of the new ones, which begin at random; training then joins them. ``--from WIDER`` goes
+on with it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ def widened(network: Yolo, width: float, seed: int = 0) -> Yolo:
         At least that of the network.
     seed : int
         Decides the new channels' weights.
+
+    Returns
+    -------
+    YoloV3Tiny3
+        In evaluation mode its outputs are those of the network.
 
     Raises
     ------
@@ -78,12 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--width", type=float, required=True, help="factor on all channel counts; 1 is published")
     parser.add_argument("--output", type=Path, required=True, help="folder of the wider run, to start from")
     options = parser.parse_args(arguments)
-    config = YoloConfig.from_dict(json.loads((options.run / "network.json").read_text(encoding="utf-8")))
-    network = build_yolo(config)
-    network.load_state_dict(torch.load(options.run / "network.pt", weights_only=True))
     try:
+        config = YoloConfig.from_dict(json.loads((options.run / "network.json").read_text(encoding="utf-8")))
+        network = build_yolo(config)
+        network.load_state_dict(torch.load(options.run / "network.pt", weights_only=True))
         wider = widened(network, options.width)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     options.output.mkdir(parents=True, exist_ok=True)

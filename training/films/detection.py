@@ -38,19 +38,22 @@ class FilmDetectionDataset(Dataset):
         Side of the detector's input, px.
     framing : Framing or None
         None shows every film as it is.
+    gray : AugmentationSettings
+        How gray levels vary.
     seed : int
-        With the index it decides every random number: index = epoch * films + film, see ``EpochSampler``.
+        With the index it decides every random number: index = place * films + film, see ``sampling.place``.
     visible : float
         Share of an object inside of the picture from which it is asked for.
     weights : ndarray or None
         How often each film is drawn.
-    sizes : tuple of int
+    sizes : sequence of int
         Sides of the input in px, multiples of 32, of which every batch has one (YOLOv3's multi-scale training);
-        empty: always `size`.
+        empty, or with a `framing` of None: always `size`.
     batch : int
         Samples of a batch, of all processes together.
     borrowed : float
-        Share of the drawn films that get the gray levels of a film of a hospital, see ``tones``.
+        Share of the drawn films that get the gray levels of a film of a hospital, see ``tones``; the second film of a
+        picture keeps its own.
     """
 
     films: list[OutlinedFilm]

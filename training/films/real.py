@@ -28,10 +28,10 @@ CLINICAL = Path(__file__).parent.parent / "clinical"
 SEALED, TRAINING_BOXES = CLINICAL / "boxes.csv", CLINICAL / "training_boxes.csv"
 FURTHER_BOXES = CLINICAL / "further_boxes.csv"
 """Boxes of bones that a labelled set shows and does not mark; its films are named "set/name"."""
-HOSPITALS = "clinical_boxes"
-"""Set of the films of hospitals with boxes to train with."""
 FURTHER = "further_boxes"
 """The set that films with these boxes count as."""
+HOSPITALS = "clinical_boxes"
+"""Set of the films of hospitals with boxes to train with."""
 
 
 def read_set_films(folder: Path, split: str, generator: np.random.Generator) -> list[Film]:

@@ -41,9 +41,8 @@ def with_levels_of(image: np.ndarray, wanted: np.ndarray, share: float) -> np.nd
     if own is None:
         return image
     levels = np.arange(256.0)
-    # where the wanted distribution stands still no level lies
-    first = np.concatenate([[True], np.diff(wanted) > 0])
-    goal = np.interp(own, wanted[first], levels[first])
+    there = np.diff(wanted, prepend=0.0) > 0  # the levels that the other one has
+    goal = np.interp(own, wanted[there], levels[there])
     goal[: DARK + 1] = levels[: DARK + 1]
     table = (1.0 - share) * levels + share * goal
     return np.maximum.accumulate(table).round().astype(np.uint8)[image]

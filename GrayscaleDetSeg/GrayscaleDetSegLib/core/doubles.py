@@ -1,4 +1,4 @@
-"""One thing under two names: where two classes have nearly the same mask, a much surer one has it alone.
+"""One thing under two names: where two classes share most of their masks, a much surer one has it alone.
 
 The 2D detector may take a bone for a tibia and for a fibula, and both regions then give the same pixels. What really
 lies over each other in a projection (femur and hip bone, radius and ulna from the side) shares few of its pixels, or is
@@ -15,12 +15,14 @@ from .labels import lie_alongside
 from .regions import RegionMask
 from .windowed import shared_parts
 
-SAME_THING = 0.55
+SAME_THING = 0.7
 """IoU of two masks from which they may be one thing."""
+SAME_LONG_BONE = 0.55
+"""The same for bones that lie alongside each other: a radius on the ulna has not quite the ulna's mask."""
 MUCH_LESS = 0.65
-"""Share of the other's score below which a name is taken back. Both were chosen on the boxed films of the training and
-on drawn films that nobody trained on: of their pairs of forearm and shank bones these limits take back 46 false names
-and 6 right ones (from an IoU of 0.7 on, 42 and 6; up to 0.85 of the other's score, 64 and 27)."""
+"""Share of the other's score below which a name is taken back. These were chosen on the boxed films of the training and
+on drawn films that nobody trained on: of their pairs of forearm and shank bones they take back 46 false names and 6
+right ones (from an IoU of 0.7 on, 42 and 6; up to 0.85 of the other's score, 64 and 27)."""
 
 
 def without_doubles(
@@ -44,19 +46,24 @@ def without_doubles(
     def share(first: str, second: str) -> float:
         return MUCH_LESS if not alongside or lie_alongside(first, second, alongside) else 1.0
 
+    def are_one(first: RegionMask, second: RegionMask) -> bool:
+        labels = first.region.label, second.region.label
+        least = SAME_LONG_BONE if lie_alongside(*labels, alongside) else SAME_THING
+        return labels[0] != labels[1] and mask_iou(first, second, shape) > least
+
     order = sorted(range(len(parts)), key=lambda number: -parts[number].region.score)
     kept: list[int] = []
     notes = []
     for number in order:
         part = parts[number]
-        others = [parts[each] for each in kept if _are_one(parts[each], part, shape)]
+        others = [parts[each] for each in kept if are_one(parts[each], part)]
         surer = (each for each in others
                  if part.region.score < share(part.region.label, each.region.label) * each.region.score)  # fmt: skip
         other = next(surer, None)
         if other is None or part.region.drawn:
             kept.append(number)
             notes += [
-                f"{each.region.label.capitalize()} and {part.region.label} have nearly the same mask: it may be one "
+                f"{each.region.label.capitalize()} and {part.region.label} share most of their masks: it may be one "
                 f"bone under two names, so check it." for each in others if not part.region.drawn
             ]  # fmt: skip
         else:
@@ -65,10 +72,6 @@ def without_doubles(
                 f"{other.region.label} with {other.region.score:.2f}."
             )
     return [parts[number] for number in sorted(kept)], tuple(notes)
-
-
-def _are_one(first: RegionMask, second: RegionMask, shape: tuple[int, int]) -> bool:
-    return first.region.label != second.region.label and mask_iou(first, second, shape) > SAME_THING
 
 
 def mask_iou(first: RegionMask, second: RegionMask, shape: tuple[int, int]) -> float:

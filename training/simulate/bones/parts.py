@@ -91,7 +91,7 @@ class Part:
     source, terms : str
         Where the surfaces come from, and what their owners allow.
     plates : bool
-        Whether its long bones have growth plates.
+        Whether its long bones have growth plates; where they do not, ``growth`` cuts those of children.
     """
 
     kind: str

@@ -11,7 +11,7 @@ from .skeleton import DEGREE, SIDES, Assembly, Person, Pose, about, affine, afte
 CHILDREN = 0.22
 """Share of people under eighteen."""
 PLATE = (0.8, 3.2)
-"""mm, before a child is made small: thickness of its growth plates."""
+"""mm, before a child is scaled: thickness of its growth plates."""
 OWN_PARTS = 0.5
 """Share of limbs whose next part comes from the same person, where the library has it."""
 

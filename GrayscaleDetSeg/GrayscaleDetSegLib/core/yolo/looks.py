@@ -66,9 +66,7 @@ def _mirrored_back(item: RegionProposal, columns: int, classes: Sequence[str]) -
     return replace(item, label=other if other in classes else item.label, roi=Box2D(columns - x1, y0, columns - x0, y1))
 
 
-def agreed(
-    looks: Sequence[Sequence[RegionProposal]], suppression: float, least: float = 0.0
-) -> list[RegionProposal]:
+def agreed(looks: Sequence[Sequence[RegionProposal]], suppression: float, least: float = 0.0) -> list[RegionProposal]:
     """Regions of all looks: the score is the mean over the looks, the box the mean weighted by the scores.
 
     Parameters
@@ -78,7 +76,8 @@ def agreed(
     suppression : float
         IoU above which a region of a class is the same as a surer one.
     least : float
-        Regions that no look gives this score are left out, but for the best one of a class: their mean is lower still.
+        What no look is so sure of is no region, even where it agrees with a surer one; where a class has nothing surer,
+        its best one by the mean is given.
 
     Returns
     -------
@@ -92,12 +91,18 @@ def agreed(
         tables = [_table(look, label) for look in looks]
         rois, scores = (np.concatenate(parts) for parts in zip(*tables))
         survivors = boxes.non_maximum_suppression(rois, scores, suppression)
-        for index in survivors[: max(1, int((scores[survivors] >= least).sum()))]:
-            matches = [_best(rois[index], *table) for table in tables]
-            weights = np.array([score for _, score in matches])
-            box = np.average([box for box, _ in matches], axis=0, weights=weights + TINY)
-            found.append(RegionProposal(label, float(weights.mean()), Box2D(*map(float, box))))
+        sure = survivors[scores[survivors] >= least]
+        means = [_mean(label, rois[index], tables) for index in (sure if len(sure) else survivors)]
+        found += means if len(sure) else [max(means, key=lambda item: item.score)]
     return sorted(found, key=lambda item: -item.score)
+
+
+def _mean(label: str, roi: np.ndarray, tables: Sequence[tuple[np.ndarray, np.ndarray]]) -> RegionProposal:
+    """What all looks, each a table of boxes and scores, say of a region."""
+    matches = [_best(roi, *table) for table in tables]
+    weights = np.array([score for _, score in matches])
+    box = np.average([box for box, _ in matches], axis=0, weights=weights + TINY)
+    return RegionProposal(label, float(weights.mean()), Box2D(*map(float, box)))
 
 
 def _table(look: Sequence[RegionProposal], label: str) -> tuple[np.ndarray, np.ndarray]:

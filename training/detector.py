@@ -110,29 +110,26 @@ def film_dataset(run: Run) -> FilmDetectionDataset:
     )  # fmt: skip
 
 
-def _of_one_size(dataset: DetectionDataset | FilmDetectionDataset) -> DetectionDataset | FilmDetectionDataset:
-    """The samples as they are in the input size that the anchors are told in."""
-    return replace(dataset, sizes=()) if isinstance(dataset, FilmDetectionDataset) else dataset
-
-
 @command
 def main(arguments: list[str] | None = None) -> int:
     run = Run.of("training.detector", __doc__, arguments)
     settings = run.settings
     if run.films:
         dataset = film_dataset(run)
+        of_one_size = replace(dataset, sizes=())  # anchors are px of `input_size`
     else:
         augmentation = AugmentationSettings(**settings.get("augmentation", {}))
         dataset = DetectionDataset(
             run.training_cases(), CLASSES, settings["input_size"], augmentation, settings["seed"], folder=run.samples
         )
+        of_one_size = dataset
     start = run.start_description()
     if run.start and (run.start / CONVERSION).exists():  # its output layers are fresh: the anchors may fit these data
         start = None
     count = ANCHORS[settings["variant"]]
     if (run.output / CHECKPOINT).exists():  # a run that goes on keeps its anchors, whatever films have come since
         start = json.loads((run.output / "network.json").read_text(encoding="utf-8"))
-    anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(_of_one_size(dataset), count))
+    anchors = YoloConfig.from_dict(start).anchors if start else tuple(training_anchors(of_one_size, count))
     config = YoloConfig(
         settings["variant"], tuple(dataset.classes), anchors, settings["input_size"], settings["channels"],
         settings["width"],

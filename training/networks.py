@@ -5,6 +5,8 @@ The library makes its own PyTorch networks of the same descriptions. These have 
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Union
 
 import torch
@@ -21,6 +23,7 @@ from GrayscaleDetSegLib.core.yolo.description import ANCHORS, YoloConfig
 __all__ = [
     "ANCHORS", "PointNet", "PointNetConfig", "PolarityNetwork", "SharedLayers", "SurfaceConfig", "SurfaceNetwork",
     "TransformNet", "Yolo", "YoloConfig", "YoloV3", "YoloV3Tiny", "YoloV3Tiny3", "bin_index", "build_yolo", "pool_bins",
+    "trained_yolo",
 ]  # fmt: skip
 
 
@@ -43,6 +46,20 @@ Yolo = Union[YoloV3, YoloV3Tiny, YoloV3Tiny3]
 def build_yolo(config: YoloConfig) -> Yolo:
     """The network of a configuration, with fresh weights."""
     return {"darknet53": YoloV3, "tiny": YoloV3Tiny, "tiny-3l": YoloV3Tiny3}[config.variant](config)
+
+
+def trained_yolo(run: Path) -> Yolo:
+    """The network of a run of ``training.detector``, with its weights.
+
+    Raises
+    ------
+    OSError
+        If the folder lacks its ``network.json`` or ``network.pt``.
+    """
+    described = json.loads((run / "network.json").read_text(encoding="utf-8"))
+    network = build_yolo(YoloConfig.from_dict(described))
+    network.load_state_dict(torch.load(run / "network.pt", weights_only=True))
+    return network
 
 
 class SharedLayers(TorchPart, describes=single_box.SharedLayers):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from .networks import Yolo, YoloConfig, YoloV3Tiny3, build_yolo
+from .networks import Yolo, YoloV3Tiny3, build_yolo, trained_yolo
 
 JOINED = {"neck_middle": (3, 4), "neck_fine": (2, 3)}
 """Layers that see the maps of two others, beside each other: which of `SIZES` each of the two has."""
@@ -85,9 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of the wider run, to start from")
     options = parser.parse_args(arguments)
     try:
-        config = YoloConfig.from_dict(json.loads((options.run / "network.json").read_text(encoding="utf-8")))
-        network = build_yolo(config)
-        network.load_state_dict(torch.load(options.run / "network.pt", weights_only=True))
+        network = trained_yolo(options.run)
         wider = widened(network, options.width)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -96,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     (options.output / "network.json").write_text(json.dumps(wider.config.to_dict(), indent=1), encoding="utf-8")
     torch.save(wider.state_dict(), options.output / "network.pt")
     count = sum(parameter.numel() for parameter in wider.parameters())
-    print(f"{options.output}: width {options.width} in place of {config.width}, {count} weights")
+    print(f"{options.output}: width {options.width} in place of {network.config.width}, {count} weights")
     return 0
 
 

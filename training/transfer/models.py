@@ -20,7 +20,7 @@ from .. import detector, surfaces
 from ..bundle import DETECTION
 from ..films.film import Film, read_films, write_films
 from ..films.real import read_set_films
-from ..networks import SurfaceConfig, SurfaceNetwork, YoloConfig, build_yolo
+from ..networks import SurfaceConfig, SurfaceNetwork, trained_yolo
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TRAININGS: dict[str, Callable] = {"detector": detector.main, "surfaces": surfaces.main}
@@ -65,11 +65,8 @@ def pipeline_of(shipped: Pipeline, detector_run: Path, surfaces_run: Path | None
     What is left of `shipped` decides no region and no mask: its single box, which surfaces report beside every object,
     and the post-processing. Without a run of surfaces it can only find regions.
     """
-    described = json.loads((detector_run / "network.json").read_text(encoding="utf-8"))
-    network = build_yolo(YoloConfig.from_dict(described))
-    network.load_state_dict(torch.load(detector_run / "network.pt", weights_only=True))
     twin = copy.copy(shipped)
-    twin.roi_detector = RoiDetector(fold_batch_norms(network.eval()), DetectionSettings(**DETECTION))
+    twin.roi_detector = RoiDetector(fold_batch_norms(trained_yolo(detector_run).eval()), DetectionSettings(**DETECTION))
     twin.polarity_check, twin.methods = None, {}
     if surfaces_run is not None:
         described = json.loads((surfaces_run / "network.json").read_text(encoding="utf-8"))

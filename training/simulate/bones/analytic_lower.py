@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .analytic_shapes import Body, ball, beyond, bone, gap, joined, limb, meshed, plate, rod, string
+from .analytic_shapes import Body, ball, beyond, bone, gap, limb, meshed, plate, rod, string
 from .parts import Joint, Part
 from .skeleton import MIRROR, affine, rotation
-from .surface import Surface
+from .surface import Surface, joined
 
 LEFT = (1.0, 0.0, 0.0)
 PLATE = 3.2

@@ -190,14 +190,6 @@ def rod(path: Sequence[Point], radii: Sequence[tuple[float, float]], across: Poi
     return Surface(vertices.astype(np.float32), np.concatenate(faces).astype(np.int32))
 
 
-def joined(*surfaces: Surface) -> Surface:
-    """Separate surfaces as one."""
-    start = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
-    return Surface(np.concatenate([surface.vertices for surface in surfaces]),
-                   np.concatenate([surface.faces + first for surface,
-                                   first in zip(surfaces, start)]).astype(np.int32))  # fmt: skip
-
-
 def bone(name: str, label: str, surface: Surface, end: float, shaft: float | None = None) -> Bone:
     """A bone whose compact layer is `end` mm thick, and `shaft` mm in the middle of its length."""
     cortex = np.full(len(surface.vertices), end, np.float32)

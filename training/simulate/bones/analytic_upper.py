@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .analytic_lower import LEFT, PLATE, about
-from .analytic_shapes import ball, beyond, bone, gap, joined, limb, meshed, plate, rod, string
+from .analytic_shapes import ball, beyond, bone, gap, limb, meshed, plate, rod, string
 from .parts import Joint, Part
-from .surface import Surface
+from .surface import Surface, joined
 
 RIGHT = (-1.0, 0.0, 0.0)
 """Axis about which what hangs turns forwards."""

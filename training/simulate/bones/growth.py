@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from .parts import Bone, Part
-from .surface import Surface
+from .surface import Surface, joined
 
 PLATES: Mapping[str, tuple[float, ...]] = MappingProxyType({
     "femur": (0.93,),
@@ -43,10 +43,8 @@ def _grown(bone: Bone, thick: float) -> Bone:
     # what is left of the bone lies between the plates, from the upper end to the lower one
     edges = [np.inf, *(edge for level in levels for edge in (level + thick / 2, level - thick / 2)), -np.inf]
     pieces = [between(bone.surface, bone.cortex, low, high) for high, low in zip(edges[::2], edges[1::2])]
-    first = np.cumsum([0, *(len(surface.vertices) for surface, _ in pieces)])
-    vertices = np.concatenate([surface.vertices for surface, _ in pieces])
-    faces = np.concatenate([surface.faces + start for (surface, _), start in zip(pieces, first)]).astype(np.int32)
-    return replace(bone, surface=Surface(vertices, faces), cortex=np.concatenate([cortex for _, cortex in pieces]))
+    surfaces, cortices = zip(*pieces)
+    return replace(bone, surface=joined(*surfaces), cortex=np.concatenate(cortices))
 
 
 def between(surface: Surface, cortex: np.ndarray, low: float, high: float) -> tuple[Surface, np.ndarray]:
@@ -73,11 +71,12 @@ def _below(surface: Surface, cortex: np.ndarray, height: float, sign: float) -> 
     over[over == 0.0] = 1e-9  # no vertex lies in the plane
     outside = over > 0
     count = outside[faces].sum(1)
-    whole, cut = faces[count == 0], faces[(count == 1) | (count == 2)]
+    crossing = (count == 1) | (count == 2)
+    whole, cut = faces[count == 0], faces[crossing]
     if not len(cut):
         return Surface(surface.vertices, whole.astype(np.int32)), cortex
     # the corner that is alone on its side comes first
-    lonely = outside[cut] == (count[(count == 1) | (count == 2)] == 1)[:, None]
+    lonely = outside[cut] == (count[crossing] == 1)[:, None]
     turn = (lonely.argmax(1)[:, None] + np.arange(3)) % 3
     a, b, c = np.take_along_axis(cut, turn, 1).T
     crossed = np.concatenate([np.stack([a, b], 1), np.stack([a, c], 1)])

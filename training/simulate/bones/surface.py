@@ -94,6 +94,14 @@ def pieces_of(surface: Surface, least: int = 50) -> list[Surface]:
     return sorted(found, key=lambda part: -abs(part.volume))
 
 
+def joined(*surfaces: Surface) -> Surface:
+    """Separate surfaces as one."""
+    start = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
+    return Surface(np.concatenate([surface.vertices for surface in surfaces]),
+                   np.concatenate([surface.faces + first for surface,
+                                   first in zip(surfaces, start)]).astype(np.int32))  # fmt: skip
+
+
 def finer(surface: Surface) -> Surface:
     """Each face in four, at the middles of the edges; the shape stays."""
     count, faces = len(surface.vertices), surface.faces.astype(np.int64)

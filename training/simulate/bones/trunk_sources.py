@@ -12,7 +12,7 @@ from .hand_sources import stored_bones
 from .opensim import read_vtp, to_body_frame
 from .shaping import prepared, smoothed, turn_to
 from .skeleton import about, affine, rotation
-from .surface import Surface, finer, pieces_of, repaired
+from .surface import Surface, finer, joined, pieces_of, repaired
 
 CERVICAL = tuple(f"C{number}" for number in range(1, 8))
 THORACIC = tuple(f"T{number}" for number in range(1, 13))
@@ -179,8 +179,7 @@ def hollowed(skull: Surface) -> Surface:
         reach[thin] *= 0.95
     points = middle + reach[:, None] * ball.vertices * radii
     inner = smoothed(Surface(points.astype(np.float32), ball.faces), 4)
-    turned = inner.faces[:, ::-1] + len(skull.vertices)
-    return Surface(np.concatenate([skull.vertices, inner.vertices]), np.concatenate([skull.faces, turned]))
+    return joined(skull, Surface(inner.vertices, inner.faces[:, ::-1]))
 
 
 def stacked(thorax: dict[str, Surface], lumbar: dict[str, Surface], height: float, discs: np.ndarray,

@@ -14,6 +14,7 @@ from ..detection_sample import DetectionSample, is_weak, swapped_sides
 from ..sampling import place, seeded_generator
 from .framing import Framing, clipped_box, placement, random_placement, sampled
 from .outlined import OutlinedFilm, beside
+from .overlaid import entrance, overlaid
 from .real import HOSPITALS
 from .tones import body_levels, with_levels_of
 
@@ -77,6 +78,12 @@ class FilmDetectionDataset(Dataset):
         for number, name in enumerate(self.set_names):
             self._by_set.setdefault(name, []).append(number)
         levels = (body_levels(self.films[number].image) for number in self._by_set.get(HOSPITALS, ()) if self.borrowed)
+        limbs = [
+            number
+            for number, film in enumerate(self.films if self.framing and self.framing.over else ())
+            if len(film.labels) and entrance(film.image) is not None
+        ]
+        self._limbs = [limbs, [number for number in limbs if self.set_names[number] == HOSPITALS]]
         self._tones = [each for each in levels if each is not None]
 
     def __len__(self) -> int:
@@ -94,6 +101,8 @@ class FilmDetectionDataset(Dataset):
             film = replace(film, image=with_levels_of(film.image, wanted, draw.uniform(0.3, 1.0)))
         if draw.random() < framing.pair and not is_weak(film.labels, film.settled):
             film = self._pair(film, draw)
+        if self._limbs[0] and draw.random() < framing.over and not is_weak(film.labels, film.settled):
+            film = self._under_a_limb(film, draw)
         if film.boxed:  # the box of a turned box would be larger than that of the turned bone
             framing = replace(framing, tilt=0.0, far=0.0, smallest=max(framing.smallest, BOXED_SMALLEST))
         matrix, view, shown, flipped = random_placement(film.image.shape, size, framing, draw)
@@ -121,6 +130,12 @@ class FilmDetectionDataset(Dataset):
         gap = int(draw.integers(0, 12)) if draw.random() < 0.6 else 0
         rows, columns = film.image.shape
         return beside(film, second, gap, below=bool(draw.random() < (0.2 if rows > 0.8 * columns else 0.5)))
+
+    def _under_a_limb(self, film: OutlinedFilm, draw: np.random.Generator) -> OutlinedFilm:
+        """The film with a limb over it, in half of them one of a film of a hospital."""
+        limbs = [numbers for numbers in self._limbs if numbers]
+        numbers = limbs[draw.integers(len(limbs))]
+        return overlaid(film, self.films[numbers[draw.integers(len(numbers))]], draw)
 
     def _sample(self, film, matrix, view, shown, flipped, fill, size) -> DetectionSample:
         labels, settled = film.labels, film.settled

@@ -36,6 +36,8 @@ class Framing:
         Largest side of a frame as a multiple of the film's.
     pair, twin : float
         Probabilities of two films on one picture, and of the second one being the first one's mirror image.
+    over : float
+        Probability of a limb of another film over it.
     log_aspect : float
         Largest stretch, natural log.
     """
@@ -50,6 +52,7 @@ class Framing:
     widest: float = 3.0
     pair: float = 0.14
     twin: float = 0.4
+    over: float = 0.0
     log_aspect: float = 0.18
 
 

@@ -120,5 +120,15 @@ def nearest(shape: tuple[int, int], wanted: tuple[int, int]) -> tuple[np.ndarray
     return np.ix_(*(place.astype(np.int64).clip(0, old - 1) for place, old in zip(places, shape)))
 
 
+def turned(film: OutlinedFilm, quarters: int) -> OutlinedFilm:
+    """The film, turned by `quarters` (0 to 3) of a whole turn, counter-clockwise."""
+    for _ in range(quarters):
+        points = film.points[:, :, ::-1].copy()
+        points[:, :, 1] = film.image.shape[1] - points[:, :, 1]
+        # an odd number of columns would shift the map, two px a cell, by one: half of them is right on the average
+        film = replace(film, image=np.rot90(film.image), classes=np.rot90(film.classes), points=points)
+    return film
+
+
 def _transposed(film: OutlinedFilm) -> OutlinedFilm:
     return replace(film, image=film.image.T, classes=film.classes.T, points=film.points[:, :, ::-1])

@@ -103,7 +103,7 @@ def test_bones_over_what_is_bright_are_not_asked_for():
     assert both.asked.tolist() == [True, False]
 
 
-def test_half_of_the_limbs_are_of_hospitals():
+def test_a_limb_of_a_hospital_lies_over_films_where_it_is_asked_for():
     films = [trunk() for _ in range(20)] + [limb(name=HOSPITALS)]
     plain = dict(quarter=0.0, tilt=0.0, far=0.0, crop=0.0, frame=0.0, pair=0.0, log_aspect=0.0)
     samples = FilmDetectionDataset(films, CLASSES, 96, Framing(**plain, over=1.0), seed=1)

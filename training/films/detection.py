@@ -78,13 +78,13 @@ class FilmDetectionDataset(Dataset):
         for number, name in enumerate(self.set_names):
             self._by_set.setdefault(name, []).append(number)
         levels = (body_levels(self.films[number].image) for number in self._by_set.get(HOSPITALS, ()) if self.borrowed)
+        self._tones = [each for each in levels if each is not None]
         limbs = [
             number
             for number, film in enumerate(self.films if self.framing and self.framing.over else ())
             if len(film.labels) and entrance(film.image) is not None
         ]
         self._limbs = [limbs, [number for number in limbs if self.set_names[number] == HOSPITALS]]
-        self._tones = [each for each in levels if each is not None]
 
     def __len__(self) -> int:
         return len(self.films)

@@ -108,10 +108,17 @@ def beside(first: OutlinedFilm, second: OutlinedFilm, gap: int = 0, below: bool 
     width = bits.shape[1] - start // 2
     bits[:, start // 2 :] = second.classes[nearest(second.classes.shape, (bits.shape[0], width))]
     scale = np.array([columns / second.image.shape[1], factor], np.float32)
-    points = np.concatenate([first.points, second.points * scale + np.array([start, 0], np.float32)])
-    return replace(first, image=image, classes=bits, labels=np.concatenate([first.labels, second.labels]),
-                   points=points, settled=first.settled & second.settled,
-                   asked=np.concatenate([first.asked, second.asked]), boxed=first.boxed or second.boxed)  # fmt: skip
+    points = second.points * scale + np.array([start, 0], np.float32)
+    return replace(with_objects_of(first, second, points), image=image, classes=bits)
+
+
+def with_objects_of(film: OutlinedFilm, other: OutlinedFilm, points: np.ndarray) -> OutlinedFilm:
+    """The film, whose picture also shows the objects of another one at `points`; settled is what both settle."""
+    return replace(
+        film, labels=np.concatenate([film.labels, other.labels]), points=np.concatenate([film.points, points]),
+        settled=film.settled & other.settled, asked=np.concatenate([film.asked, other.asked]),
+        boxed=film.boxed or other.boxed,
+    )  # fmt: skip
 
 
 def nearest(shape: tuple[int, int], wanted: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +132,7 @@ def turned(film: OutlinedFilm, quarters: int) -> OutlinedFilm:
     for _ in range(quarters):
         points = film.points[:, :, ::-1].copy()
         points[:, :, 1] = film.image.shape[1] - points[:, :, 1]
-        # an odd number of columns would shift the map, two px a cell, by one: half of them is right on the average
+        # where the number of columns is odd, the map, two px a cell, comes to lie 1 px beside the picture
         film = replace(film, image=np.rot90(film.image), classes=np.rot90(film.classes), points=points)
     return film
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from .outlined import OUTLINE, OutlinedFilm, turned
+from .outlined import OUTLINE, OutlinedFilm, turned, with_objects_of
 
 BASE = 40
 """Darkest gray level, at most, of a film whose surroundings are air."""
@@ -95,13 +95,8 @@ def overlaid(film: OutlinedFilm, limb: OutlinedFilm, draw: np.random.Generator) 
     points = over.points * scale + np.array([left, top], np.float32)
     column, row = np.moveaxis(points[:, OUTLINE:].astype(np.int64).clip(0, (columns - 1, rows - 1)), 2, 0)
     shows = below.image[row, column].mean(1) <= BRIGHT
-    both = replace(
-        below, image=image.clip(0, 255).astype(np.uint8), classes=classes,
-        labels=np.concatenate([below.labels, over.labels]),
-        points=np.concatenate([below.points, points]),
-        settled=below.settled & over.settled, asked=np.concatenate([below.asked, over.asked & shows]),
-        boxed=below.boxed or over.boxed,
-    )  # fmt: skip
+    both = with_objects_of(below, replace(over, asked=over.asked & shows), points)
+    both = replace(both, image=image.clip(0, 255).astype(np.uint8), classes=classes)
     return turned(both, -side % 4)
 
 

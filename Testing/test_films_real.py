@@ -13,6 +13,7 @@ pytest.importorskip("scipy")
 pytest.importorskip("skimage", reason="training needs the extra 'training'")
 
 from training.clinical.judge import read_boxes  # noqa: E402
+from training.data.checking import DataError  # noqa: E402
 from training.data.labelled import Case  # noqa: E402
 from training.films import real  # noqa: E402
 from training.films.collection import all_films, sampling_weights  # noqa: E402
@@ -183,3 +184,12 @@ def test_drawn_films_come_first_and_share_as_told(tmp_path):
     weights = sampling_weights(names, 0.6)
     assert weights[:3].sum() == pytest.approx(0.6) and weights.sum() == pytest.approx(1.0)
     assert weights[3] == pytest.approx(CARDS["knee_femur"].weight / CARDS["jsrt_lungs"].weight * weights[4])
+
+
+def test_sets_are_drawn_more_often_where_told():
+    names = ["simulated_bones"] * 2 + ["nothing", "aasce_spine_ap", "jsrt_lungs", "jsrt_lungs"]
+    plain, often = (sampling_weights(names, 0.5, factor) for factor in (None, {"aasce_spine_ap": 3.0}))
+    assert often[3] / often[4] == pytest.approx(3.0 * plain[3] / plain[4])
+    assert often[:3] == pytest.approx(plain[:3]) and often.sum() == pytest.approx(1.0)
+    with pytest.raises(DataError, match="names femora, of which there is no film"):
+        sampling_weights(names, 0.5, {"femora": 2.0})

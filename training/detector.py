@@ -104,7 +104,7 @@ def film_dataset(run: Run) -> FilmDetectionDataset:
     say(f"{len(films)} films, {sum(name.startswith('simulated') for name in names)} of them simulated")
     return FilmDetectionDataset(
         films, FILM_CLASSES, settings["input_size"], Framing(**settings.get("framing", {})), seed=settings["seed"],
-        weights=sampling_weights(names, settings.get("simulated", 0.5)),
+        weights=sampling_weights(names, settings.get("simulated", 0.5), settings.get("often")),
         sizes=settings.get("sizes", ()), batch=settings["batch_size"],
         borrowed=settings.get("borrowed", 0.0),
     )  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..data.checking import DataError
 from .film import Film, read_films
 from .knowledge import CARDS
 from .negatives import made_up, volume_slices
@@ -60,11 +61,20 @@ def all_films(folders: Sequence[Path], data: Path | None, seed: int, most: int |
         yield from made_up(MADE_UP, generator)
 
 
-def sampling_weights(names: Sequence[str], simulated: float) -> np.ndarray:
+def sampling_weights(names: Sequence[str], simulated: float, often: Mapping[str, float] | None = None) -> np.ndarray:
     """How often each film is drawn: pictures of nothing with the share `NOTHING`, simulated films with `simulated` of
-    the rest, and real ones by their cards.
+    the rest, and real ones by their cards, those of a set in `often` so many times more often.
+
+    Raises
+    ------
+    DataError
+        If `often` names a set of which there is no film.
     """
+    often = often or {}
+    if unknown := sorted(set(often) - set(names)):
+        raise DataError(f"[often] names {', '.join(unknown)}, of which there is no film: leave it out.")
     weight = np.array([CARDS[name].weight if name in CARDS else WEIGHTS.get(name, 1.0) for name in names])
+    weight *= [often.get(name, 1.0) for name in names]
     drawn = np.array([name.startswith("simulated") for name in names])
     nothing = np.array([name == "nothing" for name in names])
     left = 1.0 - NOTHING * nothing.any()

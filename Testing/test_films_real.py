@@ -191,5 +191,6 @@ def test_sets_are_drawn_more_often_where_told():
     plain, often = (sampling_weights(names, 0.5, factor) for factor in (None, {"aasce_spine_ap": 3.0}))
     assert often[3] / often[4] == pytest.approx(3.0 * plain[3] / plain[4])
     assert often[:3] == pytest.approx(plain[:3]) and often.sum() == pytest.approx(1.0)
+    assert sampling_weights(names, 0.5, {"nothing": 3.0})[2] == pytest.approx(3.0 * plain[2])
     with pytest.raises(DataError, match="names femora, of which there is no film"):
         sampling_weights(names, 0.5, {"femora": 2.0})

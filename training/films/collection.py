@@ -63,7 +63,7 @@ def all_films(folders: Sequence[Path], data: Path | None, seed: int, most: int |
 
 def sampling_weights(names: Sequence[str], simulated: float, often: Mapping[str, float] | None = None) -> np.ndarray:
     """How often each film is drawn: pictures of nothing with the share `NOTHING`, simulated films with `simulated` of
-    the rest, and real ones by their cards, those of a set in `often` so many times more often.
+    the rest, and real ones by their cards, those of a set in `often` so many times more often ("nothing": that share).
 
     Raises
     ------
@@ -77,8 +77,9 @@ def sampling_weights(names: Sequence[str], simulated: float, often: Mapping[str,
     weight *= [often.get(name, 1.0) for name in names]
     drawn = np.array([name.startswith("simulated") for name in names])
     nothing = np.array([name == "nothing" for name in names])
-    left = 1.0 - NOTHING * nothing.any()
-    parts = (drawn, left * simulated), (nothing, NOTHING), (~drawn & ~nothing, left * (1.0 - simulated))
+    empty = NOTHING * often.get("nothing", 1.0) * nothing.any()
+    left = 1.0 - empty
+    parts = (drawn, left * simulated), (nothing, empty), (~drawn & ~nothing, left * (1.0 - simulated))
     for mask, share in parts:
         if mask.any():
             weight[mask] *= share / weight[mask].sum()

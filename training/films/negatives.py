@@ -51,9 +51,11 @@ def made_up(count: int, generator: np.random.Generator) -> Iterator[Film]:
 
 
 def _picture(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
-    kind = draw.integers(7)
+    kind = draw.integers(8)
     if kind == 6:
         return _page(rows, columns, draw)
+    if kind == 7:
+        return _strokes(rows, columns, draw)
     noise = draw.standard_normal((rows, columns)).astype(np.float32)
     if kind == 0:
         return ndimage.gaussian_filter(noise, draw.uniform(0, 12))
@@ -107,6 +109,23 @@ def _page(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
         return values
     noise = draw.uniform(0, 6) * draw.standard_normal(values.shape)
     return ndimage.gaussian_filter(values, draw.uniform(0, 1.5)) + noise
+
+
+def _strokes(rows: int, columns: int, draw: np.random.Generator) -> np.ndarray:
+    """Bent strokes across each other, words between them: a sketch, in which thin bones are easily seen."""
+    picture = Image.new("L", (columns, rows), int(draw.uniform(0, 70)))
+    pen = ImageDraw.Draw(picture)
+    for _ in range(draw.integers(2, 16)):
+        level = int(draw.uniform(50, 255))
+        reach = draw.uniform(0.1, 1) if draw.random() < 0.4 else 1.0
+        corners = (draw.uniform(0, 1 - reach, 2) + draw.uniform(0, reach, (draw.integers(2, 7), 2))) * (columns, rows)
+        pen.line(list(map(tuple, corners.tolist())), fill=level, width=int(draw.integers(1, 9)))
+        if draw.random() < 0.4:
+            place = (draw.uniform(-0.1, 0.9, 2) * (columns, rows)).tolist()
+            words = " ".join(str(number) for number in draw.integers(10**5, size=draw.integers(1, 12)))
+            pen.text(place, words, fill=level, font_size=int(draw.integers(8, 18)))
+    values = np.asarray(picture, np.float32)
+    return ndimage.gaussian_filter(values, draw.uniform(0, 1.2)) if draw.random() < 0.5 else values
 
 
 def _film(name: str, values: np.ndarray, draw: np.random.Generator) -> Film:

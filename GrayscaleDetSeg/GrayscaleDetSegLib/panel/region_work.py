@@ -313,8 +313,8 @@ class RegionWork:
             self._tell(node, result, name, self._results.write(node, result, name, identity))
 
     def _tell(self, node, result, name: str, written: str) -> None:
-        """Say what was found, and select it."""
-        session = self._session
+        """Say what was found, and select it, unless the user is moving something: the mouse keeps what it holds."""
+        session, is_moving = self._session, self._session.machine.is_moving
         (item,) = (each for each in result.objects if each.name == name)
         shown, area = display_name(name), size_text(item)
         if item.thresholds is None:
@@ -327,7 +327,8 @@ class RegionWork:
         session.messages.say(text)
         if session.node is node:
             session.view.refresh()
-            session.view.select(written)
+            if not is_moving or session.selection is None:
+                session.view.select(written)
 
 
 def deep(

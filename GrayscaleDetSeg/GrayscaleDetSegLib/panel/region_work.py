@@ -279,8 +279,29 @@ class RegionWork:
             self._add(into, roi, label, KEEP)
             return
         titles = {REPLACE: _("Replace"), EXTEND: _("Extend"), KEEP: _("Keep")}
-        choices = [(titles[each], partial(self._add, into, roi, label, each)) for each in occupant.choices]
+        choices = [
+            (titles[each], partial(self._answered, into, roi, label, each, occupant.identity))
+            for each in occupant.choices
+        ]
         self._session.messages.ask(display_name(occupant.message), choices)
+
+    def _answered(self, into, roi, label: str, existing: str, identity: str) -> None:
+        """Do what was chosen with the object that was asked about; ask anew where that is not in the way any more."""
+        if not self._is_still_there(into):
+            return
+        try:
+            shown = self._results.shown(into)
+        except GrayscaleDetSegError as error:
+            self._session.messages.fail(error)
+            return
+        occupant = None if shown is None else occupant_of(shown, label, roi)
+        is_same = occupant is not None and occupant.identity == identity
+        if shown is None or (is_same and not self._results.is_locked(into, identity)):
+            self._add(into, roi, label, existing)
+            return
+        if self._session.node is into:
+            self._session.view.refresh()  # what has changed is seen before the next question, which stays then
+        self._join(into, shown, roi, label)
 
     def _add(self, into, roi, label: str, existing: str) -> None:
         """Look for an object, and do with one that is in its way what was chosen."""

@@ -303,3 +303,9 @@ def test_drawn_in_another_slice(bench):
     bench.finish()
     assert bench.node is not first and bench.workspace.grid(bench.node).index == 1 and bench.names() == ["Tibia"]
     assert len(bench.workspace.shown(first).identities) == 2
+    CloudLayout().show_volume(volume, 2)
+    place_drawn(bench, begin_drawing(bench), DRAWN, index=2)
+    bench.finish()
+    assert bench.node is first and bench.ui.resultSelector.currentNode() is first, "the slice has a result already"
+    assert bench.names() == ["Femur", "Tibia", "Right lung"] and bench.panel.session.selection == "right_lung"
+    assert len(bench.workspace.results_on(volume)) == 2

@@ -189,7 +189,7 @@ class RegionWork:
             grid = volumes.grid_of(volume, WHOLE if session.takes_volumes else current_slice(volume))
             into = session.node
             if into is not None and self._results.grid(into).index != grid.index:
-                into = None  # another slice has a result of its own
+                into = self._results.last_on(volume, grid.index)  # each slice has a result of its own
             session.prepare()
         except UNPREPARED as error:
             session.messages.fail(error)
@@ -239,8 +239,10 @@ class RegionWork:
         self.segment_region(reading, roi, label, into)
 
     def segment_region(self, reading, roi, label: str, into) -> None:
-        """Segment an object in a region. It is added to the result `into`, or to a new one."""
+        """Segment an object in a region. It is added to the result `into`, which is shown then, or to a new one."""
         results, session = self._results, self._session
+        if into is not None and into.GetScene() is not None and into is not session.node:
+            session.choices.show_found(into)
         text = _("Looking for {label} in the region...").format(label=label)
         try:
             shown = None if into is None or into.GetScene() is None else results.shown(into)

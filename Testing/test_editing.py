@@ -23,6 +23,7 @@ from GrayscaleDetSegLib.core.errors import MethodError
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, explained
 from GrayscaleDetSegLib.core.gray import GrayMapping
+from GrayscaleDetSegLib.core.lie import Lie
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Radiograph
@@ -314,6 +315,31 @@ def test_one_more_object_from_a_region(method):
     assert third.name == "femur 3" and not (third.mask & new.mask).any()
     again = with_object(made, without_object(after, "femur"), "femur", roi)
     assert [item.name for item in again.objects] == ["tibia", "femur 2", "femur"]
+
+
+@pytest.mark.parametrize(
+    "there, drawn, side",
+    [
+        (["tibia"], "femur", "left"),
+        (["tibia", "femur"], "femur", None),  # both knees: which one is which, the file does not say
+        (["right lung"], "tibia", None),  # it contradicts what was found
+        (["left lung"], "tibia", "left"),
+        (["tibia"], "right lung", "right"),
+        ([], "femur", "left"),
+        (["tibia"], "heart", None),
+    ],
+)
+def test_a_drawn_object_has_the_side_that_a_found_one_would_have(there, drawn, side):
+    roi, before = (20.0, 11.0, 70.5, 60.0), result("box")
+    film = replace(before.radiograph, lie=Lie(laterality="left", laterality_by="ImageLaterality L"))
+    objects = tuple(replace(before.objects[0], name=label, label=label) for label in there)
+    box = BoxFake()
+    box.classes = ("femur", "tibia", "right lung", "heart")
+    made = rigged(None, box)
+    after = with_object(made, replace(before, radiograph=film, objects=objects), drawn, roi, "box")
+    assert after.objects[-1].side == side and after.objects[:-1] == objects
+    (region,) = drawn_regions(made, film, drawn, roi, others=there).found
+    assert region.side == side
 
 
 def test_without_an_object():

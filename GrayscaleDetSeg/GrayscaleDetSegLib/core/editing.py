@@ -17,12 +17,12 @@ from .assembly import made_object
 from .errors import MethodError, UnknownClassError
 from .explanations.threshold_map import ThresholdMap
 from .explanations.thresholds import explained
-from .labels import side_in
 from .mask import field_mask
 from .post_processing import PostProcessing
 from .radiograph import Radiograph
 from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult, SegmentedObject
+from .sides import of_drawn
 from .stopwatch import Progress, Stopwatch
 from .types import AnyBox2D, Box2D
 from .windowed import WindowedMask
@@ -209,7 +209,9 @@ def with_object(
     MethodError
         If the model has no such method.
     """
-    regions = replace(drawn_regions(pipeline, result.radiograph, label, roi, method), orientation=result.view)
+    others = [item.label for item in result.objects]
+    drawn = drawn_regions(pipeline, result.radiograph, label, roi, method, others)
+    regions = replace(drawn, orientation=result.view)
     part = pipeline.mask_of(result.radiograph, regions, method, Stopwatch(progress))
     names = [item.name for item in result.objects]
     number, name = 1, label
@@ -236,7 +238,12 @@ def leaving(
 
 
 def drawn_regions(
-    pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D, method: str | None = None
+    pipeline: Pipeline,
+    radiograph: Radiograph,
+    label: str,
+    roi: AnyBox2D,
+    method: str | None = None,
+    others: Iterable[str] = (),
 ) -> Regions:
     """A region drawn by hand in place of what the 2D detector finds, for ``Pipeline.segment_regions``.
 
@@ -246,6 +253,8 @@ def drawn_regions(
         Two opposite corners in px, in any order; cut off at the edges of the image.
     method : str or None
         By which the object will be segmented.
+    others : iterable of str
+        Classes of the other objects in the picture, see ``sides.of_drawn``.
 
     Raises
     ------
@@ -255,13 +264,14 @@ def drawn_regions(
         If the model has no such method.
     """
     pipeline.check_class(label, method)
-    region = _drawn(radiograph, label, roi)
+    region = _drawn(radiograph, label, roi, others)
     return Regions((region,), None, radiograph.upright)
 
 
-def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> RegionProposal:
+def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D, others: Iterable[str] = ()) -> RegionProposal:
     corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
-    return RegionProposal(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
+    side = of_drawn(label, radiograph.lie, others)
+    return RegionProposal(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side)
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:

@@ -102,7 +102,7 @@ class SegmentationResult:
     radiograph : Radiograph
         As it was segmented; its polarity may have been turned over, see its notes.
     objects : tuple of SegmentedObject
-        Highest ROI score first.
+        Found ones, highest ROI score first; then those added by hand since. One looked for again keeps its place.
     best_candidate : RegionProposal or None
         The detector's best region, even if its score is below the threshold; None if it did not run.
     score_threshold : float

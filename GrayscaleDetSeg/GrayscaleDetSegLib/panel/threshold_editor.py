@@ -17,7 +17,7 @@ from ..core.gray import GRAY_MAX, GrayMapping
 from ..core.methods.registry import registry
 from ..core.post_processing import PostProcessing
 from ..core.result import SegmentedObject
-from ..core.results import AnyObject, size_text
+from ..core.results import AnyObject, area_text, size_text
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.shown import Shown
@@ -62,6 +62,7 @@ class ThresholdEditor:
         self._identity: str | None = None
         self._item: SegmentedObject | None = None
         self._mapping: GrayMapping | None = None
+        self._plane = ""
         self._last = (0.0, GRAY_MAX)
         self._said = [self._last, self._last]
         self._drag: ThresholdDrag | None = None
@@ -98,11 +99,12 @@ class ThresholdEditor:
             return
         is_locked = self._results.is_locked(node, identity)
         self._node, self._identity, self._item = node, identity, item
-        self._mapping = shown.result.radiograph.mapping
+        image = shown.result.radiograph
+        self._mapping, self._plane = image.mapping, "" if image.spacing is None else image.spacing.plane
         self._gray.enabled = self._units.enabled = not is_locked
         self._range_of_units()
         self._set(item.thresholds.interval)
-        self._label.text = described(item)
+        self._label.text = described(item, self._plane)
         if is_locked:
             self._label.text += " " + _("It is locked.")
             return
@@ -234,7 +236,7 @@ class ThresholdEditor:
             return
         numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
-        self._label.text = moving(numbers)
+        self._label.text = moving(numbers, self._plane)
         self._session.moved.emit(self._identity, numbers)
 
     def _begin(self) -> ThresholdDrag | None:
@@ -246,14 +248,9 @@ class ThresholdEditor:
         return drag
 
 
-def area_text(pixels: int, area: float | None) -> str:
-    """An area in mm² at the detector if the spacing is known, else in px, as text."""
-    return _("{pixels} px").format(pixels=pixels) if area is None else _("{area:.0f} mm²").format(area=area)
-
-
-def described(item: SegmentedObject) -> str:
-    """A text with the figures of an object's thresholds."""
-    thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2)
+def described(item: SegmentedObject, plane: str) -> str:
+    """A text with the figures of an object's thresholds; `plane` is that of its area."""
+    thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2, plane)
     if thresholds.rule.single:
         return _("The single box makes the mask. Area: {area}.").format(area=area)
     return _("{rows} x {columns} boxes make the mask; the single box explains {share:.0%} of it. Area: {area}.").format(
@@ -271,9 +268,9 @@ def unexplained(item: AnyObject) -> str:
     )
 
 
-def moving(numbers: Numbers) -> str:
-    """A text with the figures during a drag."""
+def moving(numbers: Numbers, plane: str) -> str:
+    """A text with the figures during a drag; `plane` is that of the area."""
     low, high = numbers.interval
     return _("Gray levels {low:.1f} to {high:.1f}. Area: {area}.").format(
-        low=low, high=high, area=area_text(numbers.pixel_count, numbers.area_mm2)
+        low=low, high=high, area=area_text(numbers.pixel_count, numbers.area_mm2, plane)
     )

@@ -8,13 +8,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core.labels import display_name
+from ...core.results import area_text
 from ...logic.drag import Numbers
 from ...logic.shown import Shown
 from ..objects_table import ObjectsTable
 from ..section import Section
 from ..session import Session
 from ..state import State
-from ..threshold_editor import area_text
 
 MANY = 4
 """With more objects than this there are the controls to find them and to show, hide and lock them together."""

@@ -144,7 +144,7 @@ class Pipeline:
         stopwatch: Stopwatch,
     ) -> SegmentationResult:
         parts, unknown = choice.masks(radiograph, regions, stopwatch)
-        parts = self._looked_at_again(radiograph, parts, regions, choice, stopwatch)
+        parts = self._second_look(radiograph, parts, regions, choice, stopwatch)
         alongside = self.roi_detector.settings.alongside if self.roi_detector else ()
         cleaner = self.clean_up if clean_up else None
         objects, notes = finish(radiograph, parts, cleaner, stopwatch, self.overlaps, alongside)
@@ -164,7 +164,7 @@ class Pipeline:
         )
         return made_exclusive(result) if exclusive else result
 
-    def _looked_at_again(
+    def _second_look(
         self,
         radiograph: Radiograph,
         parts: list[RegionMask],

@@ -147,12 +147,13 @@ class Pipeline:
         parts = self._second_look(radiograph, parts, regions, choice, stopwatch)
         alongside = self.roi_detector.settings.alongside if self.roi_detector else ()
         cleaner = self.clean_up if clean_up else None
+        is_drawn = bool(regions.found) and all(region.drawn for region in regions.found)
         objects, notes = finish(radiograph, parts, cleaner, stopwatch, self.overlaps, alongside)
         result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,
             best_candidate=regions.best,
-            score_threshold=self.roi_detector.settings.score if self.roi_detector else 0.0,
+            score_threshold=self.roi_detector.settings.score if self.roi_detector and not is_drawn else 0.0,
             clean_up=self.clean_up.steps() if clean_up else (),
             orientation=regions.view_name(radiograph),
             turn=regions.orientation,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import codec, editing
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.scene import cloud, outcome, record, threshold_box
@@ -170,7 +171,7 @@ def test_what_is_seen_is_what_stays(scene):
         numbers = drag.move((bottom, 255.0))
         shown = case.mask()
         assert shown.sum() == numbers.pixel_count > 0
-    rule = editing.live_mask(case.image, case.item.thresholds.field.shifted(70.0, 25.0))
+    rule = field_mask(case.image, case.item.thresholds.field.shifted(70.0, 25.0))
     assert rule.sum() != shown.sum()
     drag.finish((190.0, 255.0))
     assert (case.mask() == shown).all() and drag.numbers.pixel_count == shown.sum()

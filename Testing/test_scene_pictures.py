@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core import boxes, editing
+from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.scene import (
     axis,
     cloud,
@@ -122,10 +123,10 @@ def test_the_mask_follows_a_drag(application, tmp_path):
     before = view.picture(tmp_path / "before.png").astype(int)
     roi = (0.0, 0.0, 130.0, 90.0)
     session = live.LiveMask(node, "right_lung", volume, grid)
-    live_mask = editing.live_mask(image, ThresholdMap.uniform(roi, 60.0, 110.0))
-    session.write(live_mask, boxes.pixel_slices(roi, image.shape))
+    shown = field_mask(image, ThresholdMap.uniform(roi, 60.0, 110.0))
+    session.write(shown, boxes.pixel_slices(roi, image.shape))
     after = view.picture(tmp_path / "after.png").astype(int)
-    gained, lost = live_mask & ~letter_l(), letter_l() & ~live_mask
+    gained, lost = shown & ~letter_l(), letter_l() & ~shown
     tint = likeness(after - before, BLUE)
     for mask, sign in ((gained, 1), (lost, -1)):
         inner = inner_places(mask)

@@ -9,6 +9,7 @@ import pytest
 
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.scene import files, live, masks, segmentation, snapshot, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
@@ -373,12 +374,12 @@ def test_speed_on_2048(scene):
 
 def test_the_thresholds_of_a_field_move_the_mask(scene):
     """The whole way of a drag: field, mask, segment."""
-    from GrayscaleDetSegLib.core import boxes, editing
+    from GrayscaleDetSegLib.core import boxes
 
     case = Case(scene)
     image, roi = case.result.radiograph, (0.0, 0.0, 130.0, 90.0)
     session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)
     for low in (100.0, 150.0, 190.0):
         field = ThresholdMap.uniform(roi, low, 255.0)
-        session.write(editing.live_mask(image, field), boxes.pixel_slices(roi, image.shape))
+        session.write(field_mask(image, field), boxes.pixel_slices(roi, image.shape))
         assert (case.mask() == (image.gray() >= low)).all()

@@ -17,7 +17,6 @@ from .assembly import made_object
 from .errors import MethodError, UnknownClassError
 from .explanations.threshold_map import ThresholdMap
 from .explanations.thresholds import explained
-from .mask import field_mask
 from .post_processing import PostProcessing
 from .radiograph import Radiograph
 from .regions import RegionMask, RegionProposal, Regions
@@ -31,45 +30,11 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline
 
 
-def live_mask(
-    radiograph: Radiograph,
-    field: ThresholdMap,
-    mask: np.ndarray | None = None,
-    cell: tuple[int, int] | None = None,
-) -> np.ndarray:
-    """The mask of a field in the window of its ROI, fast enough to follow a drag: the rule alone, no post-processing.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, optional
-        The mask before a single cell was moved, in the same window; it is changed in place.
-    cell : tuple of 2 int, optional
-        With `mask`: the (row, column) of the cell. Only the pixels in its reach are compared again.
-
-    Raises
-    ------
-    IndexError
-        If there is no such cell.
-    ValueError
-        If the mask is not one of the ROI's window.
-    """
-    if mask is None or cell is None:
-        return field_mask(radiograph, field)
-    part = field.reach_of(cell, radiograph.shape)
-    window = boxes.pixel_slices(field.roi, radiograph.shape)
-    expected = tuple(w.stop - w.start for w in window)
-    if mask.shape != expected:
-        raise ValueError(f"The mask of this field has the shape {expected}, not {mask.shape}.")
-    local = tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, window))
-    mask[local] = field_mask(radiograph, field, part)
-    return mask
-
-
 class MovingThresholds:
     """The mask of a field while all of its bottoms move together, and all of its tops: made as a drag begins.
 
     How far each pixel lies above its bottom and below its top is worked out once; a move then costs two comparisons a
-    pixel. Where a pixel lies on a threshold to the last digit, :func:`live_mask` of the moved field decides.
+    pixel. Where a pixel lies on a threshold to the last digit, ``mask.field_mask`` of the moved field decides.
 
     Parameters
     ----------

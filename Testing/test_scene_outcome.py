@@ -29,8 +29,8 @@ from GrayscaleDetSegLib.scene import (
     volumes,
 )
 from GrayscaleDetSegLib.scene.frame import CloudFrame
-from Testing.fakes import GEOMETRIES, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume, ids, scene_with_logics
+from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
+from Testing.scene_nodes import add_transform, add_volume, ids, recoloured, scene_with_logics
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -292,10 +292,10 @@ def test_saved_as_mrb_and_loaded_again(name, tmp_path):
     assert cloud.frame_of(again.cloud) == cloud.frame_of(parts.cloud)
     assert cloud.pixel_of_point(again.cloud, 77) == cloud.pixel_of_point(parts.cloud, 77)
     assert again.cloud.GetDisplayNode().GetViewNodeIDs() == tuple(VIEW)
-    inside = cloud.update_cloud(parts.cloud, item.thresholds.field)
-    assert cloud.update_cloud(again.cloud, item.thresholds.field) == inside
+    inside = recoloured(parts.cloud, item.thresholds.field)
+    assert recoloured(again.cloud, item.thresholds.field) == inside
     surface_models.set_surfaces(again.surfaces, item.thresholds.field.shifted(3.0))
-    assert live.LiveMask(node, "right_lung", new_volume, grid).finish(bar())
+    assert live.LiveMask(node, "right_lung", new_volume, grid).finish(bar(), (slice(0, SHAPE[0]), slice(0, SHAPE[1])))
     assert again.table.GetCellText(1, 0) == "femur 2" and again.table.GetNumberOfRows() == 2
     assert again.labels.GetNthControlPointLabel(5) == "255"
     before = ids(loaded)

@@ -25,7 +25,7 @@ from GrayscaleDetSegLib.scene import (
 )
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from Testing.fakes import GEOMETRIES, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume
+from Testing.scene_nodes import add_transform, add_volume, recoloured
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -170,7 +170,7 @@ def test_the_cloud_before_and_after_a_drag(application, tmp_path):
     view.picture(tmp_path / "before.png")
     threshold_box.set_interval(box, (190.0, 240.0))
     bottom, top = threshold_box.interval_of(box)
-    cloud.update_cloud(points, ThresholdMap.uniform(roi, bottom, top))
+    recoloured(points, ThresholdMap.uniform(roi, bottom, top))
     view.picture(tmp_path / "after.png")
     box.SetDisplayVisibility(False)
     fewer = np.argwhere(likeness(view.picture(), ORANGE) > 0.1)
@@ -217,7 +217,7 @@ def test_the_surfaces_in_the_cloud(application, tmp_path):
     shown = view.picture(tmp_path / "surfaces.png")
     assert (np.abs(shown.astype(int) - before).max(axis=-1) > 20).mean() > 0.1
     surface_models.set_surfaces(nodes, field.shifted(30.0, 0.0))
-    cloud.update_cloud(points, field.shifted(30.0, 0.0))
+    recoloured(points, field.shifted(30.0, 0.0))
     assert (view.picture(tmp_path / "moved.png") != shown).any()
 
 

@@ -241,6 +241,22 @@ def test_a_run_that_ends_leaves_the_mouse_what_it_holds(done):
     assert done.item().region == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
 
 
+def test_a_run_that_ends_takes_nothing_from_a_slider_that_rests(done):
+    """The mouse holds a slider without moving it: its thresholds are final for the time being."""
+    done.rig.gate.clear()
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    assert done.session.wait(lambda: done.panel.runner.is_busy)
+    done.choose(1)
+    done.ui.grayRangeWidget.minimumValue = 170.0
+    assert done.session.wait(lambda: not done.panel.section("Thresholds").editor.is_moving)
+    done.finish()
+    assert done.panel.session.selection == "tibia" and values(done.ui.grayRangeWidget)[0] == pytest.approx(170.0)
+    done.ui.grayRangeWidget.minimumValue = 200.0
+    done.rest()
+    assert done.item("tibia").thresholds.interval == pytest.approx((200.0, HIGH), abs=0.01)
+    assert done.item().thresholds.interval == (LOW, HIGH)
+
+
 def test_another_image_while_a_threshold_moves(done):
     node = done.node
     done.ui.grayRangeWidget.minimumValue = 200.0

@@ -336,7 +336,10 @@ class RegionWork:
             self._tell(node, result, name, self._results.write(node, result, name, identity))
 
     def _tell(self, node, result, name: str, written: str) -> None:
-        """Say what was found, and select it, unless the user is moving something: the mouse keeps what it holds."""
+        """Say what was found, and select it, unless the user is moving something, or has selected another object since.
+
+        The mouse keeps what it holds: box and sliders become those of the selected object.
+        """
         session, is_moving = self._session, self._session.machine.is_moving
         (item,) = (each for each in result.objects if each.name == name)
         shown, area = display_name(name), size_text(item)
@@ -350,7 +353,8 @@ class RegionWork:
         session.messages.say(text)
         if session.node is node:
             session.view.refresh()
-            if not is_moving or session.selection is None:
+            has_gone_on = is_moving or session.selection != session.selection_at_start
+            if not has_gone_on or session.selection is None:
                 session.view.select(written)
 
 

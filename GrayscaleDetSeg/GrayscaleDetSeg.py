@@ -108,6 +108,7 @@ class GrayscaleDetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller, event) -> None:
         """The scene is about to be emptied."""
         self.panel.leave_scene()
+        self.panel.session.layout.forget()
         self.logic.segmenter.workspace.forget_all()
 
     def onSceneEndClose(self, caller, event) -> None:

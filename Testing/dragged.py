@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from GrayscaleDetSegLib.core import boxes, editing
+from GrayscaleDetSegLib.core import boxes
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Spacing
 from GrayscaleDetSegLib.logic.workspace import Workspace
@@ -77,7 +78,7 @@ class Dragged(Case):
     def live(self, bottom, top):
         """What the segment should be during the drag, but for the pixels of others."""
         field = self.item.thresholds.field.shifted(bottom, top)
-        mask, whole = editing.live_mask(self.image, field), np.zeros(self.grid.shape, bool)
+        mask, whole = field_mask(self.image, field), np.zeros(self.grid.shape, bool)
         if self.clean_up is not None:
             mask = self.clean_up.apply(mask, self.item.label)
         whole[boxes.pixel_slices(field.roi, whole.shape)] = mask

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.radiograph import Geometry
+from GrayscaleDetSegLib.scene.cloud import MovingCloud
 from GrayscaleDetSegLib.scene.geometry import ijk_to_ras, vtk_matrix
 
 if TYPE_CHECKING:
@@ -126,3 +127,8 @@ def read_node(path: Path, scene: vtkMRMLScene) -> vtkMRMLSegmentationNode:
     assert storage.ReadData(node)
     node.SetAndObserveStorageNodeID(storage.GetID())
     return node
+
+
+def recoloured(node, field) -> int:
+    """Colour the points of a cloud by other thresholds, as a drag does; how many lie between them."""
+    return MovingCloud(node, field).show(field)

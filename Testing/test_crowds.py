@@ -85,6 +85,20 @@ def test_a_mask_that_tells_nothing_moves_no_region():
     assert [each.region.roi for each in found] == [small.region.roi, empty.region.roi]
 
 
+@pytest.mark.parametrize("shared, loose", [({"vertebra": 0.3}, {}), ({}, {"vertebra": 0.9})])
+def test_an_empty_second_look_takes_no_object_away(shared, loose):
+    parts = [part((8.0, 27.0), 0.9), part((28.0, 46.0), 0.8)]
+    asked = []
+
+    def look(regions):
+        asked.extend(regions)
+        first, *others = again(regions)
+        return [replace(first, mask=np.zeros_like(first.mask)), *others]
+
+    first, second = crowds.settled(parts, SHAPE, shared, look, loose)
+    assert len(asked) == 2 and first is parts[0] and second.region is asked[1]
+
+
 def test_the_pipeline_settles_the_classes_that_its_detector_names():
     class Crowd:
         settings = DetectionSettings(numerous=("vertebra",), shared={"vertebra": 0.2})

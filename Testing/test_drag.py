@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core import codec, editing
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.logic.threshold_view import show_thresholds
 from GrayscaleDetSegLib.scene import cloud, outcome, record, threshold_box
 from Testing.dragged import CLEAN, NAMES, START, Dragged
 from Testing.fakes import GEOMETRIES
-from Testing.scene_nodes import ids
+from Testing.scene_nodes import ids, recoloured
 from Testing.test_threshold_view import VIEW
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -67,7 +68,7 @@ def test_the_cloud_follows(identity, scene):
     field = case.item.thresholds.field.shifted(-60.0, -10.0)
     colors = case.parts.cloud.GetPolyData().GetPointData().GetArray(cloud.INSIDE)
     inside = sum(colors.GetValue(number) for number in range(colors.GetNumberOfTuples()))
-    assert inside == cloud.update_cloud(case.parts.cloud, field)
+    assert inside == recoloured(case.parts.cloud, field)
     fresh = Dragged(scene, identity)
     moved = editing.with_thresholds(fresh.result, NAMES[identity], -60.0, -10.0)
     show_thresholds(fresh.parts, moved, identity)
@@ -170,7 +171,7 @@ def test_what_is_seen_is_what_stays(scene):
         numbers = drag.move((bottom, 255.0))
         shown = case.mask()
         assert shown.sum() == numbers.pixel_count > 0
-    rule = editing.live_mask(case.image, case.item.thresholds.field.shifted(70.0, 25.0))
+    rule = field_mask(case.image, case.item.thresholds.field.shifted(70.0, 25.0))
     assert rule.sum() != shown.sum()
     drag.finish((190.0, 255.0))
     assert (case.mask() == shown).all() and drag.numbers.pixel_count == shown.sum()
@@ -201,7 +202,7 @@ def test_another_object_in_the_cloud_is_left_alone(scene):
     case = Dragged(scene, "femur_2")
     drag = case.begin()
     case.show("right_lung")
-    inside = cloud.update_cloud(case.parts.cloud, case.result.objects[0].thresholds.field)
+    inside = recoloured(case.parts.cloud, case.result.objects[0].thresholds.field)
     drag.move((10.0, 255.0), move_box=True)
     drag.finish((0.0, 255.0))
     assert threshold_box.interval_of(case.parts.box) == pytest.approx((120.0, 230.0), abs=0.01)

@@ -6,14 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.assembly import assemble
 from GrayscaleDetSegLib.core.editing import (
     drawn_regions,
-    live_mask,
     with_object,
     with_region,
     with_thresholds,
@@ -23,6 +20,7 @@ from GrayscaleDetSegLib.core.errors import MethodError
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.explanations.thresholds import ThresholdRule, explained
 from GrayscaleDetSegLib.core.gray import GrayMapping
+from GrayscaleDetSegLib.core.lie import Lie
 from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.post_processing import PostProcessing
 from GrayscaleDetSegLib.core.radiograph import Radiograph
@@ -126,59 +124,13 @@ def test_the_box_and_its_only_cell_stay_one(cell, bottom, top, expected):
     assert (after.box.g0, after.box.g1) == expected
     assert (float(after.field.low[0, 0]), float(after.field.high[0, 0])) == expected
     picture = image()
-    np.testing.assert_array_equal(live_mask(picture, after.field), after.mask(picture))
+    np.testing.assert_array_equal(field_mask(picture, after.field), after.mask(picture))
 
 
 def test_there_is_no_such_cell():
     for method, cell in (("surfaces", (5, 0)), ("surfaces", (0, -1)), ("box", (0, 1))):
         with pytest.raises(IndexError, match="no cell"):
             rule_of(method).moved(1.0, cell=cell)
-
-
-@st.composite
-def drags(draw):
-    """A field, of cells larger or smaller than a pixel, and what is done to its cells."""
-    rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 6))
-    x0, y0 = draw(st.floats(-5, 120)), draw(st.floats(-5, 80))
-    roi = x0, y0, x0 + draw(st.floats(0.5, 90)), y0 + draw(st.floats(0.5, 70))
-    seed = draw(st.integers(0, 2**31))
-    random = np.random.default_rng(seed)
-    field = ThresholdMap(roi, random.uniform(-20, 150, (rows, columns)), random.uniform(100, 280, (rows, columns)))
-    cell = st.tuples(st.integers(0, rows - 1), st.integers(0, columns - 1))
-    return field, draw(st.lists(st.tuples(cell, st.floats(-90, 90), st.floats(-90, 90)), min_size=1, max_size=5))
-
-
-@settings(max_examples=60, deadline=None)
-@given(drags())
-def test_a_cell_moved_in_place_is_the_whole_mask_computed_anew(drag):
-    picture = image()
-    field, moves = drag
-    mask = live_mask(picture, field)
-    for cell, bottom, top in moves:
-        field = field.shifted(bottom, top, cell)
-        assert live_mask(picture, field, mask, cell) is mask, "changed in place"
-        np.testing.assert_array_equal(mask, field_mask(picture, field))
-
-
-def test_only_what_the_cell_can_change_is_computed(monkeypatch):
-    picture, field = image(), oblique_field()
-    mask, seen = live_mask(picture, field), []
-
-    def watched(_, __, window=None):
-        seen.append(window)
-        return field_mask(picture, field, window)
-
-    monkeypatch.setattr("GrayscaleDetSegLib.core.editing.field_mask", watched)
-    live_mask(picture, field, mask, (2, 1))
-    assert seen == [field.reach_of((2, 1), SHAPE)]
-
-
-def test_a_mask_of_another_window_is_refused():
-    picture, field = image(), oblique_field()
-    with pytest.raises(ValueError, match="shape"):
-        live_mask(picture, field, np.zeros(SHAPE, bool), (0, 0))
-    with pytest.raises(IndexError):
-        live_mask(picture, field, live_mask(picture, field), (9, 9))
 
 
 @pytest.mark.parametrize("method", ["surfaces", "box"])
@@ -212,9 +164,10 @@ def test_one_cell_of_a_result():
     after = with_thresholds(before, "femur", bottom=-60.0, cell=(1, 2))
     changed = np.argwhere(after.objects[0].mask != before.objects[0].mask)
     field = before.objects[0].thresholds.field
-    rows, columns = field.reach_of((1, 2), SHAPE)
     assert len(changed) > 0
-    assert (changed >= [rows.start, columns.start]).all() and (changed < [rows.stop, columns.stop]).all()
+    x0, y0, x1, y1 = field.roi
+    places = (changed + 0.5 - [y0, x0]) / [(y1 - y0) / 5, (x1 - x0) / 4]  # in cells, down and across
+    assert (np.abs(places - [1.5, 2.5]) < 1).all(), "as far as the middles of the neighbours"
     assert after.objects[0].thresholds.interval == before.objects[0].thresholds.interval
     assert after.objects[0].thresholds.field.low[1, 2] == field.low[1, 2] - 60
 
@@ -314,6 +267,31 @@ def test_one_more_object_from_a_region(method):
     assert third.name == "femur 3" and not (third.mask & new.mask).any()
     again = with_object(made, without_object(after, "femur"), "femur", roi)
     assert [item.name for item in again.objects] == ["tibia", "femur 2", "femur"]
+
+
+@pytest.mark.parametrize(
+    "there, drawn, side",
+    [
+        (["tibia"], "femur", "left"),
+        (["tibia", "femur"], "femur", None),  # both knees: which one is which, the file does not say
+        (["right lung"], "tibia", None),  # it contradicts what was found
+        (["left lung"], "tibia", "left"),
+        (["tibia"], "right lung", "right"),
+        ([], "femur", "left"),
+        (["tibia"], "heart", None),
+    ],
+)
+def test_a_drawn_object_has_the_side_that_a_found_one_would_have(there, drawn, side):
+    roi, before = (20.0, 11.0, 70.5, 60.0), result("box")
+    film = replace(before.radiograph, lie=Lie(laterality="left", laterality_by="ImageLaterality L"))
+    objects = tuple(replace(before.objects[0], name=label, label=label) for label in there)
+    box = BoxFake()
+    box.classes = ("femur", "tibia", "right lung", "heart")
+    made = rigged(None, box)
+    after = with_object(made, replace(before, radiograph=film, objects=objects), drawn, roi, "box")
+    assert after.objects[-1].side == side and after.objects[:-1] == objects
+    (region,) = drawn_regions(made, film, drawn, roi, others=there).found
+    assert region.side == side
 
 
 def test_without_an_object():

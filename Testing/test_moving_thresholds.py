@@ -9,6 +9,7 @@ import pytest
 
 from GrayscaleDetSegLib.core import boxes, editing
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
+from GrayscaleDetSegLib.core.mask import field_mask
 from Testing.fakes import radiograph
 
 
@@ -25,7 +26,7 @@ def test_as_the_moved_field(shift, shape, roi):
     image, field = radiograph(), field_over(roi, shape)
     moving = editing.MovingThresholds(image, field)
     assert moving.window == boxes.pixel_slices(roi, image.shape)
-    expected = editing.live_mask(image, field.shifted(*shift))
+    expected = field_mask(image, field.shifted(*shift))
     found = moving.mask(*shift)
     assert found.dtype == bool and found.shape == expected.shape
     assert np.count_nonzero(found != expected) <= 1  # a pixel on its threshold to the last digit
@@ -37,7 +38,7 @@ def test_a_field_that_was_moved_before(before, shift):
     """Also back to where it began, where the darkest and brightest pixels come back, too."""
     field = replace(field_over((3.0, 4.5, 110.0, 88.0), (7, 6)), reach=(60.0, 190.0)).shifted(*before)
     image = radiograph()
-    expected = editing.live_mask(image, field.shifted(*shift))
+    expected = field_mask(image, field.shifted(*shift))
     assert np.count_nonzero(editing.MovingThresholds(image, field).mask(*shift) != expected) <= 1
 
 

@@ -360,3 +360,25 @@ def test_many_runs_leave_as_many_nodes_as_one(done):
         done.choose(row)
         done.run()
     assert len(ids(done.scene)) == before and counted(done)["scene"] == scene
+
+
+def test_what_was_covered_in_a_closed_scene_is_nothing_of_the_next_one(bench):
+    """The first image of either scene has the same id."""
+    import slicer
+
+    manager, layout = slicer.app.layoutManager(), bench.panel.layout
+    identity = bench.volume("first").GetID()
+    composite = manager.sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
+    composite.SetForegroundVolumeID(identity)
+    layout.lay_over({"Red": add_volume(bench.scene, picture(), name="weights")})
+    layout.centre(bench.scene.GetNodeByID(identity))
+    bench.scene.Clear(0)
+    bench.session.process()
+    following = bench.volume("next")
+    assert following.GetID() == identity and composite.GetForegroundVolumeID() is None
+    layout.lay_over({})
+    assert composite.GetForegroundVolumeID() is None
+    view = manager.threeDWidget(0).threeDView()
+    before = view.calls.count(("resetCamera",))
+    layout.centre(following)
+    assert view.calls.count(("resetCamera",)) == before + 1, "it is another image"

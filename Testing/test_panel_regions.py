@@ -154,6 +154,9 @@ def test_the_result_is_deleted_while_its_region_is_searched(done):
             done.run()
 
 
+OVER_BOTH = (8.0, 5.0, 124.0, 80.0)
+
+
 def begin_drawing(bench, label="right lung"):
     """Click the button, and give the node that Slicer would place."""
     combo = bench.ui.classComboBox
@@ -190,6 +193,58 @@ def test_a_drawn_region_adds_an_object(done):
     assert done.roi("right_lung") == pytest.approx(DRAWN, abs=0.05)
     done.ui.undoButton.click()
     assert done.names() == ["Femur", "Tibia"] and "right_lung" not in done.workspace.outcome(done.node).regions
+
+
+def draw_over_both(bench) -> None:
+    """A femur drawn over both objects: asks about the femur."""
+    place_drawn(bench, begin_drawing(bench, "femur"), OVER_BOTH)
+    assert bench.panel.messages.is_asking and bench.ui.questionLabel.text.startswith("Femur is there already")
+
+
+@pytest.mark.parametrize("how", ["deleted", "locked", "brought back", "removed by somebody"])
+def test_a_question_goes_with_the_object_that_it_is_about(done, how):
+    if how == "brought back":
+        done.choose(1)
+        done.ui.deleteButton.click()
+    draw_over_both(done)
+    if how == "deleted":
+        done.choose(0)
+        done.ui.deleteButton.click()
+    elif how == "locked":
+        done.panel.section("Objects").lock("femur", True)
+    elif how == "brought back":
+        done.ui.undoButton.click()
+    else:
+        done.node.GetSegmentation().RemoveSegment("femur")
+        done.session.wait(lambda: not done.panel.messages.is_asking)
+    assert not done.panel.messages.is_asking and not done.ui.questionFrame.isVisibleTo(done.widget.parent)
+    assert not done.rig.searches
+
+
+def test_an_answer_is_never_taken_for_another_object(done):
+    """The object that was asked about is gone when the answer comes, and nobody has noticed yet."""
+    draw_over_both(done)
+    done.node.GetSegmentation().RemoveSegment("femur")
+    done.ui.questionFirstButton.click()
+    assert done.ui.questionLabel.text.startswith("Tibia is there already") and not done.rig.searches
+    done.session.wait(lambda: False, 0.15)
+    assert done.panel.messages.is_asking, "this is the question of now"
+    tibia = done.mask("tibia")
+    done.ui.questionSecondButton.click()
+    assert done.ui.questionSecondButton.text == "Keep"
+    done.finish()
+    assert done.names() == ["Tibia", "Femur"]
+    np.testing.assert_array_equal(done.mask("tibia"), tibia)
+
+
+def test_an_answer_takes_no_object_that_was_locked_meanwhile(done):
+    draw_over_both(done)
+    done.panel.session.results.set_locked(done.node, "femur", True)  # as a script does
+    femur = done.mask()
+    done.ui.questionFirstButton.click()
+    done.finish()
+    assert done.names() == ["Femur", "Tibia", "Femur 2"]
+    np.testing.assert_array_equal(done.mask(), femur)
 
 
 def test_drawn_without_any_result(bench, monkeypatch):
@@ -248,3 +303,9 @@ def test_drawn_in_another_slice(bench):
     bench.finish()
     assert bench.node is not first and bench.workspace.grid(bench.node).index == 1 and bench.names() == ["Tibia"]
     assert len(bench.workspace.shown(first).identities) == 2
+    CloudLayout().show_volume(volume, 2)
+    place_drawn(bench, begin_drawing(bench), DRAWN, index=2)
+    bench.finish()
+    assert bench.node is first and bench.ui.resultSelector.currentNode() is first, "the slice has a result already"
+    assert bench.names() == ["Femur", "Tibia", "Right lung"] and bench.panel.session.selection == "right_lung"
+    assert len(bench.workspace.results_on(volume)) == 2

@@ -166,6 +166,30 @@ def test_n_slices_take_that_of_the_red_view(bench):
     assert len(bench.workspace.results_on(volume)) == 2
 
 
+def test_every_slice_has_one_result(bench):
+    """Back on a slice that was segmented before, its own result is replaced, and undo brings it back."""
+    from GrayscaleDetSegLib.panel.layout import CloudLayout
+
+    volume = bench.volume(pixels=np.array([picture()] * 3), geometry="sideways")
+    nodes = []
+    for index in (0, 2, 0, 2):
+        CloudLayout().show_volume(volume, index)
+        bench.run()
+        nodes.append(bench.node)
+        assert bench.workspace.grid(bench.node).index == index
+    assert nodes[2] is nodes[0] and nodes[3] is nodes[1] and bench.workspace.results_on(volume) == nodes[:2]
+    bench.ui.undoButton.click()
+    assert bench.node is nodes[1] and not bench.ui.undoButton.enabled
+    bench.paint(node=nodes[0], identity="tibia")
+    CloudLayout().show_volume(volume, 0)
+    bench.ui.segmentButton.click()
+    assert nodes[0].GetName() in bench.ui.questionLabel.text, "what was edited there is asked about"
+    bench.ui.questionThirdButton.click()
+    bench.ui.resultSelector.setCurrentNode(None)  # a new one is wanted
+    bench.run()
+    assert len(bench.workspace.results_on(volume)) == 3
+
+
 def test_a_fault_of_the_program_is_a_line_and_a_log(bench, caplog):
     bench.volume()
     before, bench.rig.error = ids(bench.scene), ZeroDivisionError("deep inside")

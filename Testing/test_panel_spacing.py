@@ -16,19 +16,28 @@ if reason:
 
 
 @pytest.fixture
-def film(bench, monkeypatch, tmp_path):
-    """A volume as Slicer's DICOM module leaves one whose PixelSpacing it does not look at: 1 mm."""
+def load(bench, monkeypatch, tmp_path):
+    """Loads a film of these tags as Slicer's DICOM module does, with a spacing in mm along x and y."""
     import slicer
 
-    pixels = np.array(picture())
-    path = write_dicom(tmp_path / "a.dcm", pixels, Modality="CR", PixelSpacing=[0.2, 0.168])
-    monkeypatch.setattr(slicer, "dicomDatabase", Database(files={"2.25.1": str(path)}), raising=False)
-    volume = bench.volume("film", "plain", pixels)
-    volume.SetSpacing(1, 1, 1)
-    volume.SetAttribute("DICOM.instanceUIDs", "2.25.1")
-    volume.Modified()
-    bench.session.process()
-    return volume
+    def loaded(x: float, y: float, **tags):
+        pixels = np.array(picture())
+        path = write_dicom(tmp_path / "a.dcm", pixels, Modality="CR", **tags)
+        monkeypatch.setattr(slicer, "dicomDatabase", Database(files={"2.25.1": str(path)}), raising=False)
+        volume = bench.volume("film", "plain", pixels)
+        volume.SetSpacing(x, y, 1)
+        volume.SetAttribute("DICOM.instanceUIDs", "2.25.1")
+        volume.Modified()
+        bench.session.process()
+        return volume
+
+    return loaded
+
+
+@pytest.fixture
+def film(load):
+    """One whose PixelSpacing Slicer's DICOM module does not look at: 1 mm."""
+    return load(1, 1, PixelSpacing=[0.2, 0.168])
 
 
 def test_the_file_spacing_is_offered_given_and_taken_back(bench, film):
@@ -60,6 +69,16 @@ def test_it_waits_while_a_run_is_on(bench, film):
 def test_it_is_not_there_where_there_is_nothing_to_give(bench):
     bench.volume("plain", "plain")
     assert not bench.ui.spacingButton.isVisibleTo(bench.widget.parent)
+
+
+def test_an_area_says_the_plane_that_it_holds_in(bench, load):
+    load(0.168, 0.2, ImagerPixelSpacing=[0.2, 0.168])
+    bench.run()
+    area = f"{bench.item().pixel_count * 0.2 * 0.168:.0f} mm²"
+    assert bench.cells(0)[4] == area and bench.ui.numbersLabel.text.endswith(f"Area: {area}, at the detector.")
+    bench.ui.grayRangeWidget.minimumValue = 190.0
+    assert bench.session.wait(lambda: bench.ui.numbersLabel.text.startswith("Gray levels 190.0"))
+    assert bench.ui.numbersLabel.text.endswith(" mm², at the detector.")
 
 
 def test_what_was_said_of_an_image_goes_with_it(bench):

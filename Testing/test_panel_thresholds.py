@@ -201,6 +201,62 @@ def test_a_drag_that_goes_on_after_the_object_was_left(done):
     assert threshold_box.interval_of(box_of(done)) == pytest.approx(tibia, abs=0.01)
 
 
+def test_the_mouse_moves_the_object_that_it_took_hold_of_and_no_other(done):
+    """Another row is chosen while the mouse holds the box, and the mouse goes on."""
+    box = box_of(done)
+    box.InvokeEvent(box.PointStartInteractionEvent)
+    threshold_box.set_interval(box, (180.0, HIGH))
+    done.choose(1)
+    threshold_box.set_interval(box, (200.0, HIGH))
+    done.rest()
+    box.InvokeEvent(box.PointEndInteractionEvent)
+    done.rest()
+    assert done.item().thresholds.interval == pytest.approx((180.0, HIGH), abs=0.01)
+    assert done.item("tibia").thresholds.interval == (LOW, HIGH)
+    assert threshold_box.interval_of(box) == pytest.approx((LOW, HIGH), abs=0.01), "the box is back"
+    done.drag(box, lambda: threshold_box.set_interval(box, (170.0, HIGH)))
+    done.rest()
+    assert done.item("tibia").thresholds.interval == pytest.approx((170.0, HIGH), abs=0.01), "it can be moved again"
+
+
+def test_a_run_that_ends_leaves_the_mouse_what_it_holds(done):
+    """The region of one object was moved; its run ends while the thresholds of another are dragged."""
+    done.rig.gate.clear()
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    assert done.session.wait(lambda: done.panel.runner.is_busy)
+    done.choose(1)
+    box = box_of(done)
+    box.InvokeEvent(box.PointStartInteractionEvent)
+    threshold_box.set_interval(box, (170.0, HIGH))
+    done.session.wait(lambda: False, 0.05)
+    done.finish()
+    assert done.panel.session.selection == "tibia"
+    threshold_box.set_interval(box, (200.0, HIGH))
+    done.session.wait(lambda: False, 0.25)
+    assert done.panel.section("Thresholds").editor.is_moving, "the mouse has not let go"
+    box.InvokeEvent(box.PointEndInteractionEvent)
+    done.rest()
+    assert done.item("tibia").thresholds.interval == pytest.approx((200.0, HIGH), abs=0.01)
+    assert done.item().thresholds.interval == (LOW, HIGH)
+    assert done.item().region == pytest.approx((10.0, 6.0, 56.0, 47.0), abs=0.05)
+
+
+def test_a_run_that_ends_takes_nothing_from_a_slider_that_rests(done):
+    """The mouse holds a slider without moving it: its thresholds are final for the time being."""
+    done.rig.gate.clear()
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    assert done.session.wait(lambda: done.panel.runner.is_busy)
+    done.choose(1)
+    done.ui.grayRangeWidget.minimumValue = 170.0
+    assert done.session.wait(lambda: not done.panel.section("Thresholds").editor.is_moving)
+    done.finish()
+    assert done.panel.session.selection == "tibia" and values(done.ui.grayRangeWidget)[0] == pytest.approx(170.0)
+    done.ui.grayRangeWidget.minimumValue = 200.0
+    done.rest()
+    assert done.item("tibia").thresholds.interval == pytest.approx((200.0, HIGH), abs=0.01)
+    assert done.item().thresholds.interval == (LOW, HIGH)
+
+
 def test_another_image_while_a_threshold_moves(done):
     node = done.node
     done.ui.grayRangeWidget.minimumValue = 200.0

@@ -139,12 +139,13 @@ class NoRoi:
 
 
 def test_a_region_drawn_by_hand_needs_no_2d_detector():
-    drawn = RegionProposal("tibia", 1.0, (10.0, 5.0, 70.0, 50.0))
+    drawn = RegionProposal("tibia", 1.0, (10.0, 5.0, 70.0, 50.0), drawn=True)
     box = BoxFake()
     result = pipeline(NoRoi(), box).segment_regions(radiograph(), Regions((drawn,), None, Orientation()))
     np.testing.assert_array_equal(result.objects[0].mask, letter_l())
     assert (result.objects[0].name, result.objects[0].score) == ("tibia", 1.0)
     assert result.best_candidate is None and [label for _, label in box.calls] == ["tibia"]
+    assert result.score_threshold == 0.0 < NoRoi.settings.score
     assert set(result.seconds) == {"boxes", "masks", "explanation", "overlaps", "post-processing"}
 
 

@@ -13,7 +13,7 @@ from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.scene import axis, cloud, surface_models, views
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from Testing.fakes import GEOMETRIES, radiograph
-from Testing.scene_nodes import ids
+from Testing.scene_nodes import ids, recoloured
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -117,7 +117,7 @@ def test_inside_is_what_the_mask_is(field, scene):
     mask = np.zeros(image.shape, bool)
     window = boxes.pixel_slices(field.roi, image.shape)
     mask[window] = field_mask(image, field)
-    assert cloud.update_cloud(node, field) == mask.sum()
+    assert recoloured(node, field) == mask.sum()
     chosen = np.array([cloud.pixel_of_point(node, number) for number in range(mask.size)])
     assert (arrays(node)[2] == mask[tuple(chosen.T)]).all()
 
@@ -129,7 +129,7 @@ def test_an_update_leaves_the_points_and_tells_the_view(scene):
     events, mesh = [], node.GetPolyData()
     node.AddObserver(node.MeshModifiedEvent, lambda *_: events.append(1))
     before = [values.copy() for values in arrays(node)]
-    cloud.update_cloud(node, ThresholdMap.uniform(ROI, 30, 90))
+    recoloured(node, ThresholdMap.uniform(ROI, 30, 90))
     after = arrays(node)
     assert node.GetPolyData() is mesh and len(events) == 1
     assert (before[0] == after[0]).all() and (before[1] == after[1]).all()
@@ -146,7 +146,7 @@ def test_another_object_in_the_same_node(scene):
     assert ids(scene) == nodes and node.GetPolyData().GetNumberOfPoints() <= 100
     row, column = cloud.pixel_of_point(node, 0)
     assert 50 <= row < 88 and 60 <= column < 129
-    cloud.update_cloud(node, random_field(other, seed=3))
+    recoloured(node, random_field(other, seed=3))
 
 
 def test_picking(scene):
@@ -197,7 +197,7 @@ def test_forty_thousand_points_are_built_fast(scene):
         start = time.thread_time()
         node = cloud.add_cloud(scene, image, roi, field, frame, "x", COLOR)
         middle = time.thread_time()
-        cloud.update_cloud(node, field.shifted(2.0))
+        recoloured(node, field.shifted(2.0))
         built.append(middle - start)
         updated.append(time.thread_time() - middle)
         scene.RemoveNode(node)

@@ -29,8 +29,9 @@ from GrayscaleDetSegLib.scene import (
     volumes,
 )
 from GrayscaleDetSegLib.scene.frame import CloudFrame
-from Testing.fakes import GEOMETRIES, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume, ids, scene_with_logics
+from GrayscaleDetSegLib.scene.nodes import remove
+from Testing.fakes import GEOMETRIES, SHAPE, bar, found, letter_l, radiograph, result
+from Testing.scene_nodes import add_transform, add_volume, ids, recoloured, scene_with_logics
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -111,7 +112,7 @@ def test_a_node_deleted_by_somebody_is_missing_and_no_more(scene):
     scene.RemoveNode(parts.surfaces[0])
     again = outcome.outcome_of(parts.segmentation)
     assert set(again.regions) == {"femur_2"} and again.box is None and len(again.surfaces) == 1
-    outcome.remove_outcome(again)
+    outcome.remove_helpers(again)
 
 
 def test_a_copy_of_the_segmentation_owns_nothing(scene):
@@ -121,7 +122,7 @@ def test_a_copy_of_the_segmentation_owns_nothing(scene):
     copy.Copy(parts.segmentation)
     copied = outcome.outcome_of(copy)
     assert copied.helpers == [] and copied.volume is parts.volume
-    outcome.remove_outcome(copied)
+    outcome.remove_helpers(copied)
     assert outcome.outcome_of(parts.segmentation) == parts
 
 
@@ -141,7 +142,9 @@ def test_removal_leaves_nothing(with_hierarchy, scene):
     assert parts.cloud is None and outcome.outcome_of(parts.segmentation).threshold_nodes == []
     outcome.remove_regions(parts, ["femur_2"])
     assert list(outcome.outcome_of(parts.segmentation).regions) == ["right_lung"]
-    outcome.remove_outcome(parts)
+    outcome.remove_helpers(parts)
+    hierarchy.forget(scene, [parts.segmentation])  # as Slicer's own logic does
+    remove(scene, [parts.segmentation])
     assert ids(scene) == before and (not tree or tree.GetNumberOfItems() == items)
     # nothing but the test holds them now
     del parts
@@ -158,18 +161,17 @@ def test_stored_files_go_with_their_nodes(scene, tmp_path):
     parts = show(scene, volume)
     for node in (parts.segmentation, parts.cloud, parts.table):
         node.AddDefaultStorageNode()
-    outcome.remove_outcome(parts)
+    outcome.remove_helpers(parts)
+    remove(scene, [parts.segmentation])
     assert ids(scene) == before
 
 
-def test_removing_twice_and_after_closing(scene):
-    parts = show(scene, volume_in(scene))
-    outcome.remove_outcome(parts)
-    outcome.remove_outcome(parts)
-    other = show(scene, volume_in(scene))
-    scene.Clear(False)
-    outcome.remove_outcome(other)
-    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+def test_removing_twice(scene):
+    volume = volume_in(scene)
+    parts = show(scene, volume)
+    outcome.remove_helpers(parts)
+    outcome.remove_helpers(parts)
+    assert outcome.outcome_of(parts.segmentation).helpers == [] and parts.volume is volume
 
 
 def test_beside_the_volume_in_the_subject_hierarchy(scene):
@@ -292,14 +294,15 @@ def test_saved_as_mrb_and_loaded_again(name, tmp_path):
     assert cloud.frame_of(again.cloud) == cloud.frame_of(parts.cloud)
     assert cloud.pixel_of_point(again.cloud, 77) == cloud.pixel_of_point(parts.cloud, 77)
     assert again.cloud.GetDisplayNode().GetViewNodeIDs() == tuple(VIEW)
-    inside = cloud.update_cloud(parts.cloud, item.thresholds.field)
-    assert cloud.update_cloud(again.cloud, item.thresholds.field) == inside
+    inside = recoloured(parts.cloud, item.thresholds.field)
+    assert recoloured(again.cloud, item.thresholds.field) == inside
     surface_models.set_surfaces(again.surfaces, item.thresholds.field.shifted(3.0))
-    assert live.LiveMask(node, "right_lung", new_volume, grid).finish(bar())
+    assert live.LiveMask(node, "right_lung", new_volume, grid).finish(bar(), (slice(0, SHAPE[0]), slice(0, SHAPE[1])))
     assert again.table.GetCellText(1, 0) == "femur 2" and again.table.GetNumberOfRows() == 2
     assert again.labels.GetNthControlPointLabel(5) == "255"
     before = ids(loaded)
-    outcome.remove_outcome(again)
+    outcome.remove_helpers(again)
+    remove(loaded, [again.segmentation])
     left = {loaded.GetNodeByID(node_id).GetClassName() for node_id in ids(loaded) & before}
     assert not left & {"vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode", "vtkMRMLModelNode", "vtkMRMLTableNode"}
     assert not {kind for kind in left if "Segmentation" in kind or "Markups" in kind or "Model" in kind}

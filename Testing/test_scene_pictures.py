@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from GrayscaleDetSegLib.core import boxes, editing
+from GrayscaleDetSegLib.core import boxes
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.scene import (
     axis,
     cloud,
@@ -24,7 +25,7 @@ from GrayscaleDetSegLib.scene import (
 )
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from Testing.fakes import GEOMETRIES, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume
+from Testing.scene_nodes import add_transform, add_volume, recoloured
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -122,10 +123,10 @@ def test_the_mask_follows_a_drag(application, tmp_path):
     before = view.picture(tmp_path / "before.png").astype(int)
     roi = (0.0, 0.0, 130.0, 90.0)
     session = live.LiveMask(node, "right_lung", volume, grid)
-    live_mask = editing.live_mask(image, ThresholdMap.uniform(roi, 60.0, 110.0))
-    session.write(live_mask, boxes.pixel_slices(roi, image.shape))
+    shown = field_mask(image, ThresholdMap.uniform(roi, 60.0, 110.0))
+    session.write(shown, boxes.pixel_slices(roi, image.shape))
     after = view.picture(tmp_path / "after.png").astype(int)
-    gained, lost = live_mask & ~letter_l(), letter_l() & ~live_mask
+    gained, lost = shown & ~letter_l(), letter_l() & ~shown
     tint = likeness(after - before, BLUE)
     for mask, sign in ((gained, 1), (lost, -1)):
         inner = inner_places(mask)
@@ -169,7 +170,7 @@ def test_the_cloud_before_and_after_a_drag(application, tmp_path):
     view.picture(tmp_path / "before.png")
     threshold_box.set_interval(box, (190.0, 240.0))
     bottom, top = threshold_box.interval_of(box)
-    cloud.update_cloud(points, ThresholdMap.uniform(roi, bottom, top))
+    recoloured(points, ThresholdMap.uniform(roi, bottom, top))
     view.picture(tmp_path / "after.png")
     box.SetDisplayVisibility(False)
     fewer = np.argwhere(likeness(view.picture(), ORANGE) > 0.1)
@@ -216,7 +217,7 @@ def test_the_surfaces_in_the_cloud(application, tmp_path):
     shown = view.picture(tmp_path / "surfaces.png")
     assert (np.abs(shown.astype(int) - before).max(axis=-1) > 20).mean() > 0.1
     surface_models.set_surfaces(nodes, field.shifted(30.0, 0.0))
-    cloud.update_cloud(points, field.shifted(30.0, 0.0))
+    recoloured(points, field.shifted(30.0, 0.0))
     assert (view.picture(tmp_path / "moved.png") != shown).any()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from GrayscaleDetSegLib.core.explanations.threshold_map import ThresholdMap
 from GrayscaleDetSegLib.core.labels import anatomy
+from GrayscaleDetSegLib.core.mask import field_mask
 from GrayscaleDetSegLib.core.radiograph import Geometry
 from GrayscaleDetSegLib.scene import files, live, masks, segmentation, snapshot, volumes
 from GrayscaleDetSegLib.scene.geometry import moved
@@ -162,7 +163,7 @@ def test_the_end_of_an_interaction(scene):
     case = Case(scene)
     session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)
     session.write(np.ones((10, 10), bool), (slice(0, 10), slice(0, 10)))
-    assert session.finish(bar()) and (case.mask() == bar()).all()
+    assert session.finish(bar(), WHOLE) and (case.mask() == bar()).all()
     assert case.edits().changed == ("right_lung",)
     segmentation.note_written(case.node, "right_lung", case.mask("right_lung"))
     assert not case.edits() and segmentation.segment_ids(case.node) == ["right_lung", "femur_2"]
@@ -174,7 +175,7 @@ def test_surfaces_come_back_after_a_drag(scene):
     session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)
     session.write(np.ones((40, 40), bool), (slice(0, 40), slice(0, 40)))
     assert not masks.has_surface(case.node)
-    session.finish(bar())
+    session.finish(bar(), WHOLE)
     assert masks.has_surface(case.node)
     segmentation.show_objects(case.node, case.volume, case.grid, case.result.objects)
     assert masks.has_surface(case.node)
@@ -245,7 +246,7 @@ def test_nothing_is_written_when_the_nodes_are_gone(scene):
     assert not session.write(np.ones((8, 8), bool), (slice(0, 8), slice(0, 8)))
     other = live.LiveMask(case.node, "femur_2", case.volume, case.grid)
     scene.RemoveNode(case.node)
-    assert not other.write(np.ones((8, 8), bool), (slice(0, 8), slice(0, 8))) and not other.finish(bar())
+    assert not other.write(np.ones((8, 8), bool), (slice(0, 8), slice(0, 8))) and not other.finish(bar(), WHOLE)
     with pytest.raises(KeyError, match="no segment 'tibia'"):
         live.LiveMask(Case(scene).node, "tibia", case.volume, case.grid)
 
@@ -365,7 +366,7 @@ def test_speed_on_2048(scene):
         start = time.perf_counter()
         session.write(part, window)
         middle = time.perf_counter()
-        session.finish(letter_l(shape))
+        session.finish(letter_l(shape), (slice(0, 2048), slice(0, 2048)))
         moves.append(middle - start)
         ends.append(time.perf_counter() - middle)
     assert min(moves) < 0.005 and min(ends) < 0.02
@@ -373,12 +374,12 @@ def test_speed_on_2048(scene):
 
 def test_the_thresholds_of_a_field_move_the_mask(scene):
     """The whole way of a drag: field, mask, segment."""
-    from GrayscaleDetSegLib.core import boxes, editing
+    from GrayscaleDetSegLib.core import boxes
 
     case = Case(scene)
     image, roi = case.result.radiograph, (0.0, 0.0, 130.0, 90.0)
     session = live.LiveMask(case.node, "right_lung", case.volume, case.grid)
     for low in (100.0, 150.0, 190.0):
         field = ThresholdMap.uniform(roi, low, 255.0)
-        session.write(editing.live_mask(image, field), boxes.pixel_slices(roi, image.shape))
+        session.write(field_mask(image, field), boxes.pixel_slices(roi, image.shape))
         assert (case.mask() == (image.gray() >= low)).all()

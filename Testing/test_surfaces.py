@@ -220,9 +220,8 @@ def test_shifting_all_cells_or_one():
 
 @pytest.mark.parametrize("cell", [(-1, 0), (3, 0), (0, 5), (0, -1)])
 def test_there_is_no_such_cell(cell):
-    for ask in (lambda field: field.shifted(1.0, cell=cell), lambda field: field.reach_of(cell, IMAGE)):
-        with pytest.raises(IndexError, match="3 x 5"):
-            ask(oblique())
+    with pytest.raises(IndexError, match="3 x 5"):
+        oblique().shifted(1.0, cell=cell)
 
 
 def test_thresholds_are_copies_and_read_only():
@@ -249,26 +248,6 @@ def test_thresholds_are_copies_and_read_only():
 def test_what_is_no_field_is_refused(low, high):
     with pytest.raises(ValueError):
         ThresholdMap((0, 0, 5, 5), low, high)
-
-
-@given(fields(), st.data())
-@QUICKLY
-def test_outside_of_its_reach_a_cell_has_no_say(field, data):
-    cell = tuple(data.draw(st.integers(0, size - 1)) for size in field.shape)
-    whole, reach = boxes.pixel_slices(field.roi, IMAGE), field.reach_of(cell, IMAGE)
-    for part, window in zip(reach, whole):
-        assert window.start <= part.start <= part.stop <= window.stop
-    before, after = field.surfaces(whole), field.shifted(40.0, -30.0, cell).surfaces(whole)
-    inside = np.zeros(before[0].shape, bool)
-    inside[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(reach, whole))] = True
-    for one, other in zip(before, after):
-        assert (one == other)[~inside].all()
-
-
-def test_the_reach_is_no_larger_than_it_must_be():
-    field = oblique((4, 5), (0.0, 0.0, 50.0, 40.0))
-    assert field.reach_of((1, 2), IMAGE) == (slice(5, 25), slice(15, 35))
-    assert field.reach_of((0, 4), IMAGE) == (slice(0, 15), slice(35, 50))
 
 
 def test_the_article_s_box_is_a_field_of_one_cell():

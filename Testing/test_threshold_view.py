@@ -12,7 +12,7 @@ from GrayscaleDetSegLib.logic.threshold_view import hide_thresholds, set_interac
 from GrayscaleDetSegLib.scene import cloud, outcome, record, regions, segmentation, table, threshold_box, volumes
 from GrayscaleDetSegLib.scene.frame import CloudFrame
 from Testing.fakes import GEOMETRIES, bar, found, letter_l, radiograph, result
-from Testing.scene_nodes import add_transform, add_volume, ids
+from Testing.scene_nodes import add_transform, add_volume, ids, recoloured
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
@@ -129,12 +129,12 @@ def test_the_same_nodes_show_another_result(scene):
     before = ids(scene)
     moved = with_thresholds(case.result, "right lung", 20.0, -15.0)
     record.keep_result(case.node, moved, case.grid)
-    inside = cloud.update_cloud(case.parts.cloud, case.result.objects[0].thresholds.field)
+    inside = recoloured(case.parts.cloud, case.result.objects[0].thresholds.field)
     bottoms = case.parts.surfaces[0].GetPolyData().GetBounds()
     case.show("right_lung", moved)
     assert ids(scene) == before
     assert threshold_box.interval_of(case.parts.box) == pytest.approx((140.0, 215.0), abs=0.01)
-    assert cloud.update_cloud(case.parts.cloud, moved.objects[0].thresholds.field) < inside
+    assert recoloured(case.parts.cloud, moved.objects[0].thresholds.field) < inside
     assert case.parts.surfaces[0].GetPolyData().GetBounds()[4] > bottoms[4]
 
 

@@ -1,6 +1,7 @@
 """From the masks of regions to finished objects: doubles left out, overlaps settled, masks cleaned up, names given.
 
-No network takes part: this is also what runs after every edit.
+No network takes part. Edits share :func:`made_object` alone: there the other objects keep their pixels, see
+``core.editing``.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def settled(
 ) -> list[RegionMask]:
     """The parts, those of classes in `shared` looked at twice, without the ones that are there twice.
 
-    Regions that were drawn by hand stay as they are.
+    Regions that were drawn by hand stay as they are, and so do parts of which a second look would leave no pixel.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def settled(
             regions[index] = _snapped(part, shape, _box_without_crumbs, loose[part.region.label])
     moved = [index for index in sorted(regions) if regions[index] != found[index].region]
     for index, part in zip(moved, again([regions[index] for index in moved]) if moved else ()):
-        found[index] = part
+        if part.mask.any():  # an empty second look takes no object away that the first one has found
+            found[index] = part
     order = sorted(which, key=lambda index: -found[index].region.score)
     kept: list[int] = []
     for index in order:

@@ -17,12 +17,11 @@ from .assembly import made_object
 from .errors import MethodError, UnknownClassError
 from .explanations.threshold_map import ThresholdMap
 from .explanations.thresholds import explained
-from .labels import side_in
-from .mask import field_mask
 from .post_processing import PostProcessing
 from .radiograph import Radiograph
 from .regions import RegionMask, RegionProposal, Regions
 from .result import SegmentationResult, SegmentedObject
+from .sides import of_drawn
 from .stopwatch import Progress, Stopwatch
 from .types import AnyBox2D, Box2D
 from .windowed import WindowedMask
@@ -31,45 +30,11 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline
 
 
-def live_mask(
-    radiograph: Radiograph,
-    field: ThresholdMap,
-    mask: np.ndarray | None = None,
-    cell: tuple[int, int] | None = None,
-) -> np.ndarray:
-    """The mask of a field in the window of its ROI, fast enough to follow a drag: the rule alone, no post-processing.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, optional
-        The mask before a single cell was moved, in the same window; it is changed in place.
-    cell : tuple of 2 int, optional
-        With `mask`: the (row, column) of the cell. Only the pixels in its reach are compared again.
-
-    Raises
-    ------
-    IndexError
-        If there is no such cell.
-    ValueError
-        If the mask is not one of the ROI's window.
-    """
-    if mask is None or cell is None:
-        return field_mask(radiograph, field)
-    part = field.reach_of(cell, radiograph.shape)
-    window = boxes.pixel_slices(field.roi, radiograph.shape)
-    expected = tuple(w.stop - w.start for w in window)
-    if mask.shape != expected:
-        raise ValueError(f"The mask of this field has the shape {expected}, not {mask.shape}.")
-    local = tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, window))
-    mask[local] = field_mask(radiograph, field, part)
-    return mask
-
-
 class MovingThresholds:
     """The mask of a field while all of its bottoms move together, and all of its tops: made as a drag begins.
 
     How far each pixel lies above its bottom and below its top is worked out once; a move then costs two comparisons a
-    pixel. Where a pixel lies on a threshold to the last digit, :func:`live_mask` of the moved field decides.
+    pixel. Where a pixel lies on a threshold to the last digit, ``mask.field_mask`` of the moved field decides.
 
     Parameters
     ----------
@@ -209,7 +174,9 @@ def with_object(
     MethodError
         If the model has no such method.
     """
-    regions = replace(drawn_regions(pipeline, result.radiograph, label, roi, method), orientation=result.view)
+    others = [item.label for item in result.objects]
+    drawn = drawn_regions(pipeline, result.radiograph, label, roi, method, others)
+    regions = replace(drawn, orientation=result.view)
     part = pipeline.mask_of(result.radiograph, regions, method, Stopwatch(progress))
     names = [item.name for item in result.objects]
     number, name = 1, label
@@ -236,7 +203,12 @@ def leaving(
 
 
 def drawn_regions(
-    pipeline: Pipeline, radiograph: Radiograph, label: str, roi: AnyBox2D, method: str | None = None
+    pipeline: Pipeline,
+    radiograph: Radiograph,
+    label: str,
+    roi: AnyBox2D,
+    method: str | None = None,
+    others: Iterable[str] = (),
 ) -> Regions:
     """A region drawn by hand in place of what the 2D detector finds, for ``Pipeline.segment_regions``.
 
@@ -246,6 +218,8 @@ def drawn_regions(
         Two opposite corners in px, in any order; cut off at the edges of the image.
     method : str or None
         By which the object will be segmented.
+    others : iterable of str
+        Classes of the other objects in the picture, see ``sides.of_drawn``.
 
     Raises
     ------
@@ -255,13 +229,14 @@ def drawn_regions(
         If the model has no such method.
     """
     pipeline.check_class(label, method)
-    region = _drawn(radiograph, label, roi)
+    region = _drawn(radiograph, label, roi, others)
     return Regions((region,), None, radiograph.upright)
 
 
-def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D) -> RegionProposal:
+def _drawn(radiograph: Radiograph, label: str, roi: AnyBox2D, others: Iterable[str] = ()) -> RegionProposal:
     corners = boxes.clip(np.sort(np.reshape(roi, (2, 2)), axis=0).ravel(), radiograph.shape)
-    return RegionProposal(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side_in(label))
+    side = of_drawn(label, radiograph.lie, others)
+    return RegionProposal(label, 1.0, Box2D(*map(float, corners)), drawn=True, side=side)
 
 
 def _find(result: SegmentationResult, name: str) -> SegmentedObject:

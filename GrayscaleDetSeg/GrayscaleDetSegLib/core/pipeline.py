@@ -144,15 +144,16 @@ class Pipeline:
         stopwatch: Stopwatch,
     ) -> SegmentationResult:
         parts, unknown = choice.masks(radiograph, regions, stopwatch)
-        parts = self._looked_at_again(radiograph, parts, regions, choice, stopwatch)
+        parts = self._second_look(radiograph, parts, regions, choice, stopwatch)
         alongside = self.roi_detector.settings.alongside if self.roi_detector else ()
         cleaner = self.clean_up if clean_up else None
+        is_drawn = bool(regions.found) and all(region.drawn for region in regions.found)
         objects, notes = finish(radiograph, parts, cleaner, stopwatch, self.overlaps, alongside)
         result = SegmentationResult(
             radiograph=radiograph,
             objects=objects,
             best_candidate=regions.best,
-            score_threshold=self.roi_detector.settings.score if self.roi_detector else 0.0,
+            score_threshold=self.roi_detector.settings.score if self.roi_detector and not is_drawn else 0.0,
             clean_up=self.clean_up.steps() if clean_up else (),
             orientation=regions.view_name(radiograph),
             turn=regions.orientation,
@@ -164,7 +165,7 @@ class Pipeline:
         )
         return made_exclusive(result) if exclusive else result
 
-    def _looked_at_again(
+    def _second_look(
         self,
         radiograph: Radiograph,
         parts: list[RegionMask],

@@ -123,7 +123,7 @@ def _unmarked(radiograph: Radiograph, detector: RoiDetector, threshold: float) -
     chosen = stored if (stored.passing, stored.best) > (CLEARLY * hung.passing, hung.best) else hung
     seen = chosen
     if radiograph.upright.is_identity and radiograph.lie.turn is None:
-        seen = _looked_at_again(radiograph, chosen, detector, threshold)
+        seen = _best_view(radiograph, chosen, detector, threshold)
     candidates = seen.candidates
     found = tuple(item for item in candidates if item.score >= threshold)
     notes = _view_notes(radiograph, chosen.orientation) if found else ()
@@ -134,7 +134,7 @@ def _unmarked(radiograph: Radiograph, detector: RoiDetector, threshold: float) -
     return sides.settled(regions, radiograph, candidates)
 
 
-def _looked_at_again(radiograph: Radiograph, first: _Seen, detector: RoiDetector, threshold: float) -> _Seen:
+def _best_view(radiograph: Radiograph, first: _Seen, detector: RoiDetector, threshold: float) -> _Seen:
     """The first look at a file that says nothing of how it lies, or another one that finds clearly more."""
     found = [item for item in first.candidates if item.score >= threshold]
     looks = [_seen(radiograph, turn, detector, threshold) for turn in other_looks(found, radiograph.shape)]

@@ -102,11 +102,11 @@ class SegmentationResult:
     radiograph : Radiograph
         As it was segmented; its polarity may have been turned over, see its notes.
     objects : tuple of SegmentedObject
-        Highest ROI score first.
+        Found ones, highest ROI score first; then those added by hand since. One looked for again keeps its place.
     best_candidate : RegionProposal or None
         The detector's best region, even if its score is below the threshold; None if it did not run.
     score_threshold : float
-        The ROI score an object needed.
+        The ROI score an object needed; 0 where all regions were drawn by hand, which need none.
     clean_up : tuple of str
         The names of the post-processing steps that ran; empty if the masks are the pure rule.
     orientation : str

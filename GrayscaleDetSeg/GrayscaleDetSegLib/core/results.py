@@ -52,7 +52,23 @@ def leaving(item: AnyObject, others: Iterable[AnyObject], result: AnyResult) -> 
 
 
 def size_text(item: AnyObject) -> str:
-    """How large an object is, for people: mm2 at the detector, mm3 in the body, or pixels without a spacing."""
+    """How large an object is, for people: mm3 of a volume, of a radiograph as :func:`area_text`."""
     if isinstance(item, VolumeObject):
         return f"{item.volume_mm3:.0f} mm³"
-    return f"{item.pixel_count} px" if item.area_mm2 is None else f"{item.area_mm2:.0f} mm²"
+    return area_text(item.pixel_count, item.area_mm2)
+
+
+def area_text(pixel_count: int, area_mm2: float | None, plane: str = "") -> str:
+    """An area in mm2 for people, or in px where there is no spacing.
+
+    Parameters
+    ----------
+    pixel_count : int
+    area_mm2 : float or None
+        In the plane of the image's spacing.
+    plane : str
+        That plane, see ``Spacing``; empty leaves it out.
+    """
+    if area_mm2 is None:
+        return f"{pixel_count} px"
+    return f"{area_mm2:.0f} mm²" + (f", {plane}" if plane else "")

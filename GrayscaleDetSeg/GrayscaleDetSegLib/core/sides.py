@@ -58,6 +58,30 @@ def settled(regions: Regions, radiograph: Radiograph, candidates: Sequence[Regio
     return replace(regions, found=tuple(found), best=best, notes=(*notes, *more))
 
 
+def of_drawn(label: str, lie: Lie, others: Iterable[str] = ()) -> str | None:
+    """The side of an object whose region a person has drawn: the one in its class, else the one that the file says.
+
+    Parameters
+    ----------
+    label : str
+        Class of the object.
+    lie : Lie
+    others : iterable of str
+        Classes of the other objects in the picture. As for found objects, the file's side holds for none where they
+        contradict it, or where there are two of a class of which a person has one on each side.
+
+    Returns
+    -------
+    str or None
+        ``"right"`` or ``"left"``; None where it is not known, or there is none.
+    """
+    own, labels = side_in(label), [*others, label]
+    is_contradicted = any(side_in(each) not in (None, lie.laterality) for each in labels)
+    if own is not None or label not in PAIRED or is_contradicted or _twice(each for each in labels if each in PAIRED):
+        return own
+    return lie.laterality
+
+
 def _by_tags(
     found: list[RegionProposal], lie: Lie, seen: Orientation, upright: Orientation, notes: list[str]
 ) -> tuple[list[RegionProposal], bool]:

@@ -147,12 +147,6 @@ class ThresholdDrag:
         return self._numbers
 
     @property
-    def is_edited(self) -> bool:
-        """Whether the object was edited by hand before the drag; the first move then keeps a copy, see `kept_edited`.
-        """
-        return self._is_edited
-
-    @property
     def is_changed(self) -> bool:
         """Whether the drag is open and has changed anything."""
         return self._before is not None and not self._ended

@@ -54,7 +54,7 @@ class Segmented:
 
     @property
     def objects(self) -> tuple[AnyObject, ...]:
-        """The objects, highest score first."""
+        """The objects, in the order of the result."""
         return self.result.objects
 
     @property

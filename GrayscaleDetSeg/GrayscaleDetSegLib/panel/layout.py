@@ -109,6 +109,10 @@ class CloudLayout:
             users = node.SlicerLayoutFourUpView  # Slicer's own choice at its first start
         manager.setLayout(users)
 
+    def forget(self) -> None:
+        """Forget the nodes of a scene that is being closed: another scene's nodes have the same ids."""
+        self._under, self._centred = {}, None
+
     @property
     def view(self) -> vtkMRMLViewNode | None:
         """The node of the cloud's view; None before the module's layout was shown."""

@@ -189,7 +189,7 @@ class RegionWork:
             grid = volumes.grid_of(volume, WHOLE if session.takes_volumes else current_slice(volume))
             into = session.node
             if into is not None and self._results.grid(into).index != grid.index:
-                into = None  # another slice has a result of its own
+                into = self._results.last_on(volume, grid.index)  # each slice has a result of its own
             session.prepare()
         except UNPREPARED as error:
             session.messages.fail(error)
@@ -239,8 +239,10 @@ class RegionWork:
         self.segment_region(reading, roi, label, into)
 
     def segment_region(self, reading, roi, label: str, into) -> None:
-        """Segment an object in a region. It is added to the result `into`, or to a new one."""
+        """Segment an object in a region. It is added to the result `into`, which is shown then, or to a new one."""
         results, session = self._results, self._session
+        if into is not None and into.GetScene() is not None and into is not session.node:
+            session.choices.show_found(into)
         text = _("Looking for {label} in the region...").format(label=label)
         try:
             shown = None if into is None or into.GetScene() is None else results.shown(into)
@@ -279,8 +281,29 @@ class RegionWork:
             self._add(into, roi, label, KEEP)
             return
         titles = {REPLACE: _("Replace"), EXTEND: _("Extend"), KEEP: _("Keep")}
-        choices = [(titles[each], partial(self._add, into, roi, label, each)) for each in occupant.choices]
+        choices = [
+            (titles[each], partial(self._answered, into, roi, label, each, occupant.identity))
+            for each in occupant.choices
+        ]
         self._session.messages.ask(display_name(occupant.message), choices)
+
+    def _answered(self, into, roi, label: str, existing: str, identity: str) -> None:
+        """Do what was chosen with the object that was asked about; ask anew where that is not in the way any more."""
+        if not self._is_still_there(into):
+            return
+        try:
+            shown = self._results.shown(into)
+        except GrayscaleDetSegError as error:
+            self._session.messages.fail(error)
+            return
+        occupant = None if shown is None else occupant_of(shown, label, roi)
+        is_same = occupant is not None and occupant.identity == identity
+        if shown is None or (is_same and not self._results.is_locked(into, identity)):
+            self._add(into, roi, label, existing)
+            return
+        if self._session.node is into:
+            self._session.view.refresh()  # what has changed is seen before the next question, which stays then
+        self._join(into, shown, roi, label)
 
     def _add(self, into, roi, label: str, existing: str) -> None:
         """Look for an object, and do with one that is in its way what was chosen."""
@@ -313,8 +336,11 @@ class RegionWork:
             self._tell(node, result, name, self._results.write(node, result, name, identity))
 
     def _tell(self, node, result, name: str, written: str) -> None:
-        """Say what was found, and select it."""
-        session = self._session
+        """Say what was found, and select it, unless the user is moving something, or has selected another object since.
+
+        The mouse keeps what it holds: box and sliders become those of the selected object.
+        """
+        session, is_moving = self._session, self._session.machine.is_moving
         (item,) = (each for each in result.objects if each.name == name)
         shown, area = display_name(name), size_text(item)
         if item.thresholds is None:
@@ -327,7 +353,9 @@ class RegionWork:
         session.messages.say(text)
         if session.node is node:
             session.view.refresh()
-            session.view.select(written)
+            has_gone_on = is_moving or session.selection != session.selection_at_start
+            if not has_gone_on or session.selection is None:
+                session.view.select(written)
 
 
 def deep(

@@ -31,6 +31,7 @@ class ResultView:
         self._session, self._results = session, session.results
         self._observers = Observers()
         self._nodes: list = []
+        self._identities: tuple[str, ...] = ()
         self._stamp: int | None = None
         self.picking = LinkedPicking(self._on_pixel, self._on_no_pixel)
         self.clicks = SliceClicks(self._on_click)
@@ -95,6 +96,7 @@ class ResultView:
         shown = None if node is None else self._asked(self._results.sync, node)
         if shown is None or session.selection not in shown.identities:
             session.selection = None
+        self._identities = () if shown is None else shown.identities
         session.refreshed.emit(shown)
         if node is not None:
             self._results.set_interactive(node, True)
@@ -225,8 +227,12 @@ class ResultView:
             self._later.start()
 
     def _look_at_segments(self) -> None:
-        if not self._session.machine.is_moving:  # else all is looked at when it rests
-            self.refresh()
+        if self._session.machine.is_moving:  # all is looked at when it rests
+            return
+        before = self._identities
+        self.refresh()
+        if self._identities != before:
+            self._session.messages.drop_question()  # which may be about one that is gone
 
     def _on_pixels(self) -> None:
         """The image was changed, or the sequence that it shows went on; its result may no longer be one."""

@@ -125,6 +125,12 @@ class Results:
         """The segmentations that show a result on a volume, oldest first."""
         return self._workspace.results_on(volume)
 
+    def last_on(self, volume: vtkMRMLScalarVolumeNode, index: int) -> vtkMRMLSegmentationNode | None:
+        """The youngest segmentation that shows a result on a slice, or with ``geometry.WHOLE`` on all slices; None if
+        there is none.
+        """
+        return next((node for node in reversed(self.on(volume)) if kept_slice(node) == index), None)
+
     def forget(self, node: vtkMRMLSegmentationNode) -> None:
         """Drop the cache of a result, because its image may have changed."""
         self._workspace.forget(node)

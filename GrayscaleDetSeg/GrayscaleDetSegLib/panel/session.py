@@ -93,6 +93,8 @@ class Session:
         """The segmentation whose result is shown."""
         self.selection: str | None = None
         """The segment of the selected object."""
+        self.selection_at_start: str | None = None
+        """The one that was selected when the last run was started."""
         self.model: Model | None = None
         """The chosen model, whether it can be used or not; None while the module is not in use."""
         self.model_problem = ""
@@ -187,6 +189,7 @@ class Session:
             return
         self.messages.drop_question()
         self.messages.say(text)
+        self.selection_at_start = self.selection
         options, engine = self.options, self.segmenter.engine
 
         def failed(error: BaseException) -> None:

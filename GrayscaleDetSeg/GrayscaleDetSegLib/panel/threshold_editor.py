@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ from ..core.gray import GRAY_MAX, GrayMapping
 from ..core.methods.registry import registry
 from ..core.post_processing import PostProcessing
 from ..core.result import SegmentedObject
-from ..core.results import AnyObject, size_text
+from ..core.results import AnyObject, area_text, size_text
 from ..logic.drag import Numbers, ThresholdDrag
 from ..logic.observers import Observers
 from ..logic.shown import Shown
-from ..scene.threshold_box import interval_of
+from ..scene.threshold_box import interval_of, set_interval
 from .signals import Signal
 from .state import Event
 
@@ -56,16 +57,19 @@ class ThresholdEditor:
         self._gray, self._units, self._label = ui.grayRangeWidget, ui.unitsRangeWidget, ui.numbersLabel
         self._session, self._results, self._clean_up = session, session.results, clean_up
         self.finished = Signal()
-        self._observers = Observers()
+        self._observers, self._of_held = Observers(), Observers()
         self._node: Any = None
         self._identity: str | None = None
         self._item: SegmentedObject | None = None
         self._mapping: GrayMapping | None = None
+        self._plane = ""
         self._last = (0.0, GRAY_MAX)
         self._said = [self._last, self._last]
         self._drag: ThresholdDrag | None = None
         self._wanted: tuple[float, float] | None = None
-        self._by_box = self._is_dragging = self._is_setting = False
+        self._by_box = self._is_setting = False
+        self._held: tuple[Any, str | None] | None = None
+        """The box that the mouse holds, and the object that it was taken hold of for."""
         self._live, self._rest = qt.QTimer(), qt.QTimer()
         for timer, interval, call in ((self._live, LIVE, self._move), (self._rest, REST, self.finish)):
             timer.setSingleShot(True)
@@ -84,7 +88,8 @@ class ThresholdEditor:
         """Edit the thresholds of an object; None for none. An open drag is finished first."""
         self.finish()
         self._observers.remove_all()
-        self._is_dragging = False
+        if self._held is not None and self._held[0].GetScene() is None:
+            self._let_go()
         shown = None if node is None or identity is None else self._results.shown_or_none(node)
         item = None if shown is None else shown.object_of(identity)
         if shown is None or identity is None or item is None or item.thresholds is None:
@@ -94,19 +99,19 @@ class ThresholdEditor:
             return
         is_locked = self._results.is_locked(node, identity)
         self._node, self._identity, self._item = node, identity, item
-        self._mapping = shown.result.radiograph.mapping
+        image = shown.result.radiograph
+        self._mapping, self._plane = image.mapping, "" if image.spacing is None else image.spacing.plane
         self._gray.enabled = self._units.enabled = not is_locked
         self._range_of_units()
         self._set(item.thresholds.interval)
-        self._label.text = described(item)
+        self._label.text = described(item, self._plane)
         if is_locked:
             self._label.text += " " + _("It is locked.")
             return
         box = self._results.nodes(node).box
         if box is not None:
             markups = slicer.vtkMRMLMarkupsNode
-            self._observers.add(box, markups.PointStartInteractionEvent, self._start)
-            self._observers.add(box, markups.PointEndInteractionEvent, self._end)
+            self._observers.add(box, markups.PointStartInteractionEvent, partial(self._start, box))
             self._observers.add(box, vtk.vtkCommand.ModifiedEvent, self._box_changed)
 
     def stop(self) -> None:
@@ -126,7 +131,6 @@ class ThresholdEditor:
         if self._wanted is not None:
             self._move()
         drag, self._drag = self._drag, None
-        self._is_dragging = False
         if drag is None:
             return
         self._session.machine.send(Event.DRAG_ENDED)
@@ -176,20 +180,42 @@ class ThresholdEditor:
             ends.append(last if is_same else float(level) if not is_open else GRAY_MAX * (value >= widget.maximum))
         return ends[0], ends[1]
 
-    def _start(self) -> None:
-        self._is_dragging = True
+    def _start(self, box) -> None:
+        """The mouse takes hold of the box: until it lets go it moves the thresholds of this object, and no other's."""
+        self._let_go()
+        self._held = box, self._identity
+        self._of_held.add(box, slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, self._end)
+
+    def _let_go(self) -> None:
+        self._held = None
+        self._of_held.remove_all()
+
+    @property
+    def _is_held_for_another(self) -> bool:
+        """Whether the mouse has taken hold of the box while it was that of another object."""
+        return self._held is not None and self._held[1] != self._identity
 
     def _box_changed(self) -> None:
         if self._results.is_writing or self._item is None:
             return
         box = self._results.nodes(self._node).box
-        if box is not None:
+        if box is not None and not self._is_held_for_another:
             self._want(interval_of(box), by_box=True)
 
     def _end(self) -> None:
-        self._is_dragging = False
-        self._rest.stop()
-        qt.QTimer.singleShot(0, self.finish)  # after the event has run through all its observers
+        is_for_another = self._is_held_for_another
+        self._let_go()
+        if not is_for_another:
+            self._rest.stop()
+        # after the event has run through all its observers
+        qt.QTimer.singleShot(0, self._put_back if is_for_another else self.finish)
+
+    def _put_back(self) -> None:
+        """Move the box back to the thresholds of its object."""
+        box = None if self._item is None or self._node.GetScene() is None else self._results.nodes(self._node).box
+        if box is not None:
+            with self._results.writing():
+                set_interval(box, self._last)
 
     def _want(self, interval: tuple[float, float], by_box: bool) -> None:
         if self._wanted is None and all(abs(a - b) < 1e-3 for a, b in zip(interval, self._last)):
@@ -197,7 +223,7 @@ class ThresholdEditor:
         self._wanted, self._by_box = interval, by_box
         if not self._live.isActive():
             self._live.start()
-        if not self._is_dragging:
+        if self._held is None or self._is_held_for_another:
             self._rest.start()
 
     def _move(self) -> None:
@@ -210,7 +236,7 @@ class ThresholdEditor:
             return
         numbers = self._drag.move(interval, move_box=not self._by_box)
         self._set(numbers.interval)
-        self._label.text = moving(numbers)
+        self._label.text = moving(numbers, self._plane)
         self._session.moved.emit(self._identity, numbers)
 
     def _begin(self) -> ThresholdDrag | None:
@@ -222,14 +248,9 @@ class ThresholdEditor:
         return drag
 
 
-def area_text(pixels: int, area: float | None) -> str:
-    """An area in mm² at the detector if the spacing is known, else in px, as text."""
-    return _("{pixels} px").format(pixels=pixels) if area is None else _("{area:.0f} mm²").format(area=area)
-
-
-def described(item: SegmentedObject) -> str:
-    """A text with the figures of an object's thresholds."""
-    thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2)
+def described(item: SegmentedObject, plane: str) -> str:
+    """A text with the figures of an object's thresholds; `plane` is that of its area."""
+    thresholds, area = item.thresholds, area_text(item.pixel_count, item.area_mm2, plane)
     if thresholds.rule.single:
         return _("The single box makes the mask. Area: {area}.").format(area=area)
     return _("{rows} x {columns} boxes make the mask; the single box explains {share:.0%} of it. Area: {area}.").format(
@@ -247,9 +268,9 @@ def unexplained(item: AnyObject) -> str:
     )
 
 
-def moving(numbers: Numbers) -> str:
-    """A text with the figures during a drag."""
+def moving(numbers: Numbers, plane: str) -> str:
+    """A text with the figures during a drag; `plane` is that of the area."""
     low, high = numbers.interval
     return _("Gray levels {low:.1f} to {high:.1f}. Area: {area}.").format(
-        low=low, high=high, area=area_text(numbers.pixel_count, numbers.area_mm2)
+        low=low, high=high, area=area_text(numbers.pixel_count, numbers.area_mm2, plane)
     )

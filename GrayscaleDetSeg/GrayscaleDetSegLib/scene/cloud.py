@@ -190,11 +190,6 @@ def set_cloud(
         data.SetActiveScalars(COLOR)
 
 
-def update_cloud(node: vtkMRMLModelNode, field: ThresholdMap) -> int:
-    """Recolour a cloud by other thresholds. Returns the number of points between them."""
-    return MovingCloud(node, field).show(field)
-
-
 class MovingCloud:
     """A cloud during a drag of its object's thresholds. What depends on the points alone is computed once.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .geometry import PixelGrid
-from .masks import has_surface, make_surface, own_label_map, write_mask, write_window
+from .masks import has_surface, make_surface, own_label_map, write_window
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -79,16 +79,15 @@ class LiveMask:
         self._window = window
         return True
 
-    def finish(self, mask: np.ndarray, window: Window | None = None) -> bool:
+    def finish(self, mask: np.ndarray, window: Window) -> bool:
         """End the interaction with the final mask.
 
         Closed surfaces, which a drag removes, are created again if there were any.
 
         Parameters
         ----------
-        mask : ndarray of bool
-            Of the whole slice (rows, columns), or of `window`.
-        window : tuple of 2 slice, optional
+        mask : ndarray of bool, shape of the window
+        window : tuple of 2 slice
             Rows and columns of the slice.
 
         Returns
@@ -96,12 +95,8 @@ class LiveMask:
         bool
             False if the nodes no longer exist.
         """
-        if not self.is_alive:
+        if not self.write(mask, window):
             return False
-        if window is None:
-            write_mask(self.node, self.segment_id, self.volume, self.grid, mask)
-        else:
-            self.write(mask, window)
         if self.had_surface and not has_surface(self.node):
             make_surface(self.node)
         return True

@@ -202,13 +202,6 @@ def remove_seen(outcome: Outcome) -> None:
     outcome.seen = ()
 
 
-def remove_outcome(outcome: Outcome) -> None:
-    """Remove all nodes of a result from the scene, the segmentation last; the volume stays."""
-    scene = outcome.segmentation.GetScene()
-    if scene is not None:
-        _remove(scene, [*outcome.helpers, outcome.segmentation])
-
-
 @contextmanager
 def no_leftovers(scene: vtkMRMLScene) -> Iterator[None]:
     """Remove the nodes of results that were added inside the context if it ends with an error."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .. import boxes
 from ..gray import GRAY_MAX
 from ..interpolation import interpolated_rows, neighbours
 from ..types import AnyBox2D, Box2D
@@ -158,28 +157,6 @@ class ThresholdMap:
         """As :meth:`bands`, where rows `y` (n,) and columns `x` (m,), places in px, cross."""
         for rows, surfaces in interpolated_rows((self.low, self.high), *self._shares(y, x)):
             yield rows, list(self.after_moves(*surfaces))
-
-    def reach_of(self, cell: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
-        """The window of an image of `shape` (rows, columns) outside of which a cell's thresholds have no say.
-
-        It lies inside the window of the ROI, ``boxes.pixel_slices(field.roi, shape)``, and can be empty where cells are
-        smaller than pixels.
-
-        Raises
-        ------
-        IndexError
-            If there is no such cell.
-        """
-        x0, y0, x1, y1 = self.roi
-        reach = []
-        window, axes = boxes.pixel_slices(self.roi, shape), ((y0, y1), (x0, x1))
-        for index, count, whole, (start, stop) in zip(self._checked(cell), self.shape, window, axes):
-            size = (stop - start) / count
-            # interpolation reaches to the middles of the neighbours; the outermost cells go on to the edge
-            first = whole.start if index == 0 else np.ceil(start + (index - 0.5) * size - 0.5 - SMALLEST)
-            last = whole.stop if index == count - 1 else np.ceil(start + (index + 1.5) * size - 0.5 + SMALLEST)
-            reach.append(slice(*(int(np.clip(edge, whole.start, whole.stop)) for edge in (first, last))))
-        return reach[0], reach[1]
 
     def after_moves(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bottoms and tops (float32, one shape, gray levels) with this map's moves carried out; changed in place."""

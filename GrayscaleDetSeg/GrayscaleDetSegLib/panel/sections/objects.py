@@ -8,13 +8,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core.labels import display_name
+from ...core.results import area_text
 from ...logic.drag import Numbers
 from ...logic.shown import Shown
 from ..objects_table import ObjectsTable
 from ..section import Section
 from ..session import Session
 from ..state import State
-from ..threshold_editor import area_text
 
 MANY = 4
 """With more objects than this there are the controls to find them and to show, hide and lock them together."""
@@ -145,6 +145,7 @@ class Objects(Section):
 
     def _lock(self, identities: tuple[str, ...], on: bool) -> None:
         self.session.finishing.emit()
+        self.session.messages.drop_question()  # its answers may not hold any more
         for identity in identities:
             self.session.results.set_locked(self.session.node, identity, on)
         self.session.view.refresh()
@@ -158,6 +159,7 @@ class Objects(Section):
             return
         session.finishing.emit()
         if session.results.undo(node):
+            session.messages.drop_question()  # it was about the other state
             session.messages.say(_("The former state is back."))
             session.view.refresh()
             session.view.select(session.results.nodes(node).shown_segment or next(iter(self.table.identities), None))
@@ -173,6 +175,7 @@ class Objects(Section):
             return
         name = shown.object_of(identity).name
         session.results.remove(session.node, identity)
+        session.messages.drop_question()  # it may be about this object
         session.messages.say(_("{name} was deleted; Undo brings it back.").format(name=display_name(name)))
         session.view.refresh()
         session.view.select(next(iter(self.table.identities), None))

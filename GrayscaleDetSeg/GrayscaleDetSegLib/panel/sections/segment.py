@@ -90,7 +90,7 @@ class Segment(Section):
             else:
                 reading = results.read(volume, parameters.polarity.value, current_slice(volume))
             if into is not None and not results.fits(into, reading):
-                into = None  # another slice of the same image has a result of its own
+                into = results.last_on(volume, reading.grid.index)  # each slice has a result of its own
             if into is not None and not replace_edits and results.would_lose_work(into):
                 self._ask_about_work(into)
                 return

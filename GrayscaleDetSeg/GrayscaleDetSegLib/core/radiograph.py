@@ -17,6 +17,9 @@ from .orientation import Orientation, canonical
 
 MOST_UNEQUAL = 5.0
 """Row over column spacing, or the reverse, up to which a spacing can be a radiograph's."""
+LEAST_PIXEL, LARGEST_PIXEL = 0.001, 20.0
+"""Sides in mm that a radiograph's pixels can have: those of micro-focus tubes have a few micrometres, those of a whole
+leg in a picture of 64 pixels have 20 mm. What is written in metres or micrometres lies beyond."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,13 @@ class Spacing:
 
     @property
     def is_plausible(self) -> bool:
-        """Whether a radiograph can have it: detectors have square pixels, or nearly so."""
+        """Whether a radiograph can have it: square pixels, or nearly so, of a size that pixels have."""
+        return self.is_nearly_square and LEAST_PIXEL <= min(self.row, self.column) \
+            and max(self.row, self.column) <= LARGEST_PIXEL
+
+    @property
+    def is_nearly_square(self) -> bool:
+        """Whether its pixels are as detectors have them, whatever the unit of length."""
         return max(self.row, self.column) <= MOST_UNEQUAL * min(self.row, self.column)
 
 

@@ -14,6 +14,7 @@ from .gray_image import GrayImage
 from .lie import UNSAID, Lie
 from .noise import noise_level, smoothed, smoothing_for
 from .orientation import Orientation, canonical
+from .pixel_values import tidy
 
 MOST_UNEQUAL = 5.0
 """Row over column spacing, or the reverse, up to which a spacing can be a radiograph's."""
@@ -216,8 +217,24 @@ class Radiograph:
 
     @classmethod
     def from_array(cls, pixels: np.ndarray, spacing: Spacing | None = None) -> Radiograph:
-        """A radiograph of a bone-bright array (rows, columns), its gray mapping from percentiles."""
-        return cls(pixels, GrayMapping.from_percentiles(pixels), spacing=spacing)
+        """A radiograph of an array, its gray mapping from percentiles.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (rows, columns)
+            Bone-bright; booleans, integers or real numbers. NaN and infinite values become the smallest other one, and
+            a note says so.
+        spacing : Spacing, optional
+
+        Raises
+        ------
+        RadiographError
+            If no value is finite, or if single precision would lose their differences.
+        ValueError
+            If it has other than two dimensions.
+        """
+        values, notes = tidy(pixels, "The array")
+        return cls(values, GrayMapping.from_percentiles(values), spacing=spacing, notes=tuple(notes))
 
     @property
     def shape(self) -> tuple[int, int]:

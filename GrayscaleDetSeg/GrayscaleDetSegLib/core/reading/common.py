@@ -214,35 +214,6 @@ def luminance(colours: np.ndarray, name: str, full_scale: float) -> tuple[np.nda
     return gray.astype(colours.dtype), [note]
 
 
-def tidy(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
-    """The values as an integer type of at most 32 bits or float32, all finite, and notes.
-
-    NaN and infinite values become the smallest finite one. Raises RadiographError where none is finite.
-    """
-    if values.dtype == bool:
-        return values.astype(np.uint8), []
-    if np.issubdtype(values.dtype, np.integer):
-        if values.dtype.itemsize <= 4:
-            return values, []
-        return (values.astype(np.int32) if _fits(values, np.int32) else values.astype(np.float32)), []
-    if not np.issubdtype(values.dtype, np.floating):
-        raise RadiographError(f"{name} holds {values.dtype} values; convert it to gray values first.")
-    values = values.astype(np.float32)
-    finite = np.isfinite(values)
-    if finite.all():
-        return values, []
-    if not finite.any():
-        raise RadiographError(f"{name} holds no finite pixel value; export it again.")
-    lowest = values[finite].min()
-    count = int(values.size - np.count_nonzero(finite))
-    return np.where(finite, values, lowest), [f"{count} pixels were NaN or infinite and are set to the minimum"]
-
-
-def _fits(values: np.ndarray, dtype: type) -> bool:
-    limits = np.iinfo(dtype)
-    return bool(limits.min <= int(values.min()) and int(values.max()) <= limits.max)
-
-
 def natural_pivot(values: np.ndarray) -> float:
     """The pivot for formats that do not say their bits: 2^n - 1 of the fewest bits n, at least 8, that hold the values.
 

@@ -12,6 +12,7 @@ from ..errors import RadiographError
 from ..gray import Polarity
 from ..lie import UNSAID, Lie, by_exif
 from ..orientation import Orientation
+from ..pixel_values import tidy
 from ..radiograph import Radiograph, Source
 from .base import ReadOptions
 from .bmp import read_bmp
@@ -28,7 +29,6 @@ from .common import (
     natural_pivot,
     read_array,
     read_header,
-    tidy,
 )
 
 _TIFF_RATIO = 4096  # LZW makes at best 4096 bytes of 12 bits
@@ -234,7 +234,7 @@ def _decoded_tiff(path: Path, copy: Path, tiff: Tiff) -> Picture:
         if tiff.bits > 8 and (tiff.is_tiled or tiff.is_planar):
             raise _unread_layout(path, tiff) from error
         raise
-    notes = ()
+    notes: tuple[str, ...] = ()
     if tiff.sample_format == REAL and values.dtype == np.uint16:
         values = values.view(np.float16)
         notes = ("the values are half-precision numbers; Slicer shows their bits as whole numbers",)

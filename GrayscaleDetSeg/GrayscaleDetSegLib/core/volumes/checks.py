@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import RadiographError
+from ..pixel_values import tidy
 from ..radiograph import Geometry, Source
-from ..reading.common import tidy
 from .volume import Volume, canonical_view, window_of
 
 LEAST_SIDE = 4

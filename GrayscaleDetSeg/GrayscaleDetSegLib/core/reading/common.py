@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ DEFLATE_RATIO = 1100  # deflate shrinks by 1032 at most, and JPEG leaves at leas
 COLOURED = 32 / 255
 COLOURED_SHARE = 0.05
 TINTED = 8 / 255
+_WRITING = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))  # no fault of reading
 
 
 class Undecodable(Exception):
@@ -143,19 +145,41 @@ def _reader(path: Path, image_io: str):
 
 @contextmanager
 def ascii_folder() -> Iterator[Path]:
-    """A temporary folder whose path is ASCII, because ITK finds no other on Windows; the usual one if there is none."""
+    """A temporary folder whose path is ASCII, because ITK finds no other on Windows; the usual one if there is none.
+
+    Raises
+    ------
+    RadiographError
+        If there is no room for it, or what is written into it fails.
+    """
+    try:
+        holder = _temporary_folder()
+    except OSError as error:
+        raise _no_temporary_file(error) from error
+    with holder as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:  # a full disk names no file; the image itself is only read
+            if error.errno in _WRITING or str(error.filename or "").startswith(folder):
+                raise _no_temporary_file(error) from error
+            raise
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory:
     places = [tempfile.gettempdir(), *(os.environ.get(name, "") for name in ("PUBLIC", "ProgramData", "SystemRoot")),
               *(("/tmp", "/var/tmp") if os.name == "posix" else ())]
     for place in [place for place in places if place and place.isascii()]:
         try:
-            holder = tempfile.TemporaryDirectory(dir=place)
+            return tempfile.TemporaryDirectory(dir=place)
         except OSError:
             continue
-        break
-    else:
-        holder = tempfile.TemporaryDirectory()
-    with holder as folder:
-        yield Path(folder)
+    return tempfile.TemporaryDirectory()
+
+
+def _no_temporary_file(error: OSError) -> RadiographError:
+    return RadiographError(f"No temporary file can be written ({error.strerror or error}); make room in the folder of "
+                           f"temporary files, or name another one in the environment variable "
+                           f"{'TEMP' if os.name == 'nt' else 'TMPDIR'}.")
 
 
 @contextmanager

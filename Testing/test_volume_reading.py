@@ -203,6 +203,7 @@ SERIES = {
     "no directions": (dict(ImageOrientationPatient=[0.0] * 6), "does not say where it lies"),
     "askew": (dict(ImageOrientationPatient=[0.8, 0.6, 0, 0.6, 0.8, 0]), "does not say where it lies"),
     "beside": (dict(aside=lambda n: 40.0 * (n == 5)), "lie up to 40 mm beside the line"),
+    "real numbers": (dict(FloatPixelData=bytes(16)), "holds floating-point pixels"),
     "frames": (dict(NumberOfFrames=3), "holds 3 frames in one file"),
 }
 

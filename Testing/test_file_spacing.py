@@ -53,6 +53,15 @@ def test_the_files_spacing_counts_where_slicer_made_one_up(scene, stored, databa
     assert "1 x 1 mm apart" in notes[0] and "0.2 x 0.168" in notes[0]
 
 
+@pytest.mark.parametrize("placed", [1.0, 160.0], ids=["Slicer ignores it", "Slicer believes it"])
+def test_pixels_of_an_absurd_size_give_no_areas(placed, scene, stored, database, tmp_path):
+    volume = film(scene, database, stored, tmp_path / "a.dcm", PixelSpacing=[160.0, 160.0])
+    volume.SetSpacing(placed, placed, 1)
+    image = Workspace(scene).read(volume).radiograph
+    assert image.spacing is None and offered_spacing(volume) is None
+    assert any("160 x 160 mm" in note and "no radiograph has" in note for note in image.notes)
+
+
 def test_the_spacing_that_a_person_set_counts_before_the_files(scene, stored, database, tmp_path):
     volume = film(scene, database, stored, tmp_path / "a.dcm", PixelSpacing=[0.2, 0.2])
     volume.SetSpacing(0.35, 0.35, 1)

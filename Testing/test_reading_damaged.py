@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from GrayscaleDetSegLib.core.errors import RadiographError
 from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading import read_radiograph
+from GrayscaleDetSegLib.core.reading.common import readable
 from reading_files import dataset, dicom_bytes, phantom, pil_bytes, sample_files, write_itk
 
 CASES_PER_FORMAT = 12
@@ -150,3 +154,29 @@ def test_wrong_arguments_are_no_matter_of_the_file():
         read_radiograph(io.__file__, window="none")
     with pytest.raises(ValueError, match="polarity"):
         read_radiograph(io.__file__, polarity="maybe")
+
+
+FULL_DISK = """
+import resource, sys, tempfile
+from GrayscaleDetSegLib.core.reading import read_radiograph
+{before}
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+read_radiograph(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no limit for the size of files")
+@pytest.mark.parametrize("before", ["", "tempfile.gettempdir()"], ids=["no folder can be used", "it became full"])
+@pytest.mark.parametrize("name", ["explicit.dcm", "gray\u00e9.png"])
+def test_a_full_disk_is_not_called_a_fault_of_the_film(before, name, samples, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(samples[name.replace("\u00e9", "")])
+    done = subprocess.run([sys.executable, "-c", FULL_DISK.format(before=before), str(path)], capture_output=True,
+                          encoding="utf-8", errors="replace")  # fmt: skip
+    last = done.stderr.strip().splitlines()[-1]
+    assert "RadiographError: No temporary file can be written" in last and "TMPDIR" in last, done.stderr
+
+
+def test_a_film_that_went_is_not_called_a_full_disk(tmp_path):
+    with pytest.raises(FileNotFoundError), readable(tmp_path / "gon\u00e9.png"):
+        pass

@@ -316,6 +316,8 @@ def test_other_modalities_are_noted(tmp_path):
 
 @pytest.mark.parametrize("tags, message", (
         ({"NumberOfFrames": 3}, "3 frames"), ({"PixelData": None}, "no whole pixel data"),
+        ({"PixelData": None, "FloatPixelData": bytes(4 * DEEP.size)}, "floating-point pixels"),
+        ({"PixelData": None, "DoubleFloatPixelData": bytes(8 * DEEP.size)}, "floating-point pixels"),
         ({"PixelData": None, "Rows": None, "Columns": None}, "without an image"), ({"Rows": None}, "Rows"),
         ({"PhotometricInterpretation": "HSV"}, "HSV"), ({"SamplesPerPixel": 4}, "4 samples"),
         ({"BitsAllocated": 1, "BitsStored": 1}, "1 of 1 bits"), ({"BitsStored": 17}, "17 of 16 bits"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -235,3 +238,34 @@ def test_a_png_that_is_changed():
         codestream.Png.parse(whole[:-20] + bytes((whole[-20] ^ 1,)) + whole[-19:])
     with pytest.raises(ValueError, match="no header"):
         codestream.Png.parse(whole[:8] + whole[-12:])
+
+
+MEMBERS = {"gzip": gzip.compress, "bzip2": bz2.compress}
+
+
+@pytest.mark.parametrize("size", [1, 50, 300, 767, 768])
+@pytest.mark.parametrize("encoding", MEMBERS)
+def test_all_members_of_packed_pixels_are_read(encoding, size, tmp_path):
+    """As pigz and pbzip2 write them, and as bytes that are appended do."""
+    data = b"".join(MEMBERS[encoding](DATA[start:start + size]) for start in range(0, len(DATA), size))
+    for more in (b"", MEMBERS[encoding](b"more"), b"\0\0\0", b"no member"):
+        header = read_nrrd_header(nrrd(tmp_path / "a.nrrd", {"encoding": encoding}, data + more))
+        np.testing.assert_array_equal(header.values(), PIXELS)
+
+
+@pytest.mark.parametrize("encoding", MEMBERS)
+def test_a_packed_file_that_lacks_members_is_cut_short(encoding, tmp_path):
+    data = MEMBERS[encoding](DATA[:192]) + MEMBERS[encoding](DATA[192:384])
+    for more in (b"", b"\0\0\0", b"no member"):
+        with pytest.raises(RadiographError, match="holds 50% of its pixels"):
+            read_nrrd_header(nrrd(tmp_path / "a.nrrd", {"encoding": encoding}, data + more)).values()
+
+
+def test_members_larger_than_what_is_read_at_once(tmp_path):
+    noise = np.random.default_rng(2).integers(0, 256, (600, 500), np.uint8)
+    halves = [noise.tobytes()[:170_000], noise.tobytes()[170_000:]]
+    changed = {"encoding": "gzip", "sizes": "500 600"}
+    path = nrrd(tmp_path / "a.nrrd", changed, b"".join(map(gzip.compress, halves)))
+    np.testing.assert_array_equal(read_nrrd_header(path).values(), noise)
+    path = meta(tmp_path / "a.mha", {"CompressedData": "True", "DimSize": "500 600"}, zlib.compress(noise.tobytes()))
+    np.testing.assert_array_equal(read_metaimage_header(path).values(), noise)

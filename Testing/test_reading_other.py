@@ -138,8 +138,55 @@ def test_big_and_tiled_tiff(tmp_path):
     tifffile.imwrite(path, phantom(64, 80), tile=(16, 16))
     assert np.array_equal(read_radiograph(path).pixels, phantom(64, 80))
     tifffile.imwrite(path, phantom(64, 80, 4095, np.uint16), tile=(16, 16))
-    with pytest.raises(RadiographError, match="16 bits a pixel .* tiles"):  # ITK would give 8 of them
+    with pytest.raises(RadiographError, match="16 bits a pixel in tiles"):  # ITK would give 8 of them
         read_radiograph(path)
+
+
+SMALL = phantom(top=100, dtype=np.int64)
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}, {"photometric": "miniswhite"}])
+@pytest.mark.parametrize("kind", ["i1", "i2", "i4", "f2", "f4"])
+def test_a_tiff_file_says_what_kind_of_numbers_it_holds(kind, options, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    values = SMALL.astype(kind) - 40 if kind[0] == "i" else (SMALL / 7 - 4).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", values, **options)
+    image = read_radiograph(tmp_path / "a.tif", polarity="as-is")
+    assert image.pixels.dtype == ("f4" if kind[0] == "f" else kind)
+    np.testing.assert_array_equal(image.pixels, values.astype(image.pixels.dtype))
+    assert any("half-precision" in note for note in image.notes) == (kind == "f2")
+
+
+def test_half_precision_numbers_of_a_picture_that_is_turned(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    values = (SMALL / 7).astype(np.float16)
+    tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(274, 3, 1, 3, True)])
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "a.tif").pixels, values[::-1, ::-1])
+
+
+@pytest.mark.parametrize("kind, options, message", [
+    ("i1", {"tile": (16, 16)}, "8 signed bits a pixel in tiles, .* save it without tiles"),
+    ("f2", {"tile": (16, 16)}, "16 bits a pixel in tiles, .* save it without tiles"),
+    ("f4", {"tile": (16, 16)}, "32 bits a pixel in tiles, .* save it without tiles"),
+    ("u2", {"planarconfig": "separate", "photometric": "rgb"}, "a plane for each colour, .* save it in gray, or with"),
+    ("f4", {"planarconfig": "separate", "photometric": "rgb"}, "a plane for each colour, .* save it in gray, or with"),
+])  # fmt: skip
+def test_what_of_a_tiff_file_is_not_read_and_why(kind, options, message, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    values = SMALL.astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([values] * 3) if "planarconfig" in options else values, **options)
+    with pytest.raises(RadiographError, match=message):
+        read_radiograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("bits, sample_format", [(32, 5), (32, 6), (8, 3)])
+def test_numbers_of_other_kinds_are_refused(bits, sample_format, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", SMALL.astype(f"i{bits // 8}"))
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        file.pages[0].tags["SampleFormat"].overwrite(sample_format)
+    with pytest.raises(RadiographError, match="holds complex numbers, or numbers of another kind"):
+        read_radiograph(tmp_path / "a.tif")
 
 
 def test_refused_rasters(tmp_path):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from GrayscaleDetSegLib.core.errors import RadiographError
-from GrayscaleDetSegLib.core.gray import Polarity
+from GrayscaleDetSegLib.core.gray import GrayMapping, Polarity
+from GrayscaleDetSegLib.core.pixel_values import tidy
+from GrayscaleDetSegLib.core.radiograph import Radiograph
 from GrayscaleDetSegLib.core.reading import common, decode, windows
 from GrayscaleDetSegLib.core.reading.common import Undecodable
 from Testing.reading_files import phantom
@@ -34,19 +36,58 @@ def test_placements_that_make_no_sense_are_left_out():
 
 
 def test_values_become_what_the_pipeline_computes_with():
-    flags, _ = common.tidy(PIXELS > 100, "a")
-    small, _ = common.tidy(PIXELS.astype(np.int64), "a")
-    large, _ = common.tidy(PIXELS.astype(np.int64) * 2**40, "a")
+    flags, _ = tidy(PIXELS > 100, "a")
+    small, _ = tidy(PIXELS.astype(np.int64), "a")
+    large, _ = tidy(PIXELS.astype(np.int64) * 2**40, "a")
     assert (flags.dtype, small.dtype, large.dtype) == (np.uint8, np.int32, np.float32)
     assert np.array_equal(small, PIXELS) and np.allclose(large, PIXELS * 2.0**40)
     values = PIXELS.astype(np.float64)
     values[0, :3] = np.nan, np.inf, -np.inf
-    found, notes = common.tidy(values, "a")
+    found, notes = tidy(values, "a")
     assert (found[0, :3] == values[1:].min()).all() and "3 pixels were NaN or infinite" in notes[0]
     with pytest.raises(RadiographError, match="no finite pixel value"):
-        common.tidy(np.full((8, 8), np.nan), "a")
+        tidy(np.full((8, 8), np.nan), "a")
     with pytest.raises(RadiographError, match="complex64 values"):
-        common.tidy(PIXELS.astype(np.complex64), "a")
+        tidy(PIXELS.astype(np.complex64), "a")
+
+
+@pytest.mark.parametrize("values", [
+    PIXELS / 100.0 + 1e9, PIXELS * 1e38, PIXELS * 1e300, PIXELS * 1e-300, PIXELS.astype(np.int64) + 2**50,
+    np.where(PIXELS < 60, 0.0, PIXELS / 100.0 + 1e9), PIXELS + 1e12,
+])  # fmt: skip
+def test_values_that_single_precision_would_blur_are_refused_and_not_called_blank(values):
+    with pytest.raises(RadiographError, match="whose differences are lost in single precision; subtract their min"):
+        tidy(values, "a")
+
+
+@pytest.mark.parametrize("values", [
+    PIXELS / 100.0 + 1e3, PIXELS * 1e35, PIXELS * 1e-35, np.where(PIXELS < 60, -1.8e308 / 1.01, PIXELS / 3.0),
+    PIXELS + 1e-13 * np.arange(PIXELS.size).reshape(PIXELS.shape),
+])  # fmt: skip
+def test_values_that_it_holds_are_taken(values):
+    found, notes = tidy(values, "a")
+    kept = np.abs(values) < 3e38
+    assert found.dtype == np.float32 and bool(notes) == (not kept.all())
+    np.testing.assert_allclose(found[kept], values[kept], rtol=1e-6)
+
+
+def test_whole_numbers_far_from_zero_stay_whole():
+    found, notes = tidy(PIXELS + 1e9, "a")
+    assert found.dtype == np.int32 and not notes and np.array_equal(found - 10**9, PIXELS)
+    gray = GrayMapping.from_percentiles(found).to_gray(found)
+    np.testing.assert_allclose(gray, GrayMapping.from_percentiles(PIXELS).to_gray(PIXELS), atol=0.01)
+
+
+@pytest.mark.parametrize("dirt", [np.nan, np.inf, -np.inf])
+def test_an_array_with_values_that_are_no_numbers(dirt):
+    values = PIXELS.astype(float)
+    values[10, 20] = dirt
+    image = Radiograph.from_array(values)
+    assert image.pixels.dtype == np.float32 and image.pixels[10, 20] == 0 and "1 pixels were NaN" in image.notes[0]
+    turned = image.inverted("a test")
+    np.testing.assert_array_equal(turned.pixels, 255 - image.pixels)
+    with pytest.raises(RadiographError, match="The array holds no finite pixel value"):
+        Radiograph.from_array(np.full((9, 9), dirt))
 
 
 def test_colours():

@@ -58,11 +58,11 @@ def test_a_spacing_says_the_plane_that_it_holds_in(said, row, source, plane, cor
 
 @pytest.mark.parametrize("unit, size", [("um", 1e-3), ("mm", 1.0), ("cm", 10.0), ("", 1.0)])
 def test_a_nrrd_file_gives_its_spacing_in_its_own_unit(unit, size, tmp_path):
-    data = write_itk(tmp_path / "a.nrrd", DEEP[None], (2.0, 3.0, 1.0)).read_bytes()
+    data = write_itk(tmp_path / "a.nrrd", DEEP[None], (0.2 / size, 0.3 / size, 1.0)).read_bytes()
     head, pixels = data.split(b"\n\n", 1)
     units = f'\nspace units: "{unit}" "{unit}" "{unit}"'.encode() if unit else b""
     film = read_radiograph(written(tmp_path / "b.nrrd", head + units + b"\n\n" + pixels))
-    assert (film.spacing.row, film.spacing.column) == pytest.approx((3.0 * size, 2.0 * size))
+    assert (film.spacing.row, film.spacing.column) == pytest.approx((0.3, 0.2))
     assert len(film.notes) == (size != 1.0)
 
 
@@ -80,8 +80,8 @@ def test_a_metaimage_file_too(tmp_path):
     assert film.spacing.row == pytest.approx(0.003)
 
 
-def nifti(tmp_path, name="b.nii", codes=(1, 1), sform=None, units=10, dim=3):
-    data = bytearray(write_itk(tmp_path / "a.nii", DEEP[None].astype(np.int16), (0.2, 0.3, 1.0)).read_bytes())
+def nifti(tmp_path, name="b.nii", codes=(1, 1), sform=None, units=10, dim=3, spacing=(0.2, 0.3, 1.0)):
+    data = bytearray(write_itk(tmp_path / "a.nii", DEEP[None].astype(np.int16), spacing).read_bytes())
     struct.pack_into("<hh", data, 252, *codes)
     struct.pack_into("<h", data, 40, dim)
     data[123] = units
@@ -110,7 +110,7 @@ def test_a_nifti_file_has_a_spacing_whatever_its_placement(more, note, tmp_path)
 
 
 def test_a_nifti_file_in_micrometres_and_a_packed_one_without_placement(tmp_path):
-    assert read_radiograph(nifti(tmp_path, units=3)).spacing.row == pytest.approx(0.0003)
+    assert read_radiograph(nifti(tmp_path, units=3, spacing=(200.0, 300.0, 1.0))).spacing.row == pytest.approx(0.3)
     import gzip
 
     plain = nifti(tmp_path, codes=(0, 1), sform=np.zeros((3, 4)))

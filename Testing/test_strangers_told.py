@@ -85,6 +85,31 @@ def test_oblong_pixels_are_not_believed(spacing, tmp_path):
     assert image.spacing is None and any("the header says" in note for note in image.notes)
 
 
+@pytest.mark.parametrize("side", [160.0, 0.00016])
+def test_pixels_of_an_absurd_size_are_not_believed(side, tmp_path):
+    """Micrometres and metres, written as mm."""
+    image = read_radiograph(write_dicom(tmp_path / "a.dcm", film(), PixelSpacing=[side, side]))
+    assert image.spacing is None
+    assert any(f"PixelSpacing says {side:g} x {side:g} mm" in note and "no radiograph has" in note
+               for note in image.notes)
+    write_itk(tmp_path / "a.nrrd", film(), spacing=(side, side))
+    image = read_radiograph(tmp_path / "a.nrrd")
+    assert image.spacing is None and any("the header says" in note for note in image.notes)
+
+
+@pytest.mark.parametrize("side", [0.005, 0.01, 0.15, 6.0, 15.0])
+def test_pixels_of_specimens_and_of_thumbnails_are_believed(side, tmp_path):
+    image = read_radiograph(write_dicom(tmp_path / "a.dcm", film(), PixelSpacing=[side, side]))
+    assert (image.spacing.row, image.spacing.column) == (side, side)
+
+
+def test_the_unit_of_length_does_not_squash_the_picture(tmp_path):
+    roi = Finder()
+    write_itk(tmp_path / "a.nrrd", film(), spacing=(160.0, 320.0))
+    rigged(roi, BoxFake(), None, UNSMOOTHED).segment(read_radiograph(tmp_path / "a.nrrd"))
+    assert roi.aspect == 2.0
+
+
 def test_pixels_that_are_a_little_oblong_are_believed(tmp_path):
     image = read_radiograph(write_dicom(tmp_path / "a.dcm", film(), PixelSpacing=[0.2, 0.8]))
     assert (image.spacing.row, image.spacing.column) == (0.2, 0.8)

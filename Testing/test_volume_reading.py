@@ -130,6 +130,18 @@ def test_a_placement_that_makes_no_sense_is_told(lines, note, tmp_path):
     assert any(note in each for each in volume.notes) and np.array_equal(volume.voxels, voxels)
 
 
+@pytest.mark.parametrize("spacing, is_told", [
+    ((1400.0, 1400.0, 2000.0), True), ((0.00016, 0.00016, 0.001), True), ((0.01, 0.01, 0.01), False),
+    ((0.5, 0.5, 30.0), False),
+])  # fmt: skip
+def test_distances_that_no_scan_has_are_told(spacing, is_told, tmp_path):
+    """They stay, because Slicer places the volume so, but nobody believes the mm3 unwarned."""
+    sitk.WriteImage(image_of(block()[0], spacing), str(tmp_path / "a.nrrd"))
+    volume = read_volume(tmp_path / "a.nrrd")
+    assert volume.geometry.spacing == pytest.approx(spacing)
+    assert any("which no scan has" in note for note in volume.notes) == is_told
+
+
 @pytest.mark.parametrize("number, value", [(1, 0.5), (0, float("nan"))])
 def test_a_nifti_file_whose_axes_are_askew_is_not_called_damaged(number, value, tmp_path):
     path = tmp_path / "a.nii"
@@ -191,6 +203,7 @@ SERIES = {
     "no directions": (dict(ImageOrientationPatient=[0.0] * 6), "does not say where it lies"),
     "askew": (dict(ImageOrientationPatient=[0.8, 0.6, 0, 0.6, 0.8, 0]), "does not say where it lies"),
     "beside": (dict(aside=lambda n: 40.0 * (n == 5)), "lie up to 40 mm beside the line"),
+    "real numbers": (dict(FloatPixelData=bytes(16)), "holds floating-point pixels"),
     "frames": (dict(NumberOfFrames=3), "holds 3 frames in one file"),
 }
 

@@ -341,6 +341,12 @@ def test_a_volume_with_another_spacing_than_its_file_keeps_its_masks(segmenter, 
     assert segmenter.workspace.shown(bench.node).result.objects[0].volume_mm3 == pytest.approx(before.sum() * 0.5)
 
 
+def test_distances_that_no_scan_has_are_told(segmenter, scene):
+    volume = add_volume(scene, block()[0])
+    volume.SetSpacing(1400.0, 1400.0, 2000.0)
+    assert any("1400 x 1400 x 2000 mm apart" in note for note in segmenter.workspace.read_whole(volume).image.notes)
+
+
 def test_segments_added_by_hand_stay(segmenter, model):
     bench = Bench(segmenter, model)
     segment = slicer.vtkSegment()

@@ -14,6 +14,7 @@ import numpy as np
 
 GRAY_MAX = 255.0
 _SINGLE = 64.0  # window widths from zero within which single precision errs by less than 0.002 gray levels
+_NARROWEST = 1e-30  # window width from which the factor to gray levels is within single precision
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,13 @@ class GrayMapping:
         """Gray levels (float32, 0..255) of `values` in own units; same shape."""
         if len(self.units) == 2:
             lower, upper = self.units
+            width = upper - lower
             # one pass in single precision, which full-size images take, unless the values lie so far from zero, for
             # the width of the window, that its rounding would show
-            real: Any = np.float32 if max(abs(lower), abs(upper)) <= _SINGLE * (upper - lower) else np.float64
+            is_single = width >= _NARROWEST and max(abs(lower), abs(upper)) <= _SINGLE * width
+            real: Any = np.float32 if is_single else np.float64
             gray = np.asarray(values, real) - real(lower)
-            gray *= real(GRAY_MAX / (upper - lower))
+            gray *= real(GRAY_MAX / width)
             clipped: Any = np.clip(gray, 0.0, GRAY_MAX, out=gray if gray.ndim else None)  # a scalar of a scalar
             return clipped.astype(np.float32, copy=False)
         levels: Any = np.interp(values, self.units, self.gray)

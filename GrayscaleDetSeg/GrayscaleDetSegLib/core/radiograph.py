@@ -14,9 +14,13 @@ from .gray_image import GrayImage
 from .lie import UNSAID, Lie
 from .noise import noise_level, smoothed, smoothing_for
 from .orientation import Orientation, canonical
+from .pixel_values import tidy
 
 MOST_UNEQUAL = 5.0
 """Row over column spacing, or the reverse, up to which a spacing can be a radiograph's."""
+LEAST_PIXEL, LARGEST_PIXEL = 0.001, 20.0
+"""Sides in mm that a radiograph's pixels can have: those of micro-focus tubes have a few micrometres, those of a whole
+leg in a picture of 64 pixels have 20 mm. What is written in metres or micrometres lies beyond."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,13 @@ class Spacing:
 
     @property
     def is_plausible(self) -> bool:
-        """Whether a radiograph can have it: detectors have square pixels, or nearly so."""
+        """Whether a radiograph can have it: square pixels, or nearly so, of a size that pixels have."""
+        return self.is_nearly_square and LEAST_PIXEL <= min(self.row, self.column) \
+            and max(self.row, self.column) <= LARGEST_PIXEL
+
+    @property
+    def is_nearly_square(self) -> bool:
+        """Whether its pixels are as detectors have them, whatever the unit of length."""
         return max(self.row, self.column) <= MOST_UNEQUAL * min(self.row, self.column)
 
 
@@ -207,8 +217,24 @@ class Radiograph:
 
     @classmethod
     def from_array(cls, pixels: np.ndarray, spacing: Spacing | None = None) -> Radiograph:
-        """A radiograph of a bone-bright array (rows, columns), its gray mapping from percentiles."""
-        return cls(pixels, GrayMapping.from_percentiles(pixels), spacing=spacing)
+        """A radiograph of an array, its gray mapping from percentiles.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (rows, columns)
+            Bone-bright; booleans, integers or real numbers. NaN and infinite values become the smallest other one, and
+            a note says so.
+        spacing : Spacing, optional
+
+        Raises
+        ------
+        RadiographError
+            If no value is finite, or if single precision would lose their differences.
+        ValueError
+            If it has other than two dimensions.
+        """
+        values, notes = tidy(pixels, "The array")
+        return cls(values, GrayMapping.from_percentiles(values), spacing=spacing, notes=tuple(notes))
 
     @property
     def shape(self) -> tuple[int, int]:

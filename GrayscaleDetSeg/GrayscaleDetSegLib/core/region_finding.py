@@ -157,7 +157,7 @@ def _seen(radiograph: Radiograph, view: Orientation, detector: RoiDetector, thre
     column, row, _ = radiograph.geometry.spacing
     shape = radiograph.shape[::-1] if view.transpose else radiograph.shape
     gray, step = view.view_of(radiograph.gray_image()).thinned()
-    aspect = row / column if Spacing(row, column, "").is_plausible else 1.0
+    aspect = row / column if Spacing(row, column, "").is_nearly_square else 1.0
     candidates = detector.candidates(gray, 1.0 / aspect if view.transpose else aspect, threshold)
     passing = sum(item.score for item in candidates if item.score >= threshold)
     best = candidates[0].score if candidates else 0.0

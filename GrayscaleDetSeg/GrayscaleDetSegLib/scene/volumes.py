@@ -10,8 +10,9 @@ import numpy as np
 
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping
+from ..core.pixel_values import tidy
 from ..core.radiograph import Radiograph
-from ..core.reading.common import POLARITIES, check_size, luminance, tidy
+from ..core.reading.common import POLARITIES, check_size, luminance
 from ..core.results import AnyImage
 from ..core.strangers import stranger_note
 from ..core.volumes.volume import Volume

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping
-from ..core.reading.common import tidy
+from ..core.pixel_values import tidy
 from ..core.volumes.checks import check_size, finished
 from ..core.volumes.volume import Volume
 from .geometry import WHOLE, PixelGrid

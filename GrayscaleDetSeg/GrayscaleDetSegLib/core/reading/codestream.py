@@ -130,9 +130,12 @@ def jpeg_orientation(data: bytes) -> int | None:
     return None
 
 
-WIDTH, HEIGHT, ORIENTATION = 256, 257, 274
-# NewSubfileType, ImageWidth, ImageLength, BitsPerSample, PhotometricInterpretation, Orientation, SamplesPerPixel
-_TIFF_TAGS = (254, WIDTH, HEIGHT, 258, 262, ORIENTATION, 277)
+WIDTH, HEIGHT, ORIENTATION, PLANES, TILE_WIDTH, SAMPLE_FORMAT = 256, 257, 274, 284, 322, 339
+# NewSubfileType, ImageWidth, ImageLength, BitsPerSample, PhotometricInterpretation, Orientation, SamplesPerPixel,
+# PlanarConfiguration, TileWidth, SampleFormat
+_TIFF_TAGS = (254, WIDTH, HEIGHT, 258, 262, ORIENTATION, 277, PLANES, TILE_WIDTH, SAMPLE_FORMAT)
+UNSIGNED, SIGNED, REAL, UNDEFINED = 1, 2, 3, 4
+"""What TIFF's SampleFormat says of the values; what follows are complex numbers."""
 _MAX_PAGES = 1000
 PREVIEW = 0.6
 """Share of the sides of the largest page up to which a page of the same proportions is a preview of it."""
@@ -223,6 +226,21 @@ class Tiff:
         orientation = fields.get(ORIENTATION, 1)
         return cls(fields[WIDTH], fields[HEIGHT], fields.get(262, 1), fields.get(258, 1), fields.get(277, 1),
                    1 + len(others), orientation if 1 <= orientation <= 8 else 1, preview, main, main is every[0])
+
+    @property
+    def sample_format(self) -> int:
+        """What kind of numbers the values are: ``UNSIGNED``, ``SIGNED``, ``REAL``, ``UNDEFINED`` or another one."""
+        return self.main.fields.get(SAMPLE_FORMAT, UNSIGNED)
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the pixels lie in tiles, and not in rows."""
+        return TILE_WIDTH in self.main.fields
+
+    @property
+    def is_planar(self) -> bool:
+        """Whether each colour has a plane of its own."""
+        return self.samples > 1 and self.main.fields.get(PLANES, 1) == 2
 
     def alone(self, data: bytes) -> bytes:
         """The file with this picture alone, and as its rows are stored: without previews and orientation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ DEFLATE_RATIO = 1100  # deflate shrinks by 1032 at most, and JPEG leaves at leas
 COLOURED = 32 / 255
 COLOURED_SHARE = 0.05
 TINTED = 8 / 255
+_WRITING = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))  # no fault of reading
 
 
 class Undecodable(Exception):
@@ -143,19 +145,41 @@ def _reader(path: Path, image_io: str):
 
 @contextmanager
 def ascii_folder() -> Iterator[Path]:
-    """A temporary folder whose path is ASCII, because ITK finds no other on Windows; the usual one if there is none."""
+    """A temporary folder whose path is ASCII, because ITK finds no other on Windows; the usual one if there is none.
+
+    Raises
+    ------
+    RadiographError
+        If there is no room for it, or what is written into it fails.
+    """
+    try:
+        holder = _temporary_folder()
+    except OSError as error:
+        raise _no_temporary_file(error) from error
+    with holder as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:  # a full disk names no file; the image itself is only read
+            if error.errno in _WRITING or str(error.filename or "").startswith(folder):
+                raise _no_temporary_file(error) from error
+            raise
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory:
     places = [tempfile.gettempdir(), *(os.environ.get(name, "") for name in ("PUBLIC", "ProgramData", "SystemRoot")),
               *(("/tmp", "/var/tmp") if os.name == "posix" else ())]
     for place in [place for place in places if place and place.isascii()]:
         try:
-            holder = tempfile.TemporaryDirectory(dir=place)
+            return tempfile.TemporaryDirectory(dir=place)
         except OSError:
             continue
-        break
-    else:
-        holder = tempfile.TemporaryDirectory()
-    with holder as folder:
-        yield Path(folder)
+    return tempfile.TemporaryDirectory()
+
+
+def _no_temporary_file(error: OSError) -> RadiographError:
+    return RadiographError(f"No temporary file can be written ({error.strerror or error}); make room in the folder of "
+                           f"temporary files, or name another one in the environment variable "
+                           f"{'TEMP' if os.name == 'nt' else 'TMPDIR'}.")
 
 
 @contextmanager
@@ -212,35 +236,6 @@ def luminance(colours: np.ndarray, name: str, full_scale: float) -> tuple[np.nda
     elif share > 0:
         note += f" ({max(share, 0.0001):.2%} of the pixels are clearly coloured)"
     return gray.astype(colours.dtype), [note]
-
-
-def tidy(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
-    """The values as an integer type of at most 32 bits or float32, all finite, and notes.
-
-    NaN and infinite values become the smallest finite one. Raises RadiographError where none is finite.
-    """
-    if values.dtype == bool:
-        return values.astype(np.uint8), []
-    if np.issubdtype(values.dtype, np.integer):
-        if values.dtype.itemsize <= 4:
-            return values, []
-        return (values.astype(np.int32) if _fits(values, np.int32) else values.astype(np.float32)), []
-    if not np.issubdtype(values.dtype, np.floating):
-        raise RadiographError(f"{name} holds {values.dtype} values; convert it to gray values first.")
-    values = values.astype(np.float32)
-    finite = np.isfinite(values)
-    if finite.all():
-        return values, []
-    if not finite.any():
-        raise RadiographError(f"{name} holds no finite pixel value; export it again.")
-    lowest = values[finite].min()
-    count = int(values.size - np.count_nonzero(finite))
-    return np.where(finite, values, lowest), [f"{count} pixels were NaN or infinite and are set to the minimum"]
-
-
-def _fits(values: np.ndarray, dtype: type) -> bool:
-    limits = np.iinfo(dtype)
-    return bool(limits.min <= int(values.min()) and int(values.max()) <= limits.max)
 
 
 def natural_pivot(values: np.ndarray) -> float:

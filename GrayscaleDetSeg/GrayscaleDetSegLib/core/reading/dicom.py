@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import RadiographError
 from ..gray import Polarity
 from ..lie import Lie, by_dicom
+from ..pixel_values import tidy
 from ..radiograph import Geometry, Radiograph, Source, Spacing
 from .bare import SECONDARY_CAPTURE, BareFile
 from .base import HEAD, ReadOptions
@@ -23,7 +24,6 @@ from .common import (
     finish,
     luminance,
     read_header,
-    tidy,
 )
 from .decode import (
     EXPLICIT_LITTLE,
@@ -230,7 +230,7 @@ def _own_units(dataset, stored: np.ndarray, layout: Layout, name: str,
         types = (np.uint8, np.int16, np.uint16, np.int32)
         fitting = next(kind for kind in types if np.iinfo(kind).min <= ends[0] and ends[1] <= np.iinfo(kind).max)
         return whole.astype(fitting), (ends[0], ends[1])
-    return (stored * slope + intercept).astype(np.float32), (ends[0], ends[1])
+    return stored * slope + intercept, (ends[0], ends[1])
 
 
 def _polarity(dataset, layout: Layout, notes: list[str]) -> tuple[bool, str]:

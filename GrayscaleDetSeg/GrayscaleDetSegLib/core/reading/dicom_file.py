@@ -13,6 +13,7 @@ from .decode import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, el
 
 MAX_BYTES = 2 * 1024**3
 """Of a file, and of what it inflates to."""
+_REAL_PIXELS = ("FloatPixelData", "DoubleFloatPixelData")
 _PIXEL_DATA = (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")  # the tag, in either byte order
 
 
@@ -89,6 +90,7 @@ def image_data_set(dataset, data: bytes, name: str):
     if "DirectoryRecordSequence" in dataset:
         raise RadiographError(f"{name} is a DICOMDIR, a list of images; choose one of the images it lists.")
     if "PixelData" not in dataset:
+        refuse_real_pixels(dataset, name)
         kind = getattr(value_of(dataset, "SOPClassUID"), "name", "") or "unknown"
         if "Rows" in dataset or any(tag in data for tag in _PIXEL_DATA):  # pydicom drops what does not end
             raise RadiographError(f"{name} has no whole pixel data, it seems to be cut short; copy or export it again.")
@@ -101,6 +103,13 @@ def image_data_set(dataset, data: bytes, name: str):
     if missing:
         raise RadiographError(f"{name} does not say its {' and '.join(missing)}; it is damaged, so export it again.")
     return dataset
+
+
+def refuse_real_pixels(dataset, name: str) -> None:
+    """Raise RadiographError where the pixels are floating-point numbers, which are in elements of their own."""
+    if any(keyword in dataset for keyword in _REAL_PIXELS):
+        raise RadiographError(f"{name} holds floating-point pixels (Float Pixel Data), which are not read here; "
+                              f"export it with whole numbers of 16 bits, or as NRRD.")
 
 
 def value_of(dataset, keyword: str):

@@ -12,12 +12,14 @@ from ..errors import RadiographError
 from ..gray import Polarity
 from ..lie import UNSAID, Lie, by_exif
 from ..orientation import Orientation
+from ..pixel_values import tidy
 from ..radiograph import Radiograph, Source
 from .base import ReadOptions
 from .bmp import read_bmp
-from .codestream import Png, Tiff, exif_orientation, jpeg, jpeg_orientation
+from .codestream import REAL, SIGNED, UNDEFINED, Png, Tiff, exif_orientation, jpeg, jpeg_orientation
 from .common import (
     Header,
+    Undecodable,
     ascii_folder,
     check_claim,
     check_size,
@@ -27,7 +29,6 @@ from .common import (
     natural_pivot,
     read_array,
     read_header,
-    tidy,
 )
 
 _TIFF_RATIO = 4096  # LZW makes at best 4096 bytes of 12 bits
@@ -196,6 +197,9 @@ def _read_tiff(path: Path) -> Picture:
     if tiff.samples not in (1, 3, 4) or tiff.bits not in (1, 8, 16, 32):
         raise RadiographError(f"{path.name} has {tiff.samples} x {tiff.bits} bits a pixel, which is not "
                               f"read here; save it in gray with 8 or 16 bits and without transparency.")
+    if tiff.sample_format > UNDEFINED or (tiff.sample_format == REAL and tiff.bits < 16):
+        raise RadiographError(f"{path.name} holds complex numbers, or numbers of another kind that is not read here; "
+                              f"save it in gray with 8 or 16 bits.")
     if tiff.pages > 1:
         raise RadiographError(f"{path.name} has {tiff.pages} pages; save the one radiograph as a file of its own.")
     if tiff.is_first and tiff.preview is None and tiff.orientation == 1:
@@ -204,7 +208,7 @@ def _read_tiff(path: Path) -> Picture:
         copy = folder / "image.tif"
         copy.write_bytes(tiff.alone(data))
         picture = _decoded_tiff(path, copy, tiff)
-    notes = []
+    notes = [*picture.notes]
     if tiff.preview is not None:
         notes.append(f"the file also holds a preview of {tiff.preview[0]} x {tiff.preview[1]} pixels, "
                      f"which is left out")
@@ -223,7 +227,22 @@ ITK_FLIPS = {  # what ITK's reader mirrors, by the orientation
 
 
 def _decoded_tiff(path: Path, copy: Path, tiff: Tiff) -> Picture:
-    header = read_header(copy, "TIFFImageIO")
+    try:
+        header = read_header(copy, "TIFFImageIO")
+        values = _tiff_values(path, copy, tiff, header)
+    except Undecodable as error:  # ITK's way out, 8 bit colours, is none for 32 bits
+        if tiff.bits > 8 and (tiff.is_tiled or tiff.is_planar):
+            raise _unread_layout(path, tiff) from error
+        raise
+    notes: tuple[str, ...] = ()
+    if tiff.sample_format == REAL and values.dtype == np.uint16:
+        values = values.view(np.float16)
+        notes = ("the values are half-precision numbers; Slicer shows their bits as whole numbers",)
+    return Picture(values, header, tiff.photometric == 0 and values.ndim == 2, notes=notes)
+
+
+def _tiff_values(path: Path, copy: Path, tiff: Tiff, header: Header) -> np.ndarray:
+    """The values as ITK has them; half-precision numbers are their bits."""
     check_size(path.name, *header.size[:2])
     check_claim(path, header.size[0] * header.size[1] * tiff.bits // 8, _TIFF_RATIO)
     if len(header.size) > 2 and max(header.size[2:]) > 1:
@@ -232,10 +251,20 @@ def _decoded_tiff(path: Path, copy: Path, tiff: Tiff) -> Picture:
     values = read_array(copy, "TIFFImageIO")
     if len(header.size) > 2:
         values = values[0]
-    if 8 * values.dtype.itemsize < tiff.bits:  # ITK falls back on 8 bit colours, for tiles for example
-        raise RadiographError(f"{path.name} has {tiff.bits} bits a pixel in a layout of which only 8 can be read; "
-                              f"save it without tiles.")
-    return Picture(values, header, tiff.photometric == 0 and values.ndim == 2)
+    is_unsigned = np.issubdtype(values.dtype, np.unsignedinteger)
+    if 8 * values.dtype.itemsize < tiff.bits or (tiff.sample_format == SIGNED and is_unsigned):
+        raise _unread_layout(path, tiff)
+    return values
+
+
+def _unread_layout(path: Path, tiff: Tiff) -> RadiographError:
+    """What to say where ITK falls back on colours of 8 unsigned bits."""
+    how, instead = ("tiles", "without tiles") if tiff.is_tiled else (
+        ("a plane for each colour", "in gray, or with its colours side by side") if tiff.is_planar else
+        ("a rare form", "in gray without compression"))
+    kind = "signed bits" if tiff.sample_format == SIGNED else "bits"
+    return RadiographError(f"{path.name} has {tiff.bits} {kind} a pixel in {how}, of which only 8 unsigned ones can be "
+                           f"read; save it {instead}.")
 
 
 def _damaged(path: Path, kind: str, what: str) -> RadiographError:

@@ -58,7 +58,7 @@ def weighed(value_of: Callable[[str], object], notes: list[str]) -> Spacing | No
 
 
 def believed(spacing: Spacing, notes: list[str]) -> Spacing | None:
-    """The spacing, None and a note where its pixels are too oblong to be a radiograph's."""
+    """The spacing, None and a note where its pixels are too oblong, too small or too large to be a radiograph's."""
     if spacing.is_plausible:
         return spacing
     where = "the header" if spacing.source == "header" else spacing.source

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import RadiographError
 from .common import Header, check_claim, check_length, decoding
 
-_HEADER_BYTES = 65536
+_HEADER_BYTES = _PIECE = 65536
 _NRRD_TYPES = {
     "signed char": "i1", "int8": "i1", "int8_t": "i1", "uchar": "u1", "unsigned char": "u1", "uint8": "u1",
     "uint8_t": "u1", "short": "i2", "short int": "i2", "signed short": "i2", "signed short int": "i2", "int16": "i2",
@@ -105,10 +105,22 @@ class TextHeader:
         return values
 
     def _inflated(self, data: bytes, size: int) -> bytes:
+        """The first `size` bytes of all members: parallel packers, and those that append, write several."""
+        if self.encoding == "raw":
+            return data
+        next_begins = b"\x1f\x8b" if self.encoding == "deflate" else b"BZh"
+        pieces: list[bytes] = []
+        held = position = 0
         with decoding(zlib.error, OSError, ValueError):  # the second and third are bz2's
-            if self.encoding == "deflate":
-                return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(data, size)
-            return bz2.BZ2Decompressor().decompress(data, size) if self.encoding == "bzip2" else data
+            while held < size and position < len(data) and (not pieces or data.startswith(next_begins, position)):
+                member = zlib.decompressobj(32 + zlib.MAX_WBITS) if self.encoding == "deflate" \
+                    else bz2.BZ2Decompressor()
+                while held < size and position < len(data) and not member.eof:
+                    packed = data[position:position + _PIECE]
+                    pieces.append(member.decompress(packed, size - held))
+                    held += len(pieces[-1])
+                    position += len(packed) - len(member.unused_data)
+        return b"".join(pieces)
 
 
 _FAULTS = (ValueError, KeyError, IndexError, OverflowError)  # of numbers and names that are none

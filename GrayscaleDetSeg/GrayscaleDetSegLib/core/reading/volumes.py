@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import RadiographError
 from ..gray import Polarity
+from ..pixel_values import tidy
 from ..radiograph import Radiograph, Source, Spacing
 from .base import ReadOptions
 from .common import (
@@ -29,7 +30,6 @@ from .common import (
     natural_pivot,
     read_array,
     read_header,
-    tidy,
 )
 from .nifti import has_sound_placement, nifti_forms, nifti_notes, without_placement
 from .spacings import believed

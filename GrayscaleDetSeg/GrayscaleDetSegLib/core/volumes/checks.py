@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import RadiographError
+from ..pixel_values import tidy
 from ..radiograph import Geometry, Source
-from ..reading.common import tidy
 from .volume import Volume, canonical_view, window_of
 
 LEAST_SIDE = 4
 MOST_VOXELS = 1_600_000_000
 FEW_VALUES = 12
 """So many different whole numbers, or fewer, are labels and no image."""
+LEAST_SPACING, LARGEST_SPACING = 0.005, 50.0
+"""Distances of voxels in mm that are believed: from micro-CT to slices with wide gaps. Lengths written in micrometres
+or metres lie beyond, as a rule."""
 
 
 def check_size(name: str, size: tuple[int, ...]) -> None:
@@ -51,9 +54,20 @@ def finished(
             f"{name} holds no more than {FEW_VALUES} different values, so it is a label map and no image; "
             "choose the volume that it belongs to."
         )
-    more = [note.replace("pixels", "voxels") for note in more]
+    more = [note.replace("pixels", "voxels") for note in more] + _spacing_notes(geometry)
     mapping = window_of(values, geometry)
     return Volume(values, mapping, geometry, says_spacing, source, modality, (*notes, *more), missing)
+
+
+def _spacing_notes(geometry: Geometry) -> list[str]:
+    """A sentence where the distances of voxels are none of a scan; they stay, because Slicer places the volume so."""
+    if all(LEAST_SPACING <= distance <= LARGEST_SPACING for distance in geometry.spacing):
+        return []
+    said = " x ".join(f"{distance:g}" for distance in geometry.spacing)
+    return [
+        f"the voxels lie {said} mm apart (column x row x slice), which no scan has: the file may be in another unit "
+        "than mm, so mend its spacing before you believe any mm or mm3"
+    ]
 
 
 def looks_like_labels(values: np.ndarray, geometry: Geometry) -> bool:

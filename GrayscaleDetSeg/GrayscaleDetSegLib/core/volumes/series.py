@@ -15,6 +15,7 @@ from ..radiograph import Geometry, Source
 from ..reading.common import Undecodable, decoding
 from ..reading.decode import Layout, element, stored_values
 from ..reading.dicom import read_dataset
+from ..reading.dicom_file import refuse_real_pixels
 from .checks import check_size, finished
 from .volume import Volume
 
@@ -248,6 +249,7 @@ def _values(slices: list[Slice]) -> tuple[np.ndarray, str | None]:
     volume, modality = np.empty((len(slices), slices[0].rows, slices[0].columns), np.int16), None
     for index, each in enumerate(slices):
         dataset = read_dataset(each.path, with_pixels=True)
+        refuse_real_pixels(dataset, each.path.name)
         if "PixelData" not in dataset:
             raise RadiographError(f"{each.path.name} has no whole pixel data, it seems to be cut short; copy it again.")
         layout = Layout(dataset, each.path.name)

@@ -18,9 +18,10 @@ from ..scene.geometry import WHOLE, PixelGrid
 from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
+from ..scene.volume_source import with_loading
 from ..scene.whole_volumes import read_whole
 from . import following, object_changes
-from .dicom_context import context_of
+from .dicom_context import context_of, keep_context
 from .drag import ThresholdDrag
 from .history import History
 from .placing import adopt
@@ -103,8 +104,9 @@ class Workspace:
     ) -> Reading:
         """Read a slice of a volume as a radiograph, with its DICOM context. Errors as for ``volumes.read_volume``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
-        image = volumes.read_volume(volume, grid.index, polarity, context_of(volume, grid))
-        return Reading(volume, grid, image, stamp)
+        context = with_loading(grid.plane(volumes.values_of(volume)), context_of(volume, grid))
+        image = volumes.read_volume(volume, grid.index, polarity, context)
+        return Reading(volume, grid, image, stamp, context)
 
     def read_whole(self, volume: vtkMRMLScalarVolumeNode) -> WholeReading:
         """Read all slices of a volume. Errors as for ``whole_volumes.read_whole``."""
@@ -144,6 +146,8 @@ class Workspace:
             shown = self.store(node).save(result, identities, grid, reading.stamp, written=identities)
             found = self.refresh(node, shown)
             volumes.note_reading(volume, image_of(result))
+            if isinstance(reading, Reading):
+                keep_context(volume, reading.context)
             if isinstance(result, VolumeResult) and not has_surface(node):
                 make_surface(node)
         return found

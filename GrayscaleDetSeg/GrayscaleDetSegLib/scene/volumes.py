@@ -17,7 +17,7 @@ from ..core.strangers import stranger_note
 from ..core.volumes.volume import Volume
 from .geometry import WHOLE, PixelGrid, VoxelGrid, between, moved, numpy_matrix
 from .nodes import folded, set_attribute
-from .volume_source import lie_of, modality_note, polarity_of, source_of, spacing_of
+from .volume_source import absence_note, lie_of, modality_note, polarity_of, source_of, spacing_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
@@ -132,6 +132,7 @@ def read_volume(
     if count > 1:
         notes.append(f"slice {grid.index + 1} of {count} is used")
     modality, more = modality_note(context)
+    more += absence_note(context)
     file = file_of(volume)
     chosen, remark = polarity_of(values, polarity, context)
     spacing, remarks = spacing_of(grid.geometry, context, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))

@@ -73,3 +73,21 @@ def test_what_was_said_of_an_image_goes_with_it(bench):
     bench.session.process()
     bench.finish()
     assert bench.status.startswith("second: ")
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_spacing_set_in_volumes_is_that_of_the_result(leaves, bench):
+    volume = bench.volume("knee", "plain")
+    bench.run()
+    before, mask = [bench.cells(row) for row in (0, 1)], bench.mask()
+    if leaves:
+        bench.leave()
+    volume.SetSpacing(0.2, 0.2, 1.0)
+    if leaves:
+        bench.enter()
+    bench.session.wait(lambda: False, 0.2)
+    assert [item.area_mm2 for item in bench.workspace.shown(bench.node).result.objects] == [
+        pytest.approx(item.pixel_count * 0.04) for item in bench.workspace.shown(bench.node).result.objects
+    ]
+    assert (bench.mask() == mask).all() and [bench.cells(row) for row in (0, 1)] != before
+    assert "0.2 mm" in bench.ui.readingLabel.text

@@ -20,7 +20,7 @@ from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
 from ..scene.volume_source import with_loading
 from ..scene.whole_volumes import read_whole
-from . import following, object_changes
+from . import following, moved_images, object_changes
 from .dicom_context import context_of, keep_context
 from .drag import ThresholdDrag
 from .history import History
@@ -154,6 +154,7 @@ class Workspace:
 
     def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
         """Whether a segmentation can show results on this slice: it shows one already, or no result at all."""
+        self.follow_image(node)
         held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
         if held is None:  # what belonged to an image that is gone belongs to no other
             return index is None
@@ -180,6 +181,7 @@ class Workspace:
         RadiographError
             As for ``record.kept_result``.
         """
+        self.follow_image(node)
         return self.store(node).load()
 
     def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
@@ -196,6 +198,7 @@ class Workspace:
 
     def grid(self, node: vtkMRMLSegmentationNode) -> PixelGrid:
         """The grid of a segmentation's slice."""
+        self.follow_image(node)
         return self.store(node).grid
 
     def results_on(self, volume: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
@@ -290,9 +293,18 @@ class Workspace:
         return ThresholdDrag(self.store(node), identity, clean_up, self.writing)
 
     def settle(self, node: vtkMRMLSegmentationNode) -> None:
-        """Finish an open drag in a segmentation."""
+        """Finish an open drag in a segmentation, and let it follow its image."""
         with self.writing():
             self.store(node).settle()
+        self.follow_image(node)
+
+    def follow_image(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Move a result, all its segments and its regions to where its image is now, with the areas that it has there.
+
+        Every method that reads a result does so first: the image may have been moved or rescaled in other modules.
+        Returns False if there was nothing to follow.
+        """
+        return moved_images.follow_image(self, node)
 
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`. Scripts call it before they change a segmentation.
@@ -346,6 +358,8 @@ class Workspace:
     def change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
         """Context of a change for undo, or of a new node (`node` is None): an error restores the state before."""
         store = None if node is None else self.store(node)
+        if node is not None:
+            self.follow_image(node)
         with self.writing():
             if store is not None:
                 store.settle()

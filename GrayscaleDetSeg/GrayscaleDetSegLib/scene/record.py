@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from ..core.windowed import WindowedMask
 from .geometry import PixelGrid
 from .masks import mask_of
 from .nodes import attribute, set_attribute
+from .placement import Placement
 from .segmentation import segment_ids
 from .volumes import grid_of, read_volume
 from .whole_volumes import StoredVolume, restored
@@ -73,6 +74,8 @@ class Record:
         Fingerprint of the image, see ``Radiograph``; None in records of earlier versions.
     volume : StoredVolume or None
         For a whole volume, instead of `image`.
+    placement : Placement or None
+        Where the volume lay; None in records of former versions.
     """
 
     version: int
@@ -84,6 +87,7 @@ class Record:
     sample: tuple[float, ...] = ()
     fingerprint: str | None = None
     volume: StoredVolume | None = None
+    placement: Placement | None = None
 
     @property
     def names(self) -> list[str]:
@@ -96,6 +100,7 @@ def keep_result(
     result: AnyResult,
     grid: PixelGrid,
     identities: Sequence[str] | None = None,
+    placement: Placement | None = None,
 ) -> None:
     """Store a result on the segmentation that shows it.
 
@@ -103,6 +108,8 @@ def keep_result(
     ----------
     identities : sequence of str, optional
         The segments of the objects, in their order; by default those that ``segmentation.show_objects`` wrote.
+    placement : Placement, optional
+        Where the volume lies.
     """
     identities = segment_ids(node) if identities is None else identities
     kept = min(len(identities), len(result.objects))
@@ -119,7 +126,12 @@ def keep_result(
         sample=() if film is None else tuple(_sample(film.polarity.apply(film.pixels)).tolist()),
         fingerprint=image.fingerprint,
         volume=None if whole is None else StoredVolume.of(whole),
+        placement=placement,
     )
+    _store(node, record)
+
+
+def _store(node: vtkMRMLSegmentationNode, record: Record) -> None:
     text = json.dumps(codec.encode(record), allow_nan=False)
     _PARSED.keep(text, record)
     set_attribute(node, _NAME, text)
@@ -175,6 +187,48 @@ def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
     except RadiographError:
         return None
     return None if record is None else record.slice
+
+
+def kept_placement(node: vtkMRMLSegmentationNode) -> Placement | None:
+    """Where the volume of a segmentation's result lay; None if that is not stored."""
+    record = _record(node)
+    return None if record is None else record.placement
+
+
+def place_result(
+    node: vtkMRMLSegmentationNode, placement: Placement, index: int, spaced: Callable[[StoredImage], StoredImage]
+) -> None:
+    """Store that the volume of a result lies elsewhere by now; the segments are not touched.
+
+    Parameters
+    ----------
+    index : int
+        Index of the slice in the volume as it is now.
+    spaced : callable
+        Gives what is stored of a radiograph the spacing that it has now.
+
+    Raises
+    ------
+    RadiographError
+        If the record is damaged.
+    """
+    record = _record(node)
+    if record is not None:
+        image = None if record.image is None else spaced(record.image)
+        _store(node, replace(record, placement=placement, slice=index, image=image))
+
+
+def shows_slice(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, index: int) -> bool:
+    """Whether a slice of a volume has the pixels that the result of a radiograph was made from."""
+    record = _record(node)
+    if record is None or record.image is None:
+        return False
+    try:
+        plain = read_volume(volume, index, "as-is")
+    except RadiographError:
+        return False
+    polarity = record.image.polarity
+    return _is_of(record, plain, replace(plain, pixels=polarity.apply(plain.pixels), polarity=polarity))
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:

@@ -123,7 +123,7 @@ def with_loading(values: np.ndarray, context: Mapping[str, object]) -> Mapping[s
 def picture_context(file: Path | None) -> dict[str, str]:
     """What a picture file says, in the place of a DICOM context for when its volume lies in another file; else empty.
     """
-    if not _is_raster(file):
+    if file is None or not _is_raster(file):
         return {}
     return {PICTURE: "YES", PICTURE_LIE: json.dumps(codec.encode(lie_of_picture(file)))}
 
@@ -216,7 +216,7 @@ def _in_millimetres(spacing: Spacing, geometry: Geometry, file: Path | None) -> 
 
 def lie_of(context: Mapping[str, object], file: Path | None, geometry: Geometry, notes: list[str]) -> Lie:
     """The orientation of a volume's picture, by the tags of its DICOM file or of its picture file; adds to `notes`."""
-    if _is_raster(file) and (not context or _text(context, PICTURE)):
+    if file is not None and _is_raster(file) and (not context or _text(context, PICTURE)):
         return lie_of_picture(file)
     if _text(context, PICTURE_LIE):
         try:

@@ -159,6 +159,11 @@ def stamp_of(volume: vtkMRMLVolumeNode) -> int | None:
     return None if image is None else image.GetMTime()
 
 
+def place_of(volume: vtkMRMLVolumeNode) -> tuple[float, ...]:
+    """The matrix from a volume's indices to RAS in mm, before any parent transform, as 16 numbers, row-major."""
+    return tuple(_matrix(volume).ravel().tolist())
+
+
 def note_reading(volume: vtkMRMLVolumeNode, image: AnyImage) -> None:
     """Store on the volume node how its values were read, where the user and a saved scene find it.
 

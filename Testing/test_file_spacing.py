@@ -14,11 +14,11 @@ from GrayscaleDetSegLib.logic.file_spacing import (
     take_file_spacing_back,
 )
 from GrayscaleDetSegLib.logic.workspace import Workspace
-from GrayscaleDetSegLib.scene import segmentation, volumes
+from GrayscaleDetSegLib.scene import record, segmentation, volumes
 from GrayscaleDetSegLib.scene.segmentation import segment_ids
 from Testing.fakes import radiograph, result
 from Testing.reading_files import pil_bytes, write_dicom, write_itk
-from Testing.rigged import Bench
+from Testing.rigged import Bench, change
 from Testing.rigged import film as rigged_film
 from Testing.scene_nodes import add_volume
 from Testing.test_dicom_context import Database, stored_at
@@ -224,3 +224,14 @@ def test_the_files_spacing_leaves_all_that_is_the_users(filmed):
     assert drag.kept_edited == "femur_edited"
     assert filmed.space.undo(filmed.node) and looked_at(filmed)[1:] == before[1:]
     assert filmed.space.undo(filmed.node) and looked_at(filmed)[0].objects[1].pixel_count == 351
+
+
+def test_the_files_spacing_can_be_taken_back_whatever_became_of_the_result(filmed):
+    give_file_spacing(filmed.space, filmed.volume)
+    change(filmed.volume.GetImageData())
+    assert take_file_spacing_back(filmed.space, filmed.volume)
+    assert filmed.volume.GetSpacing() == (1.0, 1.0, 1.0) and not can_take_back(filmed.volume)
+    change(filmed.volume.GetImageData(), add=-500)
+    assert [item.pixel_count for item in looked_at(filmed)[0].objects] == [701, 351]
+    record.set_document(filmed.node, '{"version": 2, "segments": 3}')
+    assert give_file_spacing(filmed.space, filmed.volume) and take_file_spacing_back(filmed.space, filmed.volume)

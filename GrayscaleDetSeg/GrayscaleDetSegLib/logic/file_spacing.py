@@ -78,11 +78,11 @@ def take_file_spacing_back(workspace: Workspace, volume: vtkMRMLScalarVolumeNode
         before = [float(number) for number in (text or "").split()]
     except ValueError:
         before = []
+    is_known = len(before) == 3 and min(before) > 0
+    if is_known:
+        _change(workspace, volume, before)
     set_attribute(volume, _BEFORE, None)
-    if len(before) != 3 or min(before) <= 0:
-        return False
-    _change(workspace, volume, before)
-    return True
+    return is_known
 
 
 def _change(workspace: Workspace, volume: vtkMRMLScalarVolumeNode, spacing: list[float]) -> None:

@@ -45,11 +45,16 @@ def follow_image(workspace: Workspace, node: vtkMRMLSegmentationNode) -> bool:
     with workspace.writing():
         store.settle()
         index = _slice_now(node, volume, grid, before)
+        is_lost = index == grid.index and before is not None and before.is_reversed(grid) and store.loaded() is None
+        if is_lost and record.shows_reversed(node, volume) and not _has_others(workspace, node, volume, grid):
+            # boxes and rounds are in voxels: the volume is made as it was when they were found
+            volumes.reverse_slices(volume)
+            return True
         if before is None:
             record.place_result(node, now, index, lambda image: image)
             return index != grid.index
-        if index == grid.index and before.is_reversed(grid) and store.loaded() is None:
-            return False  # the reader's reversal, or other pixels: there is nothing to follow
+        if is_lost:
+            return False  # other pixels: there is nothing to follow
         if index == grid.index:
             carry_segments(node, grid, before, now, record.kept_segments(node))
         record.place_result(node, now, index, lambda image: _spaced(image, volume, grid, before))
@@ -72,6 +77,14 @@ def _slice_now(
     other = count - 1 - grid.index
     is_possible = before is None or before.is_reversed(grid)
     return other if is_possible and record.shows_slice(node, volume, other) else grid.index
+
+
+def _has_others(
+    workspace: Workspace, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
+) -> bool:
+    """Whether other results were made from the volume as it is."""
+    places = [record.kept_placement(each) for each in workspace.results_on(volume) if each is not node]
+    return any(place is not None and place.is_of(grid) for place in places)
 
 
 def _spaced(

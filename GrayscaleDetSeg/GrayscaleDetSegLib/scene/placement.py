@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .geometry import PixelGrid, between, numpy_matrix, vtk_matrix
+from .geometry import PixelGrid, between, numpy_matrix, reversal, vtk_matrix
 from .masks import binary, has_surface, make_surface
 
 if TYPE_CHECKING:
@@ -62,9 +62,8 @@ class Placement:
 
         So are those of a left-handed volume after its file was written and read: Slicer's reader makes it right-handed.
         """
-        reverse = np.diag([1.0, 1.0, -1.0, 1.0])
-        reverse[2, 3] = grid.dimensions[2] - 1
-        return _alike(_matrix(self.ijk_to_ras) @ reverse, grid.ijk_to_ras, grid.dimensions)
+        reversed_ = _matrix(self.ijk_to_ras) @ reversal(grid.dimensions[2])
+        return _alike(reversed_, grid.ijk_to_ras, grid.dimensions)
 
 
 def carry_segments(

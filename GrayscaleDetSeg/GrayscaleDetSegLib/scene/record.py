@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core import codec, old_formats
 from ..core.errors import RadiographError
 from ..core.gray import GrayMapping, Polarity
@@ -26,6 +24,7 @@ from .geometry import PixelGrid
 from .masks import mask_of
 from .nodes import attribute, set_attribute
 from .placement import Placement
+from .recognition import is_of, sample_of
 from .segmentation import segment_ids
 from .volumes import grid_of, read_volume
 from .whole_volumes import StoredVolume, restored
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 VERSION, OF_VOLUMES = 2, 3
 """Of records of radiographs, and of volumes, which earlier versions of the software leave alone."""
 _NAME = "result"
-_SAMPLE = 250  # pixels kept, about, to tell the image again
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def keep_result(
         image=None if film is None else _stored(film),
         segments=tuple(identities[:kept]),
         result={**codec.encode(without), "objects": [_entry(item) for item in shown]},
-        sample=() if film is None else tuple(_sample(film.polarity.apply(film.pixels)).tolist()),
+        sample=() if film is None else sample_of(film.polarity.apply(film.pixels)),
         fingerprint=image.fingerprint,
         volume=None if whole is None else StoredVolume.of(whole),
         placement=placement,
@@ -151,33 +149,6 @@ def _entry(item: AnyObject) -> dict[str, Any]:
             _ENCODED.keep(id(item.explanation), held)
         plain["explanation"] = held[1]
     return plain
-
-
-def _is_of(record: Record, plain: Radiograph, image: Radiograph) -> bool:
-    """Whether a result was made from `plain`, the volume's own values, which are those of `image` turned bone-bright.
-
-    All pixels are compared, by their fingerprint. An even choice of them is where the record has nothing else, as those
-    of earlier versions, and where values that are no whole numbers were inverted twice, which costs some digits.
-    """
-    if record.fingerprint == image.fingerprint:
-        return True
-    is_exact = image.polarity.inverted or np.issubdtype(image.pixels.dtype, np.integer)
-    if record.fingerprint is not None and is_exact:
-        return False
-    kept = np.asarray(record.sample, float)
-    return kept.size == 0 or _alike(kept, _sample(plain.pixels))
-
-
-def _sample(values: np.ndarray) -> np.ndarray:
-    flat = values.ravel()
-    return flat[:: max(1, flat.size // _SAMPLE)].astype(float)
-
-
-def _alike(first: np.ndarray, second: np.ndarray) -> bool:
-    if first.shape != second.shape:
-        return False
-    # inverting twice costs some digits of values that are no whole numbers
-    return bool(np.abs(first - second).max() <= 1e-3 * max(np.ptp(first), 1e-30))
 
 
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
@@ -228,7 +199,16 @@ def shows_slice(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, 
     except RadiographError:
         return False
     polarity = record.image.polarity
-    return _is_of(record, plain, replace(plain, pixels=polarity.apply(plain.pixels), polarity=polarity))
+    return is_of(record.fingerprint, record.sample, plain, replace(plain, pixels=polarity.apply(plain.pixels), polarity=polarity))
+
+
+def shows_reversed(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> bool:
+    """Whether a volume has all voxels that a result was made from, its slices counted from the other end along k."""
+    record = _record(node)
+    if record is None or record.volume is None:
+        return False
+    image = restored(volume, record.volume)
+    return image.shape == record.shape and replace(image, voxels=image.voxels[::-1]).fingerprint == record.fingerprint
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
@@ -305,7 +285,7 @@ def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, re
         notes=kept.notes,
         lie=kept.lie,
     )
-    if not _is_of(record, plain, image):
+    if not is_of(record.fingerprint, record.sample, plain, image):
         raise _other_pixels(node, volume)
     objects = []
     for identity, entry in zip(record.segments, record.result["objects"]):

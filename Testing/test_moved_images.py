@@ -150,6 +150,19 @@ def test_a_result_of_a_former_version_follows_once_it_was_seen(scene):
     assert looked_at(bench)[1:] == before[1:]
 
 
+def test_a_result_of_another_image_stays_where_it_is(scene):
+    """As after Crop Volume into the same node: the segments lie on the patient's anatomy, wherever the pixels are."""
+    bench = Bench(scene, "plain")
+    image = bench.node.GetSegmentation().GetSegment("femur").GetRepresentation(masks.binary())
+    before, document = image.GetOrigin(), record.kept_document(bench.node)
+    change(bench.volume.GetImageData())
+    centre(bench)
+    assert not bench.space.follow_image(bench.node)
+    assert image.GetOrigin() == before and record.kept_document(bench.node) == document
+    change(bench.volume.GetImageData(), add=-500)
+    assert [item.pixel_count for item in looked_at(bench)[0].objects] == [701, 351]
+
+
 def test_a_run_that_ends_after_it_is_shown_on_the_image(scene):
     bench = Bench(scene, "plain")
     before, reading = looked_at(bench), bench.read()

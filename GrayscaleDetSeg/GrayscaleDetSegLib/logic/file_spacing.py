@@ -5,12 +5,15 @@ Slicer's rulers then measure the same lengths as this software's areas. Results 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..core.errors import GrayscaleDetSegError
+from ..core.errors import GrayscaleDetSegError, RadiographError
 from ..core.radiograph import Spacing
 from ..scene import volumes
+from ..scene.geometry import WHOLE
 from ..scene.nodes import attribute, folded, set_attribute
+from ..scene.placement import Placement
 from ..scene.volume_source import is_a_readers, spacing_of
 from .dicom_context import context_of
 from .workspace import Workspace
@@ -86,10 +89,12 @@ def take_file_spacing_back(workspace: Workspace, volume: vtkMRMLScalarVolumeNode
 
 
 def _change(workspace: Workspace, volume: vtkMRMLScalarVolumeNode, spacing: list[float]) -> None:
-    nodes = workspace.results_on(volume)
-    for node in nodes:
+    places = []
+    for node in workspace.results_on(volume):
         workspace.settle(node)
+        with suppress(RadiographError):  # under a transform that bends, it lies on no pixels anyway
+            places.append((node, Placement.of(node, volume, volumes.grid_of(volume, WHOLE))))
     with workspace.writing(), folded(volume):
         volume.SetSpacing(*spacing)
-    for node in nodes:
-        workspace.follow_image(node)
+    for node, place in places:
+        workspace.follow_image(node, place)

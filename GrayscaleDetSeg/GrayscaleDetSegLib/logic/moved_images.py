@@ -27,41 +27,55 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 
-def follow_image(workspace: Workspace, node: vtkMRMLSegmentationNode) -> bool:
+def follow_image(workspace: Workspace, node: vtkMRMLSegmentationNode, since: Placement | None = None) -> bool:
     """See ``Workspace.follow_image``."""
     store = workspace.store(node)
     volume = store.volume
-    if volume is None:
+    if volume is None or record.kept_slice(node) is None:
         return False
     try:
-        before, grid = record.kept_placement(node), store.grid
+        before, grid = since or record.kept_placement(node), store.grid
         if before is not None and before.is_of(grid):
             return False
         now = Placement.of(node, volume, grid)
     except RadiographError:  # whoever reads the result is told why
         return False
-    if record.kept_slice(node) is None:
-        return False
     with workspace.writing():
-        store.settle()
         index = _slice_now(node, volume, grid, before)
-        is_lost = index == grid.index and before is not None and before.is_reversed(grid) and store.loaded() is None
-        if is_lost and record.shows_reversed(node, volume) and not _has_others(workspace, node, volume, grid):
-            # boxes and rounds are in voxels: the volume is made as it was when they were found
-            volumes.reverse_slices(volume)
-            return True
-        if before is None:
+        is_there = index == grid.index
+        if is_there and since is None and store.loaded() is None:  # another image, which it does not belong to
+            return before is not None and _order_restored(workspace, node, volume, grid, before)
+        if is_there and before is None:
             record.place_result(node, now, index, lambda image: image)
-            return index != grid.index
-        if is_lost:
-            return False  # other pixels: there is nothing to follow
-        if index == grid.index:
+            return False
+        store.settle()
+        if is_there and before is not None:
             carry_segments(node, grid, before, now, record.kept_segments(node))
         record.place_result(node, now, index, lambda image: _spaced(image, volume, grid, before))
         shown = store.loaded()
         if shown is not None:
             volumes.note_reading(volume, image_of(shown.result))
             following.refresh(workspace, node, shown)
+    return True
+
+
+def _order_restored(
+    workspace: Workspace,
+    node: vtkMRMLSegmentationNode,
+    volume: vtkMRMLScalarVolumeNode,
+    grid: PixelGrid,
+    before: Placement,
+) -> bool:
+    """Give a volume the order of slices back in which its result was made, if Slicer's reader has reversed them.
+
+    Boxes and rounds of a whole volume are in voxels. Nothing is done where other results were made from the volume as
+    it is.
+    """
+    places = [record.kept_placement(each) for each in workspace.results_on(volume) if each is not node]
+    has_others = any(place is not None and place.is_of(grid) for place in places)
+    if has_others or not before.is_reversed(grid) or not record.shows_reversed(node, volume):
+        return False
+    volumes.reverse_slices(volume)
     return True
 
 
@@ -79,19 +93,13 @@ def _slice_now(
     return other if is_possible and record.shows_slice(node, volume, other) else grid.index
 
 
-def _has_others(
-    workspace: Workspace, node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
-) -> bool:
-    """Whether other results were made from the volume as it is."""
-    places = [record.kept_placement(each) for each in workspace.results_on(volume) if each is not node]
-    return any(place is not None and place.is_of(grid) for place in places)
-
-
 def _spaced(
-    image: StoredImage, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, before: Placement
+    image: StoredImage, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid, before: Placement | None
 ) -> StoredImage:
     """What is stored of a radiograph, with the spacing that it has now; unchanged where its pixels have the same size.
     """
+    if before is None:
+        return image
     former = replace(grid, ijk_to_ras=before.matrices[0])
     if np.allclose(former.geometry.spacing[:2], grid.geometry.spacing[:2], rtol=1e-6, atol=0.0):
         return image

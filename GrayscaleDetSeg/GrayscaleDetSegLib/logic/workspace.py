@@ -18,6 +18,7 @@ from ..scene.geometry import WHOLE, PixelGrid
 from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
+from ..scene.placement import Placement
 from ..scene.volume_source import with_loading
 from ..scene.whole_volumes import read_whole
 from . import following, moved_images, object_changes
@@ -298,13 +299,23 @@ class Workspace:
             self.store(node).settle()
         self.follow_image(node)
 
-    def follow_image(self, node: vtkMRMLSegmentationNode) -> bool:
+    def follow_image(self, node: vtkMRMLSegmentationNode, since: Placement | None = None) -> bool:
         """Move a result, all its segments and its regions to where its image is now, with the areas that it has there.
 
-        Every method that reads a result does so first: the image may have been moved or rescaled in other modules.
-        Returns False if there was nothing to follow.
+        Every method that reads a result does so first: the image may have been moved or rescaled in other modules. A
+        result whose image has other pixels now stays where it is.
+
+        Parameters
+        ----------
+        since : Placement, optional
+            Where the image lay before it was moved just now; then the result follows whatever its pixels are.
+
+        Returns
+        -------
+        bool
+            False if there was nothing to follow.
         """
-        return moved_images.follow_image(self, node)
+        return moved_images.follow_image(self, node, since)
 
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`. Scripts call it before they change a segmentation.

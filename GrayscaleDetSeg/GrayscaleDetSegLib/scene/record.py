@@ -199,7 +199,8 @@ def shows_slice(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, 
     except RadiographError:
         return False
     polarity = record.image.polarity
-    return is_of(record.fingerprint, record.sample, plain, replace(plain, pixels=polarity.apply(plain.pixels), polarity=polarity))
+    image = replace(plain, pixels=polarity.apply(plain.pixels), polarity=polarity)
+    return is_of(record.fingerprint, record.sample, plain, image)
 
 
 def shows_reversed(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> bool:

@@ -20,7 +20,7 @@ from Testing.fakes import radiograph, result
 from Testing.reading_files import pil_bytes, write_dicom, write_itk
 from Testing.rigged import Bench, change
 from Testing.rigged import film as rigged_film
-from Testing.scene_nodes import add_volume
+from Testing.scene_nodes import add_bending_transform, add_volume
 from Testing.test_dicom_context import Database, stored_at
 from Testing.test_moved_images import looked_at
 from Testing.test_volume_source import load
@@ -234,4 +234,9 @@ def test_the_files_spacing_can_be_taken_back_whatever_became_of_the_result(filme
     change(filmed.volume.GetImageData(), add=-500)
     assert [item.pixel_count for item in looked_at(filmed)[0].objects] == [701, 351]
     record.set_document(filmed.node, '{"version": 2, "segments": 3}')
+    assert give_file_spacing(filmed.space, filmed.volume) and take_file_spacing_back(filmed.space, filmed.volume)
+
+
+def test_a_transform_that_bends_does_not_stop_it(filmed):
+    filmed.volume.SetAndObserveTransformNodeID(add_bending_transform(filmed.scene).GetID())
     assert give_file_spacing(filmed.space, filmed.volume) and take_file_spacing_back(filmed.space, filmed.volume)

@@ -140,14 +140,15 @@ def test_of_the_databases_own_memory_where_no_file_is_left(scene, stored, databa
     }
     known = database(tags=tags)
     assert context_of(volume) == {
-        "PhotometricInterpretation": "MONOCHROME1", "Modality": "DX", "ImagerPixelSpacing": "0.15\\0.25"
+        "PhotometricInterpretation": "MONOCHROME1", "Modality": "DX", "ImagerPixelSpacing": "0.15\\0.25",
+        "Instance": INSTANCE,
     }
     image = Workspace(scene).read(volume).radiograph
     assert not image.polarity.inverted and image.modality == "DX" and "taken to have turned" in image.notes[0]
     known.isOpen = False
-    assert context_of(volume) == {}
+    assert context_of(volume) == {"FileAway": "YES", "Instance": INSTANCE}
     database()  # which has never heard of it
-    assert context_of(volume) == {}
+    assert context_of(volume) == {"FileAway": "YES", "Instance": INSTANCE}
 
 
 @pytest.mark.parametrize("reader", ["GDCM", "DCMTK"])

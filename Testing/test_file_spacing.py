@@ -14,12 +14,15 @@ from GrayscaleDetSegLib.logic.file_spacing import (
     take_file_spacing_back,
 )
 from GrayscaleDetSegLib.logic.workspace import Workspace
-from GrayscaleDetSegLib.scene import volumes
+from GrayscaleDetSegLib.scene import record, segmentation, volumes
 from GrayscaleDetSegLib.scene.segmentation import segment_ids
 from Testing.fakes import radiograph, result
 from Testing.reading_files import pil_bytes, write_dicom, write_itk
-from Testing.scene_nodes import add_volume
+from Testing.rigged import Bench, change
+from Testing.rigged import film as rigged_film
+from Testing.scene_nodes import add_bending_transform, add_volume
 from Testing.test_dicom_context import Database, stored_at
+from Testing.test_moved_images import looked_at
 from Testing.test_volume_source import load
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -198,3 +201,51 @@ def test_the_overlay_says_the_area_in_the_patient_beside_that_at_the_detector():
     assert f"{item.area_mm2 / 4:.1f} mm2 in the patient" in text
     assert "in the patient" not in _figures(item, Spacing(1.0, 1.0, "header"))
     assert _title(item) == "Right lung"
+
+
+@pytest.fixture
+def filmed(scene, database, tmp_path):
+    """A film at 1 mm whose file says 0.2 x 0.168, segmented."""
+    bench = Bench(scene, "plain", shows=False)
+    bench.volume = film(scene, database, rigged_film(), tmp_path / "a.dcm", PixelSpacing=[0.2, 0.168])
+    bench.node = bench.show().segmentation
+    return bench
+
+
+def test_the_files_spacing_leaves_all_that_is_the_users(filmed):
+    filmed.drag("femur_2", 190.0)
+    filmed.paint("femur")
+    filmed.add_segment("implant")
+    segment = filmed.node.GetSegmentation().GetSegment("femur_2")
+    segment.SetName("old fracture")
+    segment.SetColor(0.1, 0.2, 0.3)
+    before, written = looked_at(filmed), segmentation.written_digests(filmed.node)
+    for step in (lambda: give_file_spacing(filmed.space, filmed.volume),
+                 lambda: take_file_spacing_back(filmed.space, filmed.volume)):  # fmt: skip
+        assert step()
+        assert looked_at(filmed)[1:] == before[1:]
+        assert filmed.space.would_lose_edits(filmed.node) and segmentation.written_digests(filmed.node) == written
+        assert segment.GetName() == "old fracture" and segment.GetColor() == (0.1, 0.2, 0.3)
+        assert [item.area_mm2 for item in looked_at(filmed)[0].objects] == [item.area_mm2 for item in before[0].objects]
+    give_file_spacing(filmed.space, filmed.volume)
+    with filmed.space.drag(filmed.node, "femur") as drag:
+        drag.finish((200.0, 255.0))
+    assert drag.kept_edited == "femur_edited"
+    assert filmed.space.undo(filmed.node) and looked_at(filmed)[1:] == before[1:]
+    assert filmed.space.undo(filmed.node) and looked_at(filmed)[0].objects[1].pixel_count == 351
+
+
+def test_the_files_spacing_can_be_taken_back_whatever_became_of_the_result(filmed):
+    give_file_spacing(filmed.space, filmed.volume)
+    change(filmed.volume.GetImageData())
+    assert take_file_spacing_back(filmed.space, filmed.volume)
+    assert filmed.volume.GetSpacing() == (1.0, 1.0, 1.0) and not can_take_back(filmed.volume)
+    change(filmed.volume.GetImageData(), add=-500)
+    assert [item.pixel_count for item in looked_at(filmed)[0].objects] == [701, 351]
+    record.set_document(filmed.node, '{"version": 2, "segments": 3}')
+    assert give_file_spacing(filmed.space, filmed.volume) and take_file_spacing_back(filmed.space, filmed.volume)
+
+
+def test_a_transform_that_bends_does_not_stop_it(filmed):
+    filmed.volume.SetAndObserveTransformNodeID(add_bending_transform(filmed.scene).GetID())
+    assert give_file_spacing(filmed.space, filmed.volume) and take_file_spacing_back(filmed.space, filmed.volume)

@@ -57,6 +57,26 @@ def test_the_file_spacing_is_offered_given_and_taken_back(bench, film):
     assert bench.names() == ["Femur", "Tibia"] and button.isVisibleTo(bench.widget.parent)
 
 
+@pytest.mark.parametrize("closes", [True, False])
+def test_what_is_offered_is_the_spacing_of_the_images_own_file(closes, bench, tmp_path):
+    """Volumes of two scenes have the same id, and one volume may get another file."""
+    button, offered, volume = bench.ui.spacingButton, [], None
+    for name, spacing in (("a.dcm", [0.2, 0.168]), ("b.dcm", [0.4, 0.4])):
+        path = write_dicom(tmp_path / name, np.array(picture()), Modality="CR", PixelSpacing=spacing)
+        if volume is None or closes:
+            volume = bench.volume(name, "plain")
+        storage = bench.scene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+        storage.SetFileName(str(path))
+        volume.SetAndObserveStorageNodeID(storage.GetID())
+        bench.panel.update()
+        offered.append((button.isVisibleTo(bench.widget.parent), button.toolTip))
+        if closes:
+            bench.scene.Clear(False)
+            bench.session.process()
+    assert [is_seen for is_seen, _text in offered] == [True, True]
+    assert "0.2 x 0.168 mm" in offered[0][1] and "0.4 x 0.4 mm" in offered[1][1]
+
+
 def test_it_waits_while_a_run_is_on(bench, film):
     bench.begin()
     assert not bench.ui.spacingButton.enabled
@@ -92,3 +112,21 @@ def test_what_was_said_of_an_image_goes_with_it(bench):
     bench.session.process()
     bench.finish()
     assert bench.status.startswith("second: ")
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_spacing_set_in_volumes_is_that_of_the_result(leaves, bench):
+    volume = bench.volume("knee", "plain")
+    bench.run()
+    before, mask = [bench.cells(row) for row in (0, 1)], bench.mask()
+    if leaves:
+        bench.leave()
+    volume.SetSpacing(0.2, 0.2, 1.0)
+    if leaves:
+        bench.enter()
+    bench.session.wait(lambda: False, 0.2)
+    assert [item.area_mm2 for item in bench.workspace.shown(bench.node).result.objects] == [
+        pytest.approx(item.pixel_count * 0.04) for item in bench.workspace.shown(bench.node).result.objects
+    ]
+    assert (bench.mask() == mask).all() and [bench.cells(row) for row in (0, 1)] != before
+    assert "0.2 mm" in bench.ui.readingLabel.text

@@ -246,7 +246,7 @@ def _understood(volume: vtkMRMLScalarVolumeNode, grid: PixelGrid) -> Radiograph:
     reason = attribute(volume, "PolarityReason") or ""
     if attribute(volume, "Polarity") is None:
         return read_volume(volume, grid.index, context=context_of(volume, grid))
-    plain = read_volume(volume, grid.index, "as-is")
+    plain = read_volume(volume, grid.index, "as-is", context_of(volume, grid))
     if attribute(volume, "Polarity") != "inverted":
         return replace(plain, polarity=Polarity(reason=reason))
     polarity = Polarity(True, float(attribute(volume, "PolarityPivot") or ""), reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +14,34 @@ from ..core.reading import read_radiograph
 from ..core.reading.spacings import SPACING_TAGS
 from ..core.reading.windows import descends
 from ..scene.geometry import PixelGrid
-from ..scene.volume_source import KEYWORDS, SERIES_SPACINGS, TABLE_FALLS, VIEW_CODE, correlation
-from ..scene.volumes import values_of
+from ..scene.nodes import attribute, set_attribute
+from ..scene.volume_source import (
+    FILE_AWAY,
+    KEPT,
+    KEYWORDS,
+    PICTURE,
+    SERIES_SPACINGS,
+    TABLE_FALLS,
+    VIEW_CODE,
+    correlation,
+    picture_context,
+)
+from ..scene.volumes import file_of, values_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLVolumeNode
 
 ALIKE = 0.99
 """Correlation from which two pictures are the same."""
+_KEPT, _INSTANCE = "FileSays", "Instance"
 
 
 def context_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None = None) -> dict[str, str]:
-    """DICOM keywords and their values, for ``scene.volumes.read_volume``; empty if nothing is known.
+    """DICOM keywords and their values, for ``scene.volumes.read_volume``; empty if there is no DICOM file.
 
     For a volume from Slicer's DICOM browser, the database gives the file of its instance; for a volume that was opened
-    from a file, that file's header is read. Nothing is raised: without a context, an image is read as a plain image.
+    from a file, that file's header is read. Where the file is away, as in a scene that was saved elsewhere, the context
+    is what :func:`keep_context` kept of it, or says no more than that the file is away. Nothing is raised.
 
     Parameters
     ----------
@@ -40,8 +55,47 @@ def context_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None = None) -> dict
             context = _header(path)
             if context:
                 spacings = [text for other in others for text in _spacings(_file_in_database(other))]
+                context[_INSTANCE] = instance or ""
                 return {**context, SERIES_SPACINGS: ";".join(spacings)} if spacings else context
-    return _tags_in_database(instance)
+    found = _kept(volume, instance or "") or _tags_in_database(instance)
+    if not found and instance is not None:
+        found = {FILE_AWAY: "YES"}
+    return {**found, _INSTANCE: instance or ""} if found else {}
+
+
+def keep_context(volume: vtkMRMLVolumeNode, context: Mapping[str, object]) -> None:
+    """Keep on a volume what its file says of how it is read, for when the file is away: scenes store volumes as NRRD.
+
+    Parameters
+    ----------
+    context : mapping of str
+        As :func:`context_of` gave it; of a volume from a picture file it is empty.
+    """
+    instance = str(context.get(_INSTANCE, ""))
+    if FILE_AWAY in context:
+        return
+    if not any(context.get(keyword) for keyword in KEPT):
+        context = picture_context(file_of(volume))
+    said = {keyword: str(context[keyword]) for keyword in KEPT if context.get(keyword)}
+    if said:
+        set_attribute(volume, _KEPT, json.dumps({**_all_kept(volume), instance: said}))
+
+
+def _kept(volume: vtkMRMLVolumeNode, instance: str) -> dict[str, str]:
+    """What :func:`keep_context` kept of the file of an instance."""
+    said = _all_kept(volume).get(instance)
+    if isinstance(said, dict):
+        return {keyword: said[keyword] for keyword in KEPT if isinstance(said.get(keyword), str)}
+    # former versions kept no more than that the spacing of a picture is not known
+    return {PICTURE: "YES"} if instance == "" and attribute(volume, "SpacingSource") == "" else {}
+
+
+def _all_kept(volume: vtkMRMLVolumeNode) -> dict[str, Any]:
+    try:
+        kept = json.loads(attribute(volume, _KEPT) or "{}")
+    except ValueError:  # somebody wrote to the scene
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _instance_of(volume: vtkMRMLVolumeNode, grid: PixelGrid | None) -> tuple[str | None, list[str]]:

@@ -5,17 +5,17 @@ Slicer's rulers then measure the same lengths as this software's areas. Results 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..core.errors import GrayscaleDetSegError
+from ..core.errors import GrayscaleDetSegError, RadiographError
 from ..core.radiograph import Spacing
-from ..core.volumes.result import VolumeResult
 from ..scene import volumes
+from ..scene.geometry import WHOLE
 from ..scene.nodes import attribute, folded, set_attribute
+from ..scene.placement import Placement
 from ..scene.volume_source import is_a_readers, spacing_of
 from .dicom_context import context_of
-from .shown import Reading, WholeReading
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def give_file_spacing(
 ) -> Spacing | None:
     """Give a volume the spacing of its file, see :func:`offered_spacing`. :func:`take_file_spacing_back` undoes it.
 
-    Undoing works in a saved and reopened scene as well. Results on the volume are shown again on its pixels; their
-    states for undo are dropped, because their geometry is another one.
+    Undoing works in a saved and reopened scene as well. Results on the volume stay on its pixels, with all their
+    segments, edits by hand and states for undo.
 
     Returns
     -------
@@ -81,30 +81,20 @@ def take_file_spacing_back(workspace: Workspace, volume: vtkMRMLScalarVolumeNode
         before = [float(number) for number in (text or "").split()]
     except ValueError:
         before = []
+    is_known = len(before) == 3 and min(before) > 0
+    if is_known:
+        _change(workspace, volume, before)
     set_attribute(volume, _BEFORE, None)
-    if len(before) != 3 or min(before) <= 0:
-        return False
-    _change(workspace, volume, before)
-    return True
+    return is_known
 
 
 def _change(workspace: Workspace, volume: vtkMRMLScalarVolumeNode, spacing: list[float]) -> None:
-    shown = []
+    places = []
     for node in workspace.results_on(volume):
-        kept = workspace.shown(node)  # with the masks as they are, while they still lie on the volume's pixels
-        if kept is not None:
-            shown.append((node, workspace.grid(node).index, kept.result))
+        workspace.settle(node)
+        with suppress(RadiographError):  # under a transform that bends, it lies on no pixels anyway
+            places.append((node, Placement.of(node, volume, volumes.grid_of(volume, WHOLE))))
     with workspace.writing(), folded(volume):
         volume.SetSpacing(*spacing)
-    for node, index, result in shown:
-        grid, stamp = volumes.grid_of(volume, index), volumes.stamp_of(volume)
-        workspace.forget(node)
-        if isinstance(result, VolumeResult):
-            whole = replace(result, volume=replace(result.volume, geometry=grid.geometry))
-            whole = replace(whole, objects=tuple(whole.repainted(item, item.voxels) for item in whole.objects))
-            workspace.show(WholeReading(volume, grid, whole.volume, stamp), whole, node)
-        else:
-            image = replace(result.radiograph, geometry=grid.geometry)
-            workspace.show(Reading(volume, grid, image, stamp), replace(result, radiograph=image), node)
-        while workspace.history.pop(node) is not None:
-            pass
+    for node, place in places:
+        workspace.follow_image(node, place)

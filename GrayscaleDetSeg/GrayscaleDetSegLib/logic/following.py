@@ -44,6 +44,7 @@ def refresh(workspace: Workspace, node: vtkMRMLSegmentationNode, shown: Shown) -
 
 def follow(workspace: Workspace, node: vtkMRMLSegmentationNode) -> None:
     """Bring the other nodes of a result up to what segments and document were set back to."""
+    workspace.follow_image(node)  # it may have been moved since
     shown, found = workspace.store(node).loaded(), outcomes.outcome_of(node)
     if shown is not None:
         volumes.note_reading(found.volume, image_of(shown.result))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
 from ..core.errors import GrayscaleDetSegError
@@ -26,6 +27,8 @@ class Reading:
     radiograph: Radiograph
     stamp: int | None = None
     """Which pixels the volume had then, ``volumes.stamp_of``."""
+    context: Mapping[str, object] = field(default_factory=dict)
+    """What was known of the volume's file, ``dicom_context.context_of``."""
 
     @property
     def image(self) -> Radiograph:

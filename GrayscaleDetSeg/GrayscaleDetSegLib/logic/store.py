@@ -17,6 +17,7 @@ from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
 from ..scene.kept_copies import keep_copy
 from ..scene.outcome import volume_of
+from ..scene.placement import Placement
 from ..scene.snapshot import bring_back, snapshot
 from .history import History, State
 from .shown import Shown
@@ -177,7 +178,7 @@ class ResultStore:
             others may have been edited and are compared.
         """
         node, before = self.node, self._kept
-        record.keep_result(node, result, grid, identities)
+        record.keep_result(node, result, grid, identities, Placement.of(node, self.volume, grid))
         base = Shown(result, tuple(identities), stamp)
         kept = self._kept = _Kept(record.kept_document(node), stamp, grid.index, base)
         if before is not None:

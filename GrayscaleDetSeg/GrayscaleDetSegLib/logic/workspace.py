@@ -18,9 +18,11 @@ from ..scene.geometry import WHOLE, PixelGrid
 from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
+from ..scene.placement import Placement
+from ..scene.volume_source import with_loading
 from ..scene.whole_volumes import read_whole
-from . import following, object_changes
-from .dicom_context import context_of
+from . import following, moved_images, object_changes
+from .dicom_context import context_of, keep_context
 from .drag import ThresholdDrag
 from .history import History
 from .placing import adopt
@@ -103,8 +105,9 @@ class Workspace:
     ) -> Reading:
         """Read a slice of a volume as a radiograph, with its DICOM context. Errors as for ``volumes.read_volume``."""
         stamp, grid = volumes.stamp_of(volume), volumes.grid_of(volume, slice_index)
-        image = volumes.read_volume(volume, grid.index, polarity, context_of(volume, grid))
-        return Reading(volume, grid, image, stamp)
+        context = with_loading(grid.plane(volumes.values_of(volume)), context_of(volume, grid))
+        image = volumes.read_volume(volume, grid.index, polarity, context)
+        return Reading(volume, grid, image, stamp, context)
 
     def read_whole(self, volume: vtkMRMLScalarVolumeNode) -> WholeReading:
         """Read all slices of a volume. Errors as for ``whole_volumes.read_whole``."""
@@ -144,12 +147,15 @@ class Workspace:
             shown = self.store(node).save(result, identities, grid, reading.stamp, written=identities)
             found = self.refresh(node, shown)
             volumes.note_reading(volume, image_of(result))
+            if isinstance(reading, Reading):
+                keep_context(volume, reading.context)
             if isinstance(result, VolumeResult) and not has_surface(node):
                 make_surface(node)
         return found
 
     def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
         """Whether a segmentation can show results on this slice: it shows one already, or no result at all."""
+        self.follow_image(node)
         held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
         if held is None:  # what belonged to an image that is gone belongs to no other
             return index is None
@@ -176,6 +182,7 @@ class Workspace:
         RadiographError
             As for ``record.kept_result``.
         """
+        self.follow_image(node)
         return self.store(node).load()
 
     def sync(self, node: vtkMRMLSegmentationNode) -> Shown | None:
@@ -192,6 +199,7 @@ class Workspace:
 
     def grid(self, node: vtkMRMLSegmentationNode) -> PixelGrid:
         """The grid of a segmentation's slice."""
+        self.follow_image(node)
         return self.store(node).grid
 
     def results_on(self, volume: vtkMRMLScalarVolumeNode) -> list[vtkMRMLSegmentationNode]:
@@ -286,9 +294,28 @@ class Workspace:
         return ThresholdDrag(self.store(node), identity, clean_up, self.writing)
 
     def settle(self, node: vtkMRMLSegmentationNode) -> None:
-        """Finish an open drag in a segmentation."""
+        """Finish an open drag in a segmentation, and let it follow its image."""
         with self.writing():
             self.store(node).settle()
+        self.follow_image(node)
+
+    def follow_image(self, node: vtkMRMLSegmentationNode, since: Placement | None = None) -> bool:
+        """Move a result, all its segments and its regions to where its image is now, with the areas that it has there.
+
+        Every method that reads a result does so first: the image may have been moved or rescaled in other modules. A
+        result whose image has other pixels now stays where it is.
+
+        Parameters
+        ----------
+        since : Placement, optional
+            Where the image lay before it was moved just now; then the result follows whatever its pixels are.
+
+        Returns
+        -------
+        bool
+            False if there was nothing to follow.
+        """
+        return moved_images.follow_image(self, node, since)
 
     def remember(self, node: vtkMRMLSegmentationNode) -> None:
         """Keep the present state of a segmentation for :meth:`undo`. Scripts call it before they change a segmentation.
@@ -342,6 +369,8 @@ class Workspace:
     def change(self, node: vtkMRMLSegmentationNode | None) -> Iterator[None]:
         """Context of a change for undo, or of a new node (`node` is None): an error restores the state before."""
         store = None if node is None else self.store(node)
+        if node is not None:
+            self.follow_image(node)
         with self.writing():
             if store is not None:
                 store.settle()

@@ -33,6 +33,7 @@ class ResultView:
         self._nodes: list = []
         self._identities: tuple[str, ...] = ()
         self._stamp: int | None = None
+        self._place: tuple[float, ...] = ()
         self.picking = LinkedPicking(self._on_pixel, self._on_no_pixel)
         self.clicks = SliceClicks(self._on_click)
         self._later, self._pixels = qt.QTimer(), qt.QTimer()
@@ -101,6 +102,8 @@ class ResultView:
         if node is not None:
             self._results.set_interactive(node, True)
         self._note_nodes()
+        volume = None if node is None else self._results.nodes(node).volume
+        self._place = () if volume is None else volumes.place_of(volume)
         session.changed.emit()
         return shown
 
@@ -235,13 +238,16 @@ class ResultView:
             self._session.messages.drop_question()  # which may be about one that is gone
 
     def _on_pixels(self) -> None:
-        """The image was changed, or the sequence that it shows went on; its result may no longer be one."""
+        """The image was changed or moved, or the sequence that it shows went on; its result may no longer be one."""
         node = self._session.node
         if node is not None and node.GetScene() is not None:
             volume = self._results.nodes(node).volume
             if volume is not None and volumes.stamp_of(volume) != self._stamp:
                 self._results.forget(node)
                 self.show(node)
+            elif volume is not None and volumes.place_of(volume) != self._place:
+                self.refresh()
+                self._session.chosen.emit(self._session.parameters.volume)
 
     def _on_pixel(self, row: int, column: int, gray: float) -> None:
         text = _("Row {row}, column {column}: gray level {gray:.1f}").format(row=row, column=column, gray=gray)

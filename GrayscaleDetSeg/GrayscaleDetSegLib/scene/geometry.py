@@ -72,6 +72,13 @@ def moved(matrix: np.ndarray, points: ArrayLike) -> np.ndarray:
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+def reversal(slices: int) -> np.ndarray:
+    """The matrix (4 x 4) from indices (i, j, k) to those of a volume whose slices are counted from the other end."""
+    matrix = np.diag([1.0, 1.0, -1.0, 1.0])
+    matrix[2, 3] = slices - 1
+    return matrix
+
+
 def between(source: vtkMRMLTransformableNode | None, target: vtkMRMLTransformableNode | None) -> np.ndarray:
     """The matrix (4 x 4) from the coordinates of one node to those of another, through their parent transforms.
 

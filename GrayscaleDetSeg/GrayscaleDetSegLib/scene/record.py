@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..core import codec, old_formats
 from ..core.errors import RadiographError
@@ -25,6 +23,8 @@ from ..core.windowed import WindowedMask
 from .geometry import PixelGrid
 from .masks import mask_of
 from .nodes import attribute, set_attribute
+from .placement import Placement
+from .recognition import is_of, sample_of
 from .segmentation import segment_ids
 from .volumes import grid_of, read_volume
 from .whole_volumes import StoredVolume, restored
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 VERSION, OF_VOLUMES = 2, 3
 """Of records of radiographs, and of volumes, which earlier versions of the software leave alone."""
 _NAME = "result"
-_SAMPLE = 250  # pixels kept, about, to tell the image again
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,8 @@ class Record:
         Fingerprint of the image, see ``Radiograph``; None in records of earlier versions.
     volume : StoredVolume or None
         For a whole volume, instead of `image`.
+    placement : Placement or None
+        Where the volume lay; None in records of former versions.
     """
 
     version: int
@@ -84,6 +85,7 @@ class Record:
     sample: tuple[float, ...] = ()
     fingerprint: str | None = None
     volume: StoredVolume | None = None
+    placement: Placement | None = None
 
     @property
     def names(self) -> list[str]:
@@ -96,6 +98,7 @@ def keep_result(
     result: AnyResult,
     grid: PixelGrid,
     identities: Sequence[str] | None = None,
+    placement: Placement | None = None,
 ) -> None:
     """Store a result on the segmentation that shows it.
 
@@ -103,6 +106,8 @@ def keep_result(
     ----------
     identities : sequence of str, optional
         The segments of the objects, in their order; by default those that ``segmentation.show_objects`` wrote.
+    placement : Placement, optional
+        Where the volume lies.
     """
     identities = segment_ids(node) if identities is None else identities
     kept = min(len(identities), len(result.objects))
@@ -116,10 +121,15 @@ def keep_result(
         image=None if film is None else _stored(film),
         segments=tuple(identities[:kept]),
         result={**codec.encode(without), "objects": [_entry(item) for item in shown]},
-        sample=() if film is None else tuple(_sample(film.polarity.apply(film.pixels)).tolist()),
+        sample=() if film is None else sample_of(film.polarity.apply(film.pixels)),
         fingerprint=image.fingerprint,
         volume=None if whole is None else StoredVolume.of(whole),
+        placement=placement,
     )
+    _store(node, record)
+
+
+def _store(node: vtkMRMLSegmentationNode, record: Record) -> None:
     text = json.dumps(codec.encode(record), allow_nan=False)
     _PARSED.keep(text, record)
     set_attribute(node, _NAME, text)
@@ -141,33 +151,6 @@ def _entry(item: AnyObject) -> dict[str, Any]:
     return plain
 
 
-def _is_of(record: Record, plain: Radiograph, image: Radiograph) -> bool:
-    """Whether a result was made from `plain`, the volume's own values, which are those of `image` turned bone-bright.
-
-    All pixels are compared, by their fingerprint. An even choice of them is where the record has nothing else, as those
-    of earlier versions, and where values that are no whole numbers were inverted twice, which costs some digits.
-    """
-    if record.fingerprint == image.fingerprint:
-        return True
-    is_exact = image.polarity.inverted or np.issubdtype(image.pixels.dtype, np.integer)
-    if record.fingerprint is not None and is_exact:
-        return False
-    kept = np.asarray(record.sample, float)
-    return kept.size == 0 or _alike(kept, _sample(plain.pixels))
-
-
-def _sample(values: np.ndarray) -> np.ndarray:
-    flat = values.ravel()
-    return flat[:: max(1, flat.size // _SAMPLE)].astype(float)
-
-
-def _alike(first: np.ndarray, second: np.ndarray) -> bool:
-    if first.shape != second.shape:
-        return False
-    # inverting twice costs some digits of values that are no whole numbers
-    return bool(np.abs(first - second).max() <= 1e-3 * max(np.ptp(first), 1e-30))
-
-
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
     """The index of the slice that a segmentation's result belongs to, or None if it stores no result."""
     try:
@@ -175,6 +158,58 @@ def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
     except RadiographError:
         return None
     return None if record is None else record.slice
+
+
+def kept_placement(node: vtkMRMLSegmentationNode) -> Placement | None:
+    """Where the volume of a segmentation's result lay; None if that is not stored."""
+    record = _record(node)
+    return None if record is None else record.placement
+
+
+def place_result(
+    node: vtkMRMLSegmentationNode, placement: Placement, index: int, spaced: Callable[[StoredImage], StoredImage]
+) -> None:
+    """Store that the volume of a result lies elsewhere by now; the segments are not touched.
+
+    Parameters
+    ----------
+    index : int
+        Index of the slice in the volume as it is now.
+    spaced : callable
+        Gives what is stored of a radiograph the spacing that it has now.
+
+    Raises
+    ------
+    RadiographError
+        If the record is damaged.
+    """
+    record = _record(node)
+    if record is not None:
+        image = None if record.image is None else spaced(record.image)
+        _store(node, replace(record, placement=placement, slice=index, image=image))
+
+
+def shows_slice(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, index: int) -> bool:
+    """Whether a slice of a volume has the pixels that the result of a radiograph was made from."""
+    record = _record(node)
+    if record is None or record.image is None:
+        return False
+    try:
+        plain = read_volume(volume, index, "as-is")
+    except RadiographError:
+        return False
+    polarity = record.image.polarity
+    image = replace(plain, pixels=polarity.apply(plain.pixels), polarity=polarity)
+    return is_of(record.fingerprint, record.sample, plain, image)
+
+
+def shows_reversed(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode) -> bool:
+    """Whether a volume has all voxels that a result was made from, its slices counted from the other end along k."""
+    record = _record(node)
+    if record is None or record.volume is None:
+        return False
+    image = restored(volume, record.volume)
+    return image.shape == record.shape and replace(image, voxels=image.voxels[::-1]).fingerprint == record.fingerprint
 
 
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
@@ -251,7 +286,7 @@ def _restored(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, re
         notes=kept.notes,
         lie=kept.lie,
     )
-    if not _is_of(record, plain, image):
+    if not is_of(record.fingerprint, record.sample, plain, image):
         raise _other_pixels(node, volume)
     objects = []
     for identity, entry in zip(record.segments, record.result["objects"]):

@@ -7,6 +7,7 @@ which of them was used.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core import codec
 from ..core.errors import GrayscaleDetSegError, RadiographError
 from ..core.gray import Polarity
 from ..core.lie import UNSAID, Lie, by_dicom
@@ -28,6 +30,11 @@ _IDENTIFIERS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInst
 VIEW_CODE, TABLE_FALLS, SERIES_SPACINGS = "ViewCodeMeaning", "VOILUTDescends", "SeriesSpacings"
 """The meaning of the first view code; "YES" where the VOI LUT inverts the picture; the spacings of the other instances
 of a volume, as text with semicolons between them."""
+TURNED, PICTURE, PICTURE_LIE = "TurnedOnLoading", "IsPicture", "PictureLie"
+"""Whether Slicer turned MONOCHROME1 values over when it loaded them, "YES", "NO" or "" for not known; "YES" of a volume
+that was opened from a picture file, and how its picture lies, as JSON."""
+FILE_AWAY = "FileAway"
+""""YES" of a volume from a DICOM file of which nothing is known here."""
 KEYWORDS = (
     "PhotometricInterpretation",
     "PresentationLUTShape",
@@ -52,6 +59,8 @@ KEYWORDS = (
     SERIES_SPACINGS,
 )
 """What is used of a DICOM context: DICOM keywords, and what is found out otherwise."""
+KEPT = (*(each for each in KEYWORDS if each not in (*_IDENTIFIERS, "FilePath")), TURNED, PICTURE, PICTURE_LIE)
+"""What of a context is kept on a volume: how it is read, but neither whose it is nor where its file lies."""
 
 _RASTERS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -81,7 +90,7 @@ def polarity_of(
     shape = _text(context, "PresentationLUTShape").upper()
     inverted, reason, notes = False, Polarity().reason, []
     if photometric == "MONOCHROME1":
-        turned = _turned_on_loading(values, _text(context, "FilePath"))
+        turned = {"YES": True, "NO": False}.get(_text(with_loading(values, context), TURNED))
         inverted = turned is False
         reason = "MONOCHROME1 in the file, turned over by Slicer when it was loaded"
         if inverted:
@@ -99,6 +108,31 @@ def polarity_of(
     if inverted and choice == "as-is":
         notes.append(f"{reason}, but the values are kept as they are on request")
     return chosen, notes
+
+
+def with_loading(values: np.ndarray, context: Mapping[str, object]) -> Mapping[str, object]:
+    """A DICOM context with `TURNED`, where the file of MONOCHROME1 values (rows, columns) is there to be compared with
+    them."""
+    path = _text(context, "FilePath")
+    if TURNED in context or not path or _text(context, "PhotometricInterpretation").upper() != "MONOCHROME1":
+        return context
+    turned = _turned_on_loading(values, path)
+    return {**context, TURNED: "" if turned is None else "YES" if turned else "NO"}
+
+
+def picture_context(file: Path | None) -> dict[str, str]:
+    """What a picture file says, in the place of a DICOM context for when its volume lies in another file; else empty.
+    """
+    if file is None or not _is_raster(file):
+        return {}
+    return {PICTURE: "YES", PICTURE_LIE: json.dumps(codec.encode(lie_of_picture(file)))}
+
+
+def absence_note(context: Mapping[str, object]) -> list[str]:
+    """A note where nothing is known of the DICOM file of a volume."""
+    if not _text(context, FILE_AWAY):
+        return []
+    return ["the DICOM file of the image is not here, so check spacing, polarity and sides"]
 
 
 def spacing_of(
@@ -130,7 +164,7 @@ def spacing_of(
             f"{spacing.row:g} x {spacing.column:g} mm",
             *weighing,
         ]
-    is_picture = is_colour or (file is not None and file.suffix.lower() in _RASTERS)
+    is_picture = is_colour or _is_raster(file) or bool(_text(context, PICTURE))
     if _alike((row, column), (1.0, 1.0)) and (is_picture or (context and spacing is None)):
         return None, weighing
     if is_picture and file is not None and _is_printers(row, column):
@@ -182,12 +216,17 @@ def _in_millimetres(spacing: Spacing, geometry: Geometry, file: Path | None) -> 
 
 def lie_of(context: Mapping[str, object], file: Path | None, geometry: Geometry, notes: list[str]) -> Lie:
     """The orientation of a volume's picture, by the tags of its DICOM file or of its picture file; adds to `notes`."""
+    if file is not None and _is_raster(file) and (not context or _text(context, PICTURE)):
+        return lie_of_picture(file)
+    if _text(context, PICTURE_LIE):
+        try:
+            return codec.decode(Lie, json.loads(_text(context, PICTURE_LIE)))
+        except (TypeError, ValueError):  # somebody wrote to the scene
+            return UNSAID
     if context:
         is_placed = bool(_text(context, "ImageOrientationPatient"))
         return by_dicom(context.get, notes, geometry.direction if is_placed else None)
-    if file is None or file.suffix.lower() not in _RASTERS:
-        return UNSAID
-    return lie_of_picture(file)
+    return UNSAID
 
 
 def modality_note(context: Mapping[str, object]) -> tuple[str | None, list[str]]:
@@ -218,7 +257,7 @@ def correlation(first: np.ndarray, second: np.ndarray, samples: int) -> float | 
     Returns
     -------
     float or None
-        None if the shapes differ, or one image is constant.
+        None if the shapes differ, or one image is constant or not finite.
     """
     if first.shape != second.shape:
         return None
@@ -226,7 +265,8 @@ def correlation(first: np.ndarray, second: np.ndarray, samples: int) -> float | 
     some, others = (values.ravel()[::step].astype(float) for values in (first, second))
     if not (np.ptp(some) and np.ptp(others)):
         return None
-    return float(np.corrcoef(some, others)[0, 1])
+    found = float(np.corrcoef(some, others)[0, 1])
+    return found if math.isfinite(found) else None
 
 
 def _pivot(values: np.ndarray, context: Mapping[str, object]) -> float:
@@ -236,6 +276,10 @@ def _pivot(values: np.ndarray, context: Mapping[str, object]) -> float:
         return natural_pivot(values)
     slope, intercept = _number(context, "RescaleSlope") or 1.0, _number(context, "RescaleIntercept") or 0.0
     return slope * (-1.0 if signed else 2.0**bits - 1.0) + 2.0 * intercept
+
+
+def _is_raster(file: Path | None) -> bool:
+    return file is not None and file.suffix.lower() in _RASTERS
 
 
 def _is_printers(row: float, column: float) -> bool:

@@ -16,9 +16,9 @@ from ..core.reading.common import POLARITIES, check_size, luminance
 from ..core.results import AnyImage
 from ..core.strangers import stranger_note
 from ..core.volumes.volume import Volume
-from .geometry import WHOLE, PixelGrid, VoxelGrid, between, moved, numpy_matrix
+from .geometry import WHOLE, PixelGrid, VoxelGrid, between, moved, numpy_matrix, reversal, vtk_matrix
 from .nodes import folded, set_attribute
-from .volume_source import lie_of, modality_note, polarity_of, source_of, spacing_of
+from .volume_source import absence_note, lie_of, modality_note, polarity_of, source_of, spacing_of
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
@@ -133,6 +133,7 @@ def read_volume(
     if count > 1:
         notes.append(f"slice {grid.index + 1} of {count} is used")
     modality, more = modality_note(context)
+    more += absence_note(context)
     file = file_of(volume)
     chosen, remark = polarity_of(values, polarity, context)
     spacing, remarks = spacing_of(grid.geometry, context, file, is_colour=volume.IsA("vtkMRMLVectorVolumeNode"))
@@ -157,6 +158,24 @@ def stamp_of(volume: vtkMRMLVolumeNode) -> int | None:
     """The modification time (MTime) of a volume's pixels; None without pixels. It is valid within one process only."""
     image = volume.GetImageData()
     return None if image is None else image.GetMTime()
+
+
+def place_of(volume: vtkMRMLVolumeNode) -> tuple[float, ...]:
+    """The matrix from a volume's indices to RAS in mm, before any parent transform, as 16 numbers, row-major."""
+    return tuple(_matrix(volume).ravel().tolist())
+
+
+def reverse_slices(volume: vtkMRMLScalarVolumeNode) -> None:
+    """Count the slices of a volume from the other end along k; every voxel stays where it is in RAS."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    values = values_of(volume)
+    turned = values[::-1].reshape(-1, *values.shape[3:])
+    with folded(volume):
+        # an array of its own: others may look at the former one
+        volume.GetImageData().GetPointData().SetScalars(numpy_to_vtk(turned, deep=True))
+        volume.GetImageData().Modified()
+        volume.SetIJKToRASMatrix(vtk_matrix(_matrix(volume) @ reversal(values.shape[0])))
 
 
 def note_reading(volume: vtkMRMLVolumeNode, image: AnyImage) -> None:

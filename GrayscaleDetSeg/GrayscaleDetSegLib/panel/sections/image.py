@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from ...core.errors import GrayscaleDetSegError
 from ...scene.nodes import attribute
+from ...scene.volumes import file_of
 from ..section import Section
 from ..session import Session
 from ..slices import current_slice
@@ -49,10 +50,17 @@ class Image(Section):
             ).format(row=offered.row, column=offered.column, source=offered.source)
         return True
 
+    def leave(self) -> None:
+        """As :meth:`Section.leave`."""
+        self._seen, self._spacing = (), None  # another scene's volumes have the same ids
+
     def _offered(self, volume):
-        """The spacing that the file offers; looked for anew only where the volume has another spacing or slice now."""
+        """The spacing that the file offers; looked for anew only where the volume has another file, spacing or slice
+        now.
+        """
         try:
-            now = volume.GetID(), volume.GetSpacing(), volume.GetAttribute("DICOM.instanceUIDs"), current_slice(volume)
+            source = volume.GetAttribute("DICOM.instanceUIDs"), file_of(volume)
+            now = volume.GetID(), volume.GetSpacing(), source, current_slice(volume)
         except GrayscaleDetSegError:  # it holds no pixels yet
             return None
         if now != self._seen:

@@ -8,7 +8,7 @@ times (MTime), so that Segment Editor, scripts and other workspaces may change a
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..core.errors import RadiographError
@@ -245,23 +245,36 @@ class ResultStore:
     def state(self) -> State:
         """The present state, for :meth:`restore`."""
         node = self.node
-        known = [state.segments for state in self._history.states(node)]
+        known = [each for state in self._history.states(node) for each in state.snapshots]
         shown, document = self.loaded(), record.kept_document(node)
         if self._kept is not None and self._kept.document == document:
             document = self._kept.document  # the same object: states share it
         return State(snapshot(node, known), shown, document)
 
     def remember(self, state: State | None = None) -> None:
-        """Keep a state, by default the present one, for :meth:`undo`."""
-        self._history.push(self.node, self.state() if state is None else state)
+        """Keep a state for :meth:`undo`.
+
+        Parameters
+        ----------
+        state : State, optional
+            The state before a change that has just ended, so that later edits can be told from it. By default the
+            present one, before a change; what is edited until :meth:`undo` counts as this change then.
+        """
+        if state is None:
+            self._history.push(self.node, self.state())
+            return
+        known = [each for former in (*self._history.states(self.node), state) for each in former.snapshots]
+        self._history.push(self.node, replace(state, after=snapshot(self.node, known)))
 
     def restore(self, state: State) -> None:
-        """Restore the segments and the document of a state. The caller restores the other nodes of the result."""
+        """Restore the segments and the document of a state; what was edited after its change stays, see
+        ``snapshot.bring_back``. The caller restores the other nodes of the result.
+        """
         node, shown = self.node, state.shown
-        renewed = bring_back(node, state.segments)
-        for former in self._history.states(node):
-            held = {id(copy) for copy in former.segments.copies.values()}
-            former.segments.copies.update({stamp: copy for stamp, copy in renewed.items() if id(copy) in held})
+        renewed = bring_back(node, state.segments, state.after)
+        for former in (each for other in self._history.states(node) for each in other.snapshots):
+            held = {id(copy) for copy in former.copies.values()}
+            former.copies.update({stamp: copy for stamp, copy in renewed.items() if id(copy) in held})
         record.set_document(node, state.document)
         self._kept = None
         if shown is not None and self.volume is not None:

@@ -241,6 +241,41 @@ def test_a_locked_object_stays_as_it_is(done):
     assert ui.grayRangeWidget.enabled and not done.workspace.outcome(done.node).regions["femur"].GetLocked()
 
 
+def test_an_object_that_is_locked_while_its_region_is_looked_at(done):
+    """The run began before; its outcome is not taken, and the region goes back."""
+    done.paint()
+    done.session.wait(lambda: False, 0.1)
+    results, before = done.panel.session.results, done.mask()
+    done.rig.gate.clear()
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    assert done.session.wait(lambda: done.panel.runner.is_busy)
+    results.set_locked(done.node, "femur", True)
+    done.finish()
+    done.rest()
+    np.testing.assert_array_equal(done.mask(), before)
+    assert done.status == "Femur is locked; unlock it in the table first."
+    assert done.roi("femur") == pytest.approx(FOUND[0].roi, abs=0.05)
+    results.set_locked(done.node, "femur", False)
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    done.session.wait(lambda: done.panel.runner.is_busy)
+    done.rest()
+    assert not results.would_lose_work(done.node), "the hidden copy has no lock"
+
+
+def test_undo_says_that_an_object_is_locked(done):
+    results, before = done.panel.session.results, done.mask()
+    with done.workspace.drag(done.node, "femur") as drag:
+        drag.finish((190.0, 240.0))
+    dragged = done.mask()
+    results.set_locked(done.node, "femur", True)
+    done.panel.section("Objects").undo()
+    np.testing.assert_array_equal(done.mask(), dragged)
+    assert done.status == "Femur is locked, and Undo would change it; unlock it in the table first."
+    results.set_locked(done.node, "femur", False)
+    done.panel.section("Objects").undo()
+    np.testing.assert_array_equal(done.mask(), before)
+
+
 def click(bench, x: float, y: float, drag: int = 0) -> None:
     """A click into the Red view at a place of the image in px; or a short drag."""
     import slicer

@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..core.errors import RadiographError
+from ..core.errors import GrayscaleDetSegError, RadiographError
+from ..core.labels import display_name
 from ..core.results import AnyObject, AnyResult, objects_of, repainted, with_objects
 from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
 from ..scene.kept_copies import keep_copy
 from ..scene.outcome import volume_of
-from ..scene.snapshot import bring_back, snapshot
+from ..scene.snapshot import bring_back, locked_since, snapshot
 from .history import History, State
 from .shown import Shown
 
@@ -284,11 +285,20 @@ class ResultStore:
         """Restore the last remembered state. Returns False if there is none.
 
         An open transaction counts as the last change and is cancelled.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the state differs in an object that was locked since.
         """
         is_changed = self._open is not None and self._open.is_changed
         self.abandon()
         if is_changed:
             return True
+        for last in [] if self.node is None else self._history.states(self.node)[-1:]:
+            for identity in locked_since(self.node, last.segments, last.after):
+                name = display_name(self.node.GetSegmentation().GetSegment(identity).GetName())
+                raise GrayscaleDetSegError(f"{name} is locked, and Undo would change it; unlock it in the table first.")
         state = None if self.node is None else self._history.pop(self.node)
         if state is not None:
             self.restore(state)

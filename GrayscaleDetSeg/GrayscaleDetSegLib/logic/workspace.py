@@ -15,6 +15,7 @@ from ..scene import record, segmentation, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
+from ..scene.locks import is_locked
 from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
@@ -223,6 +224,10 @@ class Workspace:
         edits = segmentation.edits_of(node, store.volume, store.grid)
         return bool(edits.changed or edits.removed)
 
+    def holds_locked(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Whether an object of a segmentation is locked, so that another run into it must be asked for."""
+        return any(is_locked(node, each) for each in segmentation.segment_ids(node))
+
     def write_object(
         self,
         node: vtkMRMLSegmentationNode,
@@ -253,7 +258,7 @@ class Workspace:
         Raises
         ------
         GrayscaleDetSegError
-            If the image is no longer in the scene, or its pixels have changed.
+            If the image is no longer in the scene, its pixels have changed, or a segment to be replaced is locked.
         """
         return object_changes.write_object(self, node, result, name, identity, instead_of)
 
@@ -271,8 +276,28 @@ class Workspace:
         """
         return object_changes.write_objects(self, node, result, names)
 
+    def write_found(
+        self, node: vtkMRMLSegmentationNode, before: VolumeResult, after: VolumeResult, wanted: str
+    ) -> dict[str, str]:
+        """Show the objects that differ between two results of a volume, except locked ones, as one change for undo.
+
+        `wanted` is the name of the object whose box was given; a lock of it is an error.
+
+        Returns
+        -------
+        dict of str to str
+            Ids of the written segments by the names of their objects.
+        """
+        return object_changes.write_found(self, node, before, after, wanted)
+
     def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
-        """Remove an object from a result, with its segment and its region. Does nothing if it does not exist."""
+        """Remove an object from a result, with its segment and its region. Does nothing if it does not exist.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If it is locked.
+        """
         object_changes.remove_object(self, node, identity)
 
     def drag(
@@ -303,7 +328,7 @@ class Workspace:
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Restore the last remembered state, edits by hand included. Returns False if there is none.
 
-        An open drag counts as the last change and is cancelled.
+        An open drag counts as the last change and is cancelled. Errors as for ``ResultStore.undo``.
         """
         with self.writing():
             if not self.store(node).undo():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .kept_copies import is_copy, keep_copy
+from .locks import has_lock, is_locked, set_locked
 from .masks import binary, have_same_voxels
 from .nodes import folded
 from .segmentation import set_written_digests, written_digests
@@ -87,7 +88,7 @@ def snapshot(node: vtkMRMLSegmentationNode, earlier: Iterable[Snapshot] = ()) ->
 def bring_back(
     node: vtkMRMLSegmentationNode, former: Snapshot, after: Snapshot | None = None
 ) -> dict[int, vtkDataObject]:
-    """Restore the segments of a :func:`snapshot`. The snapshot can be used again.
+    """Restore the segments of a :func:`snapshot`; present locks stay. The snapshot can be used again.
 
     Parameters
     ----------
@@ -107,7 +108,10 @@ def bring_back(
         edited = _edited_since(node, former, after)
         if edited:
             wanted, shown, stayed = _with_edits(node, former, after, edited)
+    locks = {identity: is_locked(node, identity) for identity in _identities(segmentation)}
     segmentation.DeepCopy(wanted)
+    for identity, on in locks.items():
+        set_locked(node, identity, on)
     set_written_digests(node, former.written)
     display = node.GetDisplayNode()
     if display is not None:  # every segment is a new one to it, and would be shown
@@ -125,6 +129,22 @@ def bring_back(
             if held is not None:
                 renewed[segment.GetRepresentation(name).GetMTime()] = held
     return renewed
+
+
+def locked_since(node: vtkMRMLSegmentationNode, former: Snapshot, after: Snapshot | None = None) -> list[str]:
+    """The ids of the segments that :func:`bring_back` would change, and that were locked after the snapshot.
+
+    Those that were locked before have changed with their user's consent, and may change back.
+    """
+    segmentation, found = node.GetSegmentation(), []
+    for identity in _identities(segmentation):
+        now, before = segmentation.GetSegment(identity), former.segments.GetSegment(identity)
+        then = now if after is None else after.segments.GetSegment(identity)
+        if not has_lock(now) or then is None or (before is not None and has_lock(before)):
+            continue
+        if before is None or not have_same_voxels(before, then):
+            found.append(identity)
+    return found
 
 
 @dataclass(frozen=True)

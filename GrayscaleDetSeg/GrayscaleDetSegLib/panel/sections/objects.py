@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import slicer
 from slicer.i18n import tr as _
 
+from ...core.errors import GrayscaleDetSegError
 from ...core.labels import display_name
 from ...logic.drag import Numbers
 from ...logic.shown import Shown
@@ -157,7 +158,12 @@ class Objects(Section):
         if node is None or session.is_busy:
             return
         session.finishing.emit()
-        if session.results.undo(node):
+        try:
+            is_back = session.results.undo(node)
+        except GrayscaleDetSegError as error:
+            session.messages.fail(error)
+            return
+        if is_back:
             session.messages.say(_("The former state is back."))
             session.view.refresh()
             session.view.select(session.results.nodes(node).shown_segment or next(iter(self.table.identities), None))

@@ -150,7 +150,12 @@ class Workspace:
         return found
 
     def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
-        """Whether a segmentation can show results on this slice: it shows one already, or no result at all."""
+        """Whether a segmentation can show results on this slice: it shows one already, or no result at all.
+
+        False for a result that cannot be read: whose it is, and what was edited in it, is not known.
+        """
+        if record.is_unreadable(node):
+            return False
         held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
         if held is None:  # what belonged to an image that is gone belongs to no other
             return index is None
@@ -162,11 +167,13 @@ class Workspace:
         Raises
         ------
         GrayscaleDetSegError
-            If it belongs to another image or slice, or is not in the scene.
+            If it belongs to another image or slice, holds a result that cannot be read, or is not in the scene.
         """
         is_present = node.IsA("vtkMRMLSegmentationNode") and node.GetScene() is self.scene
         if not is_present or not self.fits(node, reading):
             wrong = "belongs to another image or slice" if is_present else "is no segmentation of this scene"
+            if is_present and record.is_unreadable(node):
+                wrong = "holds a result that cannot be read"
             raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
@@ -215,8 +222,11 @@ class Workspace:
     def would_lose_edits(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether another run into a segmentation would replace edits by hand since it was written.
 
-        Segments that the user added do not count, because they stay.
+        Segments that the user added do not count, because they stay. True if the result cannot be read, because
+        nothing tells edits then.
         """
+        if record.is_unreadable(node):
+            return True
         store = self.store(node)
         if store.volume is None or record.kept_slice(node) is None:
             return False

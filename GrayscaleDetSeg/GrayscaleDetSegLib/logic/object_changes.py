@@ -41,7 +41,7 @@ def write_object(
     kept = {each.name: other for other, each in pairs if other != instead_of}
     order = {each.name: each for each in objects_of(before.result) if each.name in kept}
     item = leaving(item, [each for each in order.values() if each.name != name], result)
-    result = with_objects(before.result, {**order, name: item}.values(), model=result.model)
+    result = with_objects(before.result, {**order, name: item}.values(), model=result.model, notes=result.notes)
     with workspace.change(node):
         for each in filter(None, (identity, instead_of)):
             held = before.object_of(each)

@@ -16,7 +16,7 @@ from ..core.labels import display_name
 from ..core.results import AnyObject, AnyResult, objects_of, repainted, with_objects
 from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
-from ..scene.kept_copies import keep_copy
+from ..scene.kept_copies import copies_of, keep_copy
 from ..scene.outcome import volume_of
 from ..scene.snapshot import bring_back, locked_since, snapshot
 from .history import History, State
@@ -303,6 +303,26 @@ class ResultStore:
         if state is not None:
             self.restore(state)
         return state is not None
+
+    def new_notes(self) -> tuple[str, ...]:
+        """The notes of the result that the last change has added."""
+        node, shown = self.node, self.loaded()
+        states = [] if node is None else self._history.states(node)
+        if shown is None or not states:
+            return ()
+        notes, held = shown.result.notes, states[-1].shown
+        before = () if held is None else held.result.notes
+        is_longer = notes[: len(before)] == before
+        return notes[len(before) :] if is_longer else tuple(note for note in notes if note not in before)
+
+    def new_copies(self) -> tuple[str, ...]:
+        """The ids of the hidden copies of edited segments that the last change has made."""
+        node = self.node
+        states = [] if node is None else self._history.states(node)
+        if not states:
+            return ()
+        held = states[-1].segments.segments
+        return tuple(each for each in copies_of(node) if held.GetSegment(each) is None)
 
     def is_repainted(self, identity: str, name: str) -> bool:
         """Whether the pixels of a segment, in any slice, differ from those written for the object called `name`."""

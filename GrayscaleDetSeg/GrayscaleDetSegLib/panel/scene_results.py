@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from slicer.i18n import tr as _
+
 from ..core.errors import GrayscaleDetSegError
+from ..core.labels import display_name
 from ..core.post_processing import PostProcessing
 from ..core.radiograph import Spacing
 from ..core.results import AnyResult
@@ -20,11 +23,14 @@ from ..logic.workspace import Workspace
 from ..scene import locks
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
+from ..scene.kept_copies import copies_of
 from ..scene.outcome import Outcome
 from ..scene.record import kept_slice
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+
+_KEPT = _("What was edited by hand is kept as a hidden segment.")
 
 
 class Results:
@@ -224,6 +230,12 @@ class Results:
         """Prepare the changes for a region that was drawn over a result. Errors as for ``DrawnRegion.of``."""
         return DrawnRegion.of(self._workspace, node, label, roi, existing)
 
+    def remarks(self, node: vtkMRMLSegmentationNode) -> list[str]:
+        """Sentences on the last change: the notes that it has added to the result, and that edits by hand were kept."""
+        store = self._workspace.store(node)
+        notes = [f"{display_name(note).rstrip('.')}." for note in store.new_notes()]
+        return [*notes, _KEPT] if store.new_copies() else notes
+
     def remove(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
         """Remove an object from a result."""
         self._workspace.remove_object(node, identity)
@@ -232,10 +244,16 @@ class Results:
         """Whether there is a state for :meth:`undo`."""
         return self._workspace.can_undo(node)
 
-    def undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Restore the state before the last change. Returns False if there is none. Errors as for ``ResultStore.undo``.
+    def undo(self, node: vtkMRMLSegmentationNode) -> str:
+        """Restore the state before the last change. Returns what there is to say, or an empty text if there was none.
+
+        Errors as for ``ResultStore.undo``.
         """
-        return self._workspace.undo(node)
+        before = copies_of(node)
+        if not self._workspace.undo(node):
+            return ""
+        text = _("The former state is back.")
+        return text if set(copies_of(node)) <= set(before) else f"{text} {_KEPT}"
 
     def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None) -> ThresholdDrag:
         """Begin a drag of an object's thresholds. Call the drag's ``finish`` or ``cancel`` at its end."""

@@ -49,3 +49,10 @@ def is_copy(node: vtkMRMLSegmentationNode, segment_id: str) -> bool:
     """Whether a segment is a copy that :func:`keep_copy` made."""
     segment = node.GetSegmentation().GetSegment(segment_id)
     return segment is not None and segment.HasTag(_TAG)
+
+
+def copies_of(node: vtkMRMLSegmentationNode) -> list[str]:
+    """The ids of the copies that :func:`keep_copy` made, in the order of the segments."""
+    segmentation = node.GetSegmentation()
+    present = [segmentation.GetNthSegmentID(number) for number in range(segmentation.GetNumberOfSegments())]
+    return [identity for identity in present if is_copy(node, identity)]

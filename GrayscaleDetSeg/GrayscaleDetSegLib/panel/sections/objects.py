@@ -159,12 +159,12 @@ class Objects(Section):
             return
         session.finishing.emit()
         try:
-            is_back = session.results.undo(node)
+            text = session.results.undo(node)
         except GrayscaleDetSegError as error:
             session.messages.fail(error)
             return
-        if is_back:
-            session.messages.say(_("The former state is back."))
+        if text:
+            session.messages.say(text)
             session.view.refresh()
             session.view.select(session.results.nodes(node).shown_segment or next(iter(self.table.identities), None))
 

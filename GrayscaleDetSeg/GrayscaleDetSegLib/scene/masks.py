@@ -84,13 +84,22 @@ def lies_elsewhere(
     image = _label_map(node, segment_id)
     if image is None or image.GetPointData().GetScalars() is None:
         return False
-    if _lies_on(image, _oriented_image(node, volume, grid)):
+    reference = _oriented_image(node, volume, grid)
+    if _lies_on(image, reference):
         return False
+    import slicer
     from vtk.util.numpy_support import vtk_to_numpy
 
-    value = _segment(node, segment_id).GetLabelValue()
-    count = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars()) == value)
-    return bool(count > np.count_nonzero(mask_of(node, segment_id, volume, grid)))
+    value, resample = _segment(node, segment_id).GetLabelValue(), slicer.vtkOrientedImageDataResample
+    held = vtk_to_numpy(image.GetPointData().GetScalars()) == value
+    mask = mask_of(node, segment_id, volume, grid)
+    if resample.DoGeometriesMatch(image, reference):
+        return bool(np.count_nonzero(held) > np.count_nonzero(mask))
+    # a grid of other voxels, as an oversampled one: their counts differ, so each is looked up in the mask
+    returned = slicer.vtkOrientedImageData()
+    pixels = label_map(node, volume, grid, mask)
+    resample.ResampleOrientedImageToReferenceOrientedImage(pixels, image, returned)
+    return bool((held & (vtk_to_numpy(returned.GetPointData().GetScalars()) == 0)).any())
 
 
 def have_same_voxels(first: vtkSegment, second: vtkSegment) -> bool:

@@ -103,7 +103,8 @@ def bring_back(
         The copies that the node's label maps and surfaces were made from, by the present modification times of these,
         for ``Snapshot.copies`` of other snapshots that share them.
     """
-    segmentation, wanted, shown, stayed = node.GetSegmentation(), former.segments, former.display, set()
+    segmentation, wanted, shown = node.GetSegmentation(), former.segments, former.display
+    stayed: set[str] = set()
     if after is not None:
         edited = _edited_since(node, former, after)
         if edited:

@@ -176,7 +176,8 @@ class Segmenter:
         ------
         GrayscaleDetSegError
             As for :meth:`segment`; also if the box lies outside the image, the class is none of the model's, or an
-            object has the region's pixels and `existing` is None.
+            object has the region's pixels and `existing` is None, or it is to be replaced and locked, or to be kept
+            and leaves none.
         """
         options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self._read(_volume(volume), options, slice_index)

@@ -241,6 +241,57 @@ def test_a_locked_object_stays_as_it_is(done):
     assert ui.grayRangeWidget.enabled and not done.workspace.outcome(done.node).regions["femur"].GetLocked()
 
 
+def test_an_object_that_is_locked_while_its_region_is_looked_at(done):
+    """The run began before; its outcome is not taken, and the region goes back."""
+    done.paint()
+    done.session.wait(lambda: False, 0.1)
+    results, before = done.panel.session.results, done.mask()
+    done.rig.gate.clear()
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    assert done.session.wait(lambda: done.panel.runner.is_busy)
+    results.set_locked(done.node, "femur", True)
+    done.finish()
+    done.rest()
+    np.testing.assert_array_equal(done.mask(), before)
+    assert done.status == "Femur is locked; unlock it in the table first."
+    assert done.roi("femur") == pytest.approx(FOUND[0].roi, abs=0.05)
+    results.set_locked(done.node, "femur", False)
+    done.place("femur", (10.0, 6.0, 56.0, 47.0))
+    done.session.wait(lambda: done.panel.runner.is_busy)
+    done.rest()
+    assert not results.would_lose_work(done.node), "the hidden copy has no lock"
+    assert done.status.endswith("What was edited by hand is kept as a hidden segment."), "as after a drag of thresholds"
+    done.paint()
+    done.session.wait(lambda: False, 0.1)
+    done.panel.section("Objects").undo()
+    assert done.status == "The former state is back. What was edited by hand is kept as a hidden segment."
+
+
+def test_nothing_is_left_beside_a_locked_object(done):
+    """A new object would have no pixels: that is said, and none is added."""
+    session, before = done.panel.session, done.names()
+    session.results.set_locked(done.node, "femur", True)
+    reading = session.results.read(done.ui.inputSelector.currentNode(), "auto", None)
+    session.region_wanted.emit(reading, FOUND[0].roi, "femur", done.node)
+    done.finish()
+    assert done.names() == before and not done.workspace.can_undo(done.node)
+    assert done.status.startswith("Femur leaves no pixels of this region to a new femur, and none was added; draw")
+
+
+def test_undo_says_that_an_object_is_locked(done):
+    results, before = done.panel.session.results, done.mask()
+    with done.workspace.drag(done.node, "femur") as drag:
+        drag.finish((190.0, 240.0))
+    dragged = done.mask()
+    results.set_locked(done.node, "femur", True)
+    done.panel.section("Objects").undo()
+    np.testing.assert_array_equal(done.mask(), dragged)
+    assert done.status == "Femur is locked, and Undo would change it; unlock it in the table first."
+    results.set_locked(done.node, "femur", False)
+    done.panel.section("Objects").undo()
+    np.testing.assert_array_equal(done.mask(), before)
+
+
 def click(bench, x: float, y: float, drag: int = 0) -> None:
     """A click into the Red view at a place of the image in px; or a short drag."""
     import slicer
@@ -319,8 +370,17 @@ def test_where_objects_overlap_each_click_takes_the_next():
 OVER = (10.0, 7.0, 74.0, 46.0)  # over the femur, and a little beyond
 
 
+def leave_some(bench) -> None:
+    """Take pixels from the femur, so that another one can have them."""
+    with bench.workspace.drag(bench.node, "femur") as drag:
+        drag.finish((190.0, 240.0))
+    bench.session.process()
+
+
 @pytest.mark.parametrize("answer", ["Replace", "Extend", "Keep"])
 def test_a_region_over_an_object_that_is_there_asks(done, answer):
+    if answer == "Keep":
+        leave_some(done)
     ui, session, before = done.ui, done.panel.session, done.mask()
     reading = session.results.read(ui.inputSelector.currentNode(), "auto", None)
     session.region_wanted.emit(reading, OVER, "femur", done.node)
@@ -333,6 +393,7 @@ def test_a_region_over_an_object_that_is_there_asks(done, answer):
     if answer == "Keep":
         assert done.names() == ["Femur", "Tibia", "Femur 2"]
         np.testing.assert_array_equal(done.mask(), before)
+        assert done.mask("femur_2").any() and done.status.endswith(" Femur was there already and keeps its pixels.")
     else:
         expected = OVER if answer == "Replace" else (8.0, 5.0, 74.0, 48.0)
         assert done.names() == ["Femur", "Tibia"] and tuple(done.item().region) == pytest.approx(expected, abs=0.05)
@@ -341,6 +402,7 @@ def test_a_region_over_an_object_that_is_there_asks(done, answer):
 
 
 def test_a_region_over_a_locked_object_gets_what_is_left(done):
+    leave_some(done)
     session = done.panel.session
     session.results.set_locked(done.node, "femur", True)
     reading = session.results.read(done.ui.inputSelector.currentNode(), "auto", None)

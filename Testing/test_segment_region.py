@@ -76,8 +76,18 @@ def test_a_region_over_an_object_that_is_there(scene, segmenter):
         with pytest.raises(GrayscaleDetSegError, match=sentence):
             draw(label, existing)
     assert space.shown(node) is before and not space.can_undo(node)
+    with pytest.raises(GrayscaleDetSegError, match="^Femur leaves no pixels of this region to a new femur, and none"):
+        draw("femur", "keep")
+    assert space.shown(node) is before and not space.can_undo(node)
+    half = letter_l()
+    half[:, 20:] = False
+    masks.write_mask(node, "femur", volume, volumes.grid_of(volume), half)
     assert draw("femur", "keep").objects[-1].name == "femur 3" and len(space.shown(node).identities) == 3
+    assert mask(first, "femur_3").any() and (mask(first) == half).all()
+    assert space.shown(node).result.notes[-1] == "femur was there already and keeps its pixels."
+    assert space.store(node).new_notes() == ("femur was there already and keeps its pixels.",)
     assert space.undo(node)
+    masks.write_mask(node, "femur", volume, volumes.grid_of(volume), letter_l())
     replaced = draw("femur", "replace").objects[0]
     assert replaced.name == "femur" and replaced.region == pytest.approx((12.0, 6.0, 68.0, 47.0), abs=0.05)
     assert space.shown(node).identities == before.identities and space.undo(node) and not space.can_undo(node)

@@ -22,6 +22,7 @@ from GrayscaleDetSegLib.core.methods.registry import BUILT_IN, registry
 from GrayscaleDetSegLib.logic.models import read_model
 from GrayscaleDetSegLib.logic.segmenter import Segmenter
 from GrayscaleDetSegLib.logic.workspace import Workspace
+from GrayscaleDetSegLib.scene import masks
 from Testing.scene_nodes import scene_with_logics
 from Testing.strangers import OTSU, PIXELS, bundle_with_pixels, installed, site
 
@@ -142,8 +143,12 @@ def test_the_console_record_table_undo_and_bundle(method, is_explained, stranger
     segmenter.workspace.remove_object(node, before.identities[0])
     assert len(segmenter.workspace.shown(node).identities) == len(names) - 1 and segmenter.undo(node)
     assert segmenter.workspace.shown(node).identities == before.identities
+    volume, grid, femur = found.outcome.volume, segmenter.workspace.grid(node), before.by_name["femur"]
+    left = masks.mask_of(node, femur, volume, grid)
+    left[::2] = False  # what another femur can have
+    masks.write_mask(node, femur, volume, grid, left)
     again = segmenter.segment_region(
-        found.outcome.volume, found.outcome.regions["femur"], "femur", segmentation=node, method=method, model=model
+        volume, found.outcome.regions["femur"], "femur", segmentation=node, method=method, model=model
     )
     assert [item.name for item in again.objects] == [*names, "femur 2"] and again.objects[-1].method == method
 

@@ -119,6 +119,26 @@ def test_what_would_be_lost(scene):
     assert bench.space.undo(bench.node) is False and not bench.space.would_lose_edits(bench.own_node())
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [lambda text: text.replace('"version": 2', '"version": 9'), lambda text: text[:-40], lambda text: "[]"],
+    ids=["later version", "cut off", "nothing that we have written"],
+)
+def test_a_result_that_cannot_be_read_is_not_replaced(damage, scene):
+    """Nobody knows what was edited in it: another run goes into another segmentation."""
+    bench = Bench(scene)
+    painted = bench.paint()
+    record.set_document(bench.node, damage(record.kept_document(bench.node)))
+    assert bench.space.would_lose_edits(bench.node) and not bench.space.fits(bench.node, bench.read())
+    with pytest.raises(
+        GrayscaleDetSegError, match="^image segmentation holds a result that cannot be read; choose another segment"
+    ):
+        bench.show(bench.node)
+    scene.RemoveNode(bench.volume)
+    assert bench.space.would_lose_edits(bench.node)
+    assert (masks.mask_of(bench.node, "femur", bench.volume, bench.reading.grid) == painted).all()
+
+
 def held(bench):
     return history.held_bytes(bench.space.history.states(bench.node))
 

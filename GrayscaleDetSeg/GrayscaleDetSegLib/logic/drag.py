@@ -29,6 +29,7 @@ from ..scene.surface_models import MovingSurfaces, set_surfaces
 from ..scene.table import fill_table
 from ..scene.volumes import stamp_of
 from .history import State
+from .object_changes import check_unlocked
 from .store import ResultStore
 
 if TYPE_CHECKING:
@@ -91,8 +92,9 @@ class ThresholdDrag:
     ------
     KeyError
         If the segmentation shows no such object, the object has no thresholds, or the volume is no longer in the scene.
-    RadiographError
-        If the pixels of the volume have changed, or a transform between segmentation and volume is not linear.
+    GrayscaleDetSegError
+        If the object is locked, the pixels of the volume have changed, or a transform between segmentation and volume
+        is not linear.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class ThresholdDrag:
             raise KeyError(f"{node.GetName()} has no object '{segment_id}'.")
         if item.thresholds is None:
             raise KeyError(f"The object '{segment_id}' of {node.GetName()} has no thresholds.")
+        check_unlocked(node, segment_id)
         self.result: SegmentationResult = shown.of_radiograph
         self.segment_id = segment_id
         self.item: SegmentedObject = item

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..core import boxes
 from ..core.editing import without_object
 from ..core.errors import GrayscaleDetSegError
+from ..core.labels import display_name
 from ..core.options import SegmentOptions
 from ..core.result import SegmentationResult
 from ..core.stopwatch import Progress
@@ -122,8 +123,8 @@ class DrawnRegion:
         The object that is replaced or extended; None adds an object.
     is_extended : bool
         Whether the occupant is extended.
-    note : str
-        Note for the result about an object in the region that stays.
+    beside : str
+        Name of an object in the region that stays, and whose pixels the new one does not get.
     """
 
     workspace: Workspace
@@ -133,7 +134,7 @@ class DrawnRegion:
     roi: tuple[float, float, float, float]
     occupant: Occupant | None = None
     is_extended: bool = False
-    note: str = ""
+    beside: str = ""
 
     @classmethod
     def of(
@@ -170,16 +171,28 @@ class DrawnRegion:
             choices = " or ".join(f'"{each}"' for each in occupant.choices)
             raise GrayscaleDetSegError(f"{occupant.message} (existing={choices})")
         if occupant is not None and existing == KEEP:
-            note = f"{occupant.name} was there already and keeps its pixels."
-            return cls(workspace, node, shown, label, roi, note=note)
+            return cls(workspace, node, shown, label, roi, beside=occupant.name)
         return cls(workspace, node, shown, label, roi, occupant, existing == EXTEND)
 
     def compute(self, engine: Engine, options: SegmentOptions, progress: Progress | None = None) -> SegmentationResult:
-        """Segment the object of the region. May be called from a thread. Errors as for ``Engine.add_region``."""
+        """Segment the object of the region. May be called from a thread.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the object that stays leaves the new one no pixels; also as for ``Engine.add_region``.
+        """
         result, occupant = self.shown.of_radiograph, self.occupant
         if occupant is None:
             added = engine.add_region(result, self.roi, self.label, options, progress)
-            return replace(added, notes=(*added.notes, self.note)) if self.note else added
+            if not self.beside:
+                return added
+            if not added.objects[-1].pixel_count:
+                raise GrayscaleDetSegError(
+                    f"{display_name(self.beside)} leaves no pixels of this region to a new {self.label}, and none was "
+                    f"added; draw another region, or replace {self.beside}."
+                )
+            return replace(added, notes=(*added.notes, f"{self.beside} was there already and keeps its pixels."))
         if occupant.label != self.label:
             rest = without_object(result, occupant.name)
             return engine.add_region(rest, self.roi, self.label, options, progress)

@@ -33,11 +33,20 @@ class State:
         None if it showed no result, or the image had changed since.
     document : str or None
         The record of the result, ``record.kept_document``.
+    after : Snapshot or None
+        The segments at the end of the change that followed, by which edits since then are told; None if its end is not
+        known.
     """
 
     segments: Snapshot
     shown: Shown | None
     document: str | None
+    after: Snapshot | None = None
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The copies of segments that the state holds."""
+        return [self.segments] if self.after is None else [self.segments, self.after]
 
     @property
     def buffers(self) -> dict[tuple[str, int], int]:
@@ -46,7 +55,9 @@ class State:
         Buffers are the label maps and surfaces of the segments; the image, masks and explanations of the result; and
         the text of the record.
         """
-        held = {("vtk", key): size for key, size in self.segments.buffers.items()}
+        held: dict[tuple[str, int], int] = {}
+        for each in self.snapshots:
+            held.update({("vtk", key): size for key, size in each.buffers.items()})
         if self.shown is not None:
             held.update({("array", _place(each)): each.nbytes for each in _arrays(self.shown.result)})
         if self.document is not None:

@@ -11,7 +11,6 @@ from ..core.options import SegmentOptions
 from ..core.results import AnyObject, AnyResult
 from ..core.stopwatch import Progress
 from ..core.types import Box2D
-from ..core.volumes.editing import changed_names
 from ..core.volumes.result import VolumeBox, VolumeResult
 from ..scene import regions
 from ..scene.outcome import Outcome
@@ -177,7 +176,8 @@ class Segmenter:
         ------
         GrayscaleDetSegError
             As for :meth:`segment`; also if the box lies outside the image, the class is none of the model's, or an
-            object has the region's pixels and `existing` is None.
+            object has the region's pixels and `existing` is None, or it is to be replaced and locked, or to be kept
+            and leaves none.
         """
         options = self._options(method, polarity, clean_up, None, device, engine, model, exclusive)
         reading = self._read(_volume(volume), options, slice_index)
@@ -271,7 +271,7 @@ class Segmenter:
             raise RadiographError(f"{region.GetName()} lies beside {volume.GetName()}; move it onto the image.")
         require(True)
         after = replace(shown.result, name, VolumeBox(*roi), options, progress)
-        return self._written(segmentation, shown.result, after)
+        return self._written(segmentation, shown.result, after, name)
 
     def _from_box(self, reading, box, label, options, progress, segmentation) -> Segmented:
         shown = None if segmentation is None else self.workspace.shown(segmentation)
@@ -280,10 +280,10 @@ class Segmenter:
                 reading, self.engine.segment_box(reading.image, box, label, options, progress), segmentation
             )
         after = self.engine.replace_box(shown.result, label, box, options, progress)
-        return self._written(segmentation, shown.result, after)
+        return self._written(segmentation, shown.result, after, label)
 
-    def _written(self, segmentation, before, after) -> Segmented:
-        self.workspace.write_objects(segmentation, after, changed_names(before, after))
+    def _written(self, segmentation, before, after, wanted: str) -> Segmented:
+        self.workspace.write_found(segmentation, before, after, wanted)
         return Segmented(after, self.workspace.outcome(segmentation))
 
     def _read(self, volume: vtkMRMLScalarVolumeNode, options: SegmentOptions, slice_index: int | None) -> AnyReading:
@@ -298,6 +298,11 @@ class Segmenter:
         if not replace_edits and self.workspace.would_lose_edits(segmentation):
             raise GrayscaleDetSegError(
                 f"{segmentation.GetName()} was edited by hand; choose another segmentation, or replace the edits "
+                "(replace_edits=True)."
+            )
+        if not replace_edits and self.workspace.holds_locked(segmentation):
+            raise GrayscaleDetSegError(
+                f"{segmentation.GetName()} holds locked objects; choose another segmentation, or replace them "
                 "(replace_edits=True)."
             )
 

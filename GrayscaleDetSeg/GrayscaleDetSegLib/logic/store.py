@@ -8,17 +8,18 @@ times (MTime), so that Segment Editor, scripts and other workspaces may change a
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..core.errors import RadiographError
+from ..core.errors import GrayscaleDetSegError, RadiographError
+from ..core.labels import display_name
 from ..core.results import AnyObject, AnyResult, objects_of, repainted, with_objects
 from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
-from ..scene.kept_copies import keep_copy
+from ..scene.kept_copies import copies_of, keep_copy
 from ..scene.outcome import volume_of
 from ..scene.placement import Placement
-from ..scene.snapshot import bring_back, snapshot
+from ..scene.snapshot import bring_back, locked_since, snapshot
 from .history import History, State
 from .shown import Shown
 
@@ -246,23 +247,36 @@ class ResultStore:
     def state(self) -> State:
         """The present state, for :meth:`restore`."""
         node = self.node
-        known = [state.segments for state in self._history.states(node)]
+        known = [each for state in self._history.states(node) for each in state.snapshots]
         shown, document = self.loaded(), record.kept_document(node)
         if self._kept is not None and self._kept.document == document:
             document = self._kept.document  # the same object: states share it
         return State(snapshot(node, known), shown, document)
 
     def remember(self, state: State | None = None) -> None:
-        """Keep a state, by default the present one, for :meth:`undo`."""
-        self._history.push(self.node, self.state() if state is None else state)
+        """Keep a state for :meth:`undo`.
+
+        Parameters
+        ----------
+        state : State, optional
+            The state before a change that has just ended, so that later edits can be told from it. By default the
+            present one, before a change; what is edited until :meth:`undo` counts as this change then.
+        """
+        if state is None:
+            self._history.push(self.node, self.state())
+            return
+        known = [each for former in (*self._history.states(self.node), state) for each in former.snapshots]
+        self._history.push(self.node, replace(state, after=snapshot(self.node, known)))
 
     def restore(self, state: State) -> None:
-        """Restore the segments and the document of a state. The caller restores the other nodes of the result."""
+        """Restore the segments and the document of a state; what was edited after its change stays, see
+        ``snapshot.bring_back``. The caller restores the other nodes of the result.
+        """
         node, shown = self.node, state.shown
-        renewed = bring_back(node, state.segments)
-        for former in self._history.states(node):
-            held = {id(copy) for copy in former.segments.copies.values()}
-            former.segments.copies.update({stamp: copy for stamp, copy in renewed.items() if id(copy) in held})
+        renewed = bring_back(node, state.segments, state.after)
+        for former in (each for other in self._history.states(node) for each in other.snapshots):
+            held = {id(copy) for copy in former.copies.values()}
+            former.copies.update({stamp: copy for stamp, copy in renewed.items() if id(copy) in held})
         record.set_document(node, state.document)
         self._kept = None
         if shown is not None and self.volume is not None:
@@ -272,15 +286,44 @@ class ResultStore:
         """Restore the last remembered state. Returns False if there is none.
 
         An open transaction counts as the last change and is cancelled.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If the state differs in an object that was locked since.
         """
         is_changed = self._open is not None and self._open.is_changed
         self.abandon()
         if is_changed:
             return True
+        for last in [] if self.node is None else self._history.states(self.node)[-1:]:
+            for identity in locked_since(self.node, last.segments, last.after):
+                name = display_name(self.node.GetSegmentation().GetSegment(identity).GetName())
+                raise GrayscaleDetSegError(f"{name} is locked, and Undo would change it; unlock it in the table first.")
         state = None if self.node is None else self._history.pop(self.node)
         if state is not None:
             self.restore(state)
         return state is not None
+
+    def new_notes(self) -> tuple[str, ...]:
+        """The notes of the result that the last change has added."""
+        node, shown = self.node, self.loaded()
+        states = [] if node is None else self._history.states(node)
+        if shown is None or not states:
+            return ()
+        notes, held = shown.result.notes, states[-1].shown
+        before = () if held is None else held.result.notes
+        is_longer = notes[: len(before)] == before
+        return notes[len(before) :] if is_longer else tuple(note for note in notes if note not in before)
+
+    def new_copies(self) -> tuple[str, ...]:
+        """The ids of the hidden copies of edited segments that the last change has made."""
+        node = self.node
+        states = [] if node is None else self._history.states(node)
+        if not states:
+            return ()
+        held = states[-1].segments.segments
+        return tuple(each for each in copies_of(node) if held.GetSegment(each) is None)
 
     def is_repainted(self, identity: str, name: str) -> bool:
         """Whether the pixels of a segment, in any slice, differ from those written for the object called `name`."""

@@ -15,6 +15,7 @@ from ..scene import record, segmentation, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
+from ..scene.locks import is_locked
 from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
@@ -154,7 +155,12 @@ class Workspace:
         return found
 
     def fits(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
-        """Whether a segmentation can show results on this slice: it shows one already, or no result at all."""
+        """Whether a segmentation can show results on this slice: it shows one already, or no result at all.
+
+        False for a result that cannot be read: whose it is, and what was edited in it, is not known.
+        """
+        if record.is_unreadable(node):
+            return False
         self.follow_image(node)
         held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
         if held is None:  # what belonged to an image that is gone belongs to no other
@@ -167,11 +173,13 @@ class Workspace:
         Raises
         ------
         GrayscaleDetSegError
-            If it belongs to another image or slice, or is not in the scene.
+            If it belongs to another image or slice, holds a result that cannot be read, or is not in the scene.
         """
         is_present = node.IsA("vtkMRMLSegmentationNode") and node.GetScene() is self.scene
         if not is_present or not self.fits(node, reading):
             wrong = "belongs to another image or slice" if is_present else "is no segmentation of this scene"
+            if is_present and record.is_unreadable(node):
+                wrong = "holds a result that cannot be read"
             raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
@@ -222,14 +230,21 @@ class Workspace:
     def would_lose_edits(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether another run into a segmentation would replace edits by hand since it was written.
 
-        Segments that the user added do not count, because they stay.
+        Segments that the user added do not count, because they stay. True if the result cannot be read, because
+        nothing tells edits then.
         """
+        if record.is_unreadable(node):
+            return True
         store = self.store(node)
         if store.volume is None or record.kept_slice(node) is None:
             return False
         self.settle(node)
         edits = segmentation.edits_of(node, store.volume, store.grid)
         return bool(edits.changed or edits.removed)
+
+    def holds_locked(self, node: vtkMRMLSegmentationNode) -> bool:
+        """Whether an object of a segmentation is locked, so that another run into it must be asked for."""
+        return any(is_locked(node, each) for each in segmentation.segment_ids(node))
 
     def write_object(
         self,
@@ -261,7 +276,7 @@ class Workspace:
         Raises
         ------
         GrayscaleDetSegError
-            If the image is no longer in the scene, or its pixels have changed.
+            If the image is no longer in the scene, its pixels have changed, or a segment to be replaced is locked.
         """
         return object_changes.write_object(self, node, result, name, identity, instead_of)
 
@@ -279,8 +294,28 @@ class Workspace:
         """
         return object_changes.write_objects(self, node, result, names)
 
+    def write_found(
+        self, node: vtkMRMLSegmentationNode, before: VolumeResult, after: VolumeResult, wanted: str
+    ) -> dict[str, str]:
+        """Show the objects that differ between two results of a volume, except locked ones, as one change for undo.
+
+        `wanted` is the name of the object whose box was given; a lock of it is an error.
+
+        Returns
+        -------
+        dict of str to str
+            Ids of the written segments by the names of their objects.
+        """
+        return object_changes.write_found(self, node, before, after, wanted)
+
     def remove_object(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
-        """Remove an object from a result, with its segment and its region. Does nothing if it does not exist."""
+        """Remove an object from a result, with its segment and its region. Does nothing if it does not exist.
+
+        Raises
+        ------
+        GrayscaleDetSegError
+            If it is locked.
+        """
         object_changes.remove_object(self, node, identity)
 
     def drag(
@@ -330,7 +365,7 @@ class Workspace:
     def undo(self, node: vtkMRMLSegmentationNode) -> bool:
         """Restore the last remembered state, edits by hand included. Returns False if there is none.
 
-        An open drag counts as the last change and is cancelled.
+        An open drag counts as the last change and is cancelled. Errors as for ``ResultStore.undo``.
         """
         with self.writing():
             if not self.store(node).undo():

@@ -350,7 +350,7 @@ class RegionWork:
             text = _("{name}: gray levels {low:.0f} to {high:.0f}, {area}.").format(
                 name=shown, low=low, high=high, area=area
             )
-        session.messages.say(text)
+        session.messages.say(" ".join([text, *self._results.remarks(node)]))
         if session.node is node:
             session.view.refresh()
             has_gone_on = is_moving or session.selection != session.selection_at_start

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from slicer.i18n import tr as _
+
 from ..core.errors import GrayscaleDetSegError
+from ..core.labels import display_name
 from ..core.post_processing import PostProcessing
 from ..core.radiograph import Spacing
 from ..core.results import AnyResult
-from ..core.volumes.editing import changed_names
 from ..core.volumes.result import VolumeResult
 from ..logic import file_spacing
 from ..logic.drag import ThresholdDrag
@@ -18,16 +20,17 @@ from ..logic.drawn import DrawnRegion
 from ..logic.seen_view import hide_seen, show_seen
 from ..logic.shown import AnyReading, Reading, Shown, WholeReading
 from ..logic.workspace import Workspace
+from ..scene import locks
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
+from ..scene.kept_copies import copies_of
 from ..scene.outcome import Outcome
 from ..scene.record import kept_slice
 
 if TYPE_CHECKING:
     from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
-LOCKED = "GrayscaleDetSeg.Locked"
-"""The tag of a segment that is locked; it is saved with the scene."""
+_KEPT = _("What was edited by hand is kept as a hidden segment.")
 
 
 class Results:
@@ -190,19 +193,12 @@ class Results:
         """Whether an object is locked: it is neither moved nor deleted, and a run replaces it only after a
         confirmation.
         """
-        segment = node.GetSegmentation().GetSegment(identity)
-        return segment is not None and segment.HasTag(LOCKED)
+        return locks.is_locked(node, identity)
 
     def set_locked(self, node: vtkMRMLSegmentationNode, identity: str, on: bool) -> None:
         """Lock or unlock an object. The lock is saved with the scene."""
-        segment = node.GetSegmentation().GetSegment(identity)
-        if segment is None or segment.HasTag(LOCKED) == on:
-            return
         with self.writing():
-            if on:
-                segment.SetTag(LOCKED, "1")
-            else:
-                segment.RemoveTag(LOCKED)
+            locks.set_locked(node, identity, on)
 
     # the spacing of the image
 
@@ -226,36 +222,25 @@ class Results:
 
     def would_lose_work(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether another run into a segmentation would replace edits by hand or locked objects."""
-        segmentation = node.GetSegmentation()
-        locked = any(self.is_locked(node, each) for each in segmentation.GetSegmentIDs())
-        return locked or self._workspace.would_lose_edits(node)
+        return self._workspace.holds_locked(node) or self._workspace.would_lose_edits(node)
 
     def write(self, node, result: AnyResult, name: str, identity: str | None = None) -> str:
         """Show one object of a new result in its segment, by default a new one. Returns the id of the segment."""
         return self._workspace.write_object(node, result, name, identity)
 
-    def write_found(self, node, before: VolumeResult, after: VolumeResult, always: str) -> dict[str, str]:
-        """Show the objects that differ between two results of a volume, except locked ones, as one change for undo.
-
-        `always` is the name of the object whose box the user gave; it is written even if it is locked.
-
-        Returns
-        -------
-        dict of str to str
-            Ids of the written segments by the names of their objects.
-        """
-        shown = self._workspace.shown(node)
-        held = {} if shown is None else shown.by_name
-        names = [
-            name
-            for name in changed_names(before, after)
-            if name == always or name not in held or not self.is_locked(node, held[name])
-        ]
-        return self._workspace.write_objects(node, after, names)
+    def write_found(self, node, before: VolumeResult, after: VolumeResult, wanted: str) -> dict[str, str]:
+        """Show the objects that differ between two results of a volume; see ``Workspace.write_found``."""
+        return self._workspace.write_found(node, before, after, wanted)
 
     def drawn(self, node: vtkMRMLSegmentationNode, label: str, roi, existing: str) -> DrawnRegion:
         """Prepare the changes for a region that was drawn over a result. Errors as for ``DrawnRegion.of``."""
         return DrawnRegion.of(self._workspace, node, label, roi, existing)
+
+    def remarks(self, node: vtkMRMLSegmentationNode) -> list[str]:
+        """Sentences on the last change: the notes that it has added to the result, and that edits by hand were kept."""
+        store = self._workspace.store(node)
+        notes = [f"{display_name(note).rstrip('.')}." for note in store.new_notes()]
+        return [*notes, _KEPT] if store.new_copies() else notes
 
     def remove(self, node: vtkMRMLSegmentationNode, identity: str) -> None:
         """Remove an object from a result."""
@@ -265,9 +250,16 @@ class Results:
         """Whether there is a state for :meth:`undo`."""
         return self._workspace.can_undo(node)
 
-    def undo(self, node: vtkMRMLSegmentationNode) -> bool:
-        """Restore the state before the last change. Returns False if there is none."""
-        return self._workspace.undo(node)
+    def undo(self, node: vtkMRMLSegmentationNode) -> str:
+        """Restore the state before the last change. Returns what there is to say, or an empty text if there was none.
+
+        Errors as for ``ResultStore.undo``.
+        """
+        before = copies_of(node)
+        if not self._workspace.undo(node):
+            return ""
+        text = _("The former state is back.")
+        return text if set(copies_of(node)) <= set(before) else f"{text} {_KEPT}"
 
     def drag(self, node: vtkMRMLSegmentationNode, identity: str, clean_up: PostProcessing | None) -> ThresholdDrag:
         """Begin a drag of an object's thresholds. Call the drag's ``finish`` or ``cancel`` at its end."""

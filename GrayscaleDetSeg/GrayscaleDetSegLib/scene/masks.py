@@ -16,7 +16,7 @@ import numpy as np
 from .geometry import PixelGrid, between, vtk_matrix
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkOrientedImageData
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkOrientedImageData, vtkSegment
 
 Window = tuple[slice, ...]
 
@@ -84,13 +84,38 @@ def lies_elsewhere(
     image = _label_map(node, segment_id)
     if image is None or image.GetPointData().GetScalars() is None:
         return False
-    if _lies_on(image, _oriented_image(node, volume, grid)):
+    reference = _oriented_image(node, volume, grid)
+    if _lies_on(image, reference):
         return False
+    import slicer
     from vtk.util.numpy_support import vtk_to_numpy
 
-    value = _segment(node, segment_id).GetLabelValue()
-    count = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars()) == value)
-    return bool(count > np.count_nonzero(mask_of(node, segment_id, volume, grid)))
+    value, resample = _segment(node, segment_id).GetLabelValue(), slicer.vtkOrientedImageDataResample
+    held = vtk_to_numpy(image.GetPointData().GetScalars()) == value
+    mask = mask_of(node, segment_id, volume, grid)
+    if resample.DoGeometriesMatch(image, reference):
+        return bool(np.count_nonzero(held) > np.count_nonzero(mask))
+    # a grid of other voxels, as an oversampled one: their counts differ, so each is looked up in the mask
+    returned = slicer.vtkOrientedImageData()
+    pixels = label_map(node, volume, grid, mask)
+    resample.ResampleOrientedImageToReferenceOrientedImage(pixels, image, returned)
+    return bool((held & (vtk_to_numpy(returned.GetPointData().GetScalars()) == 0)).any())
+
+
+def have_same_voxels(first: vtkSegment, second: vtkSegment) -> bool:
+    """Whether two segments have the same voxels, however their label maps are cropped or shared.
+
+    False if their label maps have other directions, spacings or origins, or only one of them has a label map.
+    """
+    import slicer
+
+    images = [segment.GetRepresentation(binary()) for segment in (first, second)]
+    if any(image is None for image in images):
+        return all(image is None for image in images)
+    (window, crop), (other_window, other_crop) = map(_content, (first, second))
+    if window != other_window or not np.array_equal(crop, other_crop):
+        return False
+    return window is None or bool(slicer.vtkOrientedImageDataResample.DoGeometriesMatch(*images))
 
 
 def write_mask(
@@ -273,6 +298,27 @@ def _lies_on(image: vtkOrientedImageData, reference: vtkOrientedImageData) -> bo
 
 def _is_empty(image: vtkOrientedImageData) -> bool:
     return any(last < first for first, last in zip(image.GetExtent()[::2], image.GetExtent()[1::2]))
+
+
+def _content(segment: vtkSegment) -> tuple[tuple[int, ...] | None, np.ndarray]:
+    """Where the voxels of a segment's label map lie, as (i0, i1, j0, j1, k0, k1), and these (bool); None if there are
+    none.
+    """
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    image = segment.GetRepresentation(binary())
+    if image.GetPointData().GetScalars() is None or _is_empty(image):
+        return None, np.zeros(0, bool)
+    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    mask, found = values == segment.GetLabelValue(), []
+    for axis in range(3):
+        (along,) = np.nonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        if not along.size:
+            return None, np.zeros(0, bool)
+        found.append(slice(int(along[0]), int(along[-1]) + 1))
+    first = image.GetExtent()[::2]
+    places = [start + side for start, each in zip(first, found[::-1]) for side in (each.start, each.stop)]
+    return tuple(places), mask[tuple(found)]
 
 
 def _plane(image: vtkOrientedImageData, grid: PixelGrid) -> np.ndarray:

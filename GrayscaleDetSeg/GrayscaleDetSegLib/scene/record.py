@@ -152,7 +152,7 @@ def _entry(item: AnyObject) -> dict[str, Any]:
 
 
 def kept_slice(node: vtkMRMLSegmentationNode) -> int | None:
-    """The index of the slice that a segmentation's result belongs to, or None if it stores no result."""
+    """The index of the slice that a segmentation's result belongs to; None if it stores none, or one not to be read."""
     try:
         record = _record(node)
     except RadiographError:
@@ -215,6 +215,11 @@ def shows_reversed(node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNod
 def kept_document(node: vtkMRMLSegmentationNode) -> str | None:
     """The stored record as text, or None. Different texts mean different results."""
     return attribute(node, _NAME)
+
+
+def is_unreadable(node: vtkMRMLSegmentationNode) -> bool:
+    """Whether a segmentation stores a result that cannot be read: it is damaged, or a later version has written it."""
+    return kept_document(node) is not None and kept_slice(node) is None
 
 
 def set_document(node: vtkMRMLSegmentationNode, document: str | None) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import slicer
 from slicer.i18n import tr as _
 
+from ...core.errors import GrayscaleDetSegError
 from ...core.labels import display_name
 from ...core.results import area_text
 from ...logic.drag import Numbers
@@ -158,9 +159,14 @@ class Objects(Section):
         if node is None or session.is_busy:
             return
         session.finishing.emit()
-        if session.results.undo(node):
+        try:
+            text = session.results.undo(node)
+        except GrayscaleDetSegError as error:
+            session.messages.fail(error)
+            return
+        if text:
             session.messages.drop_question()  # it was about the other state
-            session.messages.say(_("The former state is back."))
+            session.messages.say(text)
             session.view.refresh()
             session.view.select(session.results.nodes(node).shown_segment or next(iter(self.table.identities), None))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..core.errors import GrayscaleDetSegError
 from ..core.post_processing import PostProcessing
 from ..core.results import AnyResult, image_of
 from ..core.volumes.result import VolumeResult
@@ -15,14 +14,13 @@ from ..scene import record, segmentation, volumes
 from ..scene.aside import show_only
 from ..scene.frame import CloudFrame
 from ..scene.geometry import WHOLE, PixelGrid
-from ..scene.locks import is_locked
 from ..scene.masks import has_surface, make_surface
 from ..scene.nodes import show_in
 from ..scene.outcome import Outcome
 from ..scene.placement import Placement
 from ..scene.volume_source import with_loading
 from ..scene.whole_volumes import read_whole
-from . import following, moved_images, object_changes
+from . import following, moved_images, object_changes, taking
 from .dicom_context import context_of, keep_context
 from .drag import ThresholdDrag
 from .history import History
@@ -159,13 +157,7 @@ class Workspace:
 
         False for a result that cannot be read: whose it is, and what was edited in it, is not known.
         """
-        if record.is_unreadable(node):
-            return False
-        self.follow_image(node)
-        held, index = outcomes.outcome_of(node).volume, record.kept_slice(node)
-        if held is None:  # what belonged to an image that is gone belongs to no other
-            return index is None
-        return held is reading.volume and index in (None, reading.grid.index)
+        return taking.fits(self, node, reading)
 
     def check_place(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> None:
         """Check that a segmentation can show a result on a slice.
@@ -175,12 +167,7 @@ class Workspace:
         GrayscaleDetSegError
             If it belongs to another image or slice, holds a result that cannot be read, or is not in the scene.
         """
-        is_present = node.IsA("vtkMRMLSegmentationNode") and node.GetScene() is self.scene
-        if not is_present or not self.fits(node, reading):
-            wrong = "belongs to another image or slice" if is_present else "is no segmentation of this scene"
-            if is_present and record.is_unreadable(node):
-                wrong = "holds a result that cannot be read"
-            raise GrayscaleDetSegError(f"{node.GetName()} {wrong}; choose another segmentation, or a new one.")
+        taking.check_place(self, node, reading)
 
     def shown(self, node: vtkMRMLSegmentationNode) -> Shown | None:
         """The result that a segmentation shows, with the masks that its segments have now; None if it stores no result.
@@ -215,36 +202,17 @@ class Workspace:
         found = outcomes.outcomes_of(self.scene, volume)
         return [each.segmentation for each in found if record.kept_slice(each.segmentation) is not None]
 
-    def takes(self, node: vtkMRMLSegmentationNode, reading: AnyReading) -> bool:
-        """Whether a segmentation can show another result on the same image.
-
-        False if it belongs to another image or slice, or the pixels of the volume have changed.
-        """
-        try:
-            self.check_place(node, reading)
-            self.shown(node)
-        except GrayscaleDetSegError:
-            return False
-        return True
-
     def would_lose_edits(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether another run into a segmentation would replace edits by hand since it was written.
 
         Segments that the user added do not count, because they stay. True if the result cannot be read, because
         nothing tells edits then.
         """
-        if record.is_unreadable(node):
-            return True
-        store = self.store(node)
-        if store.volume is None or record.kept_slice(node) is None:
-            return False
-        self.settle(node)
-        edits = segmentation.edits_of(node, store.volume, store.grid)
-        return bool(edits.changed or edits.removed)
+        return taking.would_lose_edits(self, node)
 
     def holds_locked(self, node: vtkMRMLSegmentationNode) -> bool:
         """Whether an object of a segmentation is locked, so that another run into it must be asked for."""
-        return any(is_locked(node, each) for each in segmentation.segment_ids(node))
+        return taking.holds_locked(node)
 
     def write_object(
         self,

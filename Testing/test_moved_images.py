@@ -72,6 +72,19 @@ def test_a_spacing_set_in_volumes_gives_the_areas_by_it(scene):
     assert bench.volume.GetAttribute("GrayscaleDetSeg.Spacing").startswith("0.2 x 0.2 mm")
 
 
+@pytest.mark.parametrize("move", [rescale, centre, turn])
+@pytest.mark.parametrize("name", list(GEOMETRIES))
+def test_new_and_saved_label_maps_get_the_geometry_that_it_has_now(name, move, scene):
+    bench = Bench(scene, name)
+    move(bench)
+    bench.space.sync(bench.node)
+    converter, geometry = slicer.vtkSegmentationConverter, slicer.vtkOrientedImageData()
+    text = bench.node.GetSegmentation().GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+    assert converter.DeserializeImageGeometry(text, geometry, False)
+    held = bench.node.GetSegmentation().GetSegment("femur").GetRepresentation(masks.binary())
+    assert slicer.vtkOrientedImageDataResample.DoGeometriesMatch(geometry, held)
+
+
 @pytest.mark.parametrize("move", [rescale, centre])
 def test_undo_after_it_brings_back_what_lies_on_the_image(move, scene):
     bench = Bench(scene, "plain")

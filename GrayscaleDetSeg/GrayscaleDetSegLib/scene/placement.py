@@ -13,7 +13,7 @@ from .geometry import PixelGrid, between, numpy_matrix, reversal, vtk_matrix
 from .masks import binary, has_surface, make_surface
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkOrientedImageData
+    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkOrientedImageData, vtkSegmentation
 
 _APART = 0.01
 """Places less than this many px apart are the same."""
@@ -109,8 +109,24 @@ def carry_segments(
             if not _alike(_place_of(image), place, grid.dimensions):
                 image.SetImageToWorldMatrix(vtk_matrix(change @ _place_of(image)))
                 image.Modified()  # which the segmentation observes: other representations go, and views are told
+        _carry_geometry(segmentation, change, place, grid)
     if had_surface:
         make_surface(node)
+
+
+def _carry_geometry(segmentation: vtkSegmentation, change: np.ndarray, place: np.ndarray, grid: PixelGrid) -> None:
+    """Move the geometry that new label maps get, and all get that are saved: where it stays, masks are resampled."""
+    import slicer
+
+    converter = slicer.vtkSegmentationConverter
+    name = converter.GetReferenceImageGeometryParameterName()
+    text = segmentation.GetConversionParameter(name)
+    geometry = slicer.vtkOrientedImageData()
+    if not text or not converter.DeserializeImageGeometry(text, geometry, False):
+        return
+    if not _alike(_place_of(geometry), place, grid.dimensions):
+        geometry.SetImageToWorldMatrix(vtk_matrix(change @ _place_of(geometry)))
+        segmentation.SetConversionParameter(name, converter.SerializeImageGeometry(geometry))
 
 
 def _label_maps(node: vtkMRMLSegmentationNode) -> list[tuple[set[str], vtkOrientedImageData]]:

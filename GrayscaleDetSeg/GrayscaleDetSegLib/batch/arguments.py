@@ -110,7 +110,8 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write the results to this file, or to standard output if it is -: the content of NAME.json for one "
         "input, a list of them for several (an input that failed stands there with its reason). With - everything else "
-        "is printed to standard error. With --json no output folder is needed",
+        "is printed to standard error. With --json no output folder is needed. --overwrite replaces only what --json "
+        "has written before",
     )
     command.add_argument(
         "--post-processing",

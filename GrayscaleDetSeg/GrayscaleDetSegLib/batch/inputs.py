@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import one_line
+from ..core.errors import RadiographError, one_line
 from ..core.reading.readers import extensions
 
 SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
 """The endings of the files of a result that the software itself writes, see ``writers``."""
+_NRRD = (".nhdr", ".nrrd")
+_HEADERS = (*_NRRD, ".mhd", ".mha")  # of files whose pixels may lie in another one
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUT
     count as the same, because some file systems say so.
     """
     wanted = Counter(_key(item.folder / stem(item.path.name)) for item in inputs)
-    sources = {file_key(item.path) for item in inputs}
+    sources = {file_key(path) for item in inputs for path in _sources(item.path)}
     root, taken, jobs = Path(os.path.realpath(directory)), set(), []
 
     def free(name: Path) -> bool:
@@ -203,6 +206,23 @@ def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUT
         taken.add(_key(name))
         jobs.append(Job(item.path, name))
     return jobs
+
+
+def _sources(path: Path) -> Iterator[Path]:
+    """The files of an input: beside its own the one that holds its pixels, or the slices of a folder."""
+    yield path
+    try:
+        if path.is_dir():
+            yield from path.iterdir()
+        elif path.name.lower().endswith(_HEADERS):
+            from ..core.reading.common import Undecodable
+            from ..core.reading.text_headers import read_metaimage_header, read_nrrd_header
+
+            header = read_nrrd_header if path.name.lower().endswith(_NRRD) else read_metaimage_header
+            with suppress(RadiographError, Undecodable):  # whoever reads it will say so
+                yield header(path).file
+    except OSError:  # the same
+        return
 
 
 def file_key(path: Path) -> str:

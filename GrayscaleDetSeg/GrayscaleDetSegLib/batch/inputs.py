@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+import stat
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,17 +110,17 @@ def gathered(
     inputs: dict[Path, Input] = {}
     problems = []
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):
             unreadable: list[OSError] = []
             found = list(walk(path, unreadable))
-            problems += [Problem(Path(error.filename or path), f"{error.strerror}.") for error in unreadable]
+            problems += [_problem(Path(error.filename or path), error) for error in unreadable]
             if not found and not unreadable:
                 problems.append(Problem(path, f"The folder holds no {what}."))
         elif os.path.lexists(path):
             found = [Input(path)]
         else:
             found = []
-            problems.append(Problem(path, "There is no such file or folder."))
+            problems.append(_not_there(path))
         for item in found:
             inputs.setdefault(Path(os.path.realpath(item.path)), item)
     return list(inputs.values()), problems
@@ -140,18 +141,54 @@ def collected(
     return inputs, problems
 
 
+def _not_there(path: Path) -> Problem:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return _problem(path, error)
+    return Problem(path, "There is no such file or folder.")  # it came this very moment
+
+
+def _problem(path: Path, error: OSError) -> Problem:
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return Problem(path, f"{error.strerror}.")
+    is_link = os.path.islink(path)
+    return Problem(path, "The link leads nowhere." if is_link else "There is no such file or folder.")
+
+
+def folders_below(folder: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the names of its files; nothing that is hidden, all sorted.
+
+    Folders that are linked come behind the others. Each folder comes once, however many links lead to it, and none
+    does that the first folder lies in.
+    """
+    seen, waiting = {str(parent) for parent in Path(os.path.realpath(folder)).parents}, deque([folder])
+    while waiting:
+        for root, folders, names in os.walk(waiting.popleft(), onerror=unreadable.append):
+            real = os.path.realpath(root)
+            folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+            if real in seen:
+                continue
+            seen.add(real)
+            waiting.extend(path for name in folders if (path := Path(root, name)).is_symlink())
+            yield Path(root), sorted(name for name in names if not name.startswith("."))
+
+
 def _walk(folder: Path, unreadable: list[OSError], suffixes: Sequence[str]) -> Iterator[Path]:
     """The files of a folder that count, sorted, folder by folder."""
     known = extensions()
-    for root, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for root, names in folders_below(folder, unreadable):
         here = set(names)
-        for name in sorted(names):
-            path = Path(root, name)
-            if name.startswith(".") or name.upper() == "DICOMDIR" or _is_ours(name, here, suffixes):
+        for name in names:
+            if name.upper() == "DICOMDIR" or _is_ours(name, here, suffixes):
                 continue
-            if path.is_file() and (name.lower().endswith(known) or _is_dicom(path)):
-                yield path
+            path, is_known = root / name, name.lower().endswith(known)
+            try:
+                if stat.S_ISREG(os.stat(path).st_mode) and (is_known or _is_dicom(path)):
+                    yield path
+            except OSError as error:
+                if is_known or not isinstance(error, FileNotFoundError):  # any other link may lead nowhere
+                    unreadable.append(error)
 
 
 def _is_ours(name: str, neighbours: set[str], suffixes: Sequence[str]) -> bool:
@@ -165,11 +202,8 @@ def _is_ours(name: str, neighbours: set[str], suffixes: Sequence[str]) -> bool:
 
 
 def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
 
 
 def stem(name: str) -> str:

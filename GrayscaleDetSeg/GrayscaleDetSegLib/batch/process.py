@@ -265,7 +265,7 @@ def _finished(job: Job, names: tuple[Path, ...], made_with: dict[str, Any]) -> d
 
 
 def _is_there(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    return os.path.isfile(path) and path.stat().st_size > 0
 
 
 _kept: tuple[tuple, SegmentationPipeline] | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,10 +56,8 @@ class Bundle:
         is_named = folder is not None
         folder = bundle_folder(folder) if folder is not None else shipped_bundle()
         path = folder / MANIFEST
-        if is_named and not folder.exists():
-            raise WeightsError(f"There is no model bundle in {folder}: there is no such folder; check the path.")
-        if is_named and not folder.is_dir():
-            raise WeightsError(f"There is no model bundle in {folder}: it is a file, not a folder; check the path.")
+        if is_named and not os.path.isdir(folder):
+            raise WeightsError(f"There is no model bundle in {folder}: {_no_folder(folder)}; check the path.")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -201,3 +200,14 @@ class Bundle:
         from .layers.torch_parts import mirrored
 
         return fold_batch_norms(self.load_into(mirrored(network), name).to(device))
+
+
+def _no_folder(path: Path) -> str:
+    """Why a path is no folder, as the rest of a sentence."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such folder"
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror})"
+    return "it is a file, not a folder"

@@ -211,3 +211,44 @@ def test_linked_folders_are_followed_once(tmp_path):
     assert [item.folder.as_posix() for item in inputs] == ["z", "a study", "a study/study"] and not problems
     found, _ = collect([tmp_path / "in" / "a study"])
     assert {item.path.name for item in found} == {"s.dcm", "t.dcm", "z.dcm"}, "a link that is named itself"
+
+
+# ---- empty names
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "", "-o", "out"],
+        ["segment", "a.dcm", "", "-o", "out"],
+        ["segment", "a.dcm", "-o", "out", "--cluster", ""],
+        ["segment", "a.dcm", "-o", "out", "--json", ""],
+        ["info", ""],
+        ["train", "", "-o", "new"],
+        ["train", "data", "-o", ""],
+        ["train", "data", "-o", "new", "--from", ""],
+        ["train", "data", "-o", "new", "--work", ""],
+        ["train", "data", "-o", "new", "--config", ""],
+        ["train", "data", "-o", "new", "--name", ""],
+    ],
+)
+def test_an_empty_name_is_no_folder(arguments, call, capsys):
+    assert call(*arguments) == 2
+    printed, complaints = capsys.readouterr()
+    assert printed == "" and complaints.endswith("the name is empty\n") and not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["segment", "a.dcm", "-o", "out", "--score-threshold", "abc"], "'abc' is no number"),
+        (["segment", "a.dcm", "-o", "out", "--score-threshold", "nan"], "nan is not between 0 and 1"),
+        (["segment", "a.dcm", "-o", "out", "--jobs", "two"], "'two' is no whole number"),
+        (["segment", "a.dcm", "-o", "out", "--jobs", "0"], "0 is not 1 or more"),
+        (["train", "data", "-o", "new", "--minutes", "long"], "'long' is no number"),
+    ],
+)
+def test_what_is_no_number_is_called_that(arguments, words, call, capsys):
+    assert call(*arguments) == 2
+    complaints = capsys.readouterr().err
+    assert complaints.endswith(f"{words}\n") and "invalid _" not in complaints

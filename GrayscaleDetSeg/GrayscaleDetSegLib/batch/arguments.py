@@ -94,7 +94,7 @@ def _segment(commands) -> None:
 
 
 def _segmenting(command: argparse.ArgumentParser) -> None:
-    command.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files, or folders with all below them")
+    command.add_argument("inputs", nargs="+", type=_path, metavar="INPUT", help="files, or folders with all below them")
     command.add_argument(
         "-o", "--output", type=_path, metavar="DIR", help="where the results go; made if it is missing"
     )
@@ -107,6 +107,7 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--json",
+        type=_name,
         metavar="FILE",
         help="also write the results to this file, or to standard output if it is -: the content of NAME.json for one "
         "input, a list of them for several (an input that failed stands there with its reason). With - everything else "
@@ -160,6 +161,7 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
     )
     places.add_argument(
         "--cluster",
+        type=_name,
         metavar="ADDRESS",
         help="work on a Dask cluster: the address of its scheduler, whose workers see the same files, or local for one "
         "on this machine with --jobs workers (needs pip install 'grayscale-detseg[cluster]')",
@@ -190,7 +192,7 @@ def _info(commands) -> None:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("inputs", nargs="+", type=Path, metavar="FILE", help="files, or folders with all below them")
+    command.add_argument("inputs", nargs="+", type=_path, metavar="FILE", help="files, or folders with all below them")
     command.add_argument(
         "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several (a - "
         "behind it, for standard output, changes nothing)"
@@ -206,14 +208,14 @@ def _train(commands) -> None:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("data", nargs="+", type=Path, metavar="DATA", help="folders of labelled images")
+    command.add_argument("data", nargs="+", type=_path, metavar="DATA", help="folders of labelled images")
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the new model goes; made at the end"
+        "-o", "--output", type=_path, required=True, metavar="FOLDER", help="where the new model goes; made at the end"
     )
     command.add_argument(
         "--from",
         dest="start",
-        type=Path,
+        type=_path,
         metavar="FOLDER",
         help="the model to start from (default: the one that comes with it)",
     )
@@ -248,9 +250,9 @@ def _train(commands) -> None:
     )
     command.add_argument("--skip-bad", action="store_true", help="train without the images that cannot be used")
     command.add_argument("--overwrite", action="store_true", help="replace the model in --output")
-    command.add_argument("--name", help="the new model's name (default: the name of the output folder)")
-    command.add_argument("--work", type=Path, metavar="DIR", help="folder of the run (default: OUTPUT.work)")
-    command.add_argument("--config", type=Path, metavar="FILE", help="another configuration, a TOML file")
+    command.add_argument("--name", type=_name, help="the new model's name (default: the name of the output folder)")
+    command.add_argument("--work", type=_path, metavar="DIR", help="folder of the run (default: OUTPUT.work)")
+    command.add_argument("--config", type=_path, metavar="FILE", help="another configuration, a TOML file")
     command.add_argument("--seed", type=_whole, metavar="N", help="of all random choices (default: 1)")
     command.add_argument("--threads", type=_count, default=1, metavar="N", help="threads for the networks (default: 1)")
     command.add_argument(
@@ -275,11 +277,15 @@ def _reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--verbose", action="store_true", help="show where in the program a fault happened")
 
 
-def _path(text: str) -> Path:
-    """A path; none is no path, and not the folder that happens to be the current one."""
+def _name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
+    return text
+
+
+def _path(text: str) -> Path:
+    """A path; none is no path, and not the folder that happens to be the current one."""
+    return Path(_name(text))
 
 
 def _model(text: str) -> Path:
@@ -287,22 +293,32 @@ def _model(text: str) -> Path:
     return bundle_folder(_path(text))
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
 def _score(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 
 def _whole(text: str, least: int = 0) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
     if value < least:
         raise argparse.ArgumentTypeError(f"{text} is not {least} or more")
     return value

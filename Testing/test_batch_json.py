@@ -102,3 +102,18 @@ def test_results_spare_the_pixels_of_their_inputs(tmp_path):
     series.mkdir()
     (series / "series.png").touch()
     assert [job.name.name for job in plan([Input(series)], series)] == ["series (2)"]
+
+
+def test_what_is_missing_stands_at_its_place(call, capsys, monkeypatch):
+    """The form of the document says how many were given, whatever became of them."""
+    os.makedirs("empty")
+    given = ["a.dcm", "gone", "bad.dcm", "empty", "lost", "b.dcm"]
+    assert call(*given, "--json", "-") == 3
+    of_segment = json.loads(capsys.readouterr().out)
+    assert command.main(["info", *given, "--json"], read=fake_reader) == 3
+    of_info = json.loads(capsys.readouterr().out)
+    assert [item.get("file") or item["input"]["file"] for item in of_segment] == given
+    assert [item["file"] for item in of_info] == given
+    assert [item.get("reason") for item in of_info][1] == "There is no such file or folder."
+    assert command.main(["info", "a.dcm", "gone", "--json"], read=fake_reader) == 3
+    assert len(json.loads(capsys.readouterr().out)) == 2

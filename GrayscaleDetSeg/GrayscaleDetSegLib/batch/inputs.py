@@ -7,11 +7,12 @@ import stat
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import RadiographError, one_line
 from ..core.reading.readers import extensions
+from .plain import failure
 
 SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
 """The endings of the files of a result that the software itself writes, see ``writers``."""
@@ -72,10 +73,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Problem:
-    """A path that was given but holds nothing to segment, and why."""
+    """A path that was given but holds nothing to segment.
+
+    Parameters
+    ----------
+    path : Path
+    reason : str
+        Why it does not.
+    before : int
+        How many inputs were found before it.
+    """
 
     path: Path
     reason: str
+    before: int = 0
 
 
 def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[list[Input], list[Problem]]:
@@ -108,19 +119,20 @@ def gathered(
         What a folder without inputs lacks, for the message.
     """
     inputs: dict[Path, Input] = {}
-    problems = []
+    problems: list[Problem] = []
     for path in map(Path, paths):
+        found, wrong = [], []
         if os.path.isdir(path):
             unreadable: list[OSError] = []
             found = list(walk(path, unreadable))
-            problems += [_problem(Path(error.filename or path), error) for error in unreadable]
+            wrong = [_problem(Path(error.filename or path), error) for error in unreadable]
             if not found and not unreadable:
-                problems.append(Problem(path, f"The folder holds no {what}."))
+                wrong = [Problem(path, f"The folder holds no {what}.")]
         elif os.path.lexists(path):
             found = [Input(path)]
         else:
-            found = []
-            problems.append(_not_there(path))
+            wrong = [_not_there(path)]
+        problems += [replace(problem, before=len(inputs)) for problem in wrong]
         for item in found:
             inputs.setdefault(Path(os.path.realpath(item.path)), item)
     return list(inputs.values()), problems
@@ -139,6 +151,14 @@ def collected(
     if not inputs:
         complain("There is nothing to do: no inputs were found.")
     return inputs, problems
+
+
+def documents_of_all(documents: Iterable[dict], problems: Sequence[Problem]) -> list[dict]:
+    """What became of all that was given, in its order: `documents` of the inputs that were found, and the problems."""
+    told = list(documents)
+    for problem in reversed(problems):  # from behind, so that the places before stay
+        told.insert(problem.before, failure(problem.path, problem.reason))
+    return told
 
 
 def _not_there(path: Path) -> Problem:

@@ -99,7 +99,7 @@ def _after_stop(command: str) -> str:
 
 def _info(arguments: argparse.Namespace, console: Console, read) -> int:
     from ..core.reading import describe, describe_text, read_radiograph
-    from .inputs import collected
+    from .inputs import collected, documents_of_all
 
     # with --json, - is where the text goes, as everywhere: standard output
     paths = [path for path in arguments.inputs if not (arguments.json and str(path) == "-")]
@@ -123,6 +123,7 @@ def _info(arguments: argparse.Namespace, console: Console, read) -> int:
         if not arguments.json:
             console.say(("\n" if index else "") + describe_text(radiograph))
     if arguments.json:
+        documents = documents_of_all(documents, problems)
         console.say(dumps(documents[0] if len(documents) == 1 else documents))
     if has_fault:
         return FAULT

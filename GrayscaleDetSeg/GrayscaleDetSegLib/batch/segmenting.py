@@ -19,7 +19,7 @@ from ..core.weights import Bundle
 from . import json_file, outputs
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, OK, options_of
 from .console import Console
-from .inputs import Job, collect, collected, plan
+from .inputs import Job, collect, collected, documents_of_all, plan
 from .places import LOCAL, cluster, processes
 from .plain import dumps, failure
 from .process import JobResult, finished, made_with_of, process
@@ -86,7 +86,7 @@ def segment(
     of_these = f", {tally.kept} of them before" if tally.kept else ""
     console.say(f"{len(jobs) - tally.failed} done{of_these}, {failed} failed.")
     if document_is_wanted:
-        documents = [failure(problem.path, problem.reason) for problem in problems] + tally.documents
+        documents = documents_of_all(tally.documents, problems)
         text = dumps(documents[0] if len(documents) == 1 else documents) + "\n"
         json_file.deliver(text, document, arguments.overwrite)
     if tally.has_fault:

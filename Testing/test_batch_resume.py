@@ -80,3 +80,33 @@ def test_a_report_that_is_nested_too_deep_is_damaged(call, capsys):
     Path("out/a.json").write_text("[" * 10**5)
     assert call("a.dcm") == (3, [])
     assert "a.json is damaged, or no report of a result" in capsys.readouterr().err
+
+
+# ---- names
+
+
+def names() -> list[str]:
+    return sorted(path.name for path in Path("out").glob("*.seg.nrrd"))
+
+
+def test_a_result_keeps_its_name_when_another_ending_comes_or_goes(call):
+    Path("x.dcm").touch()
+    assert call("x.dcm", "a.dcm") == (0, ["x.dcm", "a.dcm"])
+    Path("x.png").touch()
+    for named in (("x.png", "a.dcm", "x.dcm"), (str(Path.cwd()),)):
+        code, done = call(*named)
+        assert code == 0 and "x.dcm" not in done and "a.dcm" not in done
+        assert {"a.seg.nrrd", "x.png.seg.nrrd", "x.seg.nrrd"} <= set(names()) and "x.dcm.seg.nrrd" not in names()
+    assert call("x.png") == (0, []) and "x.seg.nrrd" in names()
+
+
+def test_files_of_one_name_keep_their_results_apart(call):
+    for folder in "pq":
+        Path(folder).mkdir()
+        Path(folder, "x.png").write_bytes(folder.encode())
+    assert call("p/x.png", "q/x.png") == (0, ["x.png", "x.png"])
+    before = names()
+    for named in (("p/x.png", "q/x.png"), ("q/x.png", "p/x.png")):
+        assert call(*named) == (0, []) and names() == before
+    Path("out/x.png.json").write_text("[" * 10**5)
+    assert call("p/x.png", "q/x.png") == (3, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections import Counter, deque
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from ..core.errors import RadiographError, one_line
 from ..core.reading.readers import extensions
-from .plain import failure
+from .plain import failure, printable
 
 SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
 """The endings of the files of a result that the software itself writes, see ``writers``."""
@@ -234,22 +235,36 @@ def stem(name: str) -> str:
     return name
 
 
-def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUTPUTS) -> list[Job]:
+def plan(
+    inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUTPUTS, resume: bool = False
+) -> list[Job]:
     """One job per input, with names that are unique in the output folder `directory` and spare the inputs.
 
     A result is called as its input without the extension. Where that would make two results the same, or write over
     an input, the extension stays in the name, and where that is not enough a number is added. Upper and lower case
-    count as the same, because some file systems say so.
+    count as the same, because some file systems say so. To `resume`, an input whose result is there under one of the
+    first two names keeps that name, whichever inputs have come or gone meanwhile.
     """
     wanted = Counter(_key(item.folder / stem(item.path.name)) for item in inputs)
+    alike = Counter(item.folder / item.path.name for item in inputs)
     sources = {file_key(path) for item in inputs for path in _sources(item.path)}
-    root, taken, jobs = Path(os.path.realpath(directory)), set(), []
+    root, taken = Path(os.path.realpath(directory)), set()
+    names: dict[Input, Path] = {}
 
     def free(name: Path) -> bool:
         results = Job(name, name).outputs(root, suffixes)
         return _key(name) not in taken and not any(_key(path) in sources for path in results)
 
+    for item in inputs if resume else ():
+        plain, whole = item.folder / stem(item.path.name), item.folder / item.path.name
+        if wanted[_key(plain)] > 1 or os.path.lexists(root / f"{whole}{REPORT}"):
+            for name in filter(free, (plain, whole)):
+                if item not in names and _is_of(root / f"{name}{REPORT}", item.path, alike[whole] == 1):
+                    names[item] = name
+                    taken.add(_key(name))
     for item in inputs:
+        if item in names:
+            continue
         name = item.folder / stem(item.path.name)
         if wanted[_key(name)] > 1 or not free(name):
             name = item.folder / item.path.name
@@ -258,8 +273,17 @@ def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUT
             name = item.folder / f"{item.path.name} ({number})"
             number += 1
         taken.add(_key(name))
-        jobs.append(Job(item.path, name))
-    return jobs
+        names[item] = name
+    return [Job(item.path, names[item]) for item in inputs]
+
+
+def _is_of(report: Path, path: Path, is_alone: bool) -> bool:
+    """Whether a report is of the file `path`; one that `is_alone` with its name may have been called otherwise."""
+    try:
+        file = Path(json.loads(report.read_text(encoding="utf-8"))["input"]["file"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return str(file) == printable(path) or is_alone and file.name == printable(path.name)
 
 
 def _sources(path: Path) -> Iterator[Path]:

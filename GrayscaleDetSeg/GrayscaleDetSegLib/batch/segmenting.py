@@ -52,7 +52,7 @@ def segment(
         console.complain(problem)
     if arguments.method is not None:
         registry().get(arguments.method)  # a package that is broken is said before a model is loaded
-    planned = plan(inputs, arguments.output or Path(), suffixes)
+    planned = plan(inputs, arguments.output or Path(), suffixes, arguments.resume)
     if document is not None:
         json_file.check(document, arguments.overwrite, planned, arguments.output, suffixes)
     jobs = _jobs(arguments, planned)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while several processes work: the first one ends the run, those that follow disturb nothing."""
+"""Ctrl-C and SIGTERM: the first one ends the run, those that follow disturb nothing; and streams that take nothing."""
 
 from __future__ import annotations
 
@@ -81,3 +81,34 @@ def test_a_cluster_is_left_without_a_fault(tmp_path):
         results = run(jobs, SegmentOptions(), place, place_work.work)
         assert next(results).message == "done"
         results.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    ("arguments", "redirected", "code"),
+    [
+        ("segment a.dcm -o out", ">&-", 2),
+        ("segment a.dcm -o out", "> /dev/full", 2),
+        ("segment a.dcm --json -", "> /dev/full", 2),
+        ("info a.dcm", "> /dev/full", 2),
+        ("segment a.dcm gone.dcm -o out", "2> /dev/full", 3),
+        ("segment a.dcm gone.dcm -o out", "2>&-", 3),
+    ],
+)
+def test_an_output_that_cannot_be_written_to_is_told_in_a_sentence(arguments, redirected, code, tmp_path):
+    (tmp_path / "a.dcm").touch()
+    script = (
+        "from GrayscaleDetSegLib.batch import main as command; from Testing.fakes import FakePipeline, fake_reader; "
+        "plain = command.main; command.main = lambda: plain(None, lambda *_: FakePipeline(), fake_reader); "
+        "command.entry()"
+    )
+    root = Path(__file__).resolve().parents[1]
+    path = os.pathsep.join([str(root), str(root / "GrayscaleDetSeg")])
+    done = subprocess.run(f"'{sys.executable}' -c '{script}' {arguments} {redirected}", shell=True, cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == code, done.stderr
+    if code == 2:
+        assert done.stderr.splitlines()[-1].startswith("Nothing can be written to standard output: ")
+        assert "Traceback" not in done.stderr and "fault" not in done.stderr
+    else:
+        assert "1 done, 1 failed." in done.stdout and done.stderr == ""

@@ -29,7 +29,7 @@ METHODS = MethodNames()
 _EXIT_CODES = """exit codes:
   0    all done (an image in which nothing was found counts as done)
   1    a fault of the program or its installation; --verbose shows where
-  2    bad arguments: also no inputs found, or an output folder that cannot be written to
+  2    bad arguments: also no inputs found, or an output (folder, file, stream) that cannot be written to
   3    some inputs failed, each named with its reason; the others are done (train: nothing was done)
   4    the model's weights are missing or damaged, or a Python package that is needed is missing
   130  interrupted (Ctrl-C), 143 terminated; no half-written file is left

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..core.errors import OutputError
 from . import outputs
+from .console import put
 from .inputs import REPORT, SEGMENTATION, Job, file_key
 from .plain import SCHEMAS
 
@@ -60,8 +61,7 @@ def deliver(text: str, path: Path | None, overwrite: bool = False) -> None:
         If it cannot be written, or another program has put there meanwhile what may not be replaced.
     """
     if path is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        put(sys.stdout, text)
         return
     _check_replaceable(path, overwrite)
     aside = path.with_name(f".{uuid.uuid4().hex}.json")

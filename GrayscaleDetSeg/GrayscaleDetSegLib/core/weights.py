@@ -62,7 +62,7 @@ class Bundle:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise WeightsError(f"There is no model bundle in {folder}: {MANIFEST} is missing; reinstall it.") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WeightsError(f"The model manifest {path} cannot be read ({error}); reinstall the bundle.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "networks" not in manifest:
             raise WeightsError(f"The model manifest {path} is not of format {FORMAT}; use a matching version.")

@@ -103,10 +103,10 @@ def _slices_of(files: list[Path], name: str) -> list[Path]:
         return re.sub(r"[0-9]+", "0", path.name.lower())
 
     kinds = {kind(path) for path in slices}
-    for path, error in others.items():
+    for path, unread in others.items():
         if kind(path) in kinds:
-            if error is not None:
-                state = f"cannot be read ({error.strerror})"
+            if unread is not None:
+                state = f"cannot be read ({unread.strerror})"
             else:
                 state = f"is {'damaged' if path.stat().st_size else 'empty (0 bytes)'}"
             raise RadiographError(

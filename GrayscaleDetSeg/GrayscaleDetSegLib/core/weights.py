@@ -57,7 +57,7 @@ class Bundle:
         folder = bundle_folder(folder) if folder is not None else shipped_bundle()
         path = folder / MANIFEST
         if is_named and not os.path.isdir(folder):
-            raise WeightsError(f"There is no model bundle in {folder}: {_no_folder(folder)}; check the path.")
+            raise WeightsError(_no_bundle(folder))
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -202,12 +202,12 @@ class Bundle:
         return fold_batch_norms(self.load_into(mirrored(network), name).to(device))
 
 
-def _no_folder(path: Path) -> str:
-    """Why a path is no folder, as the rest of a sentence."""
+def _no_bundle(folder: Path) -> str:
+    """Why there is no bundle where there is no folder."""
     try:
-        os.stat(path)
+        os.stat(folder)
     except (FileNotFoundError, NotADirectoryError):
-        return "there is no such folder"
+        return f"There is no model bundle in {folder}: there is no such folder; check the path."
     except OSError as error:
-        return f"it cannot be looked at ({error.strerror})"
-    return "it is a file, not a folder"
+        return f"The model bundle {folder} cannot be looked at: {error.strerror}; check the path."
+    return f"There is no model bundle in {folder}: it is a file, not a folder; check the path."

@@ -25,6 +25,9 @@ def work(job: Job, options: SegmentOptions) -> JobResult:
     if name.startswith("hangs"):
         (here / f"{name} {os.getpid()}").touch()
         time.sleep(120)
+    if name.startswith("slow"):
+        (here / name).touch()
+        time.sleep(0.3)
     return JobResult(job, {"by": os.getpid(), "method": options.method}, "done")
 
 

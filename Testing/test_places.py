@@ -246,7 +246,7 @@ def test_complete_results_are_left_as_they_are(call, capsys):
         (lambda: Path("b.dcm").write_bytes(b"another"), "made with another file"),
         (lambda: os.utime("b.dcm", (1, 1)), "made with another file"),
         (lambda: Path("out/b.seg.nrrd").unlink(), "not complete (b.seg.nrrd is missing"),
-        (lambda: Path("out/b.seg.nrrd").write_bytes(b""), "not complete (b.seg.nrrd is missing or empty"),
+        (lambda: Path("out/b.seg.nrrd").write_bytes(b""), "not complete (b.seg.nrrd is missing or cut short"),
         (lambda: Path("out/b.json").unlink(), "not complete (b.json is missing"),
         (lambda: Path("out/b.json").write_text("{}"), "b.json is damaged"),
         (lambda: Path("out/b.json").write_text("["), "b.json is damaged"),

@@ -120,7 +120,16 @@ def test_a_missing_folder_and_manifest(bundle):
     refuses(bundle, "manifest.json is missing")
 
 
-@pytest.mark.parametrize("text", ["", "{", "\xff", "[1, 2]", "null", "{}", '{"format": 2, "networks": {}}'])
+@pytest.mark.parametrize("key", ["overlaps", "clean_up"])
+@pytest.mark.parametrize("value", [None, [], "all"])
+def test_settings_of_another_form(bundle, key, value):
+    edit(bundle, lambda manifest: manifest.update({key: value}))
+    refuses(bundle, "incomplete or does not fit this version")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "\xff", "[1, 2]", "null", "{}", '{"format": 2, "networks": {}}', "[" * 10**5]
+)
 def test_manifests_that_are_none(bundle, text):
     (bundle / MANIFEST).write_bytes(text.encode("latin-1"))
     refuses(bundle, "cannot be read|not of format 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def gather(folders: list[Path], is_complete: bool = False, work: Path | None = N
         If a folder is none, nothing can be used, or two labels differ in capitals alone.
     """
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise FineTuningError(f"{folder} is no folder; give the folder of a set of labelled images.")
     found = check([folder.resolve() for folder in folders], kept=work)
     if not found.cases:

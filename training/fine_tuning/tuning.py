@@ -118,8 +118,13 @@ def tune(request: TrainingRequest, say: Callable[[str], None], draw: Callable[[i
 
 def _check_output(request: TrainingRequest) -> None:
     for folder in (request.output, request.work):
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise FineTuningError(f"{folder} is a file; give a folder.")
+        if folder is None:
+            continue
+        try:
+            if folder.exists() and not folder.is_dir():
+                raise FineTuningError(f"{folder} is a file; give a folder.")
+        except OSError as error:
+            raise FineTuningError(f"{folder} cannot be looked at: {error.strerror}; give another folder.") from error
     if request.output.exists() and any(request.output.iterdir()):
         if not request.overwrite:
             raise FineTuningError(f"{request.output} exists already: use another output folder, or --overwrite.")

@@ -29,7 +29,7 @@ METHODS = MethodNames()
 _EXIT_CODES = """exit codes:
   0    all done (an image in which nothing was found counts as done)
   1    a fault of the program or its installation; --verbose shows where
-  2    bad arguments: also no inputs found, or an output folder that cannot be written to
+  2    bad arguments: also no inputs found, or an output (folder, file, stream) that cannot be written to
   3    some inputs failed, each named with its reason; the others are done (train: nothing was done)
   4    the model's weights are missing or damaged, or a Python package that is needed is missing
   130  interrupted (Ctrl-C), 143 terminated; no half-written file is left
@@ -94,7 +94,7 @@ def _segment(commands) -> None:
 
 
 def _segmenting(command: argparse.ArgumentParser) -> None:
-    command.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files, or folders with all below them")
+    command.add_argument("inputs", nargs="+", type=_path, metavar="INPUT", help="files, or folders with all below them")
     command.add_argument(
         "-o", "--output", type=_path, metavar="DIR", help="where the results go; made if it is missing"
     )
@@ -107,10 +107,12 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--json",
+        type=_name,
         metavar="FILE",
         help="also write the results to this file, or to standard output if it is -: the content of NAME.json for one "
         "input, a list of them for several (an input that failed stands there with its reason). With - everything else "
-        "is printed to standard error. With --json no output folder is needed",
+        "is printed to standard error. With --json no output folder is needed. --overwrite replaces only what --json "
+        "has written before",
     )
     command.add_argument(
         "--post-processing",
@@ -159,6 +161,7 @@ def _segmenting(command: argparse.ArgumentParser) -> None:
     )
     places.add_argument(
         "--cluster",
+        type=_name,
         metavar="ADDRESS",
         help="work on a Dask cluster: the address of its scheduler, whose workers see the same files, or local for one "
         "on this machine with --jobs workers (needs pip install 'grayscale-detseg[cluster]')",
@@ -189,7 +192,7 @@ def _info(commands) -> None:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("inputs", nargs="+", type=Path, metavar="FILE", help="files, or folders with all below them")
+    command.add_argument("inputs", nargs="+", type=_path, metavar="FILE", help="files, or folders with all below them")
     command.add_argument(
         "--json", action="store_true", help="as JSON: an object for one input, a list of objects for several (a - "
         "behind it, for standard output, changes nothing)"
@@ -205,14 +208,14 @@ def _train(commands) -> None:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("data", nargs="+", type=Path, metavar="DATA", help="folders of labelled images")
+    command.add_argument("data", nargs="+", type=_path, metavar="DATA", help="folders of labelled images")
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where the new model goes; made at the end"
+        "-o", "--output", type=_path, required=True, metavar="FOLDER", help="where the new model goes; made at the end"
     )
     command.add_argument(
         "--from",
         dest="start",
-        type=Path,
+        type=_path,
         metavar="FOLDER",
         help="the model to start from (default: the one that comes with it)",
     )
@@ -247,9 +250,9 @@ def _train(commands) -> None:
     )
     command.add_argument("--skip-bad", action="store_true", help="train without the images that cannot be used")
     command.add_argument("--overwrite", action="store_true", help="replace the model in --output")
-    command.add_argument("--name", help="the new model's name (default: the name of the output folder)")
-    command.add_argument("--work", type=Path, metavar="DIR", help="folder of the run (default: OUTPUT.work)")
-    command.add_argument("--config", type=Path, metavar="FILE", help="another configuration, a TOML file")
+    command.add_argument("--name", type=_name, help="the new model's name (default: the name of the output folder)")
+    command.add_argument("--work", type=_path, metavar="DIR", help="folder of the run (default: OUTPUT.work)")
+    command.add_argument("--config", type=_path, metavar="FILE", help="another configuration, a TOML file")
     command.add_argument("--seed", type=_whole, metavar="N", help="of all random choices (default: 1)")
     command.add_argument("--threads", type=_count, default=1, metavar="N", help="threads for the networks (default: 1)")
     command.add_argument(
@@ -274,11 +277,15 @@ def _reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--verbose", action="store_true", help="show where in the program a fault happened")
 
 
-def _path(text: str) -> Path:
-    """A path; none is no path, and not the folder that happens to be the current one."""
+def _name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
+    return text
+
+
+def _path(text: str) -> Path:
+    """A path; none is no path, and not the folder that happens to be the current one."""
+    return Path(_name(text))
 
 
 def _model(text: str) -> Path:
@@ -286,22 +293,32 @@ def _model(text: str) -> Path:
     return bundle_folder(_path(text))
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
 def _score(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 
 def _whole(text: str, least: int = 0) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
     if value < least:
         raise argparse.ArgumentTypeError(f"{text} is not {least} or more")
     return value

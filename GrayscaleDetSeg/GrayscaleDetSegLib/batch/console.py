@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from typing import TextIO
 
-from ..core.errors import one_line
+from ..core.errors import OutputError, one_line
 from .plain import printable
+from .silence import discard
 
 _BAR = 24
+
+
+def put(stream: TextIO | None, text: str) -> None:
+    """Write `text` to a stream of the process, which is None where it was closed from the beginning.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; what follows is then written nowhere.
+    BrokenPipeError
+        If whoever read it has left.
+    """
+    if stream is None:
+        raise OutputError("Nothing can be written to standard output: it is closed.")
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with suppress(OSError, ValueError):  # what it holds would be tried again at the very end
+            discard(stream.fileno())
+        raise OutputError(f"Nothing can be written to standard output: {error.strerror}.") from error
 
 
 class Console:
@@ -16,13 +41,13 @@ class Console:
 
     Parameters
     ----------
-    lines : text stream
+    lines : text stream or None
         Takes what was done.
-    errors : text stream
-        Takes what failed, and the progress if it is a terminal.
+    errors : text stream or None
+        Takes what failed, and the progress if it is a terminal. Where it cannot be written to, nobody is told.
     """
 
-    def __init__(self, lines: TextIO, errors: TextIO) -> None:
+    def __init__(self, lines: TextIO | None, errors: TextIO | None) -> None:
         self._lines, self._errors = lines, errors
         self._live = bool(getattr(errors, "isatty", lambda: False)())
         self._drawn, self._done, self._total, self._name = False, 0, 0, ""
@@ -66,18 +91,21 @@ class Console:
 
     def close(self) -> None:
         """Take the line of progress away."""
-        if self._drawn:
+        if self._drawn and self._errors is not None:
             self._errors.write("\r\x1b[K")
             self._errors.flush()
             self._drawn = False
 
-    def _line(self, stream: TextIO, text: str) -> None:
+    def _line(self, stream: TextIO | None, text: str) -> None:
         self.close()
-        stream.write(printable(text) + "\n")
-        stream.flush()
+        try:
+            put(stream, printable(text) + "\n")
+        except OutputError:
+            if stream is not self._errors:
+                raise
 
     def _draw(self, text: str) -> None:
-        if not self._live or self._total == 0:
+        if not self._live or self._errors is None or self._total == 0:
             return
         filled = round(_BAR * self._done / self._total)
         head = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total} "

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections import Counter
+import stat
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.errors import one_line
+from ..core.errors import RadiographError, one_line
 from ..core.reading.readers import extensions
+from .plain import failure, printable
 
 SEGMENTATION, REPORT, OVERLAY = OUTPUTS = (".seg.nrrd", ".json", ".png")
 """The endings of the files of a result that the software itself writes, see ``writers``."""
+_NRRD = (".nhdr", ".nrrd")
+_HEADERS = (*_NRRD, ".mhd", ".mha")  # of files whose pixels may lie in another one
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Problem:
-    """A path that was given but holds nothing to segment, and why."""
+    """A path that was given but holds nothing to segment.
+
+    Parameters
+    ----------
+    path : Path
+    reason : str
+        Why it does not.
+    before : int
+        How many inputs were found before it.
+    """
 
     path: Path
     reason: str
+    before: int = 0
 
 
 def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[list[Input], list[Problem]]:
@@ -104,19 +120,20 @@ def gathered(
         What a folder without inputs lacks, for the message.
     """
     inputs: dict[Path, Input] = {}
-    problems = []
+    problems: list[Problem] = []
     for path in map(Path, paths):
-        if path.is_dir():
+        found, wrong = [], []
+        if os.path.isdir(path):
             unreadable: list[OSError] = []
             found = list(walk(path, unreadable))
-            problems += [Problem(Path(error.filename or path), f"{error.strerror}.") for error in unreadable]
+            wrong = [_problem(Path(error.filename or path), error) for error in unreadable]
             if not found and not unreadable:
-                problems.append(Problem(path, f"The folder holds no {what}."))
+                wrong = [Problem(path, f"The folder holds no {what}.")]
         elif os.path.lexists(path):
             found = [Input(path)]
         else:
-            found = []
-            problems.append(Problem(path, "There is no such file or folder."))
+            wrong = [_not_there(path)]
+        problems += [replace(problem, before=len(inputs)) for problem in wrong]
         for item in found:
             inputs.setdefault(Path(os.path.realpath(item.path)), item)
     return list(inputs.values()), problems
@@ -137,18 +154,62 @@ def collected(
     return inputs, problems
 
 
+def documents_of_all(documents: Iterable[dict], problems: Sequence[Problem]) -> list[dict]:
+    """What became of all that was given, in its order: `documents` of the inputs that were found, and the problems."""
+    told = list(documents)
+    for problem in reversed(problems):  # from behind, so that the places before stay
+        told.insert(problem.before, failure(problem.path, problem.reason))
+    return told
+
+
+def _not_there(path: Path) -> Problem:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return _problem(path, error)
+    return Problem(path, "There is no such file or folder.")  # it came this very moment
+
+
+def _problem(path: Path, error: OSError) -> Problem:
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return Problem(path, f"{error.strerror}.")
+    is_link = os.path.islink(path)
+    return Problem(path, "The link leads nowhere." if is_link else "There is no such file or folder.")
+
+
+def folders_below(folder: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the names of its files; nothing that is hidden, all sorted.
+
+    Folders that are linked come behind the others. Each folder comes once, however many links lead to it, and none
+    does that the first folder lies in.
+    """
+    seen, waiting = {str(parent) for parent in Path(os.path.realpath(folder)).parents}, deque([folder])
+    while waiting:
+        for root, folders, names in os.walk(waiting.popleft(), onerror=unreadable.append):
+            real = os.path.realpath(root)
+            folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+            if real in seen:
+                continue
+            seen.add(real)
+            waiting.extend(path for name in folders if (path := Path(root, name)).is_symlink())
+            yield Path(root), sorted(name for name in names if not name.startswith("."))
+
+
 def _walk(folder: Path, unreadable: list[OSError], suffixes: Sequence[str]) -> Iterator[Path]:
     """The files of a folder that count, sorted, folder by folder."""
     known = extensions()
-    for root, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for root, names in folders_below(folder, unreadable):
         here = set(names)
-        for name in sorted(names):
-            path = Path(root, name)
-            if name.startswith(".") or name.upper() == "DICOMDIR" or _is_ours(name, here, suffixes):
+        for name in names:
+            if name.upper() == "DICOMDIR" or _is_ours(name, here, suffixes):
                 continue
-            if path.is_file() and (name.lower().endswith(known) or _is_dicom(path)):
-                yield path
+            path, is_known = root / name, name.lower().endswith(known)
+            try:
+                if stat.S_ISREG(os.stat(path).st_mode) and (is_known or _is_dicom(path)):
+                    yield path
+            except OSError as error:
+                if is_known or not isinstance(error, FileNotFoundError):  # any other link may lead nowhere
+                    unreadable.append(error)
 
 
 def _is_ours(name: str, neighbours: set[str], suffixes: Sequence[str]) -> bool:
@@ -162,11 +223,8 @@ def _is_ours(name: str, neighbours: set[str], suffixes: Sequence[str]) -> bool:
 
 
 def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
 
 
 def stem(name: str) -> str:
@@ -177,22 +235,36 @@ def stem(name: str) -> str:
     return name
 
 
-def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUTPUTS) -> list[Job]:
+def plan(
+    inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUTPUTS, resume: bool = False
+) -> list[Job]:
     """One job per input, with names that are unique in the output folder `directory` and spare the inputs.
 
     A result is called as its input without the extension. Where that would make two results the same, or write over
     an input, the extension stays in the name, and where that is not enough a number is added. Upper and lower case
-    count as the same, because some file systems say so.
+    count as the same, because some file systems say so. To `resume`, an input whose result is there under one of the
+    first two names keeps that name, whichever inputs have come or gone meanwhile.
     """
     wanted = Counter(_key(item.folder / stem(item.path.name)) for item in inputs)
-    sources = {file_key(item.path) for item in inputs}
-    root, taken, jobs = Path(os.path.realpath(directory)), set(), []
+    alike = Counter(item.folder / item.path.name for item in inputs)
+    sources = {file_key(path) for item in inputs for path in _sources(item.path)}
+    root, taken = Path(os.path.realpath(directory)), set()
+    names: dict[Input, Path] = {}
 
     def free(name: Path) -> bool:
         results = Job(name, name).outputs(root, suffixes)
         return _key(name) not in taken and not any(_key(path) in sources for path in results)
 
+    for item in inputs if resume else ():
+        plain, whole = item.folder / stem(item.path.name), item.folder / item.path.name
+        if wanted[_key(plain)] > 1 or os.path.lexists(root / f"{whole}{REPORT}"):
+            for name in filter(free, (plain, whole)):
+                if item not in names and _is_of(root / f"{name}{REPORT}", item.path, alike[whole] == 1):
+                    names[item] = name
+                    taken.add(_key(name))
     for item in inputs:
+        if item in names:
+            continue
         name = item.folder / stem(item.path.name)
         if wanted[_key(name)] > 1 or not free(name):
             name = item.folder / item.path.name
@@ -201,8 +273,34 @@ def plan(inputs: Sequence[Input], directory: Path, suffixes: Sequence[str] = OUT
             name = item.folder / f"{item.path.name} ({number})"
             number += 1
         taken.add(_key(name))
-        jobs.append(Job(item.path, name))
-    return jobs
+        names[item] = name
+    return [Job(item.path, names[item]) for item in inputs]
+
+
+def _is_of(report: Path, path: Path, is_alone: bool) -> bool:
+    """Whether a report is of the file `path`; one that `is_alone` with its name may have been called otherwise."""
+    try:
+        file = Path(json.loads(report.read_text(encoding="utf-8"))["input"]["file"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return str(file) == printable(path) or is_alone and file.name == printable(path.name)
+
+
+def _sources(path: Path) -> Iterator[Path]:
+    """The files of an input: beside its own the one that holds its pixels, or the slices of a folder."""
+    yield path
+    try:
+        if path.is_dir():
+            yield from path.iterdir()
+        elif path.name.lower().endswith(_HEADERS):
+            from ..core.reading.common import Undecodable
+            from ..core.reading.text_headers import read_metaimage_header, read_nrrd_header
+
+            header = read_nrrd_header if path.name.lower().endswith(_NRRD) else read_metaimage_header
+            with suppress(RadiographError, Undecodable):  # whoever reads it will say so
+                yield header(path).file
+    except OSError:  # the same
+        return
 
 
 def file_key(path: Path) -> str:

@@ -99,7 +99,7 @@ def _after_stop(command: str) -> str:
 
 def _info(arguments: argparse.Namespace, console: Console, read) -> int:
     from ..core.reading import describe, describe_text, read_radiograph
-    from .inputs import collected
+    from .inputs import collected, documents_of_all
 
     # with --json, - is where the text goes, as everywhere: standard output
     paths = [path for path in arguments.inputs if not (arguments.json and str(path) == "-")]
@@ -123,6 +123,7 @@ def _info(arguments: argparse.Namespace, console: Console, read) -> int:
         if not arguments.json:
             console.say(("\n" if index else "") + describe_text(radiograph))
     if arguments.json:
+        documents = documents_of_all(documents, problems)
         console.say(dumps(documents[0] if len(documents) == 1 else documents))
     if has_fault:
         return FAULT
@@ -137,17 +138,20 @@ def _trace(console: Console, error: Exception, verbose: bool) -> None:
         console.complain("(--verbose shows where in the program.)")
 
 
-def _terminate(_number, _frame) -> None:
-    raise Terminated
+def _stop(number: int, _frame: object) -> None:
+    """End what runs. Signals that follow change nothing: they would break into the cleaning up, which may then hang."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: None)  # not SIG_IGN: Python complains of one that has come already
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
 
-def as_process(run: Callable[[], int]) -> int:
+def as_process(run: Callable[[], int], is_all: bool = False) -> int:
     """The exit code of `run`, which does what a process does: SIGTERM ends it as cleanly as Ctrl-C.
 
-    Both are listened to while it runs, and left to whoever listened before when it is done.
+    The first of the two that comes counts. Both are listened to while it runs, and left to whoever listened before when
+    it is done; where it `is_all` that the process does, nobody listens any more, so that its end is not disturbed.
     """
-    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names of files may be in any script
@@ -163,14 +167,15 @@ def as_process(run: Callable[[], int]) -> int:
     finally:
         for number, handler in before.items():
             # None is a handler that Python did not install and cannot put back
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            handler = signal.SIG_DFL if handler is None else handler
+            signal.signal(number, signal.SIG_IGN if is_all else handler)
 
 
 def entry() -> None:
     """The command as a process."""
     one_for_numpy()
     quiet_process("--verbose" in sys.argv)
-    sys.exit(as_process(main))
+    sys.exit(as_process(main, is_all=True))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def prepare(directory: Path) -> None:
     OutputError
         If it is a file, or nothing can be written there.
     """
-    if directory.exists() and not directory.is_dir():
+    if os.path.exists(directory) and not os.path.isdir(directory):
         raise OutputError(f"The output folder {directory} is a file: give a folder.")
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -50,11 +50,17 @@ def prepare(directory: Path) -> None:
 
 
 def check_free(files: Sequence[Path], overwrite: bool) -> None:
-    """Raise OutputError if one of `files` exists already and may not be overwritten."""
+    """Raise OutputError if one of `files` exists already and may not be overwritten, or has a name that none can."""
     for path in files:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise OutputError(f"{path} cannot be written: it is a folder.")
-        if not overwrite and os.path.lexists(path):
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+        if not overwrite:
             raise OutputError(f"{path} exists already: use another output folder, or --overwrite.")
 
 
@@ -116,18 +122,24 @@ def write(
 def recover(folder: Path) -> bool:
     """Clear up after processes of this machine that died while they wrote to `folder`; whether there were any.
 
-    Where all files of a result had been written, and only renaming was not done, they get their names.
+    Where all files of a result had been written, and only renaming was not done, they get their names. What cannot be
+    renamed stays for another time.
     """
     found = False
+    if not os.path.isdir(folder):
+        return found
     for aside in folder.glob(f"{_ASIDE}*-*-*"):
         host, number, _ = aside.name[len(_ASIDE) :].rsplit("-", 2)
         if host != _here() or not number.isdigit() or _is_alive(int(number)):
             continue
         found = True
-        if (aside / _READY).exists():
-            for draft in aside.iterdir():
-                if draft.name != _READY:
-                    os.replace(draft, folder / draft.name)
+        try:
+            if (aside / _READY).exists():
+                for draft in aside.iterdir():
+                    if draft.name != _READY:
+                        os.replace(draft, folder / draft.name)
+        except OSError:
+            continue
         shutil.rmtree(aside, ignore_errors=True)
     return found
 

@@ -9,8 +9,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from ..core.errors import DependencyError, OutputError
 from .run import Place
@@ -38,12 +39,28 @@ def processes(count: int, verbose: bool = False) -> Place:
         python = _python_of_slicer()
         if python is not None:
             context.set_executable(python)
-        with of_children(threads), ProcessPoolExecutor(
-            count, context, begin_worker, (threads, verbose)
-        ) as executor:
-            yield executor
+        with of_children(threads), _Pool(count, context, begin_worker, (threads, verbose)) as executor:
+            try:
+                yield executor
+            except BaseException:
+                executor.shutdown(wait=False, cancel_futures=True)
+                raise
 
     return Place(opened, 2 * count)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Its processes are deaf to Ctrl-C from their first moment: those that it killed would break the whole pool."""
+
+    def submit(self, *arguments: Any, **options: Any) -> Future:
+        """As that of an executor; it is what starts the processes."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(*arguments, **options)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process begins with the same
+        try:
+            return super().submit(*arguments, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

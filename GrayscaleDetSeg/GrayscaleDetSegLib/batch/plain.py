@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 
 SCHEMA = "grayscale-detseg/result"
+VOLUME_SCHEMA = "grayscale-detseg/volume-result"
 FAILURE_SCHEMA = "grayscale-detseg/failure"
 SCHEMA_VERSION = 3
+SCHEMAS = (SCHEMA, VOLUME_SCHEMA, FAILURE_SCHEMA)
+"""What a document says it is, of those that the command writes."""
 
 # a string cannot hold a line break, so what follows one after a bracket is no text
 _NUMBERS = re.compile(r"\[\n([-+.,eE\d\s]+)\]")

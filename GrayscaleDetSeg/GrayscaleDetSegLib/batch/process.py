@@ -22,7 +22,7 @@ from ..core.weights import MANIFEST, shipped_bundle
 from . import outputs
 from .inputs import REPORT, Job
 from .report import report
-from .writers import writers
+from .writers import is_whole, writers
 
 Stage = Callable[..., None]
 LARGE = 1 << 24
@@ -233,7 +233,7 @@ def _check_unfinished(job: Job, suffixes: list[str], made_with: dict[str, Any]) 
     """
     assert job.directory is not None
     files = job.outputs(job.root / job.directory, suffixes)
-    missing = [path for path in files if not _is_there(path)]
+    missing = [path for path in files if not is_whole(path)]
     if not any(os.path.lexists(path) for path in files):
         return
     (place,) = (path for path in files if path.name.endswith(REPORT))
@@ -242,10 +242,11 @@ def _check_unfinished(job: Job, suffixes: list[str], made_with: dict[str, Any]) 
         before = {**json.loads(place.read_text(encoding="utf-8"))["made_with"], "run": ""}
     except FileNotFoundError:
         before = {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise OutputError(f"{place} is damaged, or no report of a result: {again}") from None
     if missing:
-        raise OutputError(f"The result of {job.path} is not complete ({missing[0].name} is missing or empty): {again}")
+        what = f"{missing[0].name} is missing or cut short"
+        raise OutputError(f"The result of {job.path} is not complete ({what}): {again}")
     different = [name for name in made_with if name != "run" and before.get(name) != made_with[name]]
     words = {"version": "another version", "model_sha256": "another model", "options": "other options",
              "file": "another file, or one that was changed since"}  # fmt: skip
@@ -259,13 +260,9 @@ def _finished(job: Job, names: tuple[Path, ...], made_with: dict[str, Any]) -> d
         document = json.loads((job.root / place).read_text(encoding="utf-8"))
         before = document["made_with"]
         is_same = {**before, "run": ""} == {**made_with, "run": ""} and (job.resume or before["run"] == job.run != "")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return document if is_same and all(map(_is_there, (job.root / path for path in names))) else None
-
-
-def _is_there(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    return document if is_same and all(map(is_whole, (job.root / path for path in names))) else None
 
 
 _kept: tuple[tuple, SegmentationPipeline] | None = None

@@ -26,7 +26,8 @@ class Place:
     Parameters
     ----------
     open : callable () -> context manager of an Executor
-        Called again where the processes of the one before have died.
+        Called again where the processes of the one before have died. What is left by an error drops the jobs that have
+        not begun.
     at_once : int
         Jobs that are handed over at a time: enough that nobody waits.
     death : type of Exception
@@ -85,11 +86,6 @@ def run(
                     breaks += 1
                     if breaks == _BREAKS:
                         raise GrayscaleDetSegError(f"No process can be started to work in ({error}).") from error
-            except BaseException:
-                for future in in_work:
-                    future.cancel()
-                executor.shutdown(wait=False, cancel_futures=True)
-                raise
 
 
 def _done(

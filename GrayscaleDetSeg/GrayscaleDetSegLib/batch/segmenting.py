@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -14,14 +12,14 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.engines import TITLES
-from ..core.errors import OutputError, WeightsError, one_line
+from ..core.errors import WeightsError, one_line
 from ..core.methods.registry import check_method, methods_of, registry
 from ..core.reading.readers import readers
 from ..core.weights import Bundle
-from . import outputs
+from . import json_file, outputs
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, OK, options_of
 from .console import Console
-from .inputs import Job, collect, collected, file_key, plan
+from .inputs import Job, collect, collected, documents_of_all, plan
 from .places import LOCAL, cluster, processes
 from .plain import dumps, failure
 from .process import JobResult, finished, made_with_of, process
@@ -54,9 +52,9 @@ def segment(
         console.complain(problem)
     if arguments.method is not None:
         registry().get(arguments.method)  # a package that is broken is said before a model is loaded
-    planned = plan(inputs, arguments.output or Path(), suffixes)
+    planned = plan(inputs, arguments.output or Path(), suffixes, arguments.resume)
     if document is not None:
-        _check_document(document, arguments, planned, suffixes)
+        json_file.check(document, arguments.overwrite, planned, arguments.output, suffixes)
     jobs = _jobs(arguments, planned)
     options = options_of(arguments)
     if before is not None:
@@ -88,8 +86,9 @@ def segment(
     of_these = f", {tally.kept} of them before" if tally.kept else ""
     console.say(f"{len(jobs) - tally.failed} done{of_these}, {failed} failed.")
     if document_is_wanted:
-        documents = [failure(problem.path, problem.reason) for problem in problems] + tally.documents
-        _deliver(dumps(documents[0] if len(documents) == 1 else documents) + "\n", document)
+        documents = documents_of_all(tally.documents, problems)
+        text = dumps(documents[0] if len(documents) == 1 else documents) + "\n"
+        json_file.deliver(text, document, arguments.overwrite)
     if tally.has_fault:
         return FAULT
     return INPUTS_FAILED if failed else OK
@@ -172,22 +171,6 @@ def _contradiction(arguments: argparse.Namespace) -> str:
     return ""
 
 
-def _check_document(path: Path, arguments: argparse.Namespace, planned: Sequence[Job], suffixes: Sequence[str]) -> None:
-    """Raise OutputError, before any work, if the file of ``--json`` can't be written or would replace what is needed.
-
-    That is an image, which may be the only copy, whatever ``--overwrite`` says, or a file of one of the results.
-    """
-    key = file_key(path)
-    if any(file_key(job.path) == key for job in planned):
-        raise OutputError(f"{path} is one of the inputs: give --json another file.")
-    results = (file for job in planned for file in job.outputs(arguments.output or Path(), suffixes))
-    if arguments.output is not None and any(file_key(file) == key for file in results):
-        raise OutputError(f"{path} is a file of one of the results: give --json another file.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}.")
-    outputs.check_free([path], arguments.overwrite)
-
-
 def _jobs(arguments: argparse.Namespace, planned: Sequence[Job]) -> list[Job]:
     """The jobs with all that their processes need to know."""
     same = {
@@ -240,19 +223,3 @@ def _load_pipeline(folder: Path | None, device: str, engine: str):
     from ..core.loading import load_pipeline
 
     return load_pipeline(folder, device, engine)
-
-
-def _deliver(text: str, path: Path | None) -> None:
-    """Write `text` to standard output or, complete or not at all, to `path`."""
-    if path is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    aside = path.with_name(f".{uuid.uuid4().hex}.json")
-    try:
-        aside.write_bytes(text.encode("utf-8"))
-        os.replace(aside, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        aside.unlink(missing_ok=True)

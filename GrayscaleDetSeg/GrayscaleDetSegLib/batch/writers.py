@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..scene.seg_nrrd import AnyResult
 
 GROUP = "grayscale_detseg.writers"
+_END_OF_PNG = b"IEND\xaeB`\x82"
 
 
 class Writer(Protocol):
@@ -90,6 +91,26 @@ BUILT_IN: tuple[Writer, ...] = (SegmentationWriter(), ReportWriter(), OverlayWri
 def writers() -> Plugins[Writer]:
     """The writers of this process; ``writers.cache_clear()`` looks for installed packages anew."""
     return plugins_of(GROUP, "writer", BUILT_IN, problem_of)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of a result is there to its end, as far as that is told without reading it all.
+
+    Of a file by another package only that it is not empty can be told.
+    """
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+        if size and path.name.endswith(SEGMENTATION):
+            from ..scene import seg_nrrd
+
+            return seg_nrrd.is_whole(path)
+        if size and path.name.endswith(OVERLAY):
+            with path.open("rb") as file:
+                file.seek(max(0, size - len(_END_OF_PNG)))
+                return file.read() == _END_OF_PNG
+    except OSError:
+        return False
+    return size > 0
 
 
 def problem_of(writer: Any, before: Sequence[Writer]) -> str:

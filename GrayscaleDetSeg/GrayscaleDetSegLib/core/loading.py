@@ -56,6 +56,7 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
         if roi_detector is None:
             roi_detector = next(iter(methods.values())).localiser()
         clean_up = PostProcessing.from_dict(bundle.manifest.get("clean_up", {}))
+        overlaps = Overlaps.from_dict(bundle.manifest.get("overlaps", {}))
         polarity = None
         if "polarity" in bundle.manifest["networks"]:
             polarity = PolarityCheck(bundle.ready(PolarityNetwork(), "polarity", chosen.name))
@@ -63,7 +64,6 @@ def load_pipeline(folder: Path | str | None = None, device: str = "auto", engine
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise _misfit(bundle, error) from error
-    overlaps = Overlaps.from_dict(bundle.manifest.get("overlaps", {}))
     return Pipeline(
         roi_detector, methods, polarity, clean_up, bundle.name, chosen.name, chosen.note, overlaps, computing
     )

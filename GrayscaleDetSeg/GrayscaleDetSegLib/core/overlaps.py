@@ -26,7 +26,9 @@ class Overlaps:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Overlaps:
-        """From a model bundle's manifest, parsed JSON."""
+        """From a model bundle's manifest, parsed JSON; raises TypeError if it is of another form."""
+        if not isinstance(values, dict):
+            raise TypeError("its overlaps are no object")
         return cls(bool(values.get("allowed", False)), tuple(tuple(group) for group in values.get("apart", ())))
 
     def may(self, first: str, second: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,15 +56,13 @@ class Bundle:
         is_named = folder is not None
         folder = bundle_folder(folder) if folder is not None else shipped_bundle()
         path = folder / MANIFEST
-        if is_named and not folder.exists():
-            raise WeightsError(f"There is no model bundle in {folder}: there is no such folder; check the path.")
-        if is_named and not folder.is_dir():
-            raise WeightsError(f"There is no model bundle in {folder}: it is a file, not a folder; check the path.")
+        if is_named and not os.path.isdir(folder):
+            raise WeightsError(_no_bundle(folder))
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise WeightsError(f"There is no model bundle in {folder}: {MANIFEST} is missing; reinstall it.") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WeightsError(f"The model manifest {path} cannot be read ({error}); reinstall the bundle.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "networks" not in manifest:
             raise WeightsError(f"The model manifest {path} is not of format {FORMAT}; use a matching version.")
@@ -201,3 +200,14 @@ class Bundle:
         from .layers.torch_parts import mirrored
 
         return fold_batch_norms(self.load_into(mirrored(network), name).to(device))
+
+
+def _no_bundle(folder: Path) -> str:
+    """Why there is no bundle where there is no folder."""
+    try:
+        os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return f"There is no model bundle in {folder}: there is no such folder; check the path."
+    except OSError as error:
+        return f"The model bundle {folder} cannot be looked at: {error.strerror}; check the path."
+    return f"There is no model bundle in {folder}: it is a file, not a folder; check the path."

@@ -6,8 +6,11 @@ extent of its layer.
 
 from __future__ import annotations
 
+import math
+import os
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, Union
 
 import numpy as np
@@ -29,6 +32,7 @@ AT_ONCE = 1 << 18
 """Bytes of label maps that are made at a time."""
 LEVEL = 1
 """Of the compression: label maps are long runs, which more effort hardly makes smaller."""
+_GZIP_TAIL = 4
 
 
 def write(result: AnyResult, file: BinaryIO) -> None:
@@ -61,6 +65,35 @@ def write(result: AnyResult, file: BinaryIO) -> None:
                 masks[index].paint(part[..., layer], window, value)
         file.write(packer.compress(part.data))
     file.write(packer.flush())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there to its end: one that was cut short is told by it, one that was edited is whole.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    fields: dict[bytes, bytes] = {}
+    with path.open("rb") as file:
+        for line in file:
+            name, _, value = line.partition(b":")
+            fields[name.strip()] = value.strip()
+            if not line.strip():
+                break
+        start, end = file.tell(), file.seek(0, os.SEEK_END)
+        file.seek(max(start, end - _GZIP_TAIL))
+        tail = file.read()
+    try:
+        count = math.prod(int(size) for size in fields[b"sizes"].split())
+        encoding = fields[b"encoding"]
+    except (KeyError, ValueError):
+        return False
+    if encoding in (b"gzip", b"gz"):  # its last four bytes count what was packed
+        packed = int.from_bytes(tail, "little")
+        return end - start > _GZIP_TAIL and packed in [count * width % 2**32 for width in (1, 2, 4, 8)]
+    return end - start >= count or encoding != b"raw"
 
 
 def _masks(result: AnyResult) -> list[WindowedMask]:

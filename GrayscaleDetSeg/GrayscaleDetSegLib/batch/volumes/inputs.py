@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ...core.reading.dicom import DicomReader
 from ...core.volumes.files import EXTENSIONS
 from ...core.volumes.series import is_dicom
-from ..inputs import OUTPUTS, SEGMENTATION, Input, Problem, gathered
+from ..inputs import OUTPUTS, SEGMENTATION, Input, Problem, folders_below, gathered
 
 
 def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[list[Input], list[Problem]]:
@@ -21,14 +23,26 @@ def collect(paths: Iterable[Path], suffixes: Sequence[str] = OUTPUTS) -> tuple[l
 
 
 def _walk(folder: Path, unreadable: list[OSError]) -> Iterable[Input]:
-    for root, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(root)
-        shown = [name for name in sorted(names) if not name.startswith(".")]
-        if any(name.upper() != "DICOMDIR" and is_dicom(here / name) for name in shown):
+    for here, names in folders_below(folder, unreadable):
+        if _holds_slices([here / name for name in names if name.upper() != "DICOMDIR"], unreadable):
             named = here if here.name else here.resolve()  # "." has no name
             yield Input(named, here.parent.relative_to(folder) if here != folder else Path())
-        for name in shown:
+        for name in names:
             lower = name.lower()
             if lower.endswith(EXTENSIONS) and not lower.endswith(SEGMENTATION):
                 yield Input(here / name, here.relative_to(folder))
+
+
+def _holds_slices(files: Iterable[Path], unreadable: list[OSError]) -> bool:
+    """Whether one of the files is a DICOM file; where none is, one of those that cannot be read may be."""
+    errors = []
+    for path in files:
+        try:
+            if stat.S_ISREG(os.stat(path).st_mode) and is_dicom(path):
+                return True  # reading the series tells what is wrong with the others
+        except OSError as error:
+            lower, is_gone = path.name.lower(), isinstance(error, FileNotFoundError)
+            if not lower.endswith(EXTENSIONS) and (not is_gone or lower.endswith(DicomReader.extensions)):
+                errors.append(error)
+    unreadable += errors
+    return False

@@ -16,9 +16,9 @@ from ...core.schemas import schema_of
 from ...core.types import Count, Share
 from ...core.volumes.result import VolumeBox, VolumeObject, VolumeResult
 from ..documents import MadeWith, SegmentReference, Software, segment_references
-from ..plain import printable
+from ..plain import VOLUME_SCHEMA, printable
 
-SCHEMA, SCHEMA_VERSION = "grayscale-detseg/volume-result", 1
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def report(result: VolumeResult, made_with: dict[str, Any] | None = None) -> dic
     """The result as a dictionary that JSON can hold."""
     volume = result.volume
     document = VolumeReport(
-        schema=SCHEMA,
+        schema=VOLUME_SCHEMA,
         schema_version=SCHEMA_VERSION,
         software=Software("GrayscaleDetSeg", __version__),
         model=result.model,

@@ -61,18 +61,16 @@ class Slice:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file has the signature of DICOM."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+    """Whether a file has the signature of DICOM; raises OSError if it cannot be read."""
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
 
 
 def _files(folder: Path) -> list[Path]:
-    """What may be slices right in a folder, by name."""
+    """What may be slices right in a folder, by name; a link that leads nowhere may be a slice that is missing."""
     with os.scandir(folder) as entries:
-        found = [Path(entry.path) for entry in entries if entry.is_file() and not entry.name.startswith(".")]
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        found = [Path(entry.path) for entry in shown if entry.is_file() or not os.path.exists(entry.path)]
     return sorted(path for path in found if path.name.upper() != "DICOMDIR")
 
 
@@ -83,9 +81,22 @@ def _slices_of(files: list[Path], name: str) -> list[Path]:
     ------
     RadiographError
         If there are none, or a file that is no DICOM file is called as they are, but for its number.
+    OSError
+        If there are none, and a file cannot be read.
     """
-    known = {path: is_dicom(path) for path in files}
-    slices = [path for path, is_slice in known.items() if is_slice]
+    slices: list[Path] = []
+    others: dict[Path, OSError | None] = {}
+    for path in files:
+        try:
+            if is_dicom(path):
+                slices.append(path)
+            else:
+                others[path] = None
+        except OSError as error:
+            others[path] = error
+    unreadable = [error for error in others.values() if error is not None]
+    if not slices and unreadable:
+        raise unreadable[0]
     if not slices:
         raise RadiographError(f"The folder {name} holds no DICOM slices; choose the folder of one series.")
 
@@ -93,11 +104,15 @@ def _slices_of(files: list[Path], name: str) -> list[Path]:
         return re.sub(r"[0-9]+", "0", path.name.lower())
 
     kinds = {kind(path) for path in slices}
-    for path, is_slice in known.items():
-        if not is_slice and kind(path) in kinds:
+    for path, unread in others.items():
+        if kind(path) in kinds:
+            if unread is not None:
+                state = f"cannot be read ({unread.strerror})"
+            else:
+                state = f"is {'damaged' if path.stat().st_size else 'empty (0 bytes)'}"
             raise RadiographError(
-                f"{path.name} is {'damaged' if path.stat().st_size else 'empty (0 bytes)'}, though it is called as the "
-                f"slices in {name} are; copy the series again, or take the file away if it is none."
+                f"{path.name} {state}, though it is called as the slices in {name} are; copy the series again, or take "
+                "the file away if it is none."
             )
     return slices
 

@@ -132,6 +132,25 @@ def test_directions_decide_a_tie():
     assert pipeline().segment(stored_with(TURNS[1])).orientation == "canonical"
 
 
+@pytest.mark.parametrize("label, view", [("vertebra", "canonical"), ("femur", "canonical"), ("different", "stored")])
+def test_a_row_of_one_class_outweighs_no_view(label, view):
+    """As stored six objects are found, as the directions say two surer ones: of one class, or each of its own."""
+    image = stored_with(TURNS[1])
+    stored = image.gray()
+    six = ("tibia", "fibula", "patella", "foot", "femur", "sacrum") if label == "different" else (label,) * 6
+
+    class Knows:
+        settings = DetectionSettings()
+
+        def candidates(self, gray, *_):
+            if np.allclose(gray, stored):
+                return [RegionProposal(each, 0.6, (2.0, 2.0, 20.0, 20.0)) for each in six]
+            return [RegionProposal(each, 0.9, (2.0, 2.0, 20.0, 20.0)) for each in ("right lung", "left lung")]
+
+    _image, found = find(image, Knows(), 0.3, None, Stopwatch())
+    assert (found.orientation.is_identity) == (view == "stored")
+
+
 def test_the_best_candidate_of_all_views_is_named():
     roi = RoiFake(scores=(0.2, 0.1), needs_upright=True)
     result = pipeline(roi).segment(stored_with(Orientation(flip_columns=True)))

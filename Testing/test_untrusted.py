@@ -227,7 +227,8 @@ def test_thresholds_are_unpacked_within_bounds(kept):
 def test_whatever_is_missing_is_one_sentence(kept):
     assert len(kept().objects) == 2
     # an object may be without explanation, and records of before know neither overlaps nor how the film lies
-    optional = ("version", "fingerprint", "sample", "notes", "explanation", "overlaps", "lie", "turn", "side", "volume")
+    optional = ("version", "fingerprint", "sample", "notes", "explanation", "overlaps", "lie", "turn", "side", "volume",
+                "placement")
     places = {
         "record": lambda document: document,
         "image": lambda document: document["image"],

@@ -6,6 +6,7 @@ their sides follow from the file's tags or the picture.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,7 +73,17 @@ def _by_polarity(
 
 
 def _passing(regions: Regions) -> float:
-    return sum(item.score for item in regions.found)
+    return _known(regions.found)
+
+
+def _known(found: Iterable[RegionProposal]) -> float:
+    """How much is known in a picture: the sum of the two best scores of each class. A body has two of most bones, and
+    a row of what is taken for vertebrae would count more than all else.
+    """
+    scores: dict[str, list[float]] = {}
+    for item in found:
+        scores.setdefault(item.label, []).append(item.score)
+    return sum(sum(sorted(each)[-2:]) for each in scores.values())
 
 
 def settled_polarity(radiograph: Radiograph, check: PolarityCheck | None) -> Radiograph:
@@ -144,8 +155,8 @@ def _best_view(radiograph: Radiograph, first: _Seen, detector: RoiDetector, thre
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the detector sees in one view: all candidates, best first, in px of the stored grid; the sum of the scores
-    that pass, and the best score."""
+    """What the detector sees in one view: all candidates, best first, in px of the stored grid; how much of it passes,
+    see `_known`, and the best score."""
 
     orientation: Orientation
     candidates: list[RegionProposal]
@@ -159,7 +170,7 @@ def _seen(radiograph: Radiograph, view: Orientation, detector: RoiDetector, thre
     gray, step = view.view_of(radiograph.gray_image()).thinned()
     aspect = row / column if Spacing(row, column, "").is_nearly_square else 1.0
     candidates = detector.candidates(gray, 1.0 / aspect if view.transpose else aspect, threshold)
-    passing = sum(item.score for item in candidates if item.score >= threshold)
+    passing = _known(item for item in candidates if item.score >= threshold)
     best = candidates[0].score if candidates else 0.0
     stored = [
         replace(item, roi=Box2D(*view.roi_to_stored(_enlarged(item.roi, step, shape), radiograph.shape)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from GrayscaleDetSegLib.batch import main as command
+from GrayscaleDetSegLib.batch.inputs import Input, plan
 from GrayscaleDetSegLib.batch.writers import is_whole
 from GrayscaleDetSegLib.scene.files import write_result
 from Testing.fakes import FakePipeline, fake_reader, result
@@ -110,3 +112,14 @@ def test_files_of_one_name_keep_their_results_apart(call):
         assert call(*named) == (0, []) and names() == before
     Path("out/x.png.json").write_text("[" * 10**5)
     assert call("p/x.png", "q/x.png") == (3, [])
+
+
+def test_a_file_of_json_is_no_result_that_has_a_name(call, tmp_path):
+    """What --json has written there for one input; another has its stem."""
+    for name in ("a.png", "a.dcm"):
+        (tmp_path / name).touch()
+    (tmp_path / "out").mkdir()
+    report = {"schema": "grayscale-detseg/result", "input": {"file": str(tmp_path / "a.png")}}
+    (tmp_path / "out" / "a.json").write_text(json.dumps(report))
+    found = [Input(tmp_path / "a.dcm"), Input(tmp_path / "a.png")]
+    assert [str(job.name) for job in plan(found, tmp_path / "out", resume=True)] == ["a.dcm", "a.png"]

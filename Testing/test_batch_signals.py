@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import places
+from GrayscaleDetSegLib.batch.console import Console
 from GrayscaleDetSegLib.batch.inputs import Job
 from GrayscaleDetSegLib.batch.run import run
 from GrayscaleDetSegLib.core.options import SegmentOptions
@@ -112,3 +115,33 @@ def test_an_output_that_cannot_be_written_to_is_told_in_a_sentence(arguments, re
         assert "Traceback" not in done.stderr and "fault" not in done.stderr
     else:
         assert "1 done, 1 failed." in done.stdout and done.stderr == ""
+
+
+@unix
+def test_what_processes_work_on_is_ended_with_the_run(tmp_path):
+    """Or Ctrl-C would wait for jobs of minutes, and for those that lie in the queue."""
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), places.processes(1).open() as executor:
+        assert executor.submit(abs, -1).result(120) == 1
+        executor.submit(time.sleep, 60)
+        executor.submit(time.sleep, 60)
+        began = time.monotonic()
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 30
+
+
+@unix
+def test_a_terminal_that_is_gone_gets_no_more_and_stops_nothing():
+    import pty
+
+    near, far = pty.openpty()
+    errors, said = os.fdopen(far, "w"), io.StringIO()
+    console = Console(said, errors)
+    console.start(3)
+    console.working_on("a")
+    os.close(near)
+    console.complain("x")
+    console.done("one")
+    console.working_on("b")
+    console.close()
+    assert said.getvalue() == "[1/3] one\n"

@@ -165,3 +165,18 @@ def test_a_picture_whose_lie_is_damaged_says_nothing_of_it(scene, tmp_path):
     volume = stored_at(scene, film(), tmp_path / "a.nrrd")
     volume.SetAttribute("GrayscaleDetSeg.FileSays", '{"": {"PictureLie": "{", "IsPicture": "YES"}}')
     assert context_of(volume) and Workspace(scene).read(volume).radiograph.lie.turn is None
+
+
+@pytest.mark.parametrize("spacing", [0.1, 0.2, 1.0])
+def test_a_spacing_that_a_person_mends_counts(spacing, scene, tmp_path):
+    """The file's own was absurd and was not believed."""
+    volume = add_volume(scene, film())
+    volume.SetSpacing(160.0, 160.0, 1.0)
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(tmp_path / "film.nrrd"))
+    scene.AddNode(storage)
+    volume.SetAndObserveStorageNodeID(storage.GetID())
+    assert storage.WriteData(volume)
+    assert segmented(scene, volume)[1].spacing is None
+    volume.SetSpacing(spacing, spacing, 1.0)
+    assert Workspace(scene).read(volume).radiograph.spacing.row == pytest.approx(spacing)

@@ -60,6 +60,20 @@ def test_undo_leaves_the_locks_of_the_others(scene):
     assert bench.space.undo(bench.node) and locks.is_locked(bench.node, "femur_2")
 
 
+def test_undo_is_not_refused_for_a_locked_object_that_has_followed_its_image(scene):
+    bench = Bench(scene)
+    bench.space.remember(bench.node)  # as a script does: nothing tells where its change ends
+    first = bench.mask("femur")
+    bench.paint("femur")
+    bench.volume.SetSpacing(0.2, 0.2, 1.0)
+    bench.space.sync(bench.node)
+    locks.set_locked(bench.node, "femur_2", True)
+    assert bench.space.undo(bench.node) and locks.is_locked(bench.node, "femur_2")
+    bench.space.sync(bench.node)
+    bench.reading = bench.read()
+    assert (bench.mask("femur") == first).all()
+
+
 def test_what_was_replaced_with_the_users_consent_comes_back(scene):
     """The panel asks before a run replaces locked objects, and says that Undo brings them back."""
     bench = Bench(scene)

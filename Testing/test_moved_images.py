@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from GrayscaleDetSegLib.core.errors import RadiographError
+from GrayscaleDetSegLib.core.results import with_objects
+from GrayscaleDetSegLib.logic import cases, file_spacing
 from GrayscaleDetSegLib.logic.workspace import Workspace
 from GrayscaleDetSegLib.scene import masks, record, regions, segmentation, volumes
 from Testing.fakes import GEOMETRIES
@@ -243,3 +247,50 @@ def test_a_mirror_through_the_middle_is_not_taken_for_the_reader(scene):
     change(bench.volume.GetImageData())
     assert not bench.space.follow_image(bench.node)
     assert volumes.grid_of(bench.volume, 2).shape == bench.space.grid(bench.node).shape
+
+
+@pytest.mark.parametrize("move", [rescale, centre])
+def test_undo_after_it_keeps_no_copy_of_what_nobody_edited(move, scene):
+    bench = Bench(scene, "plain")
+    before = looked_at(bench)[1]
+    bench.drag("femur", 190.0)
+    move(bench)
+    looked_at(bench)
+    assert bench.space.undo(bench.node)
+    assert looked_at(bench)[1] == before
+
+
+def test_what_undo_brings_back_after_it_is_saved_on_the_image(tmp_path):
+    scene = scene_with_logics(tmp_path)
+    bench = Bench(scene, "plain")
+    found = bench.space.shown(bench.node).result
+    added = replace(found.objects[0], name="extra")
+    bench.space.write_object(bench.node, with_objects(found, (*found.objects, added)), "extra")
+    rescale(bench)
+    looked_at(bench)
+    assert bench.space.undo(bench.node)
+    before = [item.pixel_count for item in looked_at(bench)[0].objects]
+    saved(bench, tmp_path)
+    assert [item.pixel_count for item in looked_at(bench)[0].objects] == before == [701, 351]
+    scene.Clear(True)
+
+
+def test_a_result_that_stayed_where_it_was_stays_there_when_the_spacing_is_given(scene):
+    """The image has other pixels for a while, at another place, and is given the spacing of its file meanwhile."""
+    bench = Bench(scene, "plain")
+    before = {each: bench.mask(each) for each in bench.segments()}
+    change(bench.volume.GetImageData())
+    bench.volume.SetOrigin(50.0, 30.0, 0.0)
+    file_spacing._change(bench.space, bench.volume, [0.2, 0.2, 1.0])
+    change(bench.volume.GetImageData(), add=-500)
+    assert looked_at(bench)[1] == {each: mask.tobytes() for each, mask in before.items()}
+
+
+def test_a_case_is_not_saved_of_segments_that_have_not_followed(scene):
+    bench = Bench(scene, "plain")
+    rescale(bench)
+    grid = volumes.grid_of(bench.volume)
+    with pytest.raises(RadiographError, match="was moved since; look at the result in the module first"):
+        cases.case_segments(bench.node, bench.volume, grid)
+    looked_at(bench)
+    assert [int(item.mask.sum()) for item in cases.case_segments(bench.node, bench.volume, grid)] == [701, 351]

@@ -190,6 +190,20 @@ def test_every_slice_has_one_result(bench):
     assert len(bench.workspace.results_on(volume)) == 3
 
 
+def test_the_result_of_a_slice_is_found_where_the_order_of_slices_was_reversed(bench):
+    """As Slicer's reader does with a left-handed stack that was saved."""
+    from GrayscaleDetSegLib.panel.layout import CloudLayout
+    from GrayscaleDetSegLib.scene import volumes
+
+    volume = bench.volume(pixels=np.array([picture(), picture() // 2, picture() // 3]), geometry="flipped")
+    CloudLayout().show_volume(volume, 2)
+    bench.run()
+    results, node = bench.panel.session.results, bench.node
+    assert results.last_on(volume, 2) is node
+    volumes.reverse_slices(volume)
+    assert results.last_on(volume, 2) is None and results.last_on(volume, 0) is node
+
+
 def test_a_fault_of_the_program_is_a_line_and_a_log(bench, caplog):
     bench.volume()
     before, bench.rig.error = ids(bench.scene), ZeroDivisionError("deep inside")

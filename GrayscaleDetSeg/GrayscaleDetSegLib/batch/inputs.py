@@ -283,6 +283,8 @@ def _is_of(report: Path, path: Path, is_alone: bool) -> bool:
         file = Path(json.loads(report.read_text(encoding="utf-8"))["input"]["file"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+    if not os.path.lexists(report.with_name(f"{report.name[: -len(REPORT)]}{SEGMENTATION}")):
+        return False  # it is what --json has written
     return str(file) == printable(path) or is_alone and file.name == printable(path.name)
 
 

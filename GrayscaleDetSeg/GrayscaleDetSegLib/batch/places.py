@@ -22,7 +22,7 @@ LOCAL = "local"
 """In place of an address: a cluster that is started on this machine, for the one run."""
 
 _RETRIES = 2
-_PATIENCE = 20  # seconds to wait for a scheduler
+_PATIENCE = 20  # seconds to wait for a scheduler, or for the end of a process
 
 
 def processes(count: int, verbose: bool = False) -> Place:
@@ -43,7 +43,12 @@ def processes(count: int, verbose: bool = False) -> Place:
             try:
                 yield executor
             except BaseException:
+                workers = list((executor._processes or {}).values())
                 executor.shutdown(wait=False, cancel_futures=True)
+                for worker in workers:  # or those and what they have fetched already would be waited for
+                    worker.terminate()
+                for worker in workers:  # until then nobody can clear up behind them
+                    worker.join(_PATIENCE)
                 raise
 
     return Place(opened, 2 * count)

@@ -77,11 +77,11 @@ def segment(
         for problem in registry().problems:
             console.complain(problem)
         tally = Tally(console, jobs, arguments.verbose, place is None, notes, document_is_wanted)
+        if place is not None and arguments.output is not None:
+            stack.callback(_recover, jobs)  # what processes that died, or were ended, have left
         results = stack.enter_context(closing(run(left, options, place, work)))
         for result in chain(filter(None, kept), results):
             tally.add(result)
-    if place is not None and arguments.output is not None:
-        _recover(jobs)  # what processes that died have left
     failed = len(problems) + tally.failed
     of_these = f", {tally.kept} of them before" if tally.kept else ""
     console.say(f"{len(jobs) - tally.failed} done{of_these}, {failed} failed.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import OutputError
+from ..core.errors import OutputError, RadiographError
 from ..core.gray import Polarity
 from ..core.labels import TISSUE, anatomy
 from ..core.radiograph import Geometry, Radiograph
@@ -26,7 +26,7 @@ from ..scene.files import quiet, write_node
 from ..scene.geometry import WHOLE, PixelGrid, ijk_to_ras, vtk_matrix
 from ..scene.masks import binary, mask_of
 from ..scene.nodes import attribute, set_attribute
-from ..scene.record import kept_result, kept_slice
+from ..scene.record import kept_placement, kept_result, kept_slice
 from ..scene.segmentation import fill_image, segment_id, terminology_entry
 from ..scene.volumes import read_volume, reading_attributes
 from .dicom_context import context_of
@@ -197,8 +197,12 @@ def case_segments(
 def _kept(
     node: vtkMRMLSegmentationNode, volume: vtkMRMLScalarVolumeNode, grid: PixelGrid
 ) -> SegmentationResult | None:
-    """The result of ours that a segmentation shows on this slice, if there is one."""
-    kept = kept_result(node, volume) if kept_slice(node) == grid.index else None
+    """The result of ours that a segmentation shows on this slice, if there is one; its image must lie where it lay."""
+    if kept_slice(node) != grid.index:
+        return None
+    kept, place = kept_result(node, volume), kept_placement(node)
+    if place is not None and not place.is_of(grid):
+        raise RadiographError(f"{volume.GetName()} was moved since; look at the result in the module first.")
     return kept if isinstance(kept, SegmentationResult) else None
 
 

@@ -77,8 +77,7 @@ def keep_context(volume: vtkMRMLVolumeNode, context: Mapping[str, object]) -> No
     if not any(context.get(keyword) for keyword in KEPT):
         context = picture_context(file_of(volume))
     said = {keyword: str(context[keyword]) for keyword in KEPT if context.get(keyword)}
-    if said:
-        set_attribute(volume, _KEPT, json.dumps({**_all_kept(volume), instance: said}))
+    set_attribute(volume, _KEPT, json.dumps({**_all_kept(volume), instance: said}))
 
 
 def _kept(volume: vtkMRMLVolumeNode, instance: str) -> dict[str, str]:

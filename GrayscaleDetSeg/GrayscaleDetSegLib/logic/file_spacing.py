@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import GrayscaleDetSegError, RadiographError
 from ..core.radiograph import Spacing
-from ..scene import volumes
+from ..scene import record, volumes
 from ..scene.geometry import WHOLE
 from ..scene.nodes import attribute, folded, set_attribute
 from ..scene.placement import Placement
@@ -93,7 +93,9 @@ def _change(workspace: Workspace, volume: vtkMRMLScalarVolumeNode, spacing: list
     for node in workspace.results_on(volume):
         workspace.settle(node)
         with suppress(RadiographError):  # under a transform that bends, it lies on no pixels anyway
-            places.append((node, Placement.of(node, volume, volumes.grid_of(volume, WHOLE))))
+            grid, held = volumes.grid_of(volume, WHOLE), record.kept_placement(node)
+            if held is None or held.is_of(grid):  # one that has stayed elsewhere, as that of other pixels, stays there
+                places.append((node, Placement.of(node, volume, grid)))
     with workspace.writing(), folded(volume):
         volume.SetSpacing(*spacing)
     for node, place in places:

@@ -1,4 +1,4 @@
-"""Results whose image was moved or rescaled since: in Volumes, in Transforms, or by the spacing of its file.
+"""Results whose image was moved or rescaled since: in Volumes, by a hardened transform, or by its file's spacing.
 
 Pixels are the same then, and so are the masks on them: segments, regions and areas follow, edits by hand and segments
 of others included. States for undo follow when they are brought back.

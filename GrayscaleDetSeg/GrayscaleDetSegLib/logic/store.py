@@ -8,6 +8,7 @@ times (MTime), so that Segment Editor, scripts and other workspaces may change a
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +19,7 @@ from ..scene import masks, record, segmentation, volumes
 from ..scene.geometry import PixelGrid
 from ..scene.kept_copies import copies_of, keep_copy
 from ..scene.outcome import volume_of
-from ..scene.placement import Placement
+from ..scene.placement import Placement, carry_segments
 from ..scene.snapshot import bring_back, locked_since, snapshot
 from .history import History, State
 from .shown import Shown
@@ -273,14 +274,25 @@ class ResultStore:
         ``snapshot.bring_back``. The caller restores the other nodes of the result.
         """
         node, shown = self.node, state.shown
+        self._go_back(state.document)
         renewed = bring_back(node, state.segments, state.after)
         for former in (each for other in self._history.states(node) for each in other.snapshots):
             held = {id(copy) for copy in former.copies.values()}
             former.copies.update({stamp: copy for stamp, copy in renewed.items() if id(copy) in held})
-        record.set_document(node, state.document)
         self._kept = None
         if shown is not None and self.volume is not None:
             self._kept = _Kept(state.document, shown.stamp, record.kept_slice(node), shown)
+
+    def _go_back(self, document: str | None) -> None:
+        """Store a former document, and put all segments to where their image lay then: only there are they the same."""
+        node, volume = self.node, self.volume
+        with suppress(RadiographError):
+            now, grid = record.kept_placement(node), None if volume is None else self.grid
+            record.set_document(node, document)
+            then = record.kept_placement(node)
+            if None not in (now, then, grid):
+                carry_segments(node, grid, now, then, ())
+        record.set_document(node, document)
 
     def undo(self) -> bool:
         """Restore the last remembered state. Returns False if there is none.

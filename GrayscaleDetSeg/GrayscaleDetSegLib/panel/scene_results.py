@@ -132,7 +132,10 @@ class Results:
         """The youngest segmentation that shows a result on a slice, or with ``geometry.WHOLE`` on all slices; None if
         there is none.
         """
-        return next((node for node in reversed(self.on(volume)) if kept_slice(node) == index), None)
+        found = self.on(volume)
+        for node in found:  # Slicer's reader may have reversed the slices
+            self._workspace.follow_image(node)
+        return next((node for node in reversed(found) if kept_slice(node) == index), None)
 
     def forget(self, node: vtkMRMLSegmentationNode) -> None:
         """Drop the cache of a result, because its image may have changed."""

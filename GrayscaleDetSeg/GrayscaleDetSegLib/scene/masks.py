@@ -102,10 +102,11 @@ def lies_elsewhere(
     return bool((held & (vtk_to_numpy(returned.GetPointData().GetScalars()) == 0)).any())
 
 
-def have_same_voxels(first: vtkSegment, second: vtkSegment) -> bool:
+def have_same_voxels(first: vtkSegment, second: vtkSegment, anywhere: bool = False) -> bool:
     """Whether two segments have the same voxels, however their label maps are cropped or shared.
 
-    False if their label maps have other directions, spacings or origins, or only one of them has a label map.
+    False if only one of them has a label map, or if their label maps have other directions, spacings or origins, which
+    do not count with `anywhere`.
     """
     import slicer
 
@@ -115,7 +116,7 @@ def have_same_voxels(first: vtkSegment, second: vtkSegment) -> bool:
     (window, crop), (other_window, other_crop) = map(_content, (first, second))
     if window != other_window or not np.array_equal(crop, other_crop):
         return False
-    return window is None or bool(slicer.vtkOrientedImageDataResample.DoGeometriesMatch(*images))
+    return window is None or anywhere or bool(slicer.vtkOrientedImageDataResample.DoGeometriesMatch(*images))
 
 
 def write_mask(

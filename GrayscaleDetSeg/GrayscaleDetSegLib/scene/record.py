@@ -382,7 +382,7 @@ class _Last:
             self._values.popitem(last=False)
 
 
-_PARSED = _Last(16)
+_PARSED = _Last(256)
 """Records by the documents that say them."""
 _ENCODED = _Last(128)
 """Explanations and their stored forms, by the ids of the explanations: these stay taken as long as they are held."""

@@ -143,7 +143,7 @@ def locked_since(node: vtkMRMLSegmentationNode, former: Snapshot, after: Snapsho
         then = now if after is None else after.segments.GetSegment(identity)
         if not has_lock(now) or then is None or (before is not None and has_lock(before)):
             continue
-        if before is None or not have_same_voxels(before, then):
+        if before is None or not have_same_voxels(before, then, anywhere=True):  # it may follow its image
             found.append(identity)
     return found
 

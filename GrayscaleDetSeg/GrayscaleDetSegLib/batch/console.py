@@ -93,7 +93,7 @@ class Console:
         """Take the line of progress away."""
         if self._drawn and self._errors is not None:
             self._drawn = False
-            self._show("\r\x1b[K")
+            self._show(self._errors, "\r\x1b[K")
 
     def _line(self, stream: TextIO | None, text: str) -> None:
         self.close()
@@ -109,13 +109,13 @@ class Console:
         filled = round(_BAR * self._done / self._total)
         head = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total} "
         room = shutil.get_terminal_size().columns - len(head) - 1
-        self._drawn = self._show(f"\r\x1b[K{head}{one_line(printable(text))[: max(0, room)]}")
+        self._drawn = self._show(self._errors, f"\r\x1b[K{head}{one_line(printable(text))[: max(0, room)]}")
 
-    def _show(self, text: str) -> bool:
+    def _show(self, terminal: TextIO, text: str) -> bool:
         """Write to the terminal; one that is gone, as that of a session that was left, gets no more."""
         with suppress(OSError):
-            self._errors.write(text)
-            self._errors.flush()
+            terminal.write(text)
+            terminal.flush()
             return True
         self._live = False
         return False

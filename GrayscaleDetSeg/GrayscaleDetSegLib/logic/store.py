@@ -286,13 +286,12 @@ class ResultStore:
     def _go_back(self, document: str | None) -> None:
         """Store a former document, and put all segments to where their image lay then: only there are they the same."""
         node, volume = self.node, self.volume
-        with suppress(RadiographError):
-            now, grid = record.kept_placement(node), None if volume is None else self.grid
-            record.set_document(node, document)
-            then = record.kept_placement(node)
-            if None not in (now, then, grid):
-                carry_segments(node, grid, now, then, ())
+        now = record.kept_placement(node)
         record.set_document(node, document)
+        then = record.kept_placement(node)
+        if volume is not None and now is not None and then is not None:
+            with suppress(RadiographError):  # what says that the image has no grid any more
+                carry_segments(node, self.grid, now, then, ())
 
     def undo(self) -> bool:
         """Restore the last remembered state. Returns False if there is none.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import RadiographError, one_line
+from ..core.reading.dicom_file import is_dicom
 from ..core.reading.readers import extensions
 from .plain import failure, printable
 
@@ -205,7 +206,7 @@ def _walk(folder: Path, unreadable: list[OSError], suffixes: Sequence[str]) -> I
                 continue
             path, is_known = root / name, name.lower().endswith(known)
             try:
-                if stat.S_ISREG(os.stat(path).st_mode) and (is_known or _is_dicom(path)):
+                if stat.S_ISREG(os.stat(path).st_mode) and (is_known or is_dicom(path)):
                     yield path
             except OSError as error:
                 if is_known or not isinstance(error, FileNotFoundError):  # any other link may lead nowhere
@@ -220,11 +221,6 @@ def _is_ours(name: str, neighbours: set[str], suffixes: Sequence[str]) -> bool:
         name.endswith(suffix) and {f"{name[: -len(suffix)]}{each}" for each in (SEGMENTATION, REPORT)} <= neighbours
         for suffix in suffixes
     )
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
 
 
 def stem(name: str) -> str:

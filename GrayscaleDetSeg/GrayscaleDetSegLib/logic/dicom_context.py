@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import GrayscaleDetSegError
 from ..core.reading import read_radiograph
+from ..core.reading.dicom_file import is_dicom
 from ..core.reading.spacings import SPACING_TAGS
 from ..core.reading.windows import descends
 from ..scene.geometry import PixelGrid
@@ -174,8 +175,7 @@ def _own_file(volume: vtkMRMLVolumeNode) -> Path | None:
         return None
     path = Path(storage.GetFullNameFromFileName())
     try:
-        with path.open("rb") as stream:
-            return path if stream.read(132)[128:] == b"DICM" else None
+        return path if is_dicom(path) else None
     except OSError:
         return None
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...core.reading.dicom import DicomReader
+from ...core.reading.dicom_file import is_dicom
 from ...core.volumes.files import EXTENSIONS
-from ...core.volumes.series import is_dicom
 from ..inputs import OUTPUTS, SEGMENTATION, Input, Problem, folders_below, gathered
 
 

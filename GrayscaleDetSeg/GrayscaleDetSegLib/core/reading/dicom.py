@@ -31,7 +31,7 @@ from .decode import (
     is_big_endian,
     stored_values,
 )
-from .dicom_file import file_bytes, image_data_set, load, value_of
+from .dicom_file import file_bytes, has_signature, image_data_set, load, value_of
 from .spacings import weighed
 from .windows import Lut, descends, voi_mapping
 
@@ -60,7 +60,7 @@ class DicomReader:
 
     def recognises(self, head: bytes) -> bool:
         """See ``base.Reader``."""
-        return head[128:132] == b"DICM"
+        return has_signature(head)
 
     def read(self, path: Path, options: ReadOptions) -> Radiograph:
         """See :func:`read_dicom`."""

@@ -1,4 +1,4 @@
-"""The data set in the bytes of a DICOM file, and whether it is that of an image."""
+"""Whether a file is DICOM, the data set in its bytes, and whether that is one of an image."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ MAX_BYTES = 2 * 1024**3
 """Of a file, and of what it inflates to."""
 _REAL_PIXELS = ("FloatPixelData", "DoubleFloatPixelData")
 _PIXEL_DATA = (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")  # the tag, in either byte order
+
+
+def has_signature(head: bytes) -> bool:
+    """Whether the first bytes of a file are those that the standard asks for."""
+    return head[128:132] == b"DICM"
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file has the signature of DICOM; raises OSError if it cannot be read."""
+    with path.open("rb") as stream:
+        return has_signature(stream.read(132))
 
 
 def file_bytes(path: Path) -> bytes:

@@ -10,8 +10,9 @@ import numpy as np
 from ..errors import RadiographError
 from ..reading.base import HEAD
 from ..reading.common import Undecodable
+from ..reading.dicom_file import is_dicom
 from .files import read_file, reader_of
-from .series import is_dicom, read_series
+from .series import read_series
 from .volume import Volume
 
 

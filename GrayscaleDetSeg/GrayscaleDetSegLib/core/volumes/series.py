@@ -15,7 +15,7 @@ from ..radiograph import Geometry, Source
 from ..reading.common import Undecodable, decoding
 from ..reading.decode import Layout, element, stored_values
 from ..reading.dicom import read_dataset
-from ..reading.dicom_file import refuse_real_pixels
+from ..reading.dicom_file import is_dicom, refuse_real_pixels
 from .checks import check_size, finished
 from .volume import Volume
 
@@ -58,12 +58,6 @@ class Slice:
     spacing: tuple[float, float]
     number: int | None = None
     of: int | None = None
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file has the signature of DICOM; raises OSError if it cannot be read."""
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
 
 
 def _files(folder: Path) -> list[Path]:

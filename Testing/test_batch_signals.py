@@ -17,6 +17,7 @@ from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import places
 from GrayscaleDetSegLib.batch.console import Console
 from GrayscaleDetSegLib.batch.inputs import Job
+from GrayscaleDetSegLib.batch.interruption import uninterrupted
 from GrayscaleDetSegLib.batch.run import run
 from GrayscaleDetSegLib.core.options import SegmentOptions
 from Testing import place_work
@@ -145,3 +146,16 @@ def test_a_terminal_that_is_gone_gets_no_more_and_stops_nothing():
     console.working_on("b")
     console.close()
     assert said.getvalue() == "[1/3] one\n"
+
+
+@unix
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_must_not_be_cut_in_two_is_ended_first(fails):
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append(True)
+            if fails:
+                raise OSError("the disk is full")
+    assert done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -19,13 +18,10 @@ from ..core.errors import (
 )
 from .arguments import BAD_ARGUMENTS, FAULT, INPUTS_FAILED, INTERRUPTED, OK, TERMINATED, WEIGHTS, parser
 from .console import Console
+from .interruption import Terminated, interruptible
 from .plain import dumps, failure
 from .silence import discard, quiet_process
 from .threads import one_for_numpy
-
-
-class Terminated(BaseException):
-    """SIGTERM has come; as a BaseException it passes all handlers of errors but no `finally`."""
 
 
 def main(
@@ -138,25 +134,18 @@ def _trace(console: Console, error: Exception, verbose: bool) -> None:
         console.complain("(--verbose shows where in the program.)")
 
 
-def _stop(number: int, _frame: object) -> None:
-    """End what runs. Signals that follow change nothing: they would break into the cleaning up, which may then hang."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: None)  # not SIG_IGN: Python complains of one that has come already
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-
-
 def as_process(run: Callable[[], int], is_all: bool = False) -> int:
     """The exit code of `run`, which does what a process does: SIGTERM ends it as cleanly as Ctrl-C.
 
     The first of the two that comes counts. Both are listened to while it runs, and left to whoever listened before when
     it is done; where it `is_all` that the process does, nobody listens any more, so that its end is not disturbed.
     """
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names of files may be in any script
     try:
-        return run()
+        with interruptible(is_all):
+            return run()
     except BrokenPipeError:  # whoever read our output has left
         discard(sys.stdout.fileno())
         return FAULT
@@ -164,11 +153,6 @@ def as_process(run: Callable[[], int], is_all: bool = False) -> int:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    finally:
-        for number, handler in before.items():
-            # None is a handler that Python did not install and cannot put back
-            handler = signal.SIG_DFL if handler is None else handler
-            signal.signal(number, signal.SIG_IGN if is_all else handler)
 
 
 def entry() -> None:

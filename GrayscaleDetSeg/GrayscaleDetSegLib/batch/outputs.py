@@ -6,11 +6,8 @@ import os
 import platform
 import re
 import shutil
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from typing import Any
 from ..core.errors import OutputError
 from ..core.plugins import Plugin, Plugins, said
 from ..core.result import SegmentationResult
+from .interruption import uninterrupted
 from .writers import ReportWriter, Writer, writers
 
 _ASIDE, _READY = ".grayscale-detseg-", ".ready"
@@ -178,7 +176,7 @@ def _draft(plugin: Plugin[Writer], result: SegmentationResult, path: Path, made_
 def _put_in_place(drafts: Sequence[Path], files: Sequence[Path]) -> None:
     """Rename all `drafts` to `files`; if one fails, the new ones before it go."""
     placed: list[Path] = []
-    with _uninterrupted():
+    with uninterrupted():
         try:
             for draft, path in zip(drafts, files):
                 new = not os.path.lexists(path)
@@ -189,22 +187,3 @@ def _put_in_place(drafts: Sequence[Path], files: Sequence[Path]) -> None:
             for path in placed:
                 path.unlink(missing_ok=True)
             raise
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Holds back Ctrl-C and SIGTERM until the end of the block; renaming takes no noticeable time."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread is ever interrupted
-        yield
-        return
-    caught: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda received, _: caught.append(received)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            # None is a handler that Python did not install and cannot put back
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        if caught:
-            signal.raise_signal(caught[0])

@@ -123,3 +123,18 @@ def test_a_file_of_json_is_no_result_that_has_a_name(call, tmp_path):
     (tmp_path / "out" / "a.json").write_text(json.dumps(report))
     found = [Input(tmp_path / "a.dcm"), Input(tmp_path / "a.png")]
     assert [str(job.name) for job in plan(found, tmp_path / "out", resume=True)] == ["a.dcm", "a.png"]
+
+
+def test_a_picture_that_belongs_to_no_result_is_not_replaced(call, tmp_path, capsys):
+    """As one that somebody has put beside a film, with --output there."""
+    (tmp_path / "out").mkdir()
+    picture = tmp_path / "out" / "a.png"
+    picture.write_bytes(b"mine")
+    assert call("a.dcm", "--overwrite") == (3, [])
+    assert "a.png is no file of a result and is not replaced: use another output folder." in capsys.readouterr().err
+    assert picture.read_bytes() == b"mine" and not (tmp_path / "out" / "a.json").exists()
+    picture.unlink()
+    assert call("a.dcm")[0] == 0
+    for left in ("a.seg.nrrd", "a.json"):  # of a result that somebody has taken a file of
+        (tmp_path / "out" / left).unlink()
+        assert call("a.dcm", "--overwrite") == (0, ["a.dcm"])

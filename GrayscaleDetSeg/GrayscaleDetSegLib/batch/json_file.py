@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -14,7 +13,6 @@ from ..core.errors import OutputError
 from . import outputs
 from .console import put
 from .inputs import REPORT, SEGMENTATION, Job, file_key
-from .plain import SCHEMAS
 
 
 def check(path: Path, overwrite: bool, planned: Sequence[Job], directory: Path | None, suffixes: Sequence[str]) -> None:
@@ -82,21 +80,5 @@ def _check_replaceable(path: Path, overwrite: bool) -> None:
     stem, ending = os.path.splitext(path)
     if ending.lower() == REPORT and os.path.lexists(stem + SEGMENTATION):
         raise OutputError(f"{path} is a file of a result: give --json another file.")
-    if not _is_ours(path):
+    if not outputs.is_report(path):
         raise OutputError(f"{path} was not written by --json and is not replaced: give --json another file.")
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file holds what ``--json`` writes: a report, what stands in place of one, or a list of them."""
-    if not path.is_file():  # a device or a pipe, which may never end
-        return False
-    try:
-        with path.open("rb") as stream:
-            if stream.read(1) not in (b"{", b"["):  # an image need not be read whole
-                return False
-            stream.seek(0)
-            document = json.load(stream)
-    except (OSError, ValueError, RecursionError):
-        return False
-    documents = document if isinstance(document, list) else [document]
-    return bool(documents) and all(isinstance(each, dict) and each.get("schema") in SCHEMAS for each in documents)

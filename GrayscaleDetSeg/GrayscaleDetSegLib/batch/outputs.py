@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -15,7 +16,9 @@ from typing import Any
 from ..core.errors import OutputError
 from ..core.plugins import Plugin, Plugins, said
 from ..core.result import SegmentationResult
+from .inputs import SEGMENTATION
 from .interruption import uninterrupted
+from .plain import SCHEMAS
 from .writers import ReportWriter, Writer, writers
 
 _ASIDE, _READY = ".grayscale-detseg-", ".ready"
@@ -60,6 +63,32 @@ def check_free(files: Sequence[Path], overwrite: bool) -> None:
             raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
         if not overwrite:
             raise OutputError(f"{path} exists already: use another output folder, or --overwrite.")
+
+
+def check_ours(files: Sequence[Path]) -> None:
+    """Raise OutputError if one of `files` exists and belongs to no result: it may be the only copy of a picture.
+
+    It belongs to one where a segmentation or a report is among them.
+    """
+    there = [path for path in files if os.path.lexists(path)]
+    if there and not any(path.name.endswith(SEGMENTATION) or is_report(path) for path in there):
+        raise OutputError(f"{there[0]} is no file of a result and is not replaced: use another output folder.")
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file holds JSON of this program: a report, what stands in place of one, or a list of them."""
+    if not path.is_file():  # a device or a pipe, which may never end
+        return False
+    try:
+        with path.open("rb") as stream:
+            if stream.read(1) not in (b"{", b"["):  # an image need not be read whole
+                return False
+            stream.seek(0)
+            document = json.load(stream)
+    except (OSError, ValueError, RecursionError):
+        return False
+    documents = document if isinstance(document, list) else [document]
+    return bool(documents) and all(isinstance(each, dict) and each.get("schema") in SCHEMAS for each in documents)
 
 
 def write(

@@ -152,7 +152,9 @@ def _processed(job: Job, options: SegmentOptions, load, read, stage) -> JobResul
         suffixes = [writer.suffix for writer in chosen.parts]
         if job.resume and not job.overwrite:
             _check_unfinished(job, suffixes, made_with)
-        outputs.check_free(job.outputs(job.root / job.directory, suffixes), job.overwrite)  # before the work
+        files = job.outputs(job.root / job.directory, suffixes)
+        outputs.check_free(files, job.overwrite)  # before the work
+        outputs.check_ours(files)
     pipeline = _pipeline(options, load)
     if getattr(pipeline, "dimensions", 2) == 3:
         from .volumes.work import segmented

@@ -18,6 +18,7 @@ from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch import overlay
 from GrayscaleDetSegLib.core.errors import DeviceError, WeightsError
 from GrayscaleDetSegLib.core.methods.registry import registry
+from Testing.batch_calls import segment_in
 from Testing.fakes import FakePipeline, fake_reader
 
 pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -30,15 +31,7 @@ def pipeline():
 
 @pytest.fixture
 def call(pipeline, tmp_path, monkeypatch):
-    """Runs `segment` in a folder of its own on the arguments; returns the exit code."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("a.dcm", "b.dcm", "bad.dcm"):
-        Path(name).touch()
-
-    def run(*arguments: str, load=lambda folder, device, engine: pipeline) -> int:
-        return command.main(["segment", *arguments], load, fake_reader)
-
-    return run
+    return segment_in(tmp_path, pipeline, monkeypatch)
 
 
 def results(folder: str = "out") -> list[str]:

@@ -13,6 +13,7 @@ from GrayscaleDetSegLib.batch import json_file
 from GrayscaleDetSegLib.batch import main as command
 from GrayscaleDetSegLib.batch.inputs import Input, plan
 from GrayscaleDetSegLib.core.errors import OutputError
+from Testing.batch_calls import segment_in
 from Testing.fakes import FakePipeline, fake_reader
 
 
@@ -23,11 +24,7 @@ def pipeline():
 
 @pytest.fixture
 def call(pipeline, tmp_path, monkeypatch):
-    """Runs `segment` in a folder of its own on the arguments; returns the exit code."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("a.dcm", "b.dcm", "bad.dcm"):
-        Path(name).touch()
-    return lambda *arguments: command.main(["segment", *arguments], lambda *_: pipeline, fake_reader)
+    return segment_in(tmp_path, pipeline, monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -251,13 +251,18 @@ def plan(
         results = Job(name, name).outputs(root, suffixes)
         return _key(name) not in taken and not any(_key(path) in sources for path in results)
 
-    for item in inputs if resume else ():
+    def kept(item: Input) -> Path | None:
         plain, whole = item.folder / stem(item.path.name), item.folder / item.path.name
-        if wanted[_key(plain)] > 1 or os.path.lexists(root / f"{whole}{REPORT}"):
-            for name in filter(free, (plain, whole)):
-                if item not in names and _is_of(root / f"{name}{REPORT}", item.path, alike[whole] == 1):
-                    names[item] = name
-                    taken.add(_key(name))
+        if wanted[_key(plain)] <= 1 and not os.path.lexists(root / f"{whole}{REPORT}"):
+            return None
+        reports = {name: root / f"{name}{REPORT}" for name in (plain, whole) if free(name)}
+        return next((name for name in reports if _is_of(reports[name], item.path, alike[whole] == 1)), None)
+
+    for item in inputs if resume else ():
+        name = kept(item)
+        if name is not None:
+            names[item] = name
+            taken.add(_key(name))
     for item in inputs:
         if item in names:
             continue

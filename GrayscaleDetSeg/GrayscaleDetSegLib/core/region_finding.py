@@ -65,15 +65,11 @@ def _by_polarity(
     inverted = _turned_over(radiograph, probability)
     other = _unmarked(inverted, detector, threshold)
     more = 1.0 if probability >= CONFIDENT else CLEARLY
-    if other.found and _passing(other) >= more * _passing(regions):
+    if other.found and _known(other.found) >= more * _known(regions.found):
         return inverted, other
     if probability >= CONFIDENT and not regions.found:  # nothing known, whichever way round: no reason to doubt
         return radiograph, regions
     return _doubted(radiograph, probability), regions
-
-
-def _passing(regions: Regions) -> float:
-    return _known(regions.found)
 
 
 def _known(found: Iterable[RegionProposal]) -> float:
